@@ -1,0 +1,34 @@
+"""How every command starts and ends: flags parsed by absl, user mistakes as one message, exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Callable
+
+# TensorFlow's C++ start-up lines say nothing to a user of these commands, and would bury the one
+# line that does. Someone who wants them sets the variable.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from absl import app  # noqa: E402
+from absl import logging as absl_logging  # noqa: E402
+
+from yt8m.errors import UserError  # noqa: E402
+
+
+def run(main: Callable[[], object]) -> None:
+    """Parse the flags, run `main()`, and turn a `UserError` into a message and exit code 2."""
+
+    def guarded(argv: list[str]) -> int:
+        try:
+            if len(argv) > 1:
+                raise UserError(f"unexpected arguments {argv[1:]}: every option is a flag, --name=value.")
+            code = main()
+            return code if isinstance(code, int) else 0
+        except UserError as error:
+            sys.stdout.flush()
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+
+    absl_logging.set_verbosity(absl_logging.WARNING)
+    app.run(guarded)

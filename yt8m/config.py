@@ -1,0 +1,145 @@
+"""A run's settings as frozen values, kept as `config.json` in `--train_dir` so that the other scripts need nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, Dict, List, Optional, Tuple
+
+from yt8m.data.schema import RecordSchema
+from yt8m.errors import UserError
+from yt8m.models.recipe import Recipe
+
+CONFIG_FILE = "config.json"
+
+# What may differ when a run is taken up again: it changes how fast or how long, not what is learnt.
+MAY_CHANGE = frozenset(
+    {
+        "training.num_readers",
+        "training.cache",
+        "training.strategy",
+        "training.num_gpu",
+        "training.steps_per_call",
+        "training.checkpoint_minutes",
+        "training.export_model_steps",
+        "training.max_bad_records",
+        "training.max_steps",
+        "training.patience",
+        "training.eval_batch_size",
+        "training.progress_seconds",
+        "training.keep_checkpoints",
+        "recipe.num_epochs",
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Which model, and its constructor arguments."""
+
+    name: str
+    arguments: Dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How a run reads, computes and stops; see the flags of the same names for each one's meaning."""
+
+    train_data_pattern: str
+    eval_data_pattern: str = ""
+    vocabulary_file: str = ""
+    priors_from: str = ""
+    strategy: str = "auto"
+    num_gpu: int = 0
+    dtype: str = "float32"
+    jit_compile: bool = False
+    steps_per_call: int = 1
+    seed: int = 0
+    max_steps: int = 0
+    patience: int = 0
+    regularization_penalty: float = 1.0
+    eval_batch_size: int = 0
+    eval_frames: int = 0
+    top_k: int = 20
+    num_readers: int = 8
+    cache: str = ""
+    shuffle_buffer: int = 0
+    max_bad_records: int = 100
+    checkpoint_minutes: float = 10.0
+    export_model_steps: int = 0
+    keep_checkpoints: int = 2
+    progress_seconds: float = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run, and under `facts` what was found when it started (versions, data)."""
+
+    schema: RecordSchema
+    model: ModelConfig
+    recipe: Recipe
+    training: TrainingConfig
+    facts: Dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the JSON text that `from_json` reads."""
+        return json.dumps({"format": 1, **dataclasses.asdict(self)}, indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str = CONFIG_FILE) -> "RunConfig":
+        """Read what `to_json` wrote; a `UserError` names the file if it is something else."""
+        try:
+            values = json.loads(text)
+            schema = {k: tuple(v) if isinstance(v, list) else v for k, v in values["schema"].items()}
+            return cls(
+                schema=RecordSchema(**schema),
+                model=ModelConfig(**values["model"]),
+                recipe=Recipe(**values["recipe"]),
+                training=TrainingConfig(**values["training"]),
+                facts=values.get("facts", {}),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{where} is not a run's configuration ({error}); --train_dir names a folder that train.py made.")
+
+
+def _flatten(prefix: str, value: Any) -> Dict[str, Any]:
+    if isinstance(value, dict):
+        flat: Dict[str, Any] = {}
+        for key, inner in value.items():
+            flat.update(_flatten(f"{prefix}.{key}" if prefix else key, inner))
+        return flat
+    return {prefix: list(value) if isinstance(value, tuple) else value}
+
+
+def differences(old: RunConfig, new: RunConfig) -> List[Tuple[str, Any, Any]]:
+    """Return (setting, old value, new value) wherever two runs' settings differ, facts left out."""
+    flat_old, flat_new = (
+        _flatten("", {k: v for k, v in dataclasses.asdict(c).items() if k != "facts"}) for c in (old, new)
+    )
+    return [
+        (key, flat_old.get(key), flat_new.get(key))
+        for key in sorted({*flat_old, *flat_new})
+        if flat_old.get(key) != flat_new.get(key)
+    ]
+
+
+def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> Optional[str]:
+    """Refuse to go on with a run under other settings.
+
+    Returns:
+      A line that names the harmless differences, or None.
+
+    Raises:
+      UserError: where a setting differs that changes what is learnt; it shows each difference.
+    """
+    found = differences(old, new)
+    fatal = [d for d in found if d[0] not in MAY_CHANGE]
+    if fatal:
+        lines = "\n".join(f"  {key}: the run has {was!r}, the flags say {now!r}" for key, was, now in fatal)
+        raise UserError(
+            f"--train_dir={train_dir} holds a run with other settings:\n{lines}\n"
+            "Drop those flags to go on with it, name another --train_dir, or give --start_new_model to delete it."
+        )
+    if found:
+        return "changed since the run began: " + ", ".join(f"{key} {was!r} -> {now!r}" for key, was, now in found)
+    return None

@@ -1,0 +1,39 @@
+"""What a record holds: keys, sizes and releases, as one frozen value that every reader is given."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Tuple
+
+MAX_FRAMES = 300  # one frame a second; the releases keep the first 300 s at most
+ID_KEYS = ("id", "video_id")  # renamed in May 2018 (v3); a reader accepts both
+
+# Release -> (classes, its id key). v1: Sep 2016, v2: Feb 2017 (both papers), v3: May 2018.
+RELEASES = {"v1": (4800, "video_id"), "v2": (4716, "video_id"), "v3": (3862, "id")}
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordSchema:
+    """The shape of one data set.
+
+    Attributes:
+      level: "video" (`tf.train.Example` with float means) or "frame" (`tf.train.SequenceExample`
+        with one value a second).
+      feature_names: in the order in which they are concatenated, e.g. `("rgb", "audio")`.
+      feature_sizes: width of each, e.g. `(1024, 128)`.
+      num_classes: K.
+      max_frames: T, frames kept of a video.
+      segment_labels: read rated five-second segments (2019) in place of whole videos.
+    """
+
+    level: str
+    feature_names: Tuple[str, ...]
+    feature_sizes: Tuple[int, ...]
+    num_classes: int
+    max_frames: int = MAX_FRAMES
+    segment_labels: bool = False
+
+    @property
+    def feature_size(self) -> int:
+        """D, the width of the concatenated features."""
+        return sum(self.feature_sizes)

@@ -1,0 +1,21 @@
+"""The one exception that is shown to a user without a traceback."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Iterable
+
+
+class UserError(Exception):
+    """A mistake that the user can mend.
+
+    The message says what was found, what was expected, and which flag mends it. Entry scripts
+    print it on stderr without a traceback and exit with code 2 (see `yt8m.cli.run`).
+    """
+
+
+def near_misses(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean A or B?` for the known names nearest to `name`, or an empty string."""
+    by_lower = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(by_lower[c] for c in close)}?" if close else ""

@@ -1,0 +1,1 @@
+"""Run a trained model once over a data set and report."""

@@ -1,0 +1,1 @@
+"""Fuse the scores of several models."""

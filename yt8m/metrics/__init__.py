@@ -1,0 +1,1 @@
+"""Ranking metrics on the host, exact over the whole set."""

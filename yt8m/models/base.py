@@ -1,0 +1,133 @@
+"""The contract of a model: probabilities from a batch, numbers as constructor arguments, priors in the head.
+
+A new model is one file in this folder:
+
+    @register("MyModel")
+    class MyModel(FrameModel):
+        '''One line, shown by --list_models.'''
+
+        recipe = Recipe(base_learning_rate=0.001, batch_size=128)
+
+        def __init__(self, num_classes, feature_sizes=(1024, 128), hidden_size=512, **kwargs):
+            super().__init__(num_classes, feature_sizes, **kwargs)
+            self.hidden_size = hidden_size
+            self.frames = DequantizeFrames()
+            self.hidden = tf.keras.layers.Dense(hidden_size, activation="relu")
+            self.head = MixtureOfExperts(num_classes)
+
+        def call(self, inputs, training=None):
+            frames, mask = self.frames(inputs["frames"], num_frames=inputs["num_frames"])
+            ...
+            return self.head(x)
+
+        def get_config(self):
+            return {**super().get_config(), "hidden_size": self.hidden_size}
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Dict, Sequence, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.models.recipe import Recipe
+
+
+class Yt8mModel(tf.keras.Model):
+    """A classifier of videos.
+
+    Args:
+      num_classes: K.
+      feature_sizes: width of each concatenated feature; D is their sum.
+      input_norm: "l2" divides each frame (or video) vector by its L2 norm over all D features,
+        as the starter code does; "none" leaves it.
+
+    Call: a dict with exactly the keys `input_keys` -> probabilities [B, K], float32.
+
+    In inference a video's answer depends neither on the other videos of its batch nor on padding.
+    """
+
+    level: ClassVar[str] = ""
+    input_keys: ClassVar[Tuple[str, ...]] = ()
+    recipe: ClassVar[Recipe] = Recipe()
+    # Starter-code flag -> constructor argument, e.g. {"moe_num_mixtures": "num_mixtures"}.
+    starter_flags: ClassVar[Dict[str, str]] = {}
+    # Constructor arguments with which the starter code's own settings are reproduced.
+    starter_arguments: ClassVar[Dict[str, Any]] = {}
+    # Fields of the recipe that the starter code sets for this model otherwise than in general.
+    starter_recipe: ClassVar[Dict[str, Any]] = {}
+
+    def __init__(self, num_classes: int, feature_sizes: Sequence[int] = (1024, 128), input_norm: str = "l2", **kwargs: Any):
+        super().__init__(**kwargs)
+        if input_norm not in ("l2", "none"):
+            raise ValueError(f'input_norm is "l2" or "none", not {input_norm!r}')
+        self.num_classes = int(num_classes)
+        self.input_norm = input_norm
+        self._sizes = ",".join(str(s) for s in feature_sizes)  # a string: Keras 2 would wrap a tuple
+
+    @property
+    def feature_sizes(self) -> Tuple[int, ...]:
+        """Width of each concatenated feature."""
+        return tuple(int(s) for s in self._sizes.split(","))
+
+    @property
+    def feature_size(self) -> int:
+        """D, the width of the concatenated features."""
+        return sum(self.feature_sizes)
+
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
+        """Return a batch of zeros in the shape of this model's inputs, to build its weights."""
+        raise NotImplementedError
+
+    def build_weights(self) -> "Yt8mModel":
+        """Create every weight by one call on zeros, and return the model."""
+        self(self.example_inputs(), training=False)
+        return self
+
+    def select_inputs(self, batch: Dict[str, Any]) -> Dict[str, Any]:
+        """Return exactly this model's inputs out of a batch (Keras 3 mis-binds extra keys)."""
+        missing = [k for k in self.input_keys if k not in batch]
+        if missing:
+            raise ValueError(f"{type(self).__name__} needs {missing}; the batch has {sorted(batch)}")
+        return {k: batch[k] for k in self.input_keys}
+
+    def initialize_from_priors(self, priors: np.ndarray) -> None:
+        """Start every classification head at the label frequencies `priors` [K] (after `build_weights`)."""
+        heads = [layer for layer in self._flatten_layers(include_self=False) if hasattr(layer, "initialize_from_priors")]
+        for head in heads:
+            head.initialize_from_priors(np.asarray(priors, np.float64))
+
+    def get_config(self) -> Dict[str, Any]:
+        """Every constructor argument, JSON-ready."""
+        return {"num_classes": self.num_classes, "feature_sizes": list(self.feature_sizes), "input_norm": self.input_norm}
+
+    @classmethod
+    def from_config(cls, config: Dict[str, Any]) -> "Yt8mModel":
+        """Make the model that `get_config` described."""
+        return cls(**config)
+
+
+class VideoModel(Yt8mModel):
+    """A model of video-level means: `{"video": float32 [B, D]} -> [B, K]`."""
+
+    level = "video"
+    input_keys = ("video",)
+
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
+        """Zeros of the inputs' shapes; `num_frames` is not used."""
+        return {"video": tf.zeros([batch_size, self.feature_size])}
+
+
+class FrameModel(Yt8mModel):
+    """A model of frames: `{"frames": uint8 [B, T, D], "num_frames": int32 [B]} -> [B, K]`."""
+
+    level = "frame"
+    input_keys = ("frames", "num_frames")
+
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
+        """Zeros of the inputs' shapes, T = `num_frames`."""
+        return {
+            "frames": tf.zeros([batch_size, num_frames, self.feature_size], tf.uint8),
+            "num_frames": tf.fill([batch_size], num_frames),
+        }

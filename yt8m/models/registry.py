@@ -1,0 +1,61 @@
+"""Models by name: `@register` puts one in, `create` makes one, `list_models` shows all; files are found, not listed."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import pkgutil
+from typing import Any, Callable, Dict, List, Type, TypeVar
+
+from yt8m.errors import UserError, near_misses
+from yt8m.models.base import Yt8mModel
+
+_MODELS: Dict[str, Type[Yt8mModel]] = {}
+_ALIASES: Dict[str, str] = {}
+_M = TypeVar("_M", bound=Type[Yt8mModel])
+
+
+def register(name: str, *aliases: str) -> Callable[[_M], _M]:
+    """Class decorator: make the model known as `name`, and under each alias."""
+
+    def add(cls: _M) -> _M:
+        for key in (name, *aliases):
+            if key in _MODELS or key in _ALIASES:
+                raise ValueError(f"two models are registered as {key}")
+        _MODELS[name] = cls
+        _ALIASES.update({alias: name for alias in aliases})
+        return cls
+
+    return add
+
+
+def _import_all() -> None:
+    package = importlib.import_module("yt8m.models")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"yt8m.models.{module.name}")
+
+
+def model_class(name: str) -> Type[Yt8mModel]:
+    """Return the class registered as `name` or under an alias; a `UserError` names near misses."""
+    _import_all()
+    name = _ALIASES.get(name, name)
+    if name not in _MODELS:
+        known = list(_MODELS) + list(_ALIASES)
+        raise UserError(f"--model={name} is not a known model.{near_misses(name, known)} train.py --list_models lists them all.")
+    return _MODELS[name]
+
+
+def create(name: str, **arguments: Any) -> Yt8mModel:
+    """Make the model `name` with constructor `arguments`."""
+    return model_class(name)(**arguments)
+
+
+def list_models(pattern: str = "*") -> List[str]:
+    """Return the sorted names, without aliases, that match a shell-style pattern."""
+    _import_all()
+    return sorted(fnmatch.filter(_MODELS, pattern))
+
+
+def aliases_of(name: str) -> List[str]:
+    """Return the other names of a model."""
+    return sorted(a for a, n in _ALIASES.items() if n == name)

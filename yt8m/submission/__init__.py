@@ -1,0 +1,1 @@
+"""Score files and Kaggle submissions, written and read."""

@@ -1,0 +1,1 @@
+"""The training run: loop, optimisers, checkpoints, strategies, progress."""

@@ -1,0 +1,97 @@
+"""Where a run computes: one device, mirrored GPUs, several workers, or a TPU, behind one factory."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Iterable
+
+import tensorflow as tf
+
+from yt8m.errors import UserError
+
+
+def make_strategy(name: str, num_gpu: int = 0, paths: Iterable[str] = ()) -> tf.distribute.Strategy:
+    """Return the strategy called `name`.
+
+    Args:
+      name: "one", "mirrored", "multi_worker" (cluster in TF_CONFIG), "tpu" (untested on a TPU), or
+        "auto": several workers where TF_CONFIG names them, a TPU where TPU_NAME is set, mirrored
+        where there is more than one GPU, else one device.
+      num_gpu: GPUs to use at most; 0 is all.
+      paths: every path that the run reads or writes; a TPU's host must be able to reach them.
+
+    Raises:
+      UserError: the machine has not what the name asks for.
+    """
+    gpus = tf.config.list_logical_devices("GPU")[: num_gpu or None]
+    if name == "auto":
+        if len(_cluster_workers()) > 1:
+            name = "multi_worker"
+        elif os.environ.get("TPU_NAME"):
+            name = "tpu"
+        else:
+            name = "mirrored" if len(gpus) > 1 else "one"
+    if name == "one":
+        return tf.distribute.OneDeviceStrategy(gpus[0].name if gpus else "/cpu:0")
+    if name == "mirrored":
+        devices = [d.name for d in gpus or tf.config.list_logical_devices("CPU")]
+        return tf.distribute.MirroredStrategy(devices)
+    if name == "multi_worker":
+        if not _cluster_workers():
+            raise UserError(
+                "--strategy=multi_worker needs the environment variable TF_CONFIG with the cluster's workers and this"
+                ' process\'s task, e.g. {"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}.'
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "tpu":
+        return _tpu_strategy(paths)
+    raise UserError(f"--strategy={name} is not known: auto, one, mirrored, multi_worker or tpu.")
+
+
+def _cluster_workers() -> list:
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+    except ValueError as error:
+        raise UserError(f"the environment variable TF_CONFIG is not JSON: {error}")
+    return list(cluster.get("chief", [])) + list(cluster.get("worker", []))
+
+
+def _tpu_strategy(paths: Iterable[str]) -> tf.distribute.Strategy:
+    address = os.environ.get("TPU_NAME", "")
+    local = [p for p in paths if p and "://" not in p]
+    if address != "local" and local:
+        raise UserError(
+            f"--strategy=tpu: the TPU's host cannot read the local path {local[0]}; copy the data to gs:// and give that, "
+            "with --train_dir too, or set TPU_NAME=local where the TPU is in this very machine (Colab, a TPU VM)."
+        )
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)
+        if address != "local":
+            tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
+        first_line = (str(error).splitlines() or ["no reason given"])[0]
+        raise UserError(f"--strategy=tpu found no TPU ({first_line}); set TPU_NAME, or choose another --strategy.")
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the run's files (of several workers only the first does)."""
+    resolver = strategy.cluster_resolver
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or resolver is None:
+        return True
+    return resolver.task_type in (None, "chief") or (
+        resolver.task_type == "worker" and resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs
+    )
+
+
+def worker_of(strategy: tf.distribute.Strategy) -> tuple:
+    """Return (index of this worker, number of workers)."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 0, 1
+    workers = _cluster_workers()
+    resolver = strategy.cluster_resolver
+    chiefs = 1 if "chief" in resolver.cluster_spec().jobs else 0
+    index = 0 if resolver.task_type == "chief" else resolver.task_id + chiefs
+    return index, len(workers)

@@ -1,0 +1,57 @@
+"""The exponential moving average of the weights, with warm-up; it is what is evaluated and saved.
+
+Keras' own `use_ema` lacks the warm-up and overwrites the weights at the end of `fit`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Iterator, List
+
+import tensorflow as tf
+
+
+def tf_variable(variable: Any) -> tf.Variable:
+    """Return the `tf.Variable` behind a Keras 2 or Keras 3 variable."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+class WeightAverage(tf.Module):
+    """Averages of `variables` with decay min(decay, (1 + t) / (10 + t)) after t steps (UTS code; spec C.0).
+
+    Make it under the strategy's scope. With decay 0 it holds nothing and changes nothing.
+    """
+
+    def __init__(self, variables: List[Any], decay: float):
+        super().__init__()
+        self.decay = float(decay)
+        self._variables = [tf_variable(v) for v in variables] if decay else []
+        self.shadows = [tf.Variable(v, trainable=False, name=f"average_{i}") for i, v in enumerate(self._variables)]
+
+    def reset(self) -> None:
+        """Start from the variables' present values."""
+        for shadow, variable in zip(self.shadows, self._variables):
+            shadow.assign(variable)
+
+    def update(self, strategy: tf.distribute.Strategy, step: tf.Tensor) -> None:
+        """Move the averages after step `step` (counted from 1); call in cross-replica context."""
+        t = tf.cast(step, tf.float32)
+        decay = tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
+
+        def move(shadow: tf.Variable, variable: tf.Variable) -> None:
+            shadow.assign_sub((1.0 - decay) * (shadow - variable))
+
+        for shadow, variable in zip(self.shadows, self._variables):
+            strategy.extended.update(shadow, move, args=(variable,))
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Within this context the variables hold their averages."""
+        trained = [tf.identity(v) for v in self._variables]
+        for variable, shadow in zip(self._variables, self.shadows):
+            variable.assign(shadow)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._variables, trained):
+                variable.assign(value)
