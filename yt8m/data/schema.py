@@ -6,10 +6,15 @@ import dataclasses
 from typing import Tuple
 
 MAX_FRAMES = 300  # one frame a second; the releases keep the first 300 s at most
-ID_KEYS = ("id", "video_id")  # renamed in May 2018 (v3); a reader accepts both
+SEGMENT_FRAMES = 5  # a rated segment of the 2019 release lasts five seconds
 
-# Release -> (classes, its id key). v1: Sep 2016, v2: Feb 2017 (both papers), v3: May 2018.
-RELEASES = {"v1": (4800, "video_id"), "v2": (4716, "video_id"), "v3": (3862, "id")}
+# Where a record may keep its id: `video_id` became `id` in May 2018 (v3); MediaPipe has its own names.
+ID_KEYS = ("id", "video_id", "clip/data_path", "clip/media_id")
+# MediaPipe's names of the two features, as float lists.
+KEY_ALIASES = {"rgb": "RGB/feature/floats", "audio": "AUDIO/feature/floats"}
+
+# Release -> classes. v1: Sep 2016, v2: Feb 2017 (both papers), v3: May 2018.
+RELEASES = {"v1": 4800, "v2": 4716, "v3": 3862}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +29,8 @@ class RecordSchema:
       num_classes: K.
       max_frames: T, frames kept of a video.
       segment_labels: read rated five-second segments (2019) in place of whole videos.
+      feature_keys: keys in the records where they differ from the names (MediaPipe); else empty.
+      float_frames: frames are float lists, to be quantised by the reader, not byte strings.
     """
 
     level: str
@@ -32,8 +39,15 @@ class RecordSchema:
     num_classes: int
     max_frames: int = MAX_FRAMES
     segment_labels: bool = False
+    feature_keys: Tuple[str, ...] = ()
+    float_frames: bool = False
 
     @property
     def feature_size(self) -> int:
         """D, the width of the concatenated features."""
         return sum(self.feature_sizes)
+
+    @property
+    def keys(self) -> Tuple[str, ...]:
+        """The features' keys in the records."""
+        return self.feature_keys or self.feature_names

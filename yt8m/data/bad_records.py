@@ -1,0 +1,98 @@
+"""Broken records: skipped and counted, up to a limit, and told to the user by file and offset, not by a TensorFlow trace."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from typing import Iterator, List, NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.data.tfrecord_scan import scan
+from yt8m.errors import UserError
+
+LABEL_MARK = "YT8M_LABEL_BEYOND_CLASSES"
+
+
+class BadRecord(NamedTuple):
+    """Where a broken record lies, and what is wrong with it."""
+
+    file: str
+    offset: int
+    problem: str
+
+
+class BadRecords:
+    """Counts the broken records that a pipeline skips.
+
+    Args:
+      limit: how many may be skipped before reading stops with an error.
+    """
+
+    def __init__(self, limit: int = 0):
+        self.limit = limit
+        self.found: List[BadRecord] = []
+        self._lock = threading.Lock()
+        self._error: Optional[str] = None
+
+    def recover(self, path: bytes, seen: np.ndarray) -> np.ndarray:
+        """Return the good records of `path` behind byte `seen`, where the fast reader stopped short.
+
+        Called by the pipeline at the end of each shard. Most shards were read to their last byte,
+        and cost one look at the file's size.
+        """
+        name, start = path.decode(), int(seen)
+        if tf.io.gfile.stat(name).length == start:
+            return np.array([], dtype=object)
+        good: List[bytes] = []
+        for record in scan(name, start):
+            if record.problem is None:
+                good.append(record.payload)
+            else:
+                self._add(BadRecord(name, record.offset, record.problem))
+        return np.array(good, dtype=object)
+
+    def _add(self, bad: BadRecord) -> None:
+        with self._lock:
+            if bad not in self.found:  # a shard read again in the next epoch
+                self.found.append(bad)
+            if len(self.found) > self.limit:
+                self._error = (
+                    f"{bad.file} has a broken record at byte {bad.offset}: {bad.problem}. "
+                    f"{len(self.found)} broken so far, and --max_bad_records={self.limit} allows no more. "
+                    f"`python -m yt8m.data.inspect --full {bad.file}` lists them; raise the flag to skip them."
+                )
+                raise ValueError(self._error)
+
+    def summary(self) -> str:
+        """Return a line that names the first of the skipped records, or an empty string."""
+        if not self.found:
+            return ""
+        first = self.found[0]
+        return f"skipped {len(self.found)} broken records; the first: {first.file} at byte {first.offset}, {first.problem}"
+
+    @contextlib.contextmanager
+    def explained(self, num_classes: int = 0) -> Iterator[None]:
+        """Turn TensorFlow errors that come out of the pipeline into a `UserError`."""
+        try:
+            yield
+        except tf.errors.OutOfRangeError:
+            raise
+        except tf.errors.OpError as error:
+            if self._error:
+                raise UserError(self._error) from None
+            label = re.search(LABEL_MARK + r"\D*(-?\d+)", error.message)
+            if label:
+                raise UserError(
+                    f"a record has label {label.group(1)}, but there are {num_classes} classes, 0 to {num_classes - 1};"
+                    " give the right --num_classes (4716 for the 2017 release, 3862 for 2018)."
+                ) from None
+            if re.search(r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized", error.message):
+                line = next((x for x in error.message.splitlines() if x.strip()), "")
+                raise UserError(
+                    f"a record cannot be parsed ({line[:200]}). `python -m yt8m.data.inspect --full PATTERN` names it"
+                    " by file and byte; --feature_names and --feature_sizes must fit the records."
+                ) from None
+            raise

@@ -1,0 +1,80 @@
+"""Checkpoints for resuming: weights, optimiser, averages and the place in the data, written so that a kill loses little."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m.errors import UserError
+from yt8m.training.run_folder import RunFolder
+
+
+class TrainState(tf.Module):
+    """Where a run is: plain numbers, kept in the checkpoint beside the weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch = tf.Variable(0, dtype=tf.int64)
+        self.examples_in_epoch = tf.Variable(0, dtype=tf.int64)
+        self.best_gap = tf.Variable(-1.0, dtype=tf.float64)
+        self.epochs_without_gain = tf.Variable(0, dtype=tf.int64)
+
+
+class Checkpoints:
+    """Saves and restores a run's tracked objects.
+
+    Args:
+      run: its folder.
+      objects: what `tf.train.Checkpoint` tracks, by name.
+      keep: how many to keep.
+      every_seconds, every_steps: how often `due` says yes; 0 is never.
+      chief: of several workers all take part in saving (it may hold collective reads), but only
+        the chief's files are kept.
+    """
+
+    def __init__(self, run: RunFolder, objects: dict, keep: int, every_seconds: float, every_steps: int, chief: bool):
+        self._checkpoint = tf.train.Checkpoint(**objects)
+        self._folder = run.file("checkpoints")
+        self._throwaway = None if chief else tempfile.mkdtemp()
+        self._manager = tf.train.CheckpointManager(self._checkpoint, self._throwaway or self._folder, max_to_keep=keep)
+        self._every_seconds, self._every_steps = every_seconds, every_steps
+        self._last_time, self._last_step = time.monotonic(), 0
+
+    def restore(self) -> bool:
+        """Restore the latest checkpoint; return whether there was one.
+
+        Raises:
+          UserError: it does not fit, as when another Keras version wrote it.
+        """
+        latest = tf.train.latest_checkpoint(self._folder)
+        if latest is None:
+            return False
+        try:
+            # Nothing may be left as it was initialised: what looks restored and is not trains on silently.
+            self._checkpoint.restore(latest).assert_existing_objects_matched()
+        except (AssertionError, ValueError, tf.errors.OpError) as error:
+            first = str(error).splitlines()[0]
+            raise UserError(
+                f"the checkpoint {latest} does not fit this program ({first}). A run is resumed under the TensorFlow and"
+                " Keras that began it (see facts in config.json); best/ and last/ hold the weights for any version."
+            )
+        return True
+
+    def due(self, step: int) -> bool:
+        """Whether it is time to save."""
+        by_steps = self._every_steps and step - self._last_step >= self._every_steps
+        return bool(by_steps or (self._every_seconds and time.monotonic() - self._last_time >= self._every_seconds))
+
+    def save(self, step: int) -> Any:
+        """Write a checkpoint; older ones are removed once it is whole."""
+        self._last_time, self._last_step = time.monotonic(), step
+        return self._manager.save(checkpoint_number=step)
+
+    def close(self) -> None:
+        """Remove what a worker that is not the chief wrote."""
+        if self._throwaway:
+            shutil.rmtree(self._throwaway, ignore_errors=True)

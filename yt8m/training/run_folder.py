@@ -1,0 +1,162 @@
+"""The files of a run under `--train_dir`: what is there, and how each is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict, Iterator, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.config import CONFIG_FILE, RunConfig
+from yt8m.errors import UserError
+
+BEST = "best"  # folder: model.weights.h5 and metrics.json of the best validation, averaged weights
+_OURS = frozenset({CONFIG_FILE, "checkpoints", "metrics.jsonl", "logs", "done", "priors.npy", BEST, "last", "eval"})
+
+
+class RunFolder:
+    """One run's folder; made by train.py, read by every other script."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def file(self, *names: str) -> str:
+        """Return the path of a file of the run."""
+        return os.path.join(self.path, *names)
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return tf.io.gfile.exists(self.file(CONFIG_FILE))
+
+    def make(self) -> None:
+        """Create the folder, and see that it can be written.
+
+        Raises:
+          UserError: it cannot.
+        """
+        probe = self.file(".probe")
+        try:
+            tf.io.gfile.makedirs(self.path)
+            with tf.io.gfile.GFile(probe, "w") as f:
+                f.write("")
+            tf.io.gfile.remove(probe)
+        except (tf.errors.OpError, OSError) as error:
+            raise UserError(f"--train_dir={self.path} cannot be written ({_reason(error)}); name a folder that can.")
+
+    def delete(self) -> None:
+        """Delete an earlier run, and nothing that a run did not make (trap E-47).
+
+        Raises:
+          UserError: the folder holds other things.
+        """
+        if not tf.io.gfile.isdir(self.path):
+            return
+        names = {n.rstrip("/") for n in tf.io.gfile.listdir(self.path)}
+        if names and CONFIG_FILE not in names:
+            raise UserError(
+                f"--start_new_model: {self.path} holds {', '.join(sorted(names)[:5])} but no {CONFIG_FILE}, so it is not"
+                " a run's folder and is not deleted; name another --train_dir."
+            )
+        for name in names & _OURS:
+            path = self.file(name)
+            if tf.io.gfile.isdir(path):
+                tf.io.gfile.rmtree(path)
+            else:
+                tf.io.gfile.remove(path)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file whole: to a temporary name first, then renamed."""
+        path = self.file(name)
+        tf.io.gfile.makedirs(os.path.dirname(path))
+        with tf.io.gfile.GFile(path + ".tmp", "w") as f:
+            f.write(text)
+        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+    def load_config(self) -> RunConfig:
+        """Return the run's settings.
+
+        Raises:
+          UserError: there is no run here.
+        """
+        path = self.file(CONFIG_FILE)
+        if not self.exists():
+            what = "does not exist" if not tf.io.gfile.isdir(self.path) else f"holds no {CONFIG_FILE}"
+            raise UserError(f"--train_dir={self.path} {what}; name the folder that train.py wrote its run to.")
+        with tf.io.gfile.GFile(path) as f:
+            return RunConfig.from_json(f.read(), path)
+
+    def save_priors(self, priors: np.ndarray) -> None:
+        """Keep the label priors [K] that the heads start from."""
+        with tf.io.gfile.GFile(self.file("priors.npy"), "wb") as f:
+            np.save(f, priors.astype(np.float64))
+
+    def load_priors(self) -> Optional[np.ndarray]:
+        """Return the priors kept with the run, or None."""
+        path = self.file("priors.npy")
+        if not tf.io.gfile.exists(path):
+            return None
+        with tf.io.gfile.GFile(path, "rb") as f:
+            return np.load(f)
+
+    def log(self, event: str, **values: Any) -> None:
+        """Append one line to metrics.jsonl."""
+        with tf.io.gfile.GFile(self.file("metrics.jsonl"), "a") as f:
+            f.write(json.dumps({"event": event, **{k: _plain(v) for k, v in values.items()}}) + "\n")
+
+    def logged(self) -> Iterator[Dict[str, Any]]:
+        """Yield what was logged; a line that a killed process left half-written is passed over."""
+        path = self.file("metrics.jsonl")
+        if not tf.io.gfile.exists(path):
+            return
+        with tf.io.gfile.GFile(path) as f:
+            for line in f:
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    continue
+
+    def is_done(self) -> bool:
+        """Whether the run has ended by itself."""
+        return tf.io.gfile.exists(self.file("done"))
+
+
+def save_weights(model: tf.keras.Model, path: str) -> None:
+    """Write `path` (.weights.h5, which Keras 2 and 3 both read) whole or not at all, on any file system."""
+    import tempfile
+
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, "model.weights.h5")
+        model.save_weights(local)
+        tf.io.gfile.copy(local, path + ".tmp", overwrite=True)
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def load_weights(model: tf.keras.Model, path: str) -> None:
+    """Read what `save_weights` wrote, from any file system.
+
+    Raises:
+      UserError: there is no such file, or it does not fit the model.
+    """
+    import tempfile
+
+    if not tf.io.gfile.exists(path):
+        raise UserError(f"{path} does not exist: the run has saved no model yet, or --train_dir is not a run's folder.")
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, "model.weights.h5")
+        tf.io.gfile.copy(path, local)
+        try:
+            model.load_weights(local)
+        except (ValueError, OSError, KeyError) as error:
+            raise UserError(f"{path} does not fit the run's model ({_reason(error)}).")
+
+
+def _reason(error: Exception) -> str:
+    message = getattr(error, "message", None) or str(error)
+    return message.splitlines()[0] if message else type(error).__name__
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
