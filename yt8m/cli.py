@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Callable
 
-# TensorFlow's C++ start-up lines say nothing to a user of these commands, and would bury the one
-# line that does. Someone who wants them sets the variable.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from absl import app
+from absl import logging as absl_logging
 
-from absl import app  # noqa: E402
-from absl import logging as absl_logging  # noqa: E402
-
-from yt8m.errors import UserError  # noqa: E402
+from yt8m import quiet  # noqa: F401
+from yt8m.errors import UserError
 
 
 def run(main: Callable[[], object]) -> None:

@@ -54,7 +54,7 @@ def read_records(
     def shard(path: tf.Tensor) -> tf.data.Dataset:
         if cache is not None and cache.where != "memory":
             path = tf.ensure_shape(tf.numpy_function(cache.local, [path], tf.string), [])
-        records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).apply(tf.data.experimental.ignore_errors())
+        records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
         chunks = records.batch(_CHUNK).map(lambda r: (r, False))
         end = tf.data.Dataset.from_tensors((tf.constant([], tf.string), True))
 

@@ -1,0 +1,262 @@
+"""What is this file? The level and the features, found from a few records of a few shards, never guessed from names.
+
+`python -m yt8m.data.inspect PATTERN [--full]` prints it, with every broken record by file and byte.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from yt8m import quiet  # noqa: F401, I001  (before TensorFlow)
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.data import vocabulary as vocabularies
+from yt8m.data.record_count import count_records
+from yt8m.data.schema import ID_KEYS, KEY_ALIASES, MAX_FRAMES, RELEASES, SEGMENT_FRAMES, RecordSchema
+from yt8m.data.sources import find_shards
+from yt8m.data.tfrecord_scan import scan
+from yt8m.errors import UserError
+
+_NOT_FEATURES = frozenset({*ID_KEYS, "labels", "segment_start_times", "segment_end_times", "segment_labels", "segment_scores"})
+
+
+@dataclasses.dataclass
+class Findings:
+    """What a few records showed.
+
+    Attributes:
+      level: "video" or "frame".
+      sizes: feature -> width.
+      keys: feature -> key in the records.
+      float_frames: feature -> whether its frames are float lists.
+      id_key: where the id lies, or "".
+      labels: one list of labels a record that has some.
+      frames: frames of each record.
+      has_segments: whether there are rated segments.
+      records: how many were looked at.
+    """
+
+    level: str
+    sizes: Dict[str, int]
+    keys: Dict[str, str]
+    float_frames: Dict[str, bool]
+    id_key: str = ""
+    labels: List[List[int]] = dataclasses.field(default_factory=list)
+    frames: List[int] = dataclasses.field(default_factory=list)
+    has_segments: bool = False
+    records: int = 0
+
+
+def _look(payload: bytes) -> Optional[Findings]:
+    """Return what one record holds, or None where it is neither kind of example."""
+    try:
+        record = tf.train.SequenceExample.FromString(payload)
+    except Exception:  # protobuf's DecodeError lies elsewhere in each of its versions
+        return None
+    lists = record.feature_lists.feature_list
+    found = Findings("frame" if lists else "video", {}, {}, {}, records=1)
+    context = record.context.feature  # an Example's features have the same place in the bytes
+    if not context and not lists:
+        return None
+    names = {alias: name for name, alias in KEY_ALIASES.items()}
+    if lists:
+        for key, values in lists.items():
+            name = names.get(key, key)
+            steps = values.feature
+            if not steps:
+                continue
+            as_bytes = steps[0].bytes_list.value
+            size = len(as_bytes[0]) if as_bytes else len(steps[0].float_list.value)
+            if size:
+                found.sizes[name], found.keys[name], found.float_frames[name] = size, key, not as_bytes
+        found.frames = [min((len(v.feature) for v in lists.values()), default=0)]
+    else:
+        for key, value in context.items():
+            if key not in _NOT_FEATURES and value.float_list.value:
+                found.sizes[key], found.keys[key] = len(value.float_list.value), key
+    found.id_key = next((k for k in ID_KEYS if k in context), "")
+    if "labels" in context and context["labels"].int64_list.value:
+        found.labels = [list(context["labels"].int64_list.value)]
+    found.has_segments = "segment_start_times" in context
+    return found
+
+
+def _order(name: str) -> Tuple[int, str]:
+    for rank, part in enumerate(("rgb", "audio")):
+        if part in name:
+            return rank, name
+    return 2, name
+
+
+def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: int = 3, records: int = 8) -> Findings:
+    """Look at the first `records` of up to `shards` shards.
+
+    Raises:
+      UserError: a shard is not a TFRecord file of examples, or is empty.
+    """
+    chosen = sorted({files[i] for i in np.linspace(0, len(files) - 1, shards).astype(int)})
+    whole: Optional[Findings] = None
+    for path in chosen:
+        seen = 0
+        for record in scan(path):
+            if record.problem is not None:
+                if record.offset == 0:
+                    raise UserError(f"{flag}: {path} is not a TFRecord file, or is cut off in its first record ({record.problem}).")
+                continue
+            one = _look(record.payload)
+            if one is None:
+                raise UserError(
+                    f"{flag}: the record at byte {record.offset} of {path} is neither a tf.train.Example nor a SequenceExample"
+                    " with features; YouTube-8M records are one of the two."
+                )
+            seen += 1
+            if whole is None:
+                whole = one
+            elif one.level != whole.level and one.sizes and whole.sizes:
+                raise UserError(f"{flag} mixes {whole.level}-level and {one.level}-level records ({path}); give one kind.")
+            else:
+                for table in ("sizes", "keys", "float_frames"):
+                    getattr(whole, table).update(getattr(one, table))
+                whole.labels += one.labels
+                whole.frames += one.frames
+                whole.id_key = whole.id_key or one.id_key
+                whole.has_segments |= one.has_segments
+                whole.records += 1
+            if seen >= records:
+                break
+    if whole is None:
+        raise UserError(f"{flag}: {', '.join(chosen)} hold no record.")
+    return whole
+
+
+def _classes(found: Findings, files: Sequence[str], vocabulary_file: str) -> Tuple[int, str]:
+    path = vocabulary_file or vocabularies.beside(list(files))
+    if path:
+        return vocabularies.read_vocabulary(path).num_classes, f"the rows of {path}"
+    if found.id_key == "video_id":
+        release = "v2" if any("audio" in n for n in found.sizes) else "v1"
+    else:
+        release = "v3"
+    return RELEASES[release], f"release {release}, told by the id's key {found.id_key or '(none)'}"
+
+
+def find_schema(
+    files: Sequence[str],
+    feature_names: Optional[Sequence[str]] = None,
+    feature_sizes: Optional[Sequence[int]] = None,
+    num_classes: Optional[int] = None,
+    segment_labels: bool = False,
+    frame_features: Optional[bool] = None,
+    max_frames: int = MAX_FRAMES,
+    vocabulary_file: str = "",
+    flag: str = "--train_data_pattern",
+) -> Tuple[RecordSchema, str]:
+    """Return the schema of shards, and a line that says what was found and how.
+
+    Args:
+      files: shards.
+      feature_names, feature_sizes, frame_features: what the user said, checked against the records; None is found.
+      num_classes: K; None: the rows of a vocabulary file (given, or lying beside the shards), else the release's.
+      segment_labels: read rated segments.
+      max_frames: T.
+      vocabulary_file: path, or "".
+      flag: names the pattern in messages.
+
+    Raises:
+      UserError: the records are not what was said.
+    """
+    found = examine(files, flag)
+    listed = ", ".join(f"{n} ({found.sizes[n]})" for n in sorted(found.sizes, key=_order)) or "no feature"
+    if frame_features is not None and frame_features != (found.level == "frame"):
+        said = "frame" if frame_features else "video"
+        raise UserError(
+            f"{flag} holds {found.level}-level records with {listed}, but --frame_features={str(frame_features).lower()} says"
+            f" {said}-level; drop the flag, or name {said}-level files."
+        )
+    if segment_labels and not found.has_segments:
+        raise UserError(f"--segment_labels: the records of {flag} have no segment_start_times; drop the flag or name the 2019 files.")
+    names = list(feature_names) if feature_names else sorted(found.sizes, key=_order)
+    unknown = [n for n in names if n not in found.sizes]
+    if unknown or not names:
+        raise UserError(f"--feature_names: {', '.join(unknown) or 'nothing'} is not in the records of {flag}, which hold {listed}.")
+    sizes = [found.sizes[n] for n in names]
+    if feature_sizes and list(feature_sizes) != sizes:
+        raise UserError(
+            f"--feature_sizes={','.join(map(str, feature_sizes))} does not fit --feature_names={','.join(names)}: the records have"
+            f" {','.join(map(str, sizes))}."
+        )
+    how = "--num_classes"
+    if num_classes is None:
+        num_classes, how = _classes(found, files, vocabulary_file)
+    keys = tuple(found.keys[n] for n in names)
+    schema = RecordSchema(
+        level=found.level,
+        feature_names=tuple(names),
+        feature_sizes=tuple(sizes),
+        num_classes=int(num_classes),
+        max_frames=SEGMENT_FRAMES if segment_labels else max_frames,
+        segment_labels=segment_labels,
+        feature_keys=() if keys == tuple(names) else keys,
+        float_frames=any(found.float_frames.get(n, False) for n in names),
+    )
+    if schema.segment_labels:
+        schema = dataclasses.replace(schema, max_frames=MAX_FRAMES)
+    return schema, f"{found.level}-level records with {listed}; {num_classes} classes ({how})"
+
+
+def report(files: Sequence[str], full: bool) -> int:
+    """Print what files hold; return the number of broken records (looked for in all of each file if `full`)."""
+    found = examine(files, "PATTERN")
+    schema, line = find_schema(files, flag="PATTERN")
+    print(line)
+    count, exact = count_records(list(files))
+    total = sum(tf.io.gfile.stat(f).length for f in files)
+    print(f"{len(files)} files, {total:,} bytes, {'' if exact else 'about '}{count:,} records")
+    labels, frames, looked, bad = found.labels, found.frames, found.records, []
+    if full:
+        labels, frames, looked = [], [], 0
+        for path in files:
+            for record in scan(path):
+                one = _look(record.payload) if record.problem is None else None
+                if one is None:
+                    bad.append((path, record.offset, record.problem or "not an example"))
+                    continue
+                labels, frames, looked = labels + one.labels, frames + one.frames, looked + 1
+    each = [len(x) for x in labels]
+    flat = [c for x in labels for c in x]
+    scope = f"of {looked:,} records looked at"
+    if flat:
+        print(f"labels: {np.mean(each):.2f} a video, {len(set(flat)):,} classes seen, the highest {max(flat)} ({scope})")
+        if max(flat) >= schema.num_classes:
+            print(f"label {max(flat)} is beyond the {schema.num_classes} classes: give --num_classes to train.py")
+    else:
+        print(f"labels: none ({scope})")
+    if frames:
+        print(f"frames: {min(frames)} to {max(frames)} a video, {np.mean(frames):.1f} on average ({scope})")
+    print(f"id key: {found.id_key or 'none'}" + ("; rated segments" if found.has_segments else ""))
+    for path, offset, problem in bad:
+        print(f"broken: {path} at byte {offset}: {problem}")
+    print(f"{len(bad)} broken records" if full else "records were not all read; --full looks for broken ones")
+    return len(bad)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Command line; returns 0, 1 where records are broken, 2 for a user's mistake."""
+    parser = argparse.ArgumentParser(prog="python -m yt8m.data.inspect", description="Say what record files hold.")
+    parser.add_argument("pattern", nargs="+", help="files or globs")
+    parser.add_argument("--full", action="store_true", help="read every record, and list the broken ones")
+    arguments = parser.parse_args(argv)
+    try:
+        return 1 if report(find_shards(",".join(arguments.pattern), "PATTERN"), arguments.full) else 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
