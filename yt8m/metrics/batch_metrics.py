@@ -1,0 +1,16 @@
+"""The metrics of one batch, for the line that a training run prints."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+import numpy as np
+
+from yt8m.metrics.evaluation_metrics import EvaluationMetrics
+
+
+def batch_metrics(predictions: np.ndarray, labels: np.ndarray, top_k: int = 20) -> Dict[str, float]:
+    """Return `gap`, `hit_at_1` and `perr` of predictions and labels [B, K]."""
+    metrics = EvaluationMetrics(predictions.shape[1], top_k=top_k)
+    metrics.update(predictions, labels)
+    return {key: value for key, value in metrics.result().items() if key in ("gap", "hit_at_1", "perr")}
