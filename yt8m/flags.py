@@ -5,12 +5,14 @@ A flag without a value means "the model's recipe decides", so most defaults here
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 from typing import Any, Dict, Optional
 
 from absl import flags
 
+from yt8m.config import TrainingConfig
 from yt8m.errors import UserError
 from yt8m.models.base import Yt8mModel
 from yt8m.models.recipe import STARTER_RECIPE, Recipe
@@ -165,3 +167,9 @@ def constructor_arguments(model: type[Yt8mModel]) -> list:
         if issubclass(cls, Yt8mModel) and "__init__" in vars(cls):
             names += [p for p in inspect.signature(cls.__init__).parameters if p not in names]
     return [n for n in names if n not in ("self", "num_classes", "feature_sizes", "args", "kwargs")]
+
+
+def training_from_flags() -> TrainingConfig:
+    """Return how the run reads, computes and stops."""
+    names = [f.name for f in dataclasses.fields(TrainingConfig)]
+    return TrainingConfig(**{name: FLAGS[name].value for name in names})

@@ -1,1 +1,1 @@
-"""Ranking metrics on the host, exact over the whole set."""
+"""Ranking metrics of YouTube-8M in NumPy: exact over the whole set, streamed and mergeable."""

@@ -1,72 +1,56 @@
-"""Average precision, of one ranked list and of many lists at once."""
+"""Average precision of a ranked list, the number under GAP and MAP."""
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Optional
 
 import numpy as np
 
-_SEED = 0  # of the permutation that breaks ties (spec B.1: the original shuffles once, then sorts)
+TIE_SEED = 0
 
 
-def ranking(scores: np.ndarray) -> np.ndarray:
-    """Return the order of `scores` [N], highest first; ties in a fixed pseudo-random order."""
-    shuffle = np.random.default_rng(_SEED).permutation(len(scores))
-    return shuffle[np.argsort(-scores[shuffle], kind="stable")]
+def descending_order(scores: np.ndarray, seed: int = TIE_SEED) -> np.ndarray:
+    """Return indices [N] that sort `scores` [N] from high to low, ties in an order drawn with `seed`.
+
+    Source: spec of the starter code: one shuffle with a fixed seed, then a stable sort. Without the
+    shuffle, equal scores would keep the order of the data, which may be grouped by label.
+    """
+    shuffled = np.random.default_rng(seed).permutation(len(scores))
+    return shuffled[np.argsort(-scores[shuffled], kind="stable")]
 
 
 def average_precision(
-    scores: np.ndarray, positive: np.ndarray, num_positives: Optional[int] = None, top_n: Optional[int] = None
+    scores: np.ndarray, labels: np.ndarray, n: Optional[int] = None, num_positives: Optional[int] = None
 ) -> float:
-    """Return the non-interpolated average precision of one list (starter code; spec B.1).
+    """Return the non-interpolated average precision of a list.
 
-    AP = (1 / n_pos) · Σ over positives of (positives among the first i) / i.
+    Source: starter code, average_precision_calculator; KDD'19 paper, eq. 5 without its prefactor.
+    AP = (1 / n_pos) * sum over ranks i of positives of (positives among the first i) / i.
 
     Args:
-      scores: [N].
-      positive: [N], 0 or 1.
-      num_positives: n_pos where some positives are not in the list; else those of the list.
-      top_n: only the first so many ranks count, and n_pos is at most that.
+      scores: float [N].
+      labels: [N]; above 0 is positive.
+      n: scan the first `n` ranks only; the count of positives is then capped at `n`.
+      num_positives: positives in the whole set, where the list is a part of it.
+
+    Returns:
+      AP in [0, 1]; 0 for an empty list and where there is no positive.
     """
-    hits = positive[ranking(scores)].astype(bool)
-    n_pos = int(hits.sum()) if num_positives is None else num_positives
-    if top_n is not None:
-        hits, n_pos = hits[:top_n], min(n_pos, top_n)
-    if n_pos == 0:
+    scores, hits = np.asarray(scores), np.asarray(labels) > 0
+    if scores.shape != hits.shape or scores.ndim != 1:
+        raise ValueError(f"scores and labels are lists of one length, not {scores.shape} and {hits.shape}")
+    if n is not None and n < 1:
+        raise ValueError(f"n is at least 1, not {n}")
+    positives = int(hits.sum()) if num_positives is None else int(num_positives)
+    if n is not None:
+        positives = min(positives, n)
+    ranked = hits[descending_order(scores)][:n]
+    return ranked_average_precision(ranked, positives)
+
+
+def ranked_average_precision(hits: np.ndarray, num_positives: int) -> float:
+    """Return AP of hits (bool [N]) that are already in descending order of score."""
+    if num_positives <= 0:
         return 0.0
-    at = np.flatnonzero(hits)
-    return float(np.sum(np.arange(1, len(at) + 1) / (at + 1)) / n_pos)
-
-
-def grouped_average_precision(
-    groups: np.ndarray, scores: np.ndarray, positive: np.ndarray, group_positives: np.ndarray
-) -> np.ndarray:
-    """Return the average precision of each group's list, float64 [G], without a loop over groups.
-
-    Args:
-      groups: [N], in [0, G).
-      scores, positive: [N].
-      group_positives: n_pos of each group [G]; a group with none gets 0.
-    """
-    total = np.zeros(len(group_positives))
-    if len(scores):
-        order = ranking(scores)
-        order = order[np.argsort(groups[order], kind="stable")]  # by group, within it by score
-        sorted_groups = groups[order]
-        hits = positive[order].astype(np.int64)
-        starts, ranks = _positions(sorted_groups)
-        running = np.cumsum(hits)
-        before = np.where(starts > 0, running[starts - 1], 0)
-        at = np.flatnonzero(hits)
-        precision = (running[at] - before[at]) / (ranks[at] + 1)
-        total = np.bincount(sorted_groups[at], weights=precision, minlength=len(group_positives))
-    return np.divide(total, group_positives, out=np.zeros(len(group_positives)), where=group_positives > 0)
-
-
-def _positions(sorted_groups: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Return where each element's group starts, and its rank within the group."""
-    index = np.arange(len(sorted_groups))
-    new = np.ones(len(sorted_groups), bool)
-    new[1:] = sorted_groups[1:] != sorted_groups[:-1]
-    starts = np.maximum.accumulate(np.where(new, index, 0))
-    return starts, index - starts
+    ranks = np.flatnonzero(hits) + 1.0  # rank of each positive, from 1
+    return float(np.sum(np.arange(1, len(ranks) + 1) / ranks) / num_positives)

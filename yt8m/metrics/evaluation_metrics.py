@@ -1,37 +1,46 @@
-"""GAP, MAP, PERR and Hit@k over a whole data set, streamed in batches and mergeable over replicas and shards.
+"""All numbers of an evaluation, streamed: exact over the whole set, in any split into batches and workers.
 
-Kept are the top-k pairs of each video (score, class, whether it is a label) and counts; so 1.1
-million videos take about 200 MB, and the result does not depend on how they were batched.
+Of every video only the best `top_k` pairs are kept (7 bytes each), so a million videos take 150 MB.
 """
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
-from yt8m.metrics.average_precision import average_precision, grouped_average_precision
-from yt8m.metrics.top_labels import precision_at_equal_recall, top_k
+from yt8m.errors import UserError
+from yt8m.metrics.average_precision import descending_order, ranked_average_precision
+from yt8m.metrics.hit_at_k import hits_of_ranked
+from yt8m.metrics.mean_average_precision import mean_average_precision, ranked_class_average_precision
+from yt8m.metrics.perr import perr_of_ranked, perr_per_video
+from yt8m.metrics.top_k import top_k as best_of_rows
 
 
 class EvaluationMetrics:
-    """Accumulates predictions; see spec B.1 for each metric.
+    """GAP, MAP, PERR, Hit@1, Hit@5 and the mean loss of a stream of batches.
+
+    Source: starter code, eval_util; KDD'19 paper, section 5.1.5. All are fractions in [0, 1].
 
     Args:
       num_classes: K.
-      top_k: pairs a video that enter GAP and MAP.
+      top_k: pairs of each video that enter GAP and MAP; clamped to K.
       filter_empty_classes: leave classes without positives out of MAP (the starter code since
-        2019-05-31); False counts each as 0, as both papers most likely did.
+        2019-05-31); False counts them as 0.
     """
 
     def __init__(self, num_classes: int, top_k: int = 20, filter_empty_classes: bool = True):
-        self.num_classes, self.top_k, self.filter_empty_classes = num_classes, top_k, filter_empty_classes
-        self._scores: List[np.ndarray] = []
-        self._classes: List[np.ndarray] = []
-        self._hits: List[np.ndarray] = []
-        self._positives = np.zeros(num_classes, np.int64)
-        self._sums = np.zeros(4)  # of PERR, Hit@1, Hit@5, loss
-        self._examples = 0
+        if num_classes < 1 or top_k < 1:
+            raise ValueError(f"num_classes and top_k are at least 1, not {num_classes} and {top_k}")
+        self.num_classes = int(num_classes)
+        self.top_k = min(int(top_k), self.num_classes)
+        self.filter_empty_classes = filter_empty_classes
+        self._class_type = np.uint16 if num_classes <= 1 << 16 else np.int32
+        self._chunks: List[Tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # (scores, classes, hits), each [B, k]
+        self._class_positives = np.zeros(self.num_classes, np.int64)
+        self._num_examples = 0
+        self._sums = {"perr": 0.0, "hit_at_1": 0.0, "hit_at_5": 0.0, "loss": 0.0}
+        self._num_losses = 0
 
     def update(
         self,
@@ -44,69 +53,100 @@ class EvaluationMetrics:
 
         Args:
           predictions: float [B, K].
-          labels: 0 or 1 [B, K].
-          loss: [B], or a mean over the batch.
-          weights: [B, K], 1 where a segment was rated; predictions are multiplied by them, as in
-            the starter code, so that what nobody rated counts for nothing.
+          labels: [B, K]; above 0 is positive.
+          loss: float [B], one an example; or None.
+          weights: [B, K]; predictions are multiplied by them, as the starter code does with rated
+            segments: what was not rated scores 0.
+
+        Raises:
+          UserError: a prediction is NaN.
+          ValueError: shapes do not fit.
         """
-        predictions = np.asarray(predictions, np.float32)
+        predictions, labels = np.asarray(predictions, np.float32), np.asarray(labels)
+        if predictions.ndim != 2 or predictions.shape[1] != self.num_classes or labels.shape != predictions.shape:
+            raise ValueError(
+                f"predictions and labels are [B, {self.num_classes}], not {predictions.shape} and {labels.shape}"
+            )
         if weights is not None:
-            predictions = predictions * weights
-        labels = np.asarray(labels).astype(bool)
-        if predictions.shape != labels.shape or predictions.shape[1] != self.num_classes:
-            raise ValueError(f"predictions {predictions.shape} and labels {labels.shape} should both be [B, {self.num_classes}]")
-        if not len(predictions):
+            predictions = predictions * np.asarray(weights, np.float32)  # [B, K]
+        batch = len(predictions)
+        if batch == 0:
             return
-        counts = labels.sum(1)
-        classes, scores = top_k(predictions, max(self.top_k, 5, int(counts.max())))
-        hits = np.take_along_axis(labels, classes, axis=1)
-        k = min(self.top_k, self.num_classes)
-        self._scores.append(scores[:, :k].ravel())
-        self._classes.append(classes[:, :k].ravel())
-        self._hits.append(hits[:, :k].ravel())
-        self._positives += labels.sum(0)
-        self._sums += (
-            precision_at_equal_recall(scores, hits, counts).sum(),
-            hits[:, 0].sum(),
-            hits[:, :5].any(1).sum(),
-            0.0 if loss is None else float(np.mean(loss)) * len(labels),
-        )
-        self._examples += len(labels)
+        positive = labels if labels.dtype == bool else labels > 0  # [B, K]
+        rows, positive_classes = np.divmod(np.flatnonzero(positive), self.num_classes)
+        num_labels = np.bincount(rows, minlength=batch)  # [B]
+
+        # Hit@5 and PERR may look further down than top_k.
+        scores, classes = best_of_rows(predictions, max(self.top_k, min(5, self.num_classes)))
+        hits = np.take_along_axis(positive, classes, 1)  # [B, k']
+        perr = perr_of_ranked(scores, hits, num_labels)  # [B]
+        deep = np.flatnonzero(num_labels > scores.shape[1])  # rare: more labels than kept pairs
+        if deep.size:
+            perr[deep] = perr_per_video(predictions[deep], positive[deep])
+
+        k = self.top_k
+        self._chunks.append((scores[:, :k].copy(), classes[:, :k].astype(self._class_type), hits[:, :k].copy()))
+        self._class_positives += np.bincount(positive_classes, minlength=self.num_classes)
+        self._num_examples += batch
+        self._sums["perr"] += float(perr.sum())
+        self._sums["hit_at_1"] += float(hits_of_ranked(hits, 1).sum())
+        self._sums["hit_at_5"] += float(hits_of_ranked(hits, 5).sum())
+        if loss is not None:
+            loss = np.asarray(loss, np.float64)
+            if loss.shape != (batch,):
+                raise ValueError(f"loss is one number an example, [{batch}], not {loss.shape}")
+            self._sums["loss"] += float(loss.sum())
+            self._num_losses += batch
 
     def merge(self, other: "EvaluationMetrics") -> None:
-        """Add what another has seen, e.g. of another shard."""
-        if (other.num_classes, other.top_k) != (self.num_classes, self.top_k):
-            raise ValueError("only metrics over equal classes and top_k can be merged")
-        for mine, theirs in ((self._scores, other._scores), (self._classes, other._classes), (self._hits, other._hits)):
-            mine.extend(theirs)
-        self._positives += other._positives
-        self._sums += other._sums
-        self._examples += other._examples
+        """Add all that `other` has seen, e.g. on another worker; `other` stays as it is."""
+        mine = (self.num_classes, self.top_k, self.filter_empty_classes)
+        theirs = (other.num_classes, other.top_k, other.filter_empty_classes)
+        if mine != theirs:
+            raise ValueError(f"cannot merge metrics of (classes, top_k, filter_empty_classes) {mine} and {theirs}")
+        self._chunks.extend(other._chunks)  # chunks are never changed in place
+        self._class_positives += other._class_positives
+        self._num_examples += other._num_examples
+        self._num_losses += other._num_losses
+        for name, value in other._sums.items():
+            self._sums[name] += value
 
-    def _pairs(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if not self._scores:
-            return np.zeros(0, np.float32), np.zeros(0, np.int32), np.zeros(0, bool)
-        return np.concatenate(self._scores), np.concatenate(self._classes), np.concatenate(self._hits)
+    def result(self) -> Dict[str, Union[float, int, None]]:
+        """Return every number; `loss` is None where no loss was given.
+
+        Raises:
+          UserError: no example was seen.
+        """
+        if self._num_examples == 0:
+            raise UserError(
+                "no example was evaluated: the data hold no record. Check --eval_data_pattern."
+            )
+        _, classes, hits = self._ranked()
+        ap = ranked_class_average_precision(classes, hits, self._class_positives)
+        loss = self._sums["loss"] / self._num_losses if self._num_losses else None
+        return {
+            "gap": ranked_average_precision(hits, int(self._class_positives.sum())),
+            "map": mean_average_precision(ap, self._class_positives, self.filter_empty_classes),
+            "perr": self._sums["perr"] / self._num_examples,
+            "hit_at_1": self._sums["hit_at_1"] / self._num_examples,
+            "hit_at_5": self._sums["hit_at_5"] / self._num_examples,
+            "loss": loss,
+            "num_examples": self._num_examples,
+            "num_classes_with_positives": int(np.count_nonzero(self._class_positives)),
+        }
 
     def per_class_ap(self) -> Tuple[np.ndarray, np.ndarray]:
-        """Return (average precision [K], positives [K]) of the pairs that are among some video's top k."""
-        scores, classes, hits = self._pairs()
-        return grouped_average_precision(classes, scores, hits, self._positives), self._positives.copy()
+        """Return (AP float64 [K], positives int64 [K]); AP is 0 where there is no positive."""
+        _, classes, hits = self._ranked()
+        ap = ranked_class_average_precision(classes, hits, self._class_positives)
+        return ap, self._class_positives.copy()
 
-    def result(self) -> Dict[str, Any]:
-        """Return `gap, map, perr, hit_at_1, hit_at_5, loss` as fractions, `num_examples` and `num_classes_with_positives`."""
-        scores, _, hits = self._pairs()
-        ap, positives = self.per_class_ap()
-        with_positives = positives > 0
-        counted = ap[with_positives] if self.filter_empty_classes else ap
-        perr, hit_1, hit_5, loss = self._sums / max(self._examples, 1)
-        return {
-            "gap": average_precision(scores, hits, int(positives.sum())),
-            "map": float(counted.mean()) if len(counted) else 0.0,
-            "perr": float(perr),
-            "hit_at_1": float(hit_1),
-            "hit_at_5": float(hit_5),
-            "loss": float(loss),
-            "num_examples": int(self._examples),
-            "num_classes_with_positives": int(with_positives.sum()),
-        }
+    def _ranked(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return all pairs (scores, classes, hits), each [P], in descending order of score."""
+        if not self._chunks:
+            return np.zeros(0, np.float32), np.zeros(0, self._class_type), np.zeros(0, bool)
+        if len(self._chunks) > 1:
+            self._chunks = [tuple(np.concatenate(column) for column in zip(*self._chunks))]
+        scores, classes, hits = (column.ravel() for column in self._chunks[0])
+        order = descending_order(scores)
+        return scores[order], classes[order], hits[order]

@@ -59,3 +59,14 @@ def list_models(pattern: str = "*") -> List[str]:
 def aliases_of(name: str) -> List[str]:
     """Return the other names of a model."""
     return sorted(a for a, n in _ALIASES.items() if n == name)
+
+
+def table() -> str:
+    """Return every model with its level and first docstring line, a line each, for --list_models."""
+    lines = []
+    for name in list_models():
+        cls = model_class(name)
+        about = (cls.__doc__ or "").strip().splitlines()[0]
+        also = f" (also {', '.join(aliases_of(name))})" if aliases_of(name) else ""
+        lines.append(f"{name:<26} {cls.level:<6} {about}{also}")
+    return "\n".join(lines)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from yt8m.errors import UserError, near_misses
 from yt8m.models.recipe import Recipe
 
-_KERAS_3 = not hasattr(tf.keras.optimizers, "legacy") or tf.keras.__version__.startswith("3")
+_KERAS_3 = hasattr(tf.keras, "__version__")  # Keras 2.15 in TensorFlow has none
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")

@@ -1,0 +1,51 @@
+"""Train a model: `python train.py --model=AttnVLAD --train_data_pattern='...'`; the same command resumes."""
+
+from absl import flags
+
+from yt8m import cli, flags as yt8m_flags
+from yt8m.config import RunConfig
+from yt8m.data.inspect import find_schema
+from yt8m.data.record_count import count_records
+from yt8m.data.sources import find_shards
+from yt8m.models import registry
+from yt8m.training import defaults, prepare
+from yt8m.training.trainer import train
+
+FLAGS = flags.FLAGS
+yt8m_flags.define_training_flags()
+
+
+def main() -> int:
+    """Turn flags into a run's settings, and run it."""
+    if FLAGS.list_models:
+        print(registry.table())
+        return 0
+    model = registry.model_class(FLAGS.model)
+    if not FLAGS.train_data_pattern:
+        defaults.use_synthetic_sample(FLAGS, model.level)
+    files = find_shards(FLAGS.train_data_pattern)
+    schema, found = find_schema(
+        files,
+        feature_names=yt8m_flags.split_list(FLAGS.feature_names),
+        feature_sizes=yt8m_flags.sizes_list(FLAGS.feature_sizes),
+        num_classes=FLAGS.num_classes,
+        segment_labels=FLAGS.segment_labels,
+        frame_features=FLAGS.frame_features,
+        max_frames=FLAGS.max_frames,
+        vocabulary_file=FLAGS.vocabulary_file,
+    )
+    prepare.check_level(FLAGS.model, schema)
+    records, exact = count_records(files)
+    print(f"{found}; {len(files)} files, {'' if exact else 'about '}{records:,} records", flush=True)
+    config = RunConfig(
+        schema=schema,
+        model=prepare.model_config(FLAGS.model, yt8m_flags.model_arguments_from_flags(FLAGS.model, model)),
+        recipe=yt8m_flags.recipe_from_flags(model),
+        training=yt8m_flags.training_from_flags(),
+        facts={**prepare.facts(files), "records": records},
+    )
+    return train(config, FLAGS.train_dir or f"runs/{config.model.name}", FLAGS.start_new_model)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,55 @@
+"""MAP@K of the 2019 challenge: per class a ranked list of five-second segments, of which a part was rated."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, Mapping, Sequence, Tuple
+
+import numpy as np
+
+from yt8m.errors import UserError
+from yt8m.metrics.average_precision import ranked_average_precision
+
+
+def segment_average_precision(
+    segments: Sequence[str], ratings: Mapping[str, float], top_n: int = 0
+) -> float:
+    """Return AP of one class's list of segments.
+
+    Source: starter code, segment_eval_inference: the list is first capped at `top_n`, and only
+    then are the segments without a rating removed.
+
+    Args:
+      segments: `id:start` in descending order of confidence.
+      ratings: `id:start` -> rating; above 0 is positive. All rated segments of the class.
+      top_n: keep the first `top_n` of the list; 0 keeps all.
+    """
+    listed = segments[:top_n] if top_n else segments
+    # A segment listed twice would count its rating twice: only the first place counts.
+    rated = [s for s in dict.fromkeys(listed) if s in ratings]
+    hits = np.array([ratings[s] > 0 for s in rated], bool)
+    return ranked_average_precision(hits, sum(r > 0 for r in ratings.values()))
+
+
+def segment_map(
+    submission: Iterable[Tuple[int, Sequence[str]]],
+    ratings: Mapping[int, Mapping[str, float]],
+    top_n: int = 0,
+) -> Tuple[float, Dict[int, float]]:
+    """Return (MAP over the classes present in the submission, AP of each).
+
+    Source: starter code, segment_eval_inference. A class without ratings or positives counts as 0.
+
+    Args:
+      submission: (class, segments in descending order of confidence) of each class.
+      ratings: class -> {`id:start`: rating}.
+      top_n: keep the first `top_n` segments of each class (the challenge: 100,000); 0 keeps all.
+
+    Raises:
+      UserError: a class has two lines.
+    """
+    ap: Dict[int, float] = {}
+    for label, segments in submission:
+        if label in ap:
+            raise UserError(f"class {label} has two lines in the submission; one line a class was expected.")
+        ap[label] = segment_average_precision(segments, ratings.get(label, {}), top_n)
+    return (sum(ap.values()) / len(ap) if ap else 0.0), ap

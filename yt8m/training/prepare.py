@@ -1,0 +1,89 @@
+"""From flags to a run's settings: find what the records hold, choose the recipe, and make the model as a run made it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Dict, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m import __version__
+from yt8m.config import ModelConfig, RunConfig
+from yt8m.data.inspect import find_schema
+from yt8m.data.schema import RecordSchema
+from yt8m.data.sources import fingerprint
+from yt8m.errors import UserError
+from yt8m.models import registry
+from yt8m.models.base import Yt8mModel
+
+Arguments = Dict[str, Any]
+
+
+def facts(files: list) -> Dict[str, Any]:
+    """Return what a run keeps about how it came to be: versions, data and the command."""
+    return {
+        "yt8m": __version__,
+        "python": sys.version.split()[0],
+        "tensorflow": tf.__version__,
+        "keras": getattr(tf.keras, "__version__", "2"),
+        "numpy": np.__version__,
+        "data": fingerprint(files),
+        "command": sys.argv,
+    }
+
+
+def check_level(name: str, schema: RecordSchema, flag: str = "--train_data_pattern") -> None:
+    """Refuse frame-level records for a video-level model, and the reverse.
+
+    Raises:
+      UserError: they do not fit; models that would are named.
+    """
+    wanted = registry.model_class(name).level
+    if wanted == schema.level:
+        return
+    fitting = [m for m in registry.list_models() if registry.model_class(m).level == schema.level]
+    raise UserError(
+        f"--model={name} takes {wanted}-level records, but {flag} holds {schema.level}-level ones"
+        f" ({', '.join(schema.feature_names)}). Name {wanted}-level files, or a model for these: {', '.join(fitting)}."
+    )
+
+
+def make_model(config: RunConfig) -> Yt8mModel:
+    """Return the run's model with its weights built.
+
+    Raises:
+      UserError: a constructor argument is out of range.
+    """
+    arguments = {
+        "num_classes": config.schema.num_classes,
+        "feature_sizes": config.schema.feature_sizes,
+        **config.model.arguments,
+    }
+    try:
+        return registry.create(config.model.name, **arguments).build_weights()
+    except (TypeError, ValueError) as error:
+        raise UserError(f"--model={config.model.name} cannot be made with {config.model.arguments}: {error}")
+
+
+def model_config(name: str, arguments: Arguments) -> ModelConfig:
+    """Return the model's settings under its own name, so that an alias and the name are one run."""
+    cls = registry.model_class(name)
+    own = next(n for n in registry.list_models() if registry.model_class(n) is cls)
+    return ModelConfig(own, arguments)
+
+
+def schema_like(config: RunConfig, files: list, flag: str) -> Tuple[RecordSchema, str]:
+    """Return the schema of other files for a run's model: its features and classes, these files' encoding."""
+    schema, line = find_schema(
+        files,
+        feature_names=config.schema.feature_names,
+        feature_sizes=config.schema.feature_sizes,
+        num_classes=config.schema.num_classes,
+        segment_labels=config.schema.segment_labels,
+        frame_features=None,
+        max_frames=config.schema.max_frames,
+        flag=flag,
+    )
+    check_level(config.model.name, schema, flag)
+    return schema, line

@@ -1,0 +1,345 @@
+"""The story of a training run: begin or resume, epoch by epoch step and validate, keep the best, end."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import time
+from typing import Any, Dict, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.config import CONFIG_FILE, RunConfig, check_same_run
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.pipeline import RecordCache, build_dataset
+from yt8m.data.priors import label_priors
+from yt8m.data.record_count import count_records
+from yt8m.data.sources import find_shards
+from yt8m.data.vocabulary import beside, read_vocabulary
+from yt8m.errors import UserError
+from yt8m.evaluation.evaluate import evaluate, timed
+from yt8m.evaluation.predictor import Predictor
+from yt8m.losses import registry as loss_registry
+from yt8m.metrics.batch_metrics import batch_metrics
+from yt8m.training.checkpoints import Checkpoints, TrainState
+from yt8m.training.optimizers import make_optimizer, prepare
+from yt8m.training.prepare import make_model, schema_like
+from yt8m.training.progress import Progress
+from yt8m.training.run_folder import BEST, RunFolder, save_weights
+from yt8m.training.step import TrainStep
+from yt8m.training.strategy import is_chief, make_strategy, worker_of
+from yt8m.training.weight_average import WeightAverage
+
+STOPPED = 143  # exit code after SIGTERM, as a shell gives it
+
+
+class Trainer:
+    """One run in one process; `train()` does it all.
+
+    Args:
+      config: the run's settings.
+      run: its folder.
+    """
+
+    def __init__(self, config: RunConfig, run: RunFolder):
+        self.config, self.run = config, run
+        t, recipe = config.training, config.recipe
+        self.files = find_shards(t.train_data_pattern, "--train_data_pattern")
+        paths = [*self.files[:1], run.path]
+        self.strategy = make_strategy(t.strategy, t.num_gpu, paths)
+        self.chief = is_chief(self.strategy)
+        self.worker = worker_of(self.strategy)
+        replicas = self.strategy.num_replicas_in_sync
+        if recipe.batch_size % replicas:
+            raise UserError(f"--batch_size={recipe.batch_size} does not divide by the {replicas} replicas of --strategy={t.strategy}.")
+        tf.keras.utils.set_random_seed(t.seed)
+        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if t.dtype == "bfloat16" else "float32")
+        self.progress = Progress(run, self.chief, t.progress_seconds)
+        self.total_records = self._count()
+        self.loss = loss_registry.get(recipe.label_loss)
+        with self.strategy.scope():
+            self.model = make_model(config)
+            self.average = WeightAverage(self.model.trainable_variables, recipe.weight_average)
+            self.optimizer = make_optimizer(recipe, self._total_examples())
+            prepare(self.optimizer, self.model.trainable_variables)
+            self.step = TrainStep(
+                self.strategy, self.model, self.loss, self.optimizer, self.average, recipe, t.regularization_penalty, t.jit_compile
+            )
+        self.state = TrainState()
+        self.checkpoints = Checkpoints(
+            run,
+            {
+                "model": self.model,
+                "optimizer": self.optimizer,
+                "average": self.average,
+                "step": self.step.step,
+                "state": self.state,
+            },
+            keep=t.keep_checkpoints,
+            every_seconds=60.0 * t.checkpoint_minutes,
+            every_steps=t.export_model_steps,
+            chief=self.chief,
+        )
+        self.bad = BadRecords(t.max_bad_records)
+        self.cache = RecordCache(t.cache) if t.cache else None
+        self.stop_signal: Optional[int] = None
+        self._validation: Optional[Dict[str, Any]] = None
+
+    def _count(self) -> int:
+        if "records" not in self.config.facts:
+            return count_records(self.files)[0]
+        return int(self.config.facts["records"])
+
+    def _total_examples(self) -> int:
+        recipe, t = self.config.recipe, self.config.training
+        total = recipe.num_epochs * (self.total_records // recipe.batch_size) * recipe.batch_size
+        return min(total, t.max_steps * recipe.batch_size) if t.max_steps else total
+
+    def begin(self) -> None:
+        """Resume from the last checkpoint, or start the heads from the label priors."""
+        if self.checkpoints.restore():
+            self.progress.say(f"resumed at step {int(self.step.step):,}, epoch {int(self.state.epoch) + 1}")
+            self.progress.event("resumed", step=int(self.step.step))
+            return
+        priors = self._priors()
+        self.model.initialize_from_priors(priors)
+        self.average.reset()
+        self.progress.event("started", step=0)
+
+    def _priors(self) -> np.ndarray:
+        t, schema = self.config.training, self.config.schema
+        priors = self.run.load_priors()
+        if priors is None and t.priors_from:
+            priors = RunFolder(t.priors_from).load_priors()
+            if priors is None:
+                raise UserError(f"--priors_from={t.priors_from} holds no priors.npy; name the folder of an earlier run.")
+        if priors is None:
+            path = t.vocabulary_file or beside(self.files)
+            priors, how = label_priors(self.files, schema, read_vocabulary(path) if path else None)
+            self.progress.say(f"label priors: {how}")
+        if len(priors) != schema.num_classes:
+            raise UserError(f"--priors_from: {len(priors)} priors for {schema.num_classes} classes.")
+        if self.chief:
+            self.run.save_priors(priors)
+        return priors
+
+    def train(self) -> int:
+        """Train to the end, or to a signal; return the exit code."""
+        recipe, t = self.config.recipe, self.config.training
+        self.begin()
+        previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            with self.bad.explained(self.config.schema.num_classes):
+                while int(self.state.epoch) < recipe.num_epochs and not self._out_of_steps():
+                    self._train_epoch(int(self.state.epoch))
+                    if self.stop_signal is not None:
+                        self._save()
+                        self.progress.say(f"stopped by a signal at step {int(self.step.step):,}; the same command resumes")
+                        self.progress.event("stopped", step=int(self.step.step))
+                        return 128 + self.stop_signal
+                    self.state.epoch.assign_add(1)
+                    self.state.examples_in_epoch.assign(0)
+                    gained = self._validate()
+                    self.state.epochs_without_gain.assign(0 if gained else self.state.epochs_without_gain + 1)
+                    self._save()
+                    if t.patience and int(self.state.epochs_without_gain) >= t.patience:
+                        self.progress.say(f"no better GAP for {t.patience} epochs: stopped early")
+                        break
+            self._end()
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            self.progress.close()
+            self.checkpoints.close()
+        return 0
+
+    def _out_of_steps(self) -> bool:
+        limit = self.config.training.max_steps
+        return bool(limit) and int(self.step.step) >= limit
+
+    def _on_signal(self, number: int, _: Any) -> None:
+        if self.stop_signal is not None:  # asked twice: at once
+            raise KeyboardInterrupt
+        self.stop_signal = number
+
+    def _dataset(self, epoch: int) -> Any:
+        recipe, t = self.config.recipe, self.config.training
+        replicas = self.strategy.num_replicas_in_sync
+        sampling = FrameSampling(recipe.frame_sampling, recipe.train_frames) if recipe.train_frames else FrameSampling()
+
+        def of_worker(context: Any) -> tf.data.Dataset:
+            index, count = self.worker
+            dataset = build_dataset(
+                self.files,
+                self.config.schema,
+                batch_size=recipe.batch_size // replicas,
+                training=True,
+                seed=t.seed,
+                epoch=epoch,
+                skip_examples=int(self.state.examples_in_epoch) // count,
+                sampling=sampling,
+                num_readers=t.num_readers,
+                shuffle_buffer=t.shuffle_buffer,
+                cache=self.cache,
+                bad_records=self.bad,
+                worker=(index, count),
+            )
+            # Strings cannot travel to a TPU, and no step needs the ids.
+            dataset = dataset.map(lambda batch: {k: v for k, v in batch.items() if k != "id"})
+            # Workers must step together, though their shards differ in size.
+            return dataset.repeat() if count > 1 else dataset
+
+        return iter(self.strategy.distribute_datasets_from_function(of_worker))
+
+    def _steps_left(self) -> float:
+        """Steps until the epoch or the run must end, where that is known beforehand."""
+        left = math.inf
+        if self.config.training.max_steps:
+            left = self.config.training.max_steps - int(self.step.step)
+        if self.worker[1] > 1:
+            done = int(self.state.examples_in_epoch) // self.config.recipe.batch_size
+            left = min(left, self.total_records // self.config.recipe.batch_size - done)
+        return left
+
+    def _train_epoch(self, epoch: int) -> None:
+        recipe = self.config.recipe
+        iterator = self._dataset(epoch)
+        first_step = int(self.step.step)
+        began_at = int(self.state.examples_in_epoch)
+        self.progress.start(first_step * recipe.batch_size)
+        last = None
+        while self.stop_signal is None and self._steps_left() > 0:
+            steps = int(min(self.config.training.steps_per_call, self._steps_left()))
+            try:
+                last = self.step(iterator, tf.constant(steps, tf.int32))
+            except tf.errors.OutOfRangeError:
+                break
+            finally:
+                done = (int(self.step.step) - first_step) * recipe.batch_size
+                self.state.examples_in_epoch.assign(began_at + done)
+            if self.progress.due():
+                self._report(epoch, last)
+            if self.checkpoints.due(int(self.step.step)):
+                self._save()
+        if int(self.state.examples_in_epoch) == 0 and self.stop_signal is None and not self._out_of_steps():
+            raise UserError(
+                f"--batch_size={recipe.batch_size} is more than the {self.total_records} training records hold; lower it."
+            )
+        if last is not None:
+            self._report(epoch, last)
+
+    def _report(self, epoch: int, last: Any) -> None:
+        values = self._checked_sums()
+        if not values["steps"]:
+            return
+        labels, predictions = (
+            np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)]) for x in last
+        )
+        step = int(self.step.step)
+        rate = self.optimizer.learning_rate
+        schedule = self.optimizer._learning_rate if not callable(rate) else rate
+        values["learning_rate"] = float(schedule(max(step - 1, 0)) if callable(schedule) else rate)
+        values.pop("broken")
+        values.pop("steps")
+        self.progress.train(
+            step * self.config.recipe.batch_size,
+            self._total_examples(),
+            epoch,
+            self.config.recipe.num_epochs,
+            {**values, **batch_metrics(predictions, labels, self.config.training.top_k), "step": step, "epoch": epoch + 1},
+        )
+
+    def _checked_sums(self) -> Dict[str, float]:
+        """Return the means since the last call; refuse to go on with what is not a number."""
+        values = self.step.read_sums()
+        if values["broken"] or not math.isfinite(values["loss"] + values["regularization"]):
+            self.progress.event("diverged", step=int(self.step.step))
+            raise UserError(
+                f"the loss or its gradient stopped being finite by step {int(self.step.step):,}. The last good checkpoint is"
+                f" kept; lower --base_learning_rate (now {self.config.recipe.base_learning_rate}), or clip harder, and start anew."
+            )
+        return values
+
+    def _save(self) -> None:
+        # A sum that is read and not shown would be lost to the next line, so it is only looked at.
+        sums = self.step._sums.numpy()
+        if sums[3] or not np.isfinite(sums).all():
+            self._checked_sums()
+        self.checkpoints.save(int(self.step.step))
+
+    def _validate(self) -> bool:
+        """Evaluate the averaged weights and keep them if they are the best so far; return whether they are."""
+        t = self.config.training
+        if not t.eval_data_pattern:
+            return True
+        if self._validation is None:
+            files = find_shards(t.eval_data_pattern, "--eval_data_pattern")
+            schema, _ = schema_like(self.config, files, "--eval_data_pattern")
+            batch = t.eval_batch_size or self.config.recipe.batch_size
+            self._validation = {
+                "files": files,
+                "schema": schema,
+                "batch": batch,
+                "predictor": Predictor(self.strategy, self.model, batch, t.jit_compile),
+            }
+        v = self._validation
+        bad = BadRecords(0)
+        sampling = FrameSampling("even", t.eval_frames) if t.eval_frames else FrameSampling()
+        dataset = build_dataset(v["files"], v["schema"], batch_size=v["batch"], sampling=sampling, bad_records=bad)
+        with self.average.applied(), bad.explained(self.config.schema.num_classes):
+            result = timed(lambda: evaluate(v["predictor"], dataset, self.loss, self.config.schema.num_classes, t.top_k))
+            best = result["gap"] > float(self.state.best_gap)
+            if best and self.chief:
+                self._keep(BEST, result)
+        if best:
+            self.state.best_gap.assign(result["gap"])
+        self.progress.validation({**result, "epoch": int(self.state.epoch), "step": int(self.step.step)}, best)
+        return best
+
+    def _keep(self, name: str, result: Optional[Dict[str, Any]]) -> None:
+        save_weights(self.model, self.run.file(name, "model.weights.h5"))
+        about = {"step": int(self.step.step), "epoch": int(self.state.epoch), **(result or {})}
+        self.run.write_text(os.path.join(name, "metrics.json"), json.dumps(about, indent=1) + "\n")
+
+    def _end(self) -> None:
+        if self.chief:
+            with self.average.applied():
+                self._keep("last", None)
+            if self.bad.summary():
+                self.progress.say(self.bad.summary())
+            self.run.write_text("done", "")
+            self.progress.event("done", step=int(self.step.step), best_gap=float(self.state.best_gap))
+            which = f"best GAP {float(self.state.best_gap):.4f}" if float(self.state.best_gap) >= 0 else "not validated"
+            self.progress.say(f"done after {int(self.step.step):,} steps, {which}; the run is in {self.run.path}")
+
+
+def train(config: RunConfig, train_dir: str, start_new_model: bool = False) -> int:
+    """Begin or resume the run in `train_dir`; return the exit code.
+
+    Raises:
+      UserError: the folder holds a run with other settings, the data do not fit, the loss diverged.
+    """
+    run = RunFolder(train_dir)
+    if start_new_model:
+        run.delete()
+    run.make()
+    if run.exists():
+        old = run.load_config()
+        note = check_same_run(old, config, train_dir)
+        config = RunConfig(config.schema, config.model, config.recipe, config.training, old.facts)
+        if note:
+            print(note, flush=True)
+        elif run.is_done():
+            print(f"{train_dir} holds this very run, and it is done; --start_new_model trains it again.", flush=True)
+            return 0
+    trainer = Trainer(config, run)
+    if trainer.chief and not run.exists():
+        run.write_text(CONFIG_FILE, config.to_json())
+    started = time.monotonic()
+    code = trainer.train()
+    trainer.progress.event("ended", seconds=round(time.monotonic() - started, 1))
+    return code
