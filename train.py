@@ -3,7 +3,7 @@
 from absl import flags
 
 from yt8m import cli, flags as yt8m_flags
-from yt8m.config import RunConfig
+from yt8m.config import ModelConfig, RunConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.record_count import count_records
 from yt8m.data.sources import find_shards
@@ -39,7 +39,7 @@ def main() -> int:
     print(f"{found}; {len(files)} files, {'' if exact else 'about '}{records:,} records", flush=True)
     config = RunConfig(
         schema=schema,
-        model=prepare.model_config(FLAGS.model, yt8m_flags.model_arguments_from_flags(FLAGS.model, model)),
+        model=ModelConfig(registry.own_name(FLAGS.model), yt8m_flags.model_arguments_from_flags(FLAGS.model, model)),
         recipe=yt8m_flags.recipe_from_flags(model),
         training=yt8m_flags.training_from_flags(),
         facts={**prepare.facts(files), "records": records},

@@ -14,6 +14,7 @@ from absl import flags
 
 from yt8m.config import TrainingConfig
 from yt8m.errors import UserError
+from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.models.recipe import STARTER_RECIPE, Recipe
 
@@ -173,3 +174,25 @@ def training_from_flags() -> TrainingConfig:
     """Return how the run reads, computes and stops."""
     names = [f.name for f in dataclasses.fields(TrainingConfig)]
     return TrainingConfig(**{name: FLAGS[name].value for name in names})
+
+
+def define_overrides() -> None:
+    """Flags that eval and inference took in 2017; the run knows them, and refuses others than its own."""
+    flags.DEFINE_string("model", None, "checked against the run")
+    flags.DEFINE_string("feature_names", None, "checked against the run")
+    flags.DEFINE_string("feature_sizes", None, "checked against the run")
+    flags.DEFINE_bool("frame_features", None, "checked against the run")
+    flags.DEFINE_integer("num_classes", None, "checked against the run")
+    flags.DEFINE_string("label_loss", None, "checked against the run")
+    flags.DEFINE_bool("segment_labels", None, "checked against the run")
+
+
+def given_overrides() -> Dict[str, Any]:
+    """Return the values of `define_overrides`' flags, None where not given."""
+    model = FLAGS["model"].value
+    return {
+        "model": None if model is None else registry.own_name(model),
+        "feature_names": split_list(FLAGS["feature_names"].value),
+        "feature_sizes": sizes_list(FLAGS["feature_sizes"].value),
+        **{n: FLAGS[n].value for n in ("frame_features", "num_classes", "label_loss", "segment_labels")},
+    }

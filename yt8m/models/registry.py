@@ -45,6 +45,12 @@ def model_class(name: str) -> Type[Yt8mModel]:
     return _MODELS[name]
 
 
+def own_name(name: str) -> str:
+    """Return a model's registered name, given it or an alias."""
+    model_class(name)
+    return _ALIASES.get(name, name)
+
+
 def create(name: str, **arguments: Any) -> Yt8mModel:
     """Make the model `name` with constructor `arguments`."""
     return model_class(name)(**arguments)

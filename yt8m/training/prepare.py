@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m import __version__
-from yt8m.config import ModelConfig, RunConfig
+from yt8m.config import RunConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.schema import RecordSchema
 from yt8m.data.sources import fingerprint
@@ -64,13 +64,6 @@ def make_model(config: RunConfig) -> Yt8mModel:
         return registry.create(config.model.name, **arguments).build_weights()
     except (TypeError, ValueError) as error:
         raise UserError(f"--model={config.model.name} cannot be made with {config.model.arguments}: {error}")
-
-
-def model_config(name: str, arguments: Arguments) -> ModelConfig:
-    """Return the model's settings under its own name, so that an alias and the name are one run."""
-    cls = registry.model_class(name)
-    own = next(n for n in registry.list_models() if registry.model_class(n) is cls)
-    return ModelConfig(own, arguments)
 
 
 def schema_like(config: RunConfig, files: list, flag: str) -> Tuple[RecordSchema, str]:

@@ -1,0 +1,141 @@
+"""A trained model from a run's folder, or from a bundle made of one, ready to predict."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import tempfile
+from typing import Any, Dict, Optional, Tuple
+
+import tensorflow as tf
+
+from yt8m.config import CONFIG_FILE, RunConfig
+from yt8m.errors import UserError
+from yt8m.evaluation.predictor import Predictor
+from yt8m.models.base import Yt8mModel
+from yt8m.training.prepare import make_model
+from yt8m.training.run_folder import BEST, RunFolder, load_weights
+from yt8m.training.strategy import make_strategy
+
+_BUNDLED = (CONFIG_FILE, "model.weights.h5")
+
+
+def weights_file(run: RunFolder, which: str = "") -> str:
+    """Return the path of a run's weights: the best validated ones, or the last where nothing was validated.
+
+    Args:
+      run: the folder.
+      which: "best" or "last"; "" chooses.
+
+    Raises:
+      UserError: there are none yet.
+    """
+    for name in [which] if which else [BEST, "last"]:
+        path = run.file(name, "model.weights.h5")
+        if tf.io.gfile.exists(path):
+            return path
+    raise UserError(
+        f"--train_dir={run.path} holds no {which or 'saved'} model yet: train.py saves one after each validation, and at its end."
+    )
+
+
+class TrainedModel:
+    """A model with a run's weights.
+
+    Args:
+      train_dir: the run's folder.
+      which: "best", "last", or "" for the best there is.
+      strategy, num_gpu: where it computes; see `make_strategy`.
+      jit_compile: with XLA.
+    """
+
+    def __init__(self, train_dir: str, which: str = "", strategy: str = "auto", num_gpu: int = 0, jit_compile: bool = False):
+        run = RunFolder(train_dir)
+        self.config: RunConfig = run.load_config()
+        self.path = weights_file(run, which)
+        self._jit_compile = jit_compile
+        dtype = self.config.training.dtype
+        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if dtype == "bfloat16" else "float32")
+        self.strategy = make_strategy(strategy, num_gpu, [train_dir])
+        with self.strategy.scope():
+            self.model: Yt8mModel = make_model(self.config)
+            load_weights(self.model, self.path)
+
+    def predictor(self, batch_size: int) -> Predictor:
+        """Return what turns batches of at most `batch_size` examples into probabilities."""
+        return Predictor(self.strategy, self.model, batch_size, self._jit_compile)
+
+
+def write_bundle(train_dir: str, path: str, which: str = "") -> None:
+    """Write configuration and weights into one .tgz, whole or not at all; `open_bundle` reads it."""
+    run = RunFolder(train_dir)
+    run.load_config()
+    sources = dict(zip(_BUNDLED, (run.file(CONFIG_FILE), weights_file(run, which))))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = os.path.join(folder, "bundle.tgz")
+            with tarfile.open(archive, "w:gz") as tar:
+                for name, source in sources.items():
+                    local = os.path.join(folder, name)
+                    tf.io.gfile.copy(source, local)
+                    tar.add(local, arcname=name)
+            tf.io.gfile.copy(archive, path + ".tmp", overwrite=True)
+        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(f"--output_model_tgz={path} cannot be written ({getattr(error, 'message', error)}).")
+
+
+def open_bundle(path: str, folder: str) -> str:
+    """Unpack a bundle under `folder`, and return a folder that stands for the run's.
+
+    Raises:
+      UserError: no such file, or it is not a bundle.
+    """
+    if not tf.io.gfile.exists(path):
+        raise UserError(f"--input_model_tgz={path} does not exist; inference.py --output_model_tgz writes such a file.")
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            archive = os.path.join(scratch, "bundle.tgz")
+            tf.io.gfile.copy(path, archive)
+            with tarfile.open(archive) as tar:
+                members: Dict[str, Any] = {os.path.basename(m.name): m for m in tar.getmembers() if m.isfile()}
+                missing = [name for name in _BUNDLED if name not in members]
+                if missing:
+                    raise UserError(f"--input_model_tgz={path} lacks {', '.join(missing)}; inference.py --output_model_tgz writes whole ones.")
+                tf.io.gfile.makedirs(os.path.join(folder, BEST))
+                for name, place in zip(_BUNDLED, (CONFIG_FILE, os.path.join(BEST, "model.weights.h5"))):
+                    with tf.io.gfile.GFile(os.path.join(folder, place), "wb") as out:
+                        out.write(tar.extractfile(members[name]).read())
+    except (tarfile.TarError, OSError) as error:
+        raise UserError(f"--input_model_tgz={path} is not a .tgz bundle ({error}).")
+    except tf.errors.OpError as error:
+        raise UserError(f"--untar_model_dir={folder} cannot be written ({error.message}).")
+    return folder
+
+
+def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
+    """Refuse flags that contradict the run; those that agree with it are taken as said twice.
+
+    Args:
+      config: the run's.
+      given: flag -> value, None where it was not given.
+
+    Raises:
+      UserError: shows each difference.
+    """
+    own: Dict[str, Any] = {
+        "model": config.model.name,
+        "feature_names": list(config.schema.feature_names),
+        "feature_sizes": list(config.schema.feature_sizes),
+        "frame_features": config.schema.level == "frame",
+        "num_classes": config.schema.num_classes,
+        "label_loss": config.recipe.label_loss,
+        "segment_labels": config.schema.segment_labels,
+    }
+    wrong: Tuple[str, ...] = tuple(
+        f"  --{flag}: the run has {own[flag]!r}, the flag says {value!r}"
+        for flag, value in given.items()
+        if value is not None and value != own[flag]
+    )
+    if wrong:
+        raise UserError("these flags contradict the run's config.json:\n" + "\n".join(wrong) + "\nDrop them; the run knows its own.")

@@ -1,0 +1,95 @@
+"""Evaluate a run once, or each of its models as they appear until the run ends."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Dict, Optional
+
+import tensorflow as tf
+
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.pipeline import build_dataset
+from yt8m.data.sources import find_shards
+from yt8m.errors import UserError
+from yt8m.evaluation import report
+from yt8m.evaluation.evaluate import evaluate
+from yt8m.evaluation.trained_model import TrainedModel, weights_file
+from yt8m.losses import registry as losses
+from yt8m.training.prepare import schema_like
+from yt8m.training.run_folder import RunFolder
+
+
+def evaluate_run(
+    trained: TrainedModel,
+    pattern: str,
+    out_dir: str,
+    batch_size: int = 0,
+    top_k: int = 20,
+    eval_frames: Optional[int] = None,
+    max_bad_records: int = 0,
+    say: Callable[[str], None] = print,
+) -> Dict[str, Any]:
+    """Evaluate a trained model once over every example of `pattern`; print a table, write the files, return the result.
+
+    Args:
+      trained: the model.
+      pattern: globs of labelled records.
+      out_dir: gets metrics.json and per_class_ap.json.
+      batch_size: 0 is the run's.
+      top_k: labels a video that enter GAP and MAP.
+      eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
+      max_bad_records: broken records that may be skipped.
+      say: prints.
+    """
+    config = trained.config
+    files = find_shards(pattern, "--eval_data_pattern")
+    schema, found = schema_like(config, files, "--eval_data_pattern")
+    say(f"{config.model.name} from {trained.path}\n{found}; {len(files)} files")
+    frames = config.training.eval_frames if eval_frames is None else eval_frames
+    batch = batch_size or config.training.eval_batch_size or config.recipe.batch_size
+    bad = BadRecords(max_bad_records)
+    dataset = build_dataset(
+        files,
+        schema,
+        batch_size=batch,
+        sampling=FrameSampling("even", frames) if frames else FrameSampling(),
+        bad_records=bad,
+    )
+    start = time.monotonic()
+    with bad.explained(schema.num_classes):
+        metrics = evaluate(trained.predictor(batch), dataset, losses.get(config.recipe.label_loss), schema.num_classes, top_k)
+    seconds = time.monotonic() - start
+    about = {"model": config.model.name, "weights": trained.path, "data": pattern, "top_k": top_k, "seconds": round(seconds, 2)}
+    try:
+        result = report.write(out_dir, metrics, about)
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(f"{out_dir} cannot be written ({getattr(error, 'message', error)}); --output_dir names another folder.")
+    if not result["num_classes_with_positives"]:
+        raise UserError(f"--eval_data_pattern={pattern} holds {result['num_examples']} examples but no labels; name a labelled split.")
+    say(report.table(result, top_k))
+    if bad.summary():
+        say(bad.summary())
+    say(f"{result['num_examples'] / max(seconds, 1e-9):,.0f} examples/s; wrote {out_dir}/metrics.json and {report.PER_CLASS_AP}")
+    return result
+
+
+def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float = 10.0) -> None:
+    """Call `evaluate_once` whenever the run in `train_dir` has saved a new model, and return when the run has ended.
+
+    A run that was killed is not waited for: that shows in nothing but silence, so stop this by hand.
+    """
+    run, seen = RunFolder(train_dir), None
+    while True:
+        ended = run.is_done()  # asked first, so that what was saved before the end is still seen
+        try:
+            path = weights_file(run)
+            stamp = (path, tf.io.gfile.stat(path).mtime_nsec)
+        except UserError:
+            stamp = None
+        if stamp is not None and stamp != seen:
+            seen = stamp
+            evaluate_once()
+        if ended:
+            return
+        time.sleep(poll_seconds)

@@ -1,0 +1,69 @@
+"""Predict every video of a data set once, and hand the scores to whoever writes them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Iterable, List, Optional
+
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.pipeline import build_dataset
+from yt8m.data.sources import find_shards
+from yt8m.evaluation.trained_model import TrainedModel
+from yt8m.training.prepare import schema_like
+from yt8m.training.progress import duration
+
+
+def predict(
+    trained: TrainedModel,
+    pattern: str,
+    writers: Iterable[Any],
+    batch_size: int = 0,
+    eval_frames: Optional[int] = None,
+    max_bad_records: int = 0,
+    num_readers: int = 8,
+    say: Callable[[str], None] = print,
+) -> int:
+    """Give every video's scores to each writer, in the records' order; return how many videos there were.
+
+    Args:
+      trained: the model.
+      pattern: globs of records, with or without labels.
+      writers: each has `write(ids, scores [B, K])`.
+      batch_size: 0 is the run's.
+      eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
+      max_bad_records: broken records that may be skipped.
+      num_readers: shards read side by side.
+      say: prints.
+    """
+    config = trained.config
+    files = find_shards(pattern, "--input_data_pattern")
+    schema, found = schema_like(config, files, "--input_data_pattern")
+    say(f"{config.model.name} from {trained.path}\n{found}; {len(files)} files")
+    frames = config.training.eval_frames if eval_frames is None else eval_frames
+    batch = batch_size or config.training.eval_batch_size or config.recipe.batch_size
+    bad = BadRecords(max_bad_records)
+    dataset = build_dataset(
+        files,
+        schema,
+        batch_size=batch,
+        sampling=FrameSampling("even", frames) if frames else FrameSampling(),
+        with_labels=False,
+        num_readers=num_readers,
+        bad_records=bad,
+    )
+    outputs, start, count, told = list(writers), time.monotonic(), 0, time.monotonic()
+    with bad.explained(schema.num_classes):
+        for part, scores in trained.predictor(batch).over(dataset):
+            ids: List[str] = [i.decode() for i in part["id"].numpy()]
+            for writer in outputs:
+                writer.write(ids, scores)
+            count += len(ids)
+            if time.monotonic() - told > 10:
+                told = time.monotonic()
+                say(f"{count:,} videos, {count / (told - start):,.0f} a second")
+    if bad.summary():
+        say(bad.summary())
+    seconds = time.monotonic() - start
+    say(f"{count:,} videos in {duration(seconds)}, {count / max(seconds, 1e-9):,.0f} a second")
+    return count
