@@ -1,1 +1,1 @@
-"""Fuse the scores of several models."""
+"""Several models' scores become one: ids aligned, weights by class, rows streamed."""

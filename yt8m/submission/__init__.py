@@ -1,1 +1,1 @@
-"""Score files and Kaggle submissions, written and read."""
+"""Every file that holds predictions or their ground truth: written whole or not at all, read tolerantly."""

@@ -46,7 +46,7 @@ class TrainStep:
       average: of the same variables.
       recipe: gives the batch size over all replicas and the clip norms.
       penalty: weight of `model.losses` (L2 and auxiliary terms).
-      jit_compile: compile the forward and backward pass with XLA.
+      jit_compile: compile the forward and backward pass with XLA; on one replica only.
     """
 
     def __init__(
@@ -66,7 +66,9 @@ class TrainStep:
         # Sums since they were last read: of the loss, of the regularisation, of steps, of steps
         # whose gradient was not finite. Kept on the device so that a step waits for nobody.
         self._sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
-        self._forward_backward = tf.function(self._gradients, jit_compile=jit_compile)
+        # A function of its own only where XLA asks for one: batch normalisation cannot sum its
+        # statistics over replicas from within a nested function.
+        self._forward_backward = tf.function(self._gradients, jit_compile=True) if jit_compile else self._gradients
 
     def _gradients(self, inputs: Dict[str, tf.Tensor], labels: tf.Tensor, weights: Any) -> Tuple:
         with tf.GradientTape() as tape:
@@ -99,9 +101,11 @@ class TrainStep:
         batch = next(iterator)
         sums, predictions = self.strategy.run(self._replica, args=(batch,))
         first = self.strategy.experimental_local_results(sums)[0]  # equal on every replica by now
-        self._sums.assign_add(first)
-        self.step.assign_add(1)
-        self.average.update(self.strategy, self.step)
+        # Nothing else makes these wait for the data, and a step without data must not be counted.
+        with tf.control_dependencies([first]):
+            self._sums.assign_add(first)
+            self.step.assign_add(1)
+            self.average.update(self.strategy, self.step)
         return batch["labels"], predictions
 
     @tf.function
@@ -115,8 +119,12 @@ class TrainStep:
             self._one(iterator)
         return self._one(iterator)
 
+    def done(self) -> int:
+        """Return the number of steps done in this run."""
+        return int(self.step.numpy())
+
     def read_sums(self) -> Dict[str, float]:
-        """Return means since the last call, `loss`, `regularization`, with the counts `steps`, `broken`; start anew."""
+        """Return means since the last reading, `loss`, `regularization`, with the counts `steps`, `broken`; start anew."""
         loss, extra, steps, broken = (float(x) for x in self._sums.numpy())
         self._sums.assign(tf.zeros([4]))
         return {"loss": loss / max(steps, 1), "regularization": extra / max(steps, 1), "steps": steps, "broken": broken}

@@ -56,6 +56,10 @@ class Trainer:
         replicas = self.strategy.num_replicas_in_sync
         if recipe.batch_size % replicas:
             raise UserError(f"--batch_size={recipe.batch_size} does not divide by the {replicas} replicas of --strategy={t.strategy}.")
+        if t.jit_compile and replicas > 1:
+            raise UserError(
+                f"--jit_compile works on one replica, and --strategy={t.strategy} has {replicas}; drop it (a TPU compiles anyway)."
+            )
         tf.keras.utils.set_random_seed(t.seed)
         tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if t.dtype == "bfloat16" else "float32")
         self.progress = Progress(run, self.chief, t.progress_seconds)
@@ -102,8 +106,8 @@ class Trainer:
     def begin(self) -> None:
         """Resume from the last checkpoint, or start the heads from the label priors."""
         if self.checkpoints.restore():
-            self.progress.say(f"resumed at step {int(self.step.step):,}, epoch {int(self.state.epoch) + 1}")
-            self.progress.event("resumed", step=int(self.step.step))
+            self.progress.say(f"resumed at step {self.step.done():,}, epoch {int(self.state.epoch) + 1}")
+            self.progress.event("resumed", step=self.step.done())
             return
         priors = self._priors()
         self.model.initialize_from_priors(priors)
@@ -138,8 +142,8 @@ class Trainer:
                     self._train_epoch(int(self.state.epoch))
                     if self.stop_signal is not None:
                         self._save()
-                        self.progress.say(f"stopped by a signal at step {int(self.step.step):,}; the same command resumes")
-                        self.progress.event("stopped", step=int(self.step.step))
+                        self.progress.say(f"stopped by a signal at step {self.step.done():,}; the same command resumes")
+                        self.progress.event("stopped", step=self.step.done())
                         return 128 + self.stop_signal
                     self.state.epoch.assign_add(1)
                     self.state.examples_in_epoch.assign(0)
@@ -159,7 +163,7 @@ class Trainer:
 
     def _out_of_steps(self) -> bool:
         limit = self.config.training.max_steps
-        return bool(limit) and int(self.step.step) >= limit
+        return bool(limit) and self.step.done() >= limit
 
     def _on_signal(self, number: int, _: Any) -> None:
         if self.stop_signal is not None:  # asked twice: at once
@@ -199,7 +203,7 @@ class Trainer:
         """Steps until the epoch or the run must end, where that is known beforehand."""
         left = math.inf
         if self.config.training.max_steps:
-            left = self.config.training.max_steps - int(self.step.step)
+            left = self.config.training.max_steps - self.step.done()
         if self.worker[1] > 1:
             done = int(self.state.examples_in_epoch) // self.config.recipe.batch_size
             left = min(left, self.total_records // self.config.recipe.batch_size - done)
@@ -208,7 +212,7 @@ class Trainer:
     def _train_epoch(self, epoch: int) -> None:
         recipe = self.config.recipe
         iterator = self._dataset(epoch)
-        first_step = int(self.step.step)
+        first_step = self.step.done()
         began_at = int(self.state.examples_in_epoch)
         self.progress.start(first_step * recipe.batch_size)
         last = None
@@ -219,11 +223,11 @@ class Trainer:
             except tf.errors.OutOfRangeError:
                 break
             finally:
-                done = (int(self.step.step) - first_step) * recipe.batch_size
+                done = (self.step.done() - first_step) * recipe.batch_size
                 self.state.examples_in_epoch.assign(began_at + done)
             if self.progress.due():
                 self._report(epoch, last)
-            if self.checkpoints.due(int(self.step.step)):
+            if self.checkpoints.due(self.step.done()):
                 self._save()
         if int(self.state.examples_in_epoch) == 0 and self.stop_signal is None and not self._out_of_steps():
             raise UserError(
@@ -239,7 +243,7 @@ class Trainer:
         labels, predictions = (
             np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)]) for x in last
         )
-        step = int(self.step.step)
+        step = self.step.done()
         rate = self.optimizer.learning_rate
         schedule = self.optimizer._learning_rate if not callable(rate) else rate
         values["learning_rate"] = float(schedule(max(step - 1, 0)) if callable(schedule) else rate)
@@ -257,9 +261,9 @@ class Trainer:
         """Return the means since the last call; refuse to go on with what is not a number."""
         values = self.step.read_sums()
         if values["broken"] or not math.isfinite(values["loss"] + values["regularization"]):
-            self.progress.event("diverged", step=int(self.step.step))
+            self.progress.event("diverged", step=self.step.done())
             raise UserError(
-                f"the loss or its gradient stopped being finite by step {int(self.step.step):,}. The last good checkpoint is"
+                f"the loss or its gradient stopped being finite by step {self.step.done():,}. The last good checkpoint is"
                 f" kept; lower --base_learning_rate (now {self.config.recipe.base_learning_rate}), or clip harder, and start anew."
             )
         return values
@@ -269,7 +273,7 @@ class Trainer:
         sums = self.step._sums.numpy()
         if sums[3] or not np.isfinite(sums).all():
             self._checked_sums()
-        self.checkpoints.save(int(self.step.step))
+        self.checkpoints.save(self.step.done())
 
     def _validate(self) -> bool:
         """Evaluate the averaged weights and keep them if they are the best so far; return whether they are."""
@@ -297,12 +301,12 @@ class Trainer:
                 self._keep(BEST, result)
         if best:
             self.state.best_gap.assign(result["gap"])
-        self.progress.validation({**result, "epoch": int(self.state.epoch), "step": int(self.step.step)}, best)
+        self.progress.validation({**result, "epoch": int(self.state.epoch), "step": self.step.done()}, best)
         return best
 
     def _keep(self, name: str, result: Optional[Dict[str, Any]]) -> None:
         save_weights(self.model, self.run.file(name, "model.weights.h5"))
-        about = {"step": int(self.step.step), "epoch": int(self.state.epoch), **(result or {})}
+        about = {"step": self.step.done(), "epoch": int(self.state.epoch), **(result or {})}
         self.run.write_text(os.path.join(name, "metrics.json"), json.dumps(about, indent=1) + "\n")
 
     def _end(self) -> None:
@@ -312,9 +316,9 @@ class Trainer:
             if self.bad.summary():
                 self.progress.say(self.bad.summary())
             self.run.write_text("done", "")
-            self.progress.event("done", step=int(self.step.step), best_gap=float(self.state.best_gap))
+            self.progress.event("done", step=self.step.done(), best_gap=float(self.state.best_gap))
             which = f"best GAP {float(self.state.best_gap):.4f}" if float(self.state.best_gap) >= 0 else "not validated"
-            self.progress.say(f"done after {int(self.step.step):,} steps, {which}; the run is in {self.run.path}")
+            self.progress.say(f"done after {self.step.done():,} steps, {which}; the run is in {self.run.path}")
 
 
 def train(config: RunConfig, train_dir: str, start_new_model: bool = False) -> int:

@@ -1,0 +1,43 @@
+"""Two logical CPU devices, set before anything starts TensorFlow's devices, so that mirrored training is tested without GPUs."""
+
+from yt8m import quiet  # noqa: F401, I001
+
+import pytest
+import tensorflow as tf
+
+# The quiet import lists physical devices only, so the logical ones can still be configured.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()]
+)
+
+
+@pytest.fixture(autouse=True)
+def _plain_policy():
+    """Each test begins in float32, whatever the one before it set."""
+    tf.keras.mixed_precision.set_global_policy("float32")
+    yield
+    tf.keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.fixture
+def mirrored():
+    """A strategy of two replicas; each test's collectives get keys of their own, or TensorFlow takes them for another's."""
+    tf.distribute.MirroredStrategy._collective_key_base += 1000
+    return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory):
+    """A synthetic data set small enough to train on in seconds: 12 classes, 40 features, 600 training videos."""
+    from yt8m.data.synthetic import SyntheticSpec, make_synthetic
+
+    spec = SyntheticSpec(
+        videos=(("train", 600), ("validate", 160), ("test", 40)),
+        num_classes=12,
+        feature_sizes=(32, 8),
+        min_frames=10,
+        max_frames=16,
+        noise=0.25,
+        num_shards=3,
+    )
+    return make_synthetic(str(tmp_path_factory.mktemp("synthetic")), spec)

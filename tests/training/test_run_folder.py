@@ -1,0 +1,67 @@
+"""A run's folder: whole files, nothing of a stranger's deleted, settings compared."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from yt8m.config import ModelConfig, RunConfig, TrainingConfig, check_same_run, differences
+from yt8m.data.schema import RecordSchema
+from yt8m.errors import UserError
+from yt8m.models.recipe import Recipe
+from yt8m.training.run_folder import RunFolder
+
+CONFIG = RunConfig(
+    RecordSchema("video", ("mean_rgb",), (8,), 5), ModelConfig("MoeModel", {"num_mixtures": 4}), Recipe(), TrainingConfig("a*")
+)
+
+
+def test_config_round_trips():
+    assert RunConfig.from_json(CONFIG.to_json()) == CONFIG
+
+
+def test_a_config_that_is_none_is_named():
+    with pytest.raises(UserError, match="some/config.json"):
+        RunConfig.from_json('{"format": 1}', "some/config.json")
+
+
+def test_differences_are_shown_and_harmless_ones_allowed():
+    other = dataclasses.replace(CONFIG, recipe=Recipe(base_learning_rate=0.5), training=TrainingConfig("a*", num_readers=2))
+    assert {d[0] for d in differences(CONFIG, other)} == {"recipe.base_learning_rate", "training.num_readers"}
+    with pytest.raises(UserError, match="recipe.base_learning_rate: the run has 0.001, the flags say 0.5"):
+        check_same_run(CONFIG, other, "run")
+    harmless = dataclasses.replace(CONFIG, training=TrainingConfig("a*", num_readers=2))
+    assert "num_readers" in check_same_run(CONFIG, harmless, "run")
+    assert check_same_run(CONFIG, CONFIG, "run") is None
+
+
+def test_delete_spares_what_no_run_made(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years")
+    with pytest.raises(UserError, match="thesis.tex"):
+        RunFolder(str(tmp_path)).delete()
+    run = RunFolder(str(tmp_path))
+    run.write_text("config.json", "{}")
+    run.log("train", step=1)
+    run.delete()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis.tex"]
+
+
+def test_unwritable_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="--train_dir"):
+        RunFolder(str(tmp_path / "file" / "run")).make()
+
+
+def test_log_survives_a_half_written_line(tmp_path):
+    run = RunFolder(str(tmp_path))
+    run.log("train", step=np.int64(1))
+    with open(tmp_path / "metrics.jsonl", "a") as f:
+        f.write('{"event": "tra')
+    assert [line["step"] for line in run.logged()] == [1]
+
+
+def test_missing_run_is_named(tmp_path):
+    with pytest.raises(UserError, match="does not exist"):
+        RunFolder(str(tmp_path / "none")).load_config()
+    with pytest.raises(UserError, match="holds no config.json"):
+        RunFolder(str(tmp_path)).load_config()

@@ -1,0 +1,107 @@
+"""A step is the same on one device and on two: the sum over replicas comes before the clipping."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.losses.registry import get
+from yt8m.models.moe import MoeModel
+from yt8m.models.recipe import Recipe
+from yt8m.training.optimizers import make_optimizer, prepare
+from yt8m.training.step import TrainStep, clip
+from yt8m.training.weight_average import WeightAverage
+
+K, SIZES, B = 7, (6, 2), 8
+
+
+def batches(n=5, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n * B, sum(SIZES))).astype(np.float32)
+    y = (rng.random((n * B, K)) < 0.3).astype(np.uint8)
+    return tf.data.Dataset.from_tensor_slices({"video": x, "labels": y})
+
+
+def run(strategy, recipe, steps_per_call=1, jit=False, steps=5):
+    tf.keras.utils.set_random_seed(1)
+    replicas = strategy.num_replicas_in_sync
+    with strategy.scope():
+        model = MoeModel(K, SIZES).build_weights()
+        average = WeightAverage(model.trainable_variables, recipe.weight_average)
+        optimizer = make_optimizer(recipe, 1000)
+        prepare(optimizer, model.trainable_variables)
+        step = TrainStep(strategy, model, get(recipe.label_loss), optimizer, average, recipe, jit_compile=jit)
+    weights = [w.shape for w in model.get_weights()]
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.normal(scale=0.3, size=s).astype(np.float32) for s in weights])
+    average.reset()
+    data = strategy.distribute_datasets_from_function(lambda _: batches().batch(B // replicas, drop_remainder=True))
+    iterator = iter(data)
+    for _ in range(steps // steps_per_call):
+        step(iterator, tf.constant(steps_per_call))
+    return model.get_weights(), [s.numpy() for s in average.shadows], step.read_sums(), step.done()
+
+
+RECIPES = {
+    "sgd, each clipped": Recipe(optimizer="SGD", base_learning_rate=0.5, batch_size=B, clip_gradient_norm=0.05),
+    "sgd, all clipped": Recipe(optimizer="SGD", base_learning_rate=0.5, batch_size=B, clip_gradient_norm=0.0, global_clip_norm=0.1),
+    "adam, averaged": Recipe(base_learning_rate=0.02, batch_size=B, weight_average=0.9),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_two_replicas_equal_one(name, mirrored):
+    one = run(tf.distribute.OneDeviceStrategy("/cpu:0"), RECIPES[name])
+    two = run(mirrored, RECIPES[name])
+    for a, b in zip(one[0] + one[1], two[0] + two[1]):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+    assert one[2]["loss"] == pytest.approx(two[2]["loss"], rel=1e-5)
+    assert one[2]["regularization"] == pytest.approx(two[2]["regularization"], rel=1e-5)
+    assert one[3] == two[3] == 5
+
+
+def test_many_steps_a_call_equal_single_ones():
+    recipe = RECIPES["adam, averaged"]
+    single = run(tf.distribute.OneDeviceStrategy("/cpu:0"), recipe)
+    grouped = run(tf.distribute.OneDeviceStrategy("/cpu:0"), recipe, steps_per_call=5)
+    for a, b in zip(single[0], grouped[0]):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_data_that_end_within_a_call_leave_the_steps_done():
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    recipe = RECIPES["adam, averaged"]
+    with strategy.scope():
+        model = MoeModel(K, SIZES).build_weights()
+        average = WeightAverage(model.trainable_variables, 0.0)
+        optimizer = make_optimizer(recipe, 1000)
+        prepare(optimizer, model.trainable_variables)
+        step = TrainStep(strategy, model, get("CrossEntropyLoss"), optimizer, average, recipe)
+    iterator = iter(strategy.distribute_datasets_from_function(lambda _: batches(3).batch(B, drop_remainder=True)))
+    with pytest.raises(tf.errors.OutOfRangeError):
+        step(iterator, tf.constant(5))
+    assert step.done() == 3
+    assert step.read_sums()["steps"] == 3
+
+
+def test_clip_against_numpy():
+    gradients = [tf.constant([3.0, 4.0]), tf.constant([0.3, 0.4])]
+    each, norm = clip(gradients, 1.0, 0.0)
+    np.testing.assert_allclose(each[0], [0.6, 0.8], rtol=1e-6)
+    np.testing.assert_allclose(each[1], [0.3, 0.4], rtol=1e-6)
+    assert float(norm) == pytest.approx(np.sqrt(25.25))
+    overall, _ = clip(gradients, 0.0, 1.0)
+    np.testing.assert_allclose(tf.linalg.global_norm(overall), 1.0, rtol=1e-6)
+    untouched, _ = clip(gradients, 0.0, 0.0)
+    np.testing.assert_allclose(untouched[0], gradients[0])
+
+
+def test_a_gradient_that_is_not_finite_is_counted():
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    recipe = RECIPES["adam, averaged"]
+    with strategy.scope():
+        model = MoeModel(K, SIZES).build_weights()
+        optimizer = make_optimizer(recipe, 1000)
+        prepare(optimizer, model.trainable_variables)
+        step = TrainStep(strategy, model, lambda y, p, w: tf.reduce_sum(p, -1) * float("inf"), optimizer, WeightAverage([], 0.0), recipe)
+    step(iter(strategy.distribute_datasets_from_function(lambda _: batches(1).batch(B))), tf.constant(1))
+    assert step.read_sums()["broken"] == 1

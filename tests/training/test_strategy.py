@@ -1,0 +1,33 @@
+"""Strategies by name, and what is said where the machine has not what was asked for."""
+
+import pytest
+import tensorflow as tf
+
+from yt8m.errors import UserError
+from yt8m.training.strategy import is_chief, make_strategy, worker_of
+
+
+def test_auto_is_one_device_without_gpus():
+    strategy = make_strategy("auto")
+    assert strategy.num_replicas_in_sync == max(1, len(tf.config.list_logical_devices("GPU")))
+    assert is_chief(strategy) and worker_of(strategy) == (0, 1)
+
+
+def test_mirrored_takes_every_device():
+    assert make_strategy("mirrored").num_replicas_in_sync >= 2
+
+
+def test_tpu_refuses_a_local_path(monkeypatch):
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    with pytest.raises(UserError, match="gs://") as error:
+        make_strategy("tpu", paths=["gs://bucket/a", "/data/b"])
+    assert "/data/b" in str(error.value)
+
+
+def test_multi_worker_needs_a_cluster(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(UserError, match="TF_CONFIG"):
+        make_strategy("multi_worker")
+    monkeypatch.setenv("TF_CONFIG", "{not json")
+    with pytest.raises(UserError, match="not JSON"):
+        make_strategy("auto")

@@ -1,0 +1,79 @@
+"""The main job as a person would type it: train, evaluate, submit, train a second model, fuse; for `make demo`.
+
+Run from the checkout: `python -m yt8m.demo --out_dir=runs/demo`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+from typing import List, Optional, Sequence
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def commands(out_dir: str, data_dir: str) -> List[List[str]]:
+    """Return the demo's commands in order.
+
+    Args:
+      out_dir: gets a folder for each of the two runs, the submissions and the scores.
+      data_dir: where the synthetic sample is made.
+    """
+    shards = os.path.join(data_dir, "{level}", "{split}*.tfrecord")
+    steps = [[sys.executable, "-m", "yt8m.data.synthetic", f"--out_dir={data_dir}"]]
+    for model, level in (("AttnVLAD", "frame"), ("MoeModel", "video")):
+        run = os.path.join(out_dir, model)
+        steps += [
+            [
+                sys.executable,
+                "train.py",
+                f"--model={model}",
+                f"--train_data_pattern={shards.format(level=level, split='train')}",
+                f"--eval_data_pattern={shards.format(level=level, split='validate')}",
+                f"--train_dir={run}",
+            ],
+            [sys.executable, "eval.py", f"--train_dir={run}"],
+            [
+                sys.executable,
+                "inference.py",
+                f"--train_dir={run}",
+                f"--input_data_pattern={shards.format(level=level, split='validate')}",
+                f"--output_file={run}.csv",
+                f"--output_scores={run}.scores",
+            ],
+        ]
+    scores = ",".join(os.path.join(out_dir, f"{model}.scores") for model in ("AttnVLAD", "MoeModel"))
+    labels = shards.format(level="video", split="validate")
+    steps.append(
+        [
+            sys.executable,
+            "fusion.py",
+            f"--inputs={scores}",
+            f"--labels={labels}",
+            f"--output_file={os.path.join(out_dir, 'fused.csv')}",
+        ]
+    )
+    return steps
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the demo, showing each command; return the first exit code that is not 0."""
+    parser = argparse.ArgumentParser(prog="python -m yt8m.demo", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--out_dir", default=os.path.join("runs", "demo"))
+    arguments = parser.parse_args(argv)
+    start = time.monotonic()
+    for command in commands(arguments.out_dir, os.path.join(arguments.out_dir, "data")):
+        print("\n$ " + shlex.join(["python", *command[1:]]), flush=True)
+        code = subprocess.run(command, cwd=ROOT).returncode
+        if code:
+            return code
+    print(f"\ndemo done in {time.monotonic() - start:.0f} s; everything is in {arguments.out_dir}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""AttnVLAD: learned centres, attended by the frames, before a mixture of experts."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Sequence
+
+import tensorflow as tf
+
+from yt8m.layers.dequantize import DequantizeFrames
+from yt8m.layers.heads import make_head
+from yt8m.layers.vlad import AttnVlad
+from yt8m.models.base import FrameModel
+from yt8m.models.recipe import Recipe
+from yt8m.models.registry import register
+
+
+@register("AttnVLAD", "AttnVladModel")
+class AttnVladModel(FrameModel):
+    """Attention VLAD over projected frames, with a mixture of experts.
+
+    Source: UTS §2.3.4, eqs. 4 to 7, Fig. 4 (spec C.14).
+
+    Args:
+      num_centers: C.
+      projection_size: width d' to which each frame is brought, linearly; 0 leaves it.
+      kernel, scheme, attention_size, auxiliary_weight: see `AttnVlad`.
+      head: "moe" or "logistic".
+      num_mixtures: experts a class.
+      initial: of the head.
+      input_norm: "none" as in the paper's code; "l2".
+    """
+
+    recipe = Recipe(
+        base_learning_rate=0.005,
+        batch_size=128,
+        num_epochs=8,
+        clip_gradient_norm=0.0,
+        global_clip_norm=5.0,
+        weight_average=0.9997,
+    )
+    starter_flags = {"moe_num_mixtures": "num_mixtures", "video_level_classifier_model": "head"}
+
+    def __init__(
+        self,
+        num_classes: int,
+        feature_sizes: Sequence[int] = (1024, 128),
+        num_centers: int = 10,
+        projection_size: int = 256,
+        kernel: str = "additive",
+        scheme: str = "a",
+        attention_size: int = 100,
+        auxiliary_weight: float = 1e-8,
+        head: str = "moe",
+        num_mixtures: int = 2,
+        initial: str = "priors",
+        input_norm: str = "none",
+        **kwargs: Any,
+    ):
+        super().__init__(num_classes, feature_sizes, input_norm, **kwargs)
+        self.num_centers, self.projection_size, self.kernel, self.scheme = num_centers, projection_size, kernel, scheme
+        self.attention_size, self.auxiliary_weight = attention_size, auxiliary_weight
+        self.head_name, self.num_mixtures, self.initial = head, num_mixtures, initial
+        self.dequantize = DequantizeFrames(self.input_norm)
+        self.project = tf.keras.layers.Dense(projection_size, name="project") if projection_size else None
+        self.vlad = AttnVlad(num_centers, kernel, scheme, attention_size, auxiliary_weight=auxiliary_weight, name="vlad")
+        self.head = make_head(head, num_classes, num_mixtures, initial)
+
+    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+        """Return probabilities [B, K]."""
+        x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
+        if self.project is not None:
+            x = self.project(x)  # [B, T, d']
+        return self.head(self.vlad(x, mask=mask))
+
+    def get_config(self) -> Dict[str, Any]:
+        """Every constructor argument."""
+        names = ("num_centers", "projection_size", "kernel", "scheme", "attention_size", "auxiliary_weight", "num_mixtures", "initial")
+        return {**super().get_config(), **{n: getattr(self, n) for n in names}, "head": self.head_name}
