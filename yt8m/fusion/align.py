@@ -23,7 +23,8 @@ def align_ids(reference: Sequence[str], ids: Sequence[str], reference_name: str,
     lacking = [video for video in reference if video not in place]
     extra = [video for video in ids if video not in known]
     if lacking or extra:
-        found = _some(lacking, f"in {reference_name} but not in {name}") + _some(extra, f"in {name} but not in {reference_name}")
+        found = _some(lacking, f"in {reference_name} but not in {name}")
+        found += _some(extra, f"in {name} but not in {reference_name}")
         raise UserError(
             f"the inputs do not hold the same videos: {reference_name} has {len(reference)}, {name} has {len(ids)};"
             f" {'; '.join(found)}. Predict the same records with every model (--input_data_pattern)."

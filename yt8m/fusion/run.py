@@ -96,7 +96,7 @@ def _check(settings: FusionSettings) -> None:
     if len(set(settings.inputs)) < count:
         raise UserError(f"--inputs names one input twice: {', '.join(settings.inputs)}.")
     if not settings.output_file and not settings.output_scores and not settings.labels:
-        raise UserError("nothing to do: give --output_file (CSV), --output_scores (for another fusion) or --labels (metrics).")
+        raise UserError("nothing to do: give --output_file (CSV), --output_scores (a folder) or --labels (metrics).")
     if settings.output_scores.rstrip("/") in [i.rstrip("/") for i in settings.inputs]:
         raise UserError(f"--output_scores={settings.output_scores!r} is also an input; name another place.")
     if settings.output_file in settings.inputs:
@@ -112,16 +112,18 @@ def _check(settings: FusionSettings) -> None:
         raise UserError(f"--weights is of --method=weighted, not of --method={settings.method}; drop one of the two.")
     if settings.method in AP_METHODS:
         if settings.ap_files and len(settings.ap_files) != count:
-            raise UserError(f"--ap_files has {len(settings.ap_files)} files for {count} inputs; give one for each, in order.")
+            raise UserError(f"--ap_files has {len(settings.ap_files)} files for {count} inputs; give one for each.")
         if not settings.ap_files and not settings.labels:
             raise UserError(
-                f"--method={settings.method} weighs by per-class AP: give --ap_files (eval.py writes per_class_ap.json),"
+                f"--method={settings.method} weighs by per-class AP: give --ap_files (eval.py writes them),"
                 " or --labels to compute them from these scores."
             )
         if settings.ap_files and settings.fit_on_half:
             raise UserError("--fit_on_half fits on --labels, but --ap_files are given; drop one of the two.")
     elif settings.ap_files:
-        raise UserError(f"--ap_files is of --method={'|'.join(AP_METHODS)}, not of --method={settings.method}; drop one of the two.")
+        raise UserError(
+            f"--ap_files is for --method={'|'.join(AP_METHODS)}, not {settings.method}; drop one of the two."
+        )
     elif settings.fit_on_half:
         raise UserError(f"--fit_on_half: --method={settings.method} fits nothing; drop the flag.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Optional
 
 import numpy as np
 
@@ -92,7 +92,9 @@ def open_source(path: str):  # type: ignore[no-untyped-def]
     if is_score_folder(path) or tf.io.gfile.isdir(path):
         return ScoreFolderSource(path)
     if not tf.io.gfile.exists(path):
-        raise UserError(f"--inputs: {path!r} does not exist; name score folders (inference.py --output_scores) or CSVs.")
+        raise UserError(
+            f"--inputs: {path!r} does not exist; name score folders (inference.py --output_scores) or CSVs."
+        )
     return CsvSource(path)
 
 

@@ -118,9 +118,7 @@ class EvaluationMetrics:
           UserError: no example was seen.
         """
         if self._num_examples == 0:
-            raise UserError(
-                "no example was evaluated: the data hold no record. Check --eval_data_pattern."
-            )
+            raise UserError("no example was evaluated: the data hold no record. Check --eval_data_pattern.")
         _, classes, hits = self._ranked()
         ap = ranked_class_average_precision(classes, hits, self._class_positives)
         loss = self._sums["loss"] / self._num_losses if self._num_losses else None

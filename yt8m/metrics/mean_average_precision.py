@@ -27,9 +27,7 @@ def per_class_average_precision(
     return ranked_class_average_precision(np.asarray(classes)[order], np.asarray(hits)[order], class_positives)
 
 
-def ranked_class_average_precision(
-    classes: np.ndarray, hits: np.ndarray, class_positives: np.ndarray
-) -> np.ndarray:
+def ranked_class_average_precision(classes: np.ndarray, hits: np.ndarray, class_positives: np.ndarray) -> np.ndarray:
     """As `per_class_average_precision`, for pairs that are already in descending order of score."""
     positives = np.asarray(class_positives)
     by_class = np.argsort(classes, kind="stable")  # keeps the descending order within a class

@@ -18,9 +18,7 @@ class PerClassAp(NamedTuple):
     names: Optional[List[str]] = None
 
 
-def write_per_class_ap(
-    path: str, ap: np.ndarray, positives: np.ndarray, names: Optional[Sequence[str]] = None
-) -> None:
+def write_per_class_ap(path: str, ap: np.ndarray, positives: np.ndarray, names: Optional[Sequence[str]] = None) -> None:
     """Write `{"num_classes", "ap", "positives", "names"?}` as JSON; the file appears whole or not at all."""
     import tensorflow as tf  # here, so that the format can be read without starting TensorFlow first
 

@@ -1,4 +1,4 @@
-"""Precision at equal recall rate: of a video's G best scores, where G is its number of labels, the share that is right."""
+"""Precision at equal recall rate: the share that is right of a video's G best scores, G its number of labels."""
 
 from __future__ import annotations
 

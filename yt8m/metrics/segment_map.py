@@ -10,9 +10,7 @@ from yt8m.errors import UserError
 from yt8m.metrics.average_precision import ranked_average_precision
 
 
-def segment_average_precision(
-    segments: Sequence[str], ratings: Mapping[str, float], top_n: int = 0
-) -> float:
+def segment_average_precision(segments: Sequence[str], ratings: Mapping[str, float], top_n: int = 0) -> float:
     """Return AP of one class's list of segments.
 
     Source: starter code, segment_eval_inference: the list is first capped at `top_n`, and only

@@ -1,4 +1,4 @@
-"""The k highest scores of every row, fast at thousands of classes, because all ranking metrics and files begin with them."""
+"""The k highest scores of every row, fast at thousands of classes: all metrics and submissions begin with them."""
 
 from __future__ import annotations
 

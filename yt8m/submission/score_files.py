@@ -52,7 +52,9 @@ class ScoreWriter:
         self._meta, self._flag = meta, flag
         self._partial = self.path + ".partial"
         if os.path.exists(self.path) and not _replaceable(self.path):
-            raise UserError(f"{flag}={path!r} exists and is not a score folder; it is not overwritten. Name another place.")
+            raise UserError(
+                f"{flag}={path!r} exists and is not a score folder; it is not overwritten. Name another place."
+            )
         self._labels = None
         try:
             if os.path.isdir(self._partial):
@@ -65,8 +67,13 @@ class ScoreWriter:
             self._scores.write(b" " * _HEADER_BYTES)
             self._scores.flush()
         except OSError as error:
-            raise UserError(f"cannot write to {path!r}: {error.strerror}. Give {flag} a place that can be written to.") from None
+            raise self._unwritable(error) from None
         self._open = True
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(
+            f"cannot write to {self.path!r}: {error.strerror}. Give {self._flag} a place that can be written to."
+        )
 
     def write(self, ids: Sequence[object], scores: np.ndarray, labels: Optional[np.ndarray] = None) -> None:
         """Append videos: ids [B] (str or bytes), scores float [B, K], labels multi-hot [B, K] or None."""
@@ -80,7 +87,7 @@ class ScoreWriter:
             self._scores.write(np.ascontiguousarray(scores, self._dtype).data)
             self._ids.write("".join(t + "\n" for t in texts))
         except OSError as error:
-            raise UserError(f"cannot write to {self.path!r}: {error.strerror}. Give {self._flag} a place with room.") from None
+            raise self._unwritable(error) from None
         if labels is not None and len(ids):
             from yt8m.submission.ground_truth import GroundTruthWriter
 
@@ -112,7 +119,7 @@ class ScoreWriter:
             os.rename(self._partial, self.path)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            raise UserError(f"cannot write to {self.path!r}: {error.strerror}. Give {self._flag} a place with room.") from None
+            raise self._unwritable(error) from None
 
     def abandon(self) -> None:
         """Delete what was written; an older folder under the name stays."""
@@ -184,7 +191,7 @@ def is_score_folder(path: str) -> bool:
 
 def _local(path: str, flag: str) -> str:
     if "://" in path:
-        raise UserError(f"{flag}={path!r}: scores are memory-mapped, which needs a local folder; copy it, or name a local one.")
+        raise UserError(f"{flag}={path!r}: scores are memory-mapped, which needs a local folder; name a local one.")
     if not path:
         raise UserError(f"{flag} is empty; name a folder.")
     return path.rstrip("/") or "/"

@@ -77,7 +77,7 @@ class SegmentCsvWriter:
             raise ValueError(f"{len(ids)} ids with {len(scores)} rows of scores")
         if self._whitelist is not None and self._whitelist[-1] >= scores.shape[1]:
             raise UserError(
-                f"--segment_label_ids_file has class {self._whitelist[-1]}, but the model has {scores.shape[1]} classes."
+                f"--segment_label_ids_file has class {self._whitelist[-1]}, but there are {scores.shape[1]} classes."
             )
         if len(ids) == 0:
             return

@@ -130,7 +130,9 @@ def _is_header(line: str) -> bool:
 def _parse(line: str, path: str, number: int, num_classes: Optional[int]) -> CsvRow:
     def bad(what: str) -> UserError:
         shown = line if len(line) <= 60 else line[:60] + "..."
-        return UserError(f"{path}, line {number}: {what} in {shown!r}; expected '<id>,<class> <score> <class> <score> ...'.")
+        return UserError(
+            f"{path}, line {number}: {what} in {shown!r}; expected '<id>,<class> <score> <class> <score> ...'."
+        )
 
     video, comma, pairs = line.partition(",")
     if not comma:

@@ -1,4 +1,4 @@
-"""A text file that appears under its name only when it is whole, so that a killed run leaves nothing that looks finished."""
+"""A text file that appears under its name only when whole, so that a killed run leaves nothing that looks done."""
 
 from __future__ import annotations
 

@@ -1,0 +1,49 @@
+"""Labels for a fusion out of labelled records, which must be those of a CSV."""
+
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.errors import UserError
+from yt8m.fusion.labels import load_labels
+from yt8m.submission.score_files import ScoreWriter
+
+
+def write_records(path, rows):
+    with tf.io.TFRecordWriter(path) as out:
+        for video, labels in rows:
+            example = tf.train.Example()
+            example.features.feature["id"].bytes_list.value.append(video.encode())
+            example.features.feature["labels"].int64_list.value.extend(labels)
+            example.features.feature["mean_rgb"].float_list.value.extend([0.5] * 8)
+            out.write(example.SerializeToString())
+
+
+def test_records(tmp_path):
+    write_records(str(tmp_path / "v0.tfrecord"), [("a", [3, 1]), ("b", [])])
+    write_records(str(tmp_path / "v1.tfrecord"), [("c", [0])])
+    truth = load_labels(str(tmp_path / "v*.tfrecord"), 5)
+    assert [truth[i].tolist() for i in "abc"] == [[1, 3], [], [0]]
+    with pytest.raises(UserError, match="label 3"):
+        load_labels(str(tmp_path / "v*.tfrecord"), 3)
+
+
+def test_places_without_labels(tmp_path):
+    write_records(str(tmp_path / "v0.tfrecord"), [("a", [])])
+    with pytest.raises(UserError, match="test split"):
+        load_labels(str(tmp_path / "v*.tfrecord"), 5)
+    with pytest.raises(UserError, match="matches no"):
+        load_labels(str(tmp_path / "w*.tfrecord"), 5)
+    with ScoreWriter(str(tmp_path / "s"), 2) as w:
+        w.write(["a"], np.zeros((1, 2)))
+    with pytest.raises(UserError, match="has no labels.csv"):
+        load_labels(str(tmp_path / "s"), 2)
+
+
+@pytest.mark.skipif("YT8M_SAMPLE_DIR" not in os.environ, reason="YT8M_SAMPLE_DIR is not set: no real records here")
+def test_real_records():
+    first = min(tf.io.gfile.glob(os.path.join(os.environ["YT8M_SAMPLE_DIR"], "validate", "*.tfrecord")))
+    truth = load_labels(first, 3862)
+    assert len(truth) > 0 and 2 < truth.class_positives(3862).sum() / len(truth) < 4

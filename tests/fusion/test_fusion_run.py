@@ -1,0 +1,172 @@
+"""Fusions from files to files, compared with the arithmetic done by hand."""
+
+import json
+
+import numpy as np
+import pytest
+
+from yt8m.errors import UserError
+from yt8m.fusion.run import FusionSettings, run_fusion
+from yt8m.metrics.evaluation_metrics import EvaluationMetrics
+from yt8m.metrics.per_class_ap import write_per_class_ap
+from yt8m.submission.ground_truth import GroundTruthWriter
+from yt8m.submission.score_files import ScoreFile, ScoreWriter
+from yt8m.submission.video_csv import CsvWriter, read_csv
+
+N, K = 300, 40
+IDS = [f"v{i:03d}" for i in range(N)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Three noisy models of one truth: a and b as score folders (b in another order), c as a CSV."""
+    folder = tmp_path_factory.mktemp("models")
+    rng = np.random.default_rng(0)
+    labels = rng.random((N, K)) < 0.08
+    parts = []
+    for noise in (1.2, 1.0, 1.4):
+        logits = 3.0 * labels - 3 + noise * rng.normal(size=(N, K))
+        parts.append((1 / (1 + np.exp(-logits))).astype(np.float32))
+    order = rng.permutation(N)
+    with ScoreWriter(str(folder / "a"), K) as w:
+        w.write(IDS, parts[0], labels)
+    with ScoreWriter(str(folder / "b"), K) as w:
+        w.write([IDS[i] for i in order], parts[1][order])
+    with CsvWriter(str(folder / "c.csv"), 10) as w:
+        w.write(IDS[::-1], parts[2][::-1])
+    with GroundTruthWriter(str(folder / "labels.csv")) as w:
+        w.write(IDS[::-1], labels[::-1])
+    for i, name in enumerate("ab"):
+        write_per_class_ap(str(folder / f"{name}.json"), np.linspace(0.1, 0.9, K) if i else np.full(K, 0.5), [1] * K)
+    kept = np.sort(parts[2], axis=1)[:, [-10]]
+    sparse = np.where(parts[2] >= kept, parts[2], 0)
+    return folder, labels, [parts[0], parts[1], sparse]
+
+
+def fuse(made, names="a,b", **settings):
+    folder = made[0]
+    said = []
+    results = run_fusion(FusionSettings(inputs=[str(folder / n) for n in names.split(",")], **settings), said.append)
+    return results, "\n".join(said)
+
+
+@pytest.mark.parametrize("chunk", [7, 1000])
+def test_average_of_folders_and_a_csv(made, tmp_path, chunk):
+    fuse(
+        made,
+        "a,b,c.csv",
+        output_scores=str(tmp_path / "s"),
+        output_file=str(tmp_path / "s.csv"),
+        top_k=5,
+        chunk_size=chunk,
+    )
+    expected = sum(made[2]) / 3
+    out = ScoreFile(str(tmp_path / "s"))
+    assert out.ids == IDS
+    np.testing.assert_allclose(out.scores, expected, atol=2e-6)
+    rows = list(read_csv(str(tmp_path / "s.csv")))
+    assert [r.id for r in rows] == IDS and {len(r.classes) for r in rows} == {5}
+    np.testing.assert_allclose(rows[3].scores, np.sort(expected[3])[::-1][:5], atol=1e-5)
+
+
+def test_csv_first_sets_the_order(made, tmp_path):
+    fuse(made, "c.csv,b", output_scores=str(tmp_path / "s"), method="weighted", weights=[3, 1])
+    out = ScoreFile(str(tmp_path / "s"))
+    assert out.ids == IDS[::-1]
+    np.testing.assert_allclose(out.scores, (0.75 * made[2][2] + 0.25 * made[2][1])[::-1], atol=2e-6)
+
+
+def test_l2_with_ap_files(made, tmp_path):
+    aps = [str(made[0] / "a.json"), str(made[0] / "b.json")]
+    fuse(made, method="l2", ap_files=aps, output_scores=str(tmp_path / "s"))
+    ap = np.stack([np.full(K, 0.5), np.linspace(0.1, 0.9, K)])
+    weights = ap / np.sqrt((ap**2).sum(axis=0))
+    expected = weights[0] * made[2][0] + weights[1] * made[2][1]
+    scores = ScoreFile(str(tmp_path / "s")).scores
+    ratio = scores / expected  # one constant for all classes, so that no score is above 1
+    np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-5)
+    assert scores.max() <= 1
+
+
+def test_metrics_before_and_after(made, tmp_path):
+    path = str(tmp_path / "m.json")
+    results, said = fuse(made, labels=str(made[0] / "labels.csv"), output_metrics=path)
+    for result, scores in zip(results, [made[2][0], made[2][1], (made[2][0] + made[2][1]) / 2]):
+        metrics = EvaluationMetrics(K)
+        metrics.update(scores, made[1])
+        assert result["gap"] == pytest.approx(metrics.result()["gap"], abs=1e-6)
+    assert results[2]["gap"] > max(results[0]["gap"], results[1]["gap"]) + 0.01
+    assert f"{results[2]['gap']:.5f}" in said and "mean weight" in said
+    with open(path) as source:
+        assert json.load(source)["fused"] == results[2]
+
+
+def test_aps_from_labels_warn_or_come_from_the_other_half(made):
+    results, said = fuse(made, method="l1", labels=str(made[0] / "a"))
+    assert "same videos" in said and results[0]["num_examples"] == N
+    results, said = fuse(made, method="l1", labels=str(made[0] / "a"), fit_on_half=True, seed=3)
+    assert "same videos" not in said and results[0]["num_examples"] == N // 2
+    held_out = np.random.default_rng(3).permutation(N)[: N // 2]
+    fit = np.setdiff1d(np.arange(N), held_out)
+    aps = []
+    for scores in made[2][:2]:
+        metrics = EvaluationMetrics(K)
+        metrics.update(scores[fit], made[1][fit])
+        aps.append(metrics.per_class_ap()[0])
+    ap = np.where(np.sum(aps, axis=0) > 0, aps, 1.0)
+    weights = ap / ap.sum(axis=0)
+    metrics = EvaluationMetrics(K)
+    metrics.update((weights[0] * made[2][0] + weights[1] * made[2][1])[held_out], made[1][held_out])
+    assert results[2]["gap"] == pytest.approx(metrics.result()["gap"], abs=1e-6)
+
+
+def test_a_model_of_some_classes_takes_part_only_there(made, tmp_path):
+    with ScoreWriter(str(tmp_path / "half"), K, meta={"covered_classes": list(range(10))}) as w:
+        w.write(IDS, np.ones((N, K)))
+    run_fusion(FusionSettings([str(made[0] / "a"), str(tmp_path / "half")], output_scores=str(tmp_path / "s")), str)
+    scores = ScoreFile(str(tmp_path / "s")).scores
+    np.testing.assert_allclose(scores[:, 10:], made[2][0][:, 10:], atol=1e-6)
+    np.testing.assert_allclose(scores[:, :10], (made[2][0][:, :10] + 1) / 2, atol=1e-6)
+
+
+def test_a_score_that_is_not_a_number_is_refused(made, tmp_path):
+    with ScoreWriter(str(tmp_path / "nan"), K) as w:
+        w.write(IDS, np.full((N, K), np.nan))
+    with pytest.raises(UserError, match="not finite"):
+        run_fusion(FusionSettings([str(made[0] / "a"), str(tmp_path / "nan")], output_scores=str(tmp_path / "s")), str)
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (dict(names="a"), "at least 2"),
+        (dict(names="a,a"), "twice"),
+        (dict(names="a,nothing"), "does not exist"),
+        (dict(output_file=""), "nothing to do"),
+        (dict(method="weighted", weights=[1.0]), "1 numbers for 2 inputs"),
+        (dict(weights=[1.0, 2.0]), "--method=weighted"),
+        (dict(method="l2"), "--ap_files"),
+        (dict(method="l2", ap_files=["x"]), "1 files for 2"),
+        (dict(method="l2", ap_files=["x", "y"]), "cannot read"),
+        (dict(fit_on_half=True), "fits nothing"),
+        (dict(num_classes=41), "number of classes"),
+        (dict(names="c.csv,a", num_classes=7), "number of classes"),
+        (dict(output_file="/proc/none/s.csv"), "cannot write"),
+    ],
+)
+def test_refusals(made, tmp_path, settings, message):
+    settings = {"output_file": str(tmp_path / "s.csv"), **settings}
+    with pytest.raises(UserError, match=message):
+        fuse(made, **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_videos_and_missing_labels(made, tmp_path):
+    with ScoreWriter(str(tmp_path / "d"), K) as w:
+        w.write(IDS[:-1], made[2][0][:-1])
+    with pytest.raises(UserError, match="1 in .* but not in .*, first v299"):
+        run_fusion(FusionSettings([str(made[0] / "a"), str(tmp_path / "d")], output_file=str(tmp_path / "s.csv")), str)
+    (tmp_path / "labels.csv").write_text("v000,1\n")
+    with pytest.raises(UserError, match="lacks 299"):
+        fuse(made, labels=str(tmp_path / "labels.csv"))
