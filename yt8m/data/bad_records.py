@@ -37,21 +37,21 @@ class BadRecords:
         self._lock = threading.Lock()
         self._error: Optional[str] = None
 
-    def recover(self, path: bytes, seen: np.ndarray) -> np.ndarray:
+    def recover(self, path: bytes, seen: np.ndarray, name: bytes) -> np.ndarray:
         """Return the good records of `path` behind byte `seen`, where the fast reader stopped short.
 
         Called by the pipeline at the end of each shard. Most shards were read to their last byte,
-        and cost one look at the file's size.
+        and cost one look at the file's size. `name` is the shard of which `path` may be a copy.
         """
-        name, start = path.decode(), int(seen)
-        if tf.io.gfile.stat(name).length == start:
+        start = int(seen)
+        if tf.io.gfile.stat(path.decode()).length == start:
             return np.array([], dtype=object)
         good: List[bytes] = []
-        for record in scan(name, start):
+        for record in scan(path.decode(), start):
             if record.problem is None:
                 good.append(record.payload)
             else:
-                self._add(BadRecord(name, record.offset, record.problem))
+                self._add(BadRecord(name.decode(), record.offset, record.problem))
         return np.array(good, dtype=object)
 
     def _add(self, bad: BadRecord) -> None:
@@ -83,7 +83,7 @@ class BadRecords:
         except tf.errors.OpError as error:
             if self._error:
                 raise UserError(self._error) from None
-            label = re.search(LABEL_MARK + r"\D*(-?\d+)", error.message)
+            label = re.search(LABEL_MARK + r"[^\d-]*(-?\d+)", error.message)
             if label:
                 raise UserError(
                     f"a record has label {label.group(1)}, but there are {num_classes} classes, 0 to {num_classes - 1};"

@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data import vocabulary as vocabularies
+from yt8m.data.bad_records import BadRecord
 from yt8m.data.record_count import count_records
 from yt8m.data.schema import ID_KEYS, KEY_ALIASES, MAX_FRAMES, RELEASES, SEGMENT_FRAMES, RecordSchema
 from yt8m.data.sources import find_shards
@@ -105,7 +106,7 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
         seen = 0
         for record in scan(path):
             if record.problem is not None:
-                if record.offset == 0:
+                if record.offset == 0 and record.lost:  # a broken payload is training's to skip
                     raise UserError(f"{flag}: {path} is not a TFRecord file, or is cut off in its first record ({record.problem}).")
                 continue
             one = _look(record.payload)
@@ -120,6 +121,8 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
             elif one.level != whole.level and one.sizes and whole.sizes:
                 raise UserError(f"{flag} mixes {whole.level}-level and {one.level}-level records ({path}); give one kind.")
             else:
+                if not whole.sizes:  # records without a frame do not tell their level
+                    whole.level = one.level
                 for table in ("sizes", "keys", "float_frames"):
                     getattr(whole, table).update(getattr(one, table))
                 whole.labels += one.labels
@@ -130,7 +133,7 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
             if seen >= records:
                 break
     if whole is None:
-        raise UserError(f"{flag}: {', '.join(chosen)} hold no record.")
+        raise UserError(f"{flag}: {', '.join(chosen)} hold no whole record.")
     return whole
 
 
@@ -193,6 +196,12 @@ def find_schema(
     how = "--num_classes"
     if num_classes is None:
         num_classes, how = _classes(found, files, vocabulary_file)
+    floats = [n for n in names if found.float_frames.get(n, False)]
+    if floats and len(floats) < len(names):
+        raise UserError(
+            f"--feature_names={','.join(names)}: in the records of {flag}, {', '.join(floats)} is a float list and the rest are"
+            " bytes; name features of one kind."
+        )
     keys = tuple(found.keys[n] for n in names)
     schema = RecordSchema(
         level=found.level,
@@ -202,31 +211,47 @@ def find_schema(
         max_frames=SEGMENT_FRAMES if segment_labels else max_frames,
         segment_labels=segment_labels,
         feature_keys=() if keys == tuple(names) else keys,
-        float_frames=any(found.float_frames.get(n, False) for n in names),
+        float_frames=bool(floats),
     )
     if schema.segment_labels:
         schema = dataclasses.replace(schema, max_frames=MAX_FRAMES)
     return schema, f"{found.level}-level records with {listed}; {num_classes} classes ({how})"
 
 
+def _read_all(files: Sequence[str]) -> Tuple[List[List[int]], List[int], int, List[BadRecord]]:
+    """Return (labels, frames, records, the broken) of every record."""
+    labels, frames, looked, bad = [], [], 0, []
+    for path in files:
+        for record in scan(path):
+            one = _look(record.payload) if record.problem is None else None
+            if one is None:
+                bad.append(BadRecord(path, record.offset, record.problem or "not an example"))
+                continue
+            labels += one.labels
+            frames += one.frames
+            looked += 1
+    return labels, frames, looked, bad
+
+
 def report(files: Sequence[str], full: bool) -> int:
     """Print what files hold; return the number of broken records (looked for in all of each file if `full`)."""
-    found = examine(files, "PATTERN")
-    schema, line = find_schema(files, flag="PATTERN")
+    labels, frames, looked, bad = _read_all(files) if full else ([], [], 0, [])
+    for broken in bad:
+        print(f"broken: {broken.file} at byte {broken.offset}: {broken.problem}")
+    try:
+        found = examine(files, "PATTERN")
+        schema, line = find_schema(files, flag="PATTERN")
+    except UserError as error:
+        if not bad:
+            raise
+        print(f"{len(bad)} broken records, and what the files hold cannot be told: {error}")
+        return len(bad)
     print(line)
     count, exact = count_records(list(files))
     total = sum(tf.io.gfile.stat(f).length for f in files)
     print(f"{len(files)} files, {total:,} bytes, {'' if exact else 'about '}{count:,} records")
-    labels, frames, looked, bad = found.labels, found.frames, found.records, []
-    if full:
-        labels, frames, looked = [], [], 0
-        for path in files:
-            for record in scan(path):
-                one = _look(record.payload) if record.problem is None else None
-                if one is None:
-                    bad.append((path, record.offset, record.problem or "not an example"))
-                    continue
-                labels, frames, looked = labels + one.labels, frames + one.frames, looked + 1
+    if not full:
+        labels, frames, looked = found.labels, found.frames, found.records
     each = [len(x) for x in labels]
     flat = [c for x in labels for c in x]
     scope = f"of {looked:,} records looked at"
@@ -239,8 +264,6 @@ def report(files: Sequence[str], full: bool) -> int:
     if frames:
         print(f"frames: {min(frames)} to {max(frames)} a video, {np.mean(frames):.1f} on average ({scope})")
     print(f"id key: {found.id_key or 'none'}" + ("; rated segments" if found.has_segments else ""))
-    for path, offset, problem in bad:
-        print(f"broken: {path} at byte {offset}: {problem}")
     print(f"{len(bad)} broken records" if full else "records were not all read; --full looks for broken ones")
     return len(bad)
 

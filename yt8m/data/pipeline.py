@@ -19,25 +19,28 @@ from yt8m.data.tfrecord_scan import OVERHEAD
 from yt8m.data.video_records import parse_video_batch
 
 _SHUFFLE = {"video": 16384, "frame": 1024}  # serialised records: about 100 and 250 MB
+_CYCLE = 8  # shards open at once; fixed, since the order of the stream hangs on it
 _CHUNK = 64  # records whose bytes are counted together
+_MEMORY = "ram://yt8m-records"  # a file system that TensorFlow keeps in this process
 
 
 class RecordCache:
-    """Keeps records for later epochs.
+    """Keeps copies of the shards for later epochs; the order of the records is as without it.
 
     Args:
-      where: "memory" keeps serialised records of the first pass; a folder gets local copies of
-        the shards (for gs:// data), each written whole, so that a killed run's copies are of use.
+      where: "memory", or a local folder (for gs:// data). Each copy is written whole, so that those
+        in the folder of a killed run are of use.
     """
 
     def __init__(self, where: str):
-        self.where = where
-        self._records: Optional[tf.data.Dataset] = None
+        self.where = _MEMORY if where == "memory" else where
 
     def local(self, path: bytes) -> bytes:
-        """Return the path of the local copy of a shard, made now if there is none."""
+        """Return the path of the copy of a shard, made now if there is none."""
         name = path.decode()
-        stem = hashlib.sha1(name.encode()).hexdigest()[:10] + "-" + os.path.basename(name)
+        about = tf.io.gfile.stat(name)  # a shard that was written anew is copied anew
+        key = f"{name} {about.length} {about.mtime_nsec}"
+        stem = hashlib.sha1(key.encode()).hexdigest()[:10] + "-" + os.path.basename(name)
         copy = os.path.join(self.where, stem)
         if not tf.io.gfile.exists(copy):
             tf.io.gfile.makedirs(self.where)
@@ -49,11 +52,12 @@ class RecordCache:
 def read_records(
     files: List[str], bad: BadRecords, num_readers: int = 8, cache: Optional[RecordCache] = None
 ) -> tf.data.Dataset:
-    """Return serialised records of shards read side by side, always in the same order."""
+    """Return serialised records of shards read side by side; their order depends on `files` alone."""
 
-    def shard(path: tf.Tensor) -> tf.data.Dataset:
-        if cache is not None and cache.where != "memory":
-            path = tf.ensure_shape(tf.numpy_function(cache.local, [path], tf.string), [])
+    def shard(name: tf.Tensor) -> tf.data.Dataset:
+        path = name
+        if cache is not None:
+            path = tf.ensure_shape(tf.numpy_function(cache.local, [name], tf.string), [])
         records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
         chunks = records.batch(_CHUNK).map(lambda r: (r, False))
         end = tf.data.Dataset.from_tensors((tf.constant([], tf.string), True))
@@ -65,7 +69,7 @@ def read_records(
             size = tf.reduce_sum(tf.cast(tf.strings.length(found), tf.int64) + OVERHEAD)
             found = tf.cond(
                 is_end,
-                lambda: tf.ensure_shape(tf.numpy_function(bad.recover, [path, seen], tf.string), [None]),
+                lambda: tf.ensure_shape(tf.numpy_function(bad.recover, [path, seen, name], tf.string), [None]),
                 lambda: found,
             )
             return seen + size, found
@@ -74,10 +78,21 @@ def read_records(
         return whole.scan(tf.constant(0, tf.int64), lambda state, chunk: account(state, chunk)).unbatch()
 
     paths = tf.data.Dataset.from_tensor_slices(files)
-    cycle = max(1, min(num_readers, len(files)))
+    cycle = min(_CYCLE, len(files))
+    readers = max(1, min(num_readers, cycle))
     return paths.interleave(
-        shard, cycle_length=cycle, block_length=16, num_parallel_calls=cycle if cycle > 1 else None, deterministic=True
+        shard, cycle_length=cycle, block_length=16, num_parallel_calls=readers, deterministic=True
     )
+
+
+def _shuffled(examples: tf.data.Dataset, buffer: int, seed: int) -> tf.data.Dataset:
+    """Shuffle by `seed` alone: `Dataset.shuffle` mixes in the program's global seed, whatever that happens to be."""
+
+    def in_own_graph(_: tf.Tensor) -> tf.data.Dataset:
+        tf.random.set_seed(seed)  # of the graph that is being traced, not of the program
+        return examples.shuffle(buffer, seed=seed, reshuffle_each_iteration=False)
+
+    return tf.data.Dataset.from_tensors(0).flat_map(in_own_graph)
 
 
 def build_dataset(
@@ -111,9 +126,9 @@ def build_dataset(
       skip_examples: leave out the first so many of the stream, to go on in mid-epoch. They are
         read but not parsed.
       sampling: of frames.
-      num_readers: shards read side by side.
-      shuffle_buffer: serialised records shuffled together; 0 is by level.
-      cache: keeps records between passes; give the same object to each.
+      num_readers: shards read at the same time, 8 at most; the order does not depend on it.
+      shuffle_buffer: serialised records (and then segments) shuffled together; 0 is by level.
+      cache: keeps records between passes; the order does not depend on it.
       drop_remainder: of the last batch; by default as `training`.
       with_labels: False leaves labels out, e.g. for a test split.
       bad_records: counts the broken; by default none is allowed.
@@ -130,25 +145,23 @@ def build_dataset(
     index, count = worker
     by_file = count > 1 and len(files) >= count
     mine = files[index::count] if by_file else list(files)
-    if cache is not None and cache.where == "memory":
-        if cache._records is None:
-            cache._records = read_records(mine, bad, num_readers).cache()
-        records = cache._records
-    else:
-        if training:
-            mine = [mine[i] for i in np.random.default_rng(mixed).permutation(len(mine))]
-        records = read_records(mine, bad, num_readers, cache)
+    if training:
+        mine = [mine[i] for i in np.random.default_rng(mixed).permutation(len(mine))]
+    records = read_records(mine, bad, num_readers, cache)
     if count > 1 and not by_file:
         records = records.shard(count, index)
+    buffer = shuffle_buffer or _SHUFFLE[schema.level]
     if training:
-        records = records.shuffle(shuffle_buffer or _SHUFFLE[schema.level], seed=mixed, reshuffle_each_iteration=False)
+        records = _shuffled(records, buffer, mixed)
+    drop = training if drop_remainder is None else drop_remainder
     if schema.segment_labels:
-        batches = _segments(records, schema, skip_examples)
-        batches = batches.batch(batch_size, drop_remainder=training if drop_remainder is None else drop_remainder)
-        return _finish(batches)
+        parse_all = functools.partial(parse_segments, schema=schema, with_labels=with_labels, beyond=beyond)
+        segments = records.map(parse_all, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+        if training:  # a video's segments, which are much alike, must not share a batch
+            segments = _shuffled(segments, buffer, mixed)
+        return _finish(segments.skip(skip_examples).batch(batch_size, drop_remainder=drop))
     if skip_examples:
         records = records.skip(skip_examples)
-    drop = training if drop_remainder is None else drop_remainder
     if schema.level == "video":
         parse = functools.partial(parse_video_batch, schema=schema, with_labels=with_labels, beyond=beyond)
         batches = records.batch(batch_size, drop_remainder=drop).map(parse, num_parallel_calls=2, deterministic=True)
@@ -161,11 +174,6 @@ def build_dataset(
         )
         batches = examples.batch(batch_size, drop_remainder=drop)
     return _finish(batches)
-
-
-def _segments(records: tf.data.Dataset, schema: RecordSchema, skip: int) -> tf.data.Dataset:
-    parse = functools.partial(parse_segments, schema=schema)
-    return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch().skip(skip)
 
 
 def _finish(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -20,7 +20,10 @@ MAX_BYTES = 512 << 20  # of records read for their labels
 
 
 def sampled_counts(files: List[str], schema: RecordSchema, max_records: int = MAX_RECORDS) -> Tuple[np.ndarray, int]:
-    """Return (positives of each class [K], videos looked at), from the first records of shards spread over all."""
+    """Return (positives of each class [K], examples looked at), from the first records of shards spread over all.
+
+    An example is a video, or a rated segment where the schema reads those.
+    """
     size = next((s for f in files for s in record_sizes(f, 1)), 1)
     budget = max(len(files[:1]), min(max_records, MAX_BYTES // size))
     step = max(1, -(-len(files) // budget))
@@ -32,15 +35,24 @@ def sampled_counts(files: List[str], schema: RecordSchema, max_records: int = MA
         num_parallel_calls=8,
     )
     # A SequenceExample's context lies where an Example's features do, so one parser reads both.
-    key = "segment_labels" if schema.segment_labels else "labels"
-    spec = {key: tf.io.VarLenFeature(tf.int64)}
-    counts, videos = np.zeros(schema.num_classes, np.int64), 0
-    for batch in records.batch(1024).map(lambda s: (tf.shape(s)[0], tf.io.parse_example(s, spec)[key])):
-        videos += int(batch[0])
-        values = batch[1].values.numpy()
+    if schema.segment_labels:
+        spec = {k: tf.io.VarLenFeature(tf.int64) for k in ("segment_start_times", "segment_labels")}
+        spec["segment_scores"] = tf.io.VarLenFeature(tf.float32)
+    else:
+        spec = {"labels": tf.io.VarLenFeature(tf.int64)}
+    counts, examples = np.zeros(schema.num_classes, np.int64), 0
+    for size, parsed in records.batch(256).map(lambda s: (tf.shape(s)[0], tf.io.parse_example(s, spec))):
+        if schema.segment_labels:
+            starts = parsed["segment_start_times"]
+            segments = np.stack([starts.indices[:, 0].numpy(), starts.values.numpy()], 1)
+            examples += len(np.unique(segments, axis=0))
+            values = parsed["segment_labels"].values.numpy()[parsed["segment_scores"].values.numpy() > 0.5]
+        else:
+            examples += int(size)
+            values = parsed["labels"].values.numpy()
         values = values[(values >= 0) & (values < schema.num_classes)]
         counts += np.bincount(values, minlength=schema.num_classes)
-    return counts, videos
+    return counts, examples
 
 
 def label_priors(
@@ -51,7 +63,8 @@ def label_priors(
     (n_c + 1/2) / (N + 1), so that no class starts at zero. A vocabulary says how often a class was
     seen but not among how many videos; N is then its sum over the labels a video of a few records.
     """
-    use_counts = vocabulary is not None and vocabulary.counts is not None and vocabulary.num_classes == schema.num_classes
+    counted = vocabulary is not None and vocabulary.counts is not None and not schema.segment_labels
+    use_counts = counted and vocabulary.num_classes == schema.num_classes
     if use_counts:
         few, videos = sampled_counts(files, schema, 2000)
         labels_each = max(few.sum() / max(videos, 1), 1e-6)
@@ -60,5 +73,5 @@ def label_priors(
         how = f"the vocabulary's counts, over about {videos:,} videos"
     else:
         counts, videos = sampled_counts(files, schema, max_records)
-        how = f"the labels of {videos:,} videos"
+        how = f"the labels of {videos:,} {'rated segments' if schema.segment_labels else 'videos'}"
     return np.minimum((counts + 0.5) / (videos + 1.0), 0.999), how

@@ -7,12 +7,21 @@ from typing import Dict
 import tensorflow as tf
 
 from yt8m.data.frame_records import parse_sequence, to_bytes
+from yt8m.data.labels import only_inside
 from yt8m.data.schema import SEGMENT_FRAMES, RecordSchema
 from yt8m.data.video_records import first_id, id_features
 
 
-def parse_segments(serialized: tf.Tensor, schema: RecordSchema) -> Dict[str, tf.Tensor]:
+def parse_segments(
+    serialized: tf.Tensor, schema: RecordSchema, with_labels: bool = True, beyond: str = "raise"
+) -> Dict[str, tf.Tensor]:
     """Parse one record into its S rated segments (spec A.6).
+
+    Args:
+      serialized: a `tf.train.SequenceExample`.
+      schema: what it holds.
+      with_labels: False leaves `labels` and `weights` out.
+      beyond: "raise" or "drop" a rated class beyond the K.
 
     Returns:
       `id` [S] as `<video>:<start>`, `frames` uint8 [S, 5, D], `num_frames` [S] (frames of the
@@ -28,20 +37,20 @@ def parse_segments(serialized: tf.Tensor, schema: RecordSchema) -> Dict[str, tf.
     count = tf.shape(starts)[0]
     frames = to_bytes([s[:available] for s in steps], schema)  # [n, D]
     wanted = tf.cast(starts, tf.int32)[:, None] + tf.range(SEGMENT_FRAMES)  # [S, 5]
-    there = wanted < available
+    there = (wanted >= 0) & (wanted < available)
     frames = tf.pad(frames, [[0, 1], [0, 0]])  # row `available` stands for what the video has not
     frames = tf.gather(frames, tf.where(there, wanted, available))  # [S, 5, D]
     frames = tf.ensure_shape(frames, [None, SEGMENT_FRAMES, schema.feature_size])
-    where = tf.stack([segment_of, parsed["segment_labels"].values], 1)
-    shape = tf.stack([tf.cast(count, tf.int64), tf.constant(schema.num_classes, tf.int64)])
-    positive = tf.cast(parsed["segment_scores"].values > 0.5, tf.uint8)
-    labels = tf.tensor_scatter_nd_max(tf.zeros(shape, tf.uint8), where, positive)
-    weights = tf.tensor_scatter_nd_max(tf.zeros(shape), where, tf.ones_like(positive, tf.float32))
     ids = tf.strings.join([tf.repeat(first_id(parsed), count), tf.strings.as_string(starts)], ":")
-    return {
-        "id": ids,
-        "frames": frames,
-        "num_frames": tf.reduce_sum(tf.cast(there, tf.int32), axis=1),
-        "labels": tf.ensure_shape(labels, [None, schema.num_classes]),
-        "weights": tf.ensure_shape(weights, [None, schema.num_classes]),
-    }
+    found = {"id": ids, "frames": frames, "num_frames": tf.reduce_sum(tf.cast(there, tf.int32), axis=1)}
+    if not with_labels:
+        return found
+    classes, scores = parsed["segment_labels"].values, parsed["segment_scores"].values
+    classes, scores, segment_of = only_inside(classes, schema.num_classes, beyond, scores, segment_of)
+    where = tf.stack([segment_of, classes], 1)  # [ratings, 2]
+    shape = tf.stack([tf.cast(count, tf.int64), tf.constant(schema.num_classes, tf.int64)])
+    labels = tf.tensor_scatter_nd_max(tf.zeros(shape, tf.uint8), where, tf.cast(scores > 0.5, tf.uint8))
+    weights = tf.tensor_scatter_nd_max(tf.zeros(shape), where, tf.ones_like(scores))
+    found["labels"] = tf.ensure_shape(labels, [None, schema.num_classes])
+    found["weights"] = tf.ensure_shape(weights, [None, schema.num_classes])
+    return found

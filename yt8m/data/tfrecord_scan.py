@@ -18,11 +18,15 @@ _TOGETHER = 8 << 20  # bytes of payload checked in one go
 
 
 class Scanned(NamedTuple):
-    """One record: its byte offset, and either its payload or what is wrong with it."""
+    """One record: its byte offset, and either its payload or what is wrong with it.
+
+    `lost` says that nothing behind it can be found.
+    """
 
     offset: int
     payload: Optional[bytes]
     problem: Optional[str]
+    lost: bool = False
 
 
 def _crc_table() -> List[int]:
@@ -103,7 +107,7 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
                 held, batch = 0, []
     yield from _checked(batch)
     if problem:
-        yield Scanned(offset, None, problem)
+        yield Scanned(offset, None, problem, lost=True)
 
 
 def record_sizes(path: str, limit: Optional[int] = None) -> Iterator[int]:

@@ -15,5 +15,5 @@ def cross_entropy(labels, predictions, weights=None):
     y = tf.cast(labels, tf.float32)
     p = tf.cast(predictions, tf.float32)
     # Labels are 0 or 1, so one logarithm of the right operand does for both terms.
-    right = tf.abs(1.0 - y - p)  # p where y is 1, 1 - p where y is 0
+    right = (1.0 - y) + (2.0 * y - 1.0) * p  # p where y is 1, 1 - p where y is 0
     return total(-tf.math.log(right + EPSILON), weights)

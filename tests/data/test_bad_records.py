@@ -1,0 +1,96 @@
+"""Broken records cost themselves alone, are counted, and are named where too many."""
+
+import numpy as np
+import pytest
+
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.pipeline import RecordCache, build_dataset
+from yt8m.data.writers import frame_record, video_record
+from yt8m.errors import UserError
+
+
+def read(files, schema, bad, **kwargs):
+    with bad.explained(schema.num_classes):
+        names = [b["id"].numpy() for b in build_dataset(files, schema, batch_size=8, bad_records=bad, **kwargs)]
+    return sorted(int(i[1:]) for i in np.concatenate(names))
+
+
+# Of 3 shards of 100 records; record 70 of the second is video 211.
+LOST = {"payload": {211}, "length": set(range(211, 300, 3)), "cut": set(range(211, 300, 3))}
+
+
+@pytest.mark.parametrize("part", LOST)
+def test_skipped_and_counted(make, damage, part):
+    files = make.shards("video", 300, 3)
+    at = damage(files[1], 70, part)
+    bad = BadRecords(limit=1)
+    assert read(files, make.video, bad) == [i for i in range(300) if i not in LOST[part]]
+    assert [(b.file, b.offset) for b in bad.found] == [(files[1], at)]
+    assert bad.summary().startswith(f"skipped 1 broken records; the first: {files[1]} at byte {at}, ")
+
+
+@pytest.mark.parametrize("part", LOST)
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_refused_at_limit_0_with_file_and_offset(make, damage, level, part):
+    files = make.shards(level, 30, 3)
+    at = damage(files[1], 5, part)
+    with pytest.raises(UserError) as error:
+        read(files, getattr(make, level), BadRecords(0))
+    assert str(error.value).startswith(f"{files[1]} has a broken record at byte {at}: ")
+    assert "--max_bad_records=0" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_first_record_broken(make, damage):
+    files = make.shards("frame", 30, 3)
+    damage(files[0], 0, "payload")
+    assert read(files, make.frame, BadRecords(1), training=True, drop_remainder=False) == list(range(1, 30))
+
+
+def test_limit_counts_each_record_once_over_epochs(make, damage):
+    files = make.shards("video", 60, 3)
+    damage(files[0], 3, "payload")
+    damage(files[2], 8, "payload")
+    bad = BadRecords(2)
+    for epoch in range(3):
+        assert len(read(files, make.video, bad, training=True, epoch=epoch, drop_remainder=False)) == 58
+    assert len(bad.found) == 2
+    with pytest.raises(UserError, match="2 broken so far, and --max_bad_records=1"):
+        read(files, make.video, BadRecords(1))
+
+
+def test_a_copy_is_named_by_its_original(make, damage):
+    files = make.shards("video", 30, 3)
+    damage(files[1], 5, "payload")
+    bad = BadRecords(1)
+    read(files, make.video, bad, cache=RecordCache("memory"))
+    assert bad.found[0].file == files[1]
+
+
+def test_nothing_broken(make):
+    bad = BadRecords()
+    assert read(make.shards("video", 30, 3), make.video, bad) == list(range(30))
+    assert bad.found == [] and bad.summary() == ""
+
+
+def test_whole_record_that_cannot_be_parsed(make):
+    wrong = [
+        (make.video, video_record(b"v1", {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}, [1])),
+        (make.video, video_record(b"v1", {"mean_rgb": np.zeros(6)}, [1])),
+        (make.frame, frame_record(b"v1", {"rgb": np.zeros((4, 5), np.uint8), "audio": np.zeros((4, 2), np.uint8)}, [1])),
+        (make.frame, b"\xff\xfe\xfd no example"),
+    ]
+    for i, (schema, payload) in enumerate(wrong):
+        with pytest.raises(UserError, match="a record cannot be parsed.*--feature_names and --feature_sizes"):
+            read([make.shard(f"{i}.tfrecord", [payload])], schema, BadRecords())
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_label_beyond_classes(make, level):
+    if level == "video":
+        payload = video_record(b"v1", {"mean_rgb": np.zeros(6), "mean_audio": np.zeros(2)}, [4715])
+    else:
+        payload = frame_record(b"v1", {"rgb": np.zeros((4, 6), np.uint8), "audio": np.zeros((4, 2), np.uint8)}, [4715])
+    path = make.shard("x.tfrecord", [payload])
+    with pytest.raises(UserError, match="label 4715, but there are 10 classes, 0 to 9; give the right --num_classes"):
+        read([path], getattr(make, level), BadRecords())
+    assert read([path], getattr(make, level), BadRecords(), beyond="drop") == [1]

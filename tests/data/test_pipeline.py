@@ -1,0 +1,172 @@
+"""The stream of batches: equal for equal seeds, resumable in the middle, complete in evaluation."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.pipeline import RecordCache, build_dataset, read_records
+
+RANDOM = FrameSampling("random", 3)
+
+
+def stream(files, schema, **kwargs):
+    """Return every example of a pass as {key: array}, in order."""
+    kwargs.setdefault("batch_size", 4)
+    batches = [{k: v.numpy() for k, v in b.items()} for b in build_dataset(files, schema, **kwargs)]
+    return {k: np.concatenate([b[k] for b in batches]) for k in batches[0]} if batches else {}
+
+
+def same(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+
+
+def number(ids):
+    return sorted(int(i[1:]) for i in ids)
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_evaluation_sees_each_record_once_with_its_own_values(make, level):
+    files, schema = make.shards(level, 45, 4), getattr(make, level)
+    got = stream(files, schema)
+    assert number(got["id"]) == list(range(45))
+    for row, name in enumerate(got["id"]):
+        i = int(name[1:])
+        np.testing.assert_array_equal(np.flatnonzero(got["labels"][row]), make.labels(i))
+        if level == "video":
+            np.testing.assert_allclose(got["video"][row], make.video_values(i))
+            assert got["num_frames"][row] == 1
+            continue
+        kept = min(4 + i % 11, 12)
+        assert got["num_frames"][row] == kept
+        np.testing.assert_array_equal(got["frames"][row, :kept], make.frame_values(i)[:kept])
+        assert not got["frames"][row, kept:].any()
+    same(got, stream(files, schema))
+
+
+def test_types_and_shapes(make):
+    frames = build_dataset(make.shards("frame", 9, 2), make.frame, batch_size=4, training=True).element_spec
+    assert {k: (tuple(v.shape), v.dtype) for k, v in frames.items()} == {
+        "id": ((4,), tf.string),
+        "frames": ((4, 12, 8), tf.uint8),
+        "num_frames": ((4,), tf.int32),
+        "labels": ((4, 10), tf.uint8),
+    }
+    video = build_dataset(make.shards("video", 9, 2), make.video, batch_size=4, training=True).element_spec
+    assert (tuple(video["video"].shape), video["video"].dtype) == ((4, 8), tf.float32)
+    assert tuple(video["labels"].shape) == (4, 10)
+
+
+def test_last_batch(make):
+    files = make.shards("video", 10, 2)
+    assert len(stream(files, make.video)["id"]) == 10
+    assert len(stream(files, make.video, training=True)["id"]) == 8
+    assert len(stream(files, make.video, training=True, drop_remainder=False)["id"]) == 10
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_seed_and_epoch_decide_the_stream(make, level):
+    files, schema = make.shards(level, 60, 3), getattr(make, level)
+    options = dict(training=True, shuffle_buffer=16, batch_size=1, sampling=RANDOM)
+    one = stream(files, schema, seed=1, epoch=2, **options)
+    tf.random.set_seed(99)  # the program's own seed must not matter
+    same(one, stream(files, schema, seed=1, epoch=2, **options))
+    for other in (dict(seed=1, epoch=3), dict(seed=2, epoch=2)):
+        assert (stream(files, schema, **other, **options)["id"] != one["id"]).any()
+    assert number(one["id"]) == list(range(60))
+    assert list(one["id"]) != list(stream(files, schema, batch_size=1)["id"])
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_readers_and_cache_do_not_change_the_stream(make, tmp_path, training):
+    files = make.shards("video", 900, 11)  # more shards than are open at once, of unlike lengths
+    files.append(make.shard("video99.tfrecord", [make.video_payload(i) for i in range(900, 1100)]))
+    options = dict(training=training, seed=3, epoch=1, batch_size=50, drop_remainder=False)
+    one = stream(files, make.video, num_readers=1, **options)
+    assert number(one["id"]) == list(range(1100))
+    for readers in (2, 5, 8, 64):
+        same(one, stream(files, make.video, num_readers=readers, **options))
+    for where in ("memory", str(tmp_path / "cache")):
+        same(one, stream(files, make.video, cache=RecordCache(where), **options))
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+@pytest.mark.parametrize("skip", [4, 20])
+def test_skip_gives_the_tail(make, level, skip):
+    files, schema = make.shards(level, 42, 3), getattr(make, level)
+    options = dict(training=True, seed=5, shuffle_buffer=16, sampling=RANDOM)
+    whole = stream(files, schema, **options)
+    tail = stream(files, schema, skip_examples=skip, num_readers=2, **options)
+    same({k: v[skip:] for k, v in whole.items()}, tail)
+
+
+@pytest.mark.parametrize("where", ["memory", "folder"])
+def test_cache_serves_later_epochs_without_the_files(make, tmp_path, where):
+    files = make.shards("frame", 30, 3)
+    cache = RecordCache("memory" if where == "memory" else str(tmp_path / "cache"))
+    plain = [stream(files, make.frame, training=True, epoch=e, batch_size=5) for e in (0, 1)]
+    same(plain[0], stream(files, make.frame, training=True, epoch=0, batch_size=5, cache=cache))
+    asked = []
+    copy = tf.io.gfile.copy
+    tf.io.gfile.copy = lambda *a, **k: asked.append(a) or copy(*a, **k)
+    try:
+        same(plain[1], stream(files, make.frame, training=True, epoch=1, batch_size=5, cache=cache))
+    finally:
+        tf.io.gfile.copy = copy
+    assert not asked
+    if where == "folder":
+        kept = sorted(p.name for p in (tmp_path / "cache").iterdir())
+        assert len(kept) == 3 and not any(n.endswith(".tmp") for n in kept)
+
+
+def test_cache_does_not_serve_a_shard_that_was_written_anew(make):
+    path = make.shard("x.tfrecord", [make.video_payload(i) for i in range(4)])
+    cache = RecordCache("memory")
+    assert number(stream([path], make.video, cache=cache)["id"]) == [0, 1, 2, 3]
+    make.shard("x.tfrecord", [make.video_payload(i) for i in range(7)])
+    assert number(stream([path], make.video, cache=cache)["id"]) == list(range(7))
+
+
+@pytest.mark.parametrize("shards", [1, 5])
+def test_workers_share_the_records(make, shards):
+    files = make.shards("video", 41, shards)
+    parts = [stream(files, make.video, worker=(w, 2), training=True, drop_remainder=False)["id"] for w in (0, 1)]
+    assert min(len(p) for p in parts) > 10
+    assert number(np.concatenate(parts)) == list(range(41))
+
+
+def test_without_labels(make):
+    files = [make.shard("x.tfrecord", [make.video_payload(i) for i in range(3)])]
+    assert "labels" not in stream(files, make.video, with_labels=False)
+    files = make.shards("frame", 3, 1)
+    assert "labels" not in stream(files, make.frame, with_labels=False)
+
+
+def test_repeating_ids_and_one_shard(make):
+    path = make.shard("x.tfrecord", [make.video_payload(i) for i in range(70)])
+    assert len(list(read_records([path, path], BadRecords()))) == 140
+
+
+def segment_shard(make, videos=12):
+    payloads = []
+    for i in range(videos):
+        ratings = [(s, (i + s) % 10, 1.0) for s in (0, 5, 10, 15)]
+        payloads.append(make.frame_payload(i, n=25, segments=ratings))
+    return make.shard("segments.tfrecord", payloads), dataclasses.replace(make.frame, segment_labels=True, max_frames=300)
+
+
+def test_segments_of_a_video_are_spread_in_training(make):
+    path, schema = segment_shard(make)
+    options = dict(training=True, batch_size=4, seed=1)
+    got = stream([path], schema, **options)
+    assert len(set(got["id"])) == 48
+    videos = [name.split(b":")[0] for name in got["id"]]
+    assert sum(a == b for a, b in zip(videos, videos[1:])) < 16  # 36 where they lie together
+    same({k: v[8:] for k, v in got.items()}, stream([path], schema, skip_examples=8, **options))
+    ordered = stream([path], schema)["id"]
+    assert list(ordered[:5]) == [b"v0:0", b"v0:5", b"v0:10", b"v0:15", b"v1:0"]

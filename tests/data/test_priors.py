@@ -1,0 +1,69 @@
+"""How frequent classes are, from labels, ratings or a vocabulary."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from yt8m.data.priors import label_priors, sampled_counts
+from yt8m.data.vocabulary import Vocabulary
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_counts(make, level):
+    files = make.shards(level, 57, 3)
+    expected = np.bincount([c for i in range(57) for c in make.labels(i)], minlength=10)
+    counts, videos = sampled_counts(files, getattr(make, level))
+    assert videos == 57
+    np.testing.assert_array_equal(counts, expected)
+    priors, how = label_priors(files, getattr(make, level))
+    np.testing.assert_allclose(priors, (expected + 0.5) / 58)
+    assert how == "the labels of 57 videos"
+
+
+def test_bounded_and_spread_over_all_shards(make):
+    files = make.shards("video", 400, 8)  # shard s holds videos s, s + 8, ...
+    counts, videos = sampled_counts(files, make.video, 16)
+    assert videos == 16
+    expected = np.bincount([c for s in range(8) for i in (s, s + 8) for c in make.labels(i)], minlength=10)
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_fewer_records_than_shards(make):
+    assert sampled_counts(make.shards("video", 400, 8), make.video, 4)[1] == 4
+
+
+def test_segments_count_positives_among_segments(make):
+    schema = dataclasses.replace(make.frame, segment_labels=True)
+    ratings = [[(0, 3, 1.0), (0, 4, 0.0), (5, 3, 1.0), (10, 4, 0.0)], [(0, 4, 1.0)], []]
+    path = make.shard("s.tfrecord", [make.frame_payload(i, segments=r) for i, r in enumerate(ratings)])
+    counts, segments = sampled_counts([path], schema)
+    assert segments == 4
+    np.testing.assert_array_equal(np.flatnonzero(counts), [3, 4])
+    assert (counts[3], counts[4]) == (2, 1)
+    vocabulary = Vocabulary(tuple("abcdefghij"), np.full(10, 1e6))  # counts videos, so it is no use here
+    priors, how = label_priors([path], schema, vocabulary)
+    np.testing.assert_allclose(priors[3], 2.5 / 5)
+    assert how == "the labels of 4 rated segments"
+
+
+def test_vocabulary_counts(make):
+    files = make.shards("video", 50, 2)
+    each = np.mean([len(make.labels(i)) for i in range(50)])
+    given = np.array([900, 500, 300, 100, 50, 20, 10, 5, 1, 0])
+    priors, how = label_priors(files, make.video, Vocabulary(tuple("abcdefghij"), given))
+    videos = round(given.sum() / each)
+    np.testing.assert_allclose(priors, (given + 0.5) / (videos + 1))
+    assert how.startswith("the vocabulary's counts")
+
+
+def test_vocabulary_of_other_classes_or_without_counts(make):
+    files = make.shards("video", 20, 2)
+    for vocabulary in (Vocabulary(("a", "b"), np.ones(2)), Vocabulary(tuple("abcdefghij"))):
+        assert label_priors(files, make.video, vocabulary)[1] == "the labels of 20 videos"
+
+
+def test_never_0_nor_1(make):
+    files = make.shards("video", 20, 2)
+    priors, _ = label_priors(files, dataclasses.replace(make.video, num_classes=50))
+    assert priors.shape == (50,) and priors.min() > 0 and priors.max() < 1

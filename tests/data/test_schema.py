@@ -1,0 +1,14 @@
+"""The schema's derived values."""
+
+from yt8m.data.schema import RELEASES, RecordSchema
+
+
+def test_derived_values():
+    schema = RecordSchema("frame", ("rgb", "audio"), (1024, 128), 3862)
+    assert schema.feature_size == 1152
+    assert schema.keys == ("rgb", "audio")
+    assert RecordSchema("frame", ("rgb",), (4,), 3, feature_keys=("RGB/feature/floats",)).keys == ("RGB/feature/floats",)
+
+
+def test_releases():
+    assert RELEASES == {"v1": 4800, "v2": 4716, "v3": 3862}

@@ -1,0 +1,198 @@
+"""Dequantisation, pooling, gating, batch normalisation and VLAD against NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.layers.attention_pooling import AttentionPooling
+from yt8m.layers.batch_norm import batch_norm
+from yt8m.layers.context_gating import ContextGating
+from yt8m.layers.dequantize import DequantizeFrames, NormalizeVideo
+from yt8m.layers.frame_pooling import FramePooling
+from yt8m.layers.logistic_head import LogisticHead
+from yt8m.layers.vlad import AttnVlad
+from yt8m.models.dbof import make_pooling
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(size=[3, 5, 4]).astype(np.float32)
+N = np.array([5, 2, 0])
+MASK = np.arange(5)[None] < N[:, None]
+
+
+def _softmax(s, axis):
+    s = np.exp(s - s.max(axis=axis, keepdims=True))
+    return s / s.sum(axis=axis, keepdims=True)
+
+
+@pytest.mark.parametrize("norm", ["l2", "none"])
+def test_dequantise_masks_and_normalises(norm):
+    q = RNG.randint(0, 256, size=[2, 4, 3]).astype(np.uint8)
+    x, mask = DequantizeFrames(norm)(tf.constant(q), num_frames=tf.constant([4, 1]))
+    expected = q * (4 / 255) + 4 / 512 - 2
+    if norm == "l2":
+        expected = expected / np.linalg.norm(expected, axis=-1, keepdims=True)
+    expected[1, 1:] = 0
+    np.testing.assert_allclose(x, expected, atol=1e-6)
+    np.testing.assert_array_equal(mask, [[1, 1, 1, 1], [1, 0, 0, 0]])
+
+
+def test_dequantised_golden_values():
+    q = tf.constant([[[0], [127], [128], [255]]], tf.uint8)
+    x, _ = DequantizeFrames("none")(q, num_frames=tf.constant([4]))
+    np.testing.assert_allclose(x[0, :, 0], [-1.9921875, -3.06e-5, 0.0156556, 2.0078125], atol=1e-6)
+
+
+def test_a_video_is_normalised_and_zeros_stay_zeros():
+    normalised = NormalizeVideo("l2")(tf.constant([[3.0, 4.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(normalised, [[0.6, 0.8], [0, 0]], atol=1e-6)
+    np.testing.assert_allclose(NormalizeVideo("none")(tf.constant([[3.0, 4.0]])), [[3, 4]])
+
+
+def test_swap_golden_values():
+    frames = tf.constant([[[1.0, -2, 0], [3, 2, 0], [-1, 1, 0]]])
+    np.testing.assert_allclose(FramePooling("swap")(frames), [[1.8, 0.2, 0]], atol=1e-6)
+    np.testing.assert_allclose(FramePooling("swap", swap_weight="l2")(frames), [[1.604, 0.572, 0]], atol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["average", "max", "l2", "swap"])
+def test_pooling_sees_true_frames_only(method):
+    pooled = FramePooling(method)(tf.constant(X), mask=tf.constant(MASK)).numpy()
+    for video in (0, 1):
+        x = X[video, : N[video]]
+        expected = {
+            "average": x.mean(0),
+            "max": x.max(0),
+            "l2": np.sqrt((x**2).mean(0)),
+            "swap": (np.abs(x) * x).sum(0) / np.abs(x).sum(0),
+        }[method]
+        np.testing.assert_allclose(pooled[video], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(pooled[2], 0, atol=2e-6)
+
+
+@pytest.mark.parametrize("method", ["average", "max", "l2", "swap", "attention"])
+def test_pooling_has_finite_gradients_even_of_nothing(method):
+    layer, x = make_pooling(method), tf.Variable(np.concatenate([X, np.zeros_like(X[:1])]))
+    with tf.GradientTape() as tape:
+        y = tf.reduce_sum(layer(x, mask=tf.constant(np.concatenate([MASK, MASK[:1]]))))
+    assert np.all(np.isfinite(tape.gradient(y, x)))
+
+
+def test_attention_pooling_against_numpy():
+    layer = AttentionPooling(hops=2, projection=3)
+    pooled = layer(tf.constant(X), mask=tf.constant(MASK)).numpy()
+    inner, bias, outer = layer.get_weights()
+    for video in (0, 1):
+        x = X[video, : N[video]]
+        a = _softmax(np.tanh(x @ inner + bias) @ outer, axis=0)
+        np.testing.assert_allclose(pooled[video], (a.T @ x).ravel(), rtol=1e-4, atol=1e-5)
+    assert np.all(np.isfinite(pooled[2]))
+
+
+def test_batch_norm_moments_leave_out_padding():
+    layer = batch_norm("bn")
+    y = layer(tf.constant(X), mask=tf.constant(MASK), training=True)
+    valid = X[MASK]
+    expected = (X - valid.mean(0)) / np.sqrt(valid.var(0) + 1e-3)
+    np.testing.assert_allclose(y.numpy()[MASK], expected[MASK], rtol=1e-3, atol=1e-4)
+
+
+def test_batch_norm_is_right_after_a_few_steps_on_features_of_a_small_variance():
+    # A normalised frame has a variance near 1 / 1152 in each feature: 900 times less than where
+    # moving averages usually start.
+    layer = batch_norm("bn")
+    x = (RNG.normal(size=[4000, 3]) / np.sqrt(1152)).astype(np.float32)
+    for step in range(20):
+        trained = layer(tf.constant(x), training=True)
+    np.testing.assert_allclose(layer(tf.constant(x), training=False), trained, rtol=2e-2, atol=2e-2)
+
+
+def test_batch_norm_over_two_replicas_is_that_of_the_whole_batch(mirrored):
+    x = RNG.normal(size=[8, 3]).astype(np.float32)
+    with mirrored.scope():
+        layer = batch_norm("bn")
+        layer.build((None, 3))
+
+    @tf.function
+    def run(x):
+        return mirrored.run(lambda x: layer(x, training=True), args=(x,))
+
+    parts = mirrored.experimental_distribute_values_from_function(
+        lambda context: tf.constant(x[4 * context.replica_id_in_sync_group :][:4])
+    )
+    y = np.concatenate([v.numpy() for v in mirrored.experimental_local_results(run(parts))])
+    np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("add_batch_norm", [True, False])
+def test_context_gating_against_numpy(add_batch_norm):
+    layer = ContextGating(add_batch_norm)
+    y = layer(tf.constant(X[0]), training=True).numpy()
+    logits = X[0] @ layer.get_weights()[0]
+    if add_batch_norm:
+        logits = (logits - logits.mean(0)) / np.sqrt(logits.var(0) + 1e-3)
+    np.testing.assert_allclose(y, X[0] / (1 + np.exp(-logits)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kernel", ["additive", "linear", "soft"])
+@pytest.mark.parametrize("scheme", ["a", "b"])
+def test_vlad_against_numpy(kernel, scheme):
+    layer = AttnVlad(3, kernel, scheme, attention_size=5, alpha=0.3, auxiliary_weight=1.0)
+    layer.build((None, None, 4))
+    w = [RNG.normal(size=v.shape).astype(np.float32) for v in layer.get_weights()]
+    layer.set_weights(w)
+    out = layer(tf.constant(X), mask=tf.constant(MASK)).numpy()
+    centers, auxiliary = w[0], 0.5e-5 * np.sum(w[0] ** 2)  # the centres' own L2 term
+    for video in range(3):
+        x = X[video, : N[video]]
+        offset = x[:, None] - centers  # [T, C, D]
+        if kernel == "additive":
+            scores = np.tanh((centers @ w[1])[None] + (x @ w[2])[:, None] + w[3]) @ w[4]
+        elif kernel == "linear":
+            scores = x @ w[1] + (w[2] if scheme == "a" else 0)
+        else:
+            scores = -0.3 * (offset**2).sum(-1)
+        a = _softmax(scores, axis=1 if scheme == "a" else 0) if len(x) else scores
+        auxiliary += (a * (offset**2).sum(-1)).sum() / 3
+        v = (a[:, :, None] * offset).sum(0)
+        v = np.sign(v) * np.sqrt(np.abs(v))
+        v = v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-6)
+        np.testing.assert_allclose(out[video], v.ravel() / max(np.linalg.norm(v), 1e-6), rtol=2e-3, atol=2e-4)
+    assert float(tf.add_n(layer.losses)) == pytest.approx(auxiliary, rel=1e-3)
+
+
+@pytest.mark.parametrize("kernel", ["additive", "linear", "soft"])
+@pytest.mark.parametrize("scheme", ["a", "b"])
+def test_vlads_gradient_reaches_every_weight(kernel, scheme):
+    layer = AttnVlad(3, kernel, scheme, attention_size=5)
+    with tf.GradientTape() as tape:
+        out = layer(tf.constant(X[:2]), mask=tf.constant(MASK[:2]))
+        target = tf.reduce_sum(out * tf.constant(RNG.normal(size=out.shape), tf.float32))
+    variables = [v if isinstance(v, tf.Variable) else v.value for v in layer.trainable_variables]
+    assert all(np.max(np.abs(g)) > 1e-7 and np.all(np.isfinite(g)) for g in tape.gradient(target, variables))
+
+
+def test_the_logistic_head_is_a_sigmoid_and_starts_at_the_priors():
+    layer = LogisticHead(3)
+    layer.build((None, 4))
+    layer.initialize_from_priors(np.array([0.001, 0.2, 0.5]))
+    np.testing.assert_allclose(layer(tf.zeros([1, 4]))[0], [0.001, 0.2, 0.5], rtol=1e-3)
+    kernel, bias = layer.get_weights()
+    np.testing.assert_allclose(layer(tf.constant(X[0])), 1 / (1 + np.exp(-(X[0] @ kernel + bias))), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        AttentionPooling(3, 7),
+        ContextGating(False),
+        DequantizeFrames("none"),
+        FramePooling("swap", "l1"),
+        NormalizeVideo("none"),
+        LogisticHead(3, l2=0.1, initial="zeros"),
+        AttnVlad(3, "soft", "b", 5, 0.1, 0.2, False),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_config_round_trip(layer):
+    config = layer.get_config()
+    assert type(layer).from_config(config).get_config() == config

@@ -1,0 +1,72 @@
+"""The losses against NumPy, the golden number, and their gradients against differences."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.errors import UserError
+from yt8m.losses.registry import get
+
+P = np.array([[0.9, 0.1, 0.3], [0.3, 0.6, 0.01]], np.float32)
+Y = np.array([[1, 0, 1], [0, 1, 0]], np.uint8)
+
+
+def _reference(name, y, p):
+    y, p = y.astype(np.float64), p.astype(np.float64)
+    if name == "CrossEntropyLoss":
+        return -(y * np.log(p + 1e-5) + (1 - y) * np.log(1 - p + 1e-5))
+    if name == "HingeLoss":
+        return np.maximum(0, 1 - (2 * y - 1) * p)
+    if name == "SoftmaxLoss":
+        t = y / np.maximum(y.sum(-1, keepdims=True), 1e-7)
+        return -t * (p - np.log(np.exp(p).sum(-1, keepdims=True)))
+    q, a = np.where(y > 0, p, 1 - p), np.where(y > 0, 0.25, 0.75)
+    return -a * (1 - q) ** 2 * np.log(q)
+
+
+NAMES = ["CrossEntropyLoss", "HingeLoss", "SoftmaxLoss", "FocalLoss"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loss_is_the_sum_over_classes_of_its_formula(name):
+    loss = get(name)(tf.constant(Y), tf.constant(P))
+    assert loss.shape == (2,) and loss.dtype == tf.float32
+    np.testing.assert_allclose(loss, _reference(name, Y, P).sum(-1), rtol=2e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_multiply_each_class_before_the_sum(name):
+    weights = np.array([[1, 0, 2], [0.5, 1, 0]], np.float32)
+    loss = get(name)(tf.constant(Y), tf.constant(P), tf.constant(weights))
+    np.testing.assert_allclose(loss, (weights * _reference(name, Y, P)).sum(-1), rtol=2e-4)
+
+
+def test_cross_entropy_has_the_golden_value():
+    p, y = np.array([[0.9, 0.1], [0.3, 0.6]], np.float32), np.array([[1, 0], [0, 1]], np.uint8)
+    loss = np.mean(get("CrossEntropyLoss")(tf.constant(y), tf.constant(p)))
+    assert loss == pytest.approx(0.5390842124, abs=1e-6)
+
+
+def test_cross_entropy_has_the_exact_gradient_even_at_zero_and_one():
+    p = tf.Variable([[0.9, 0.1, 0.0, 1.0, 0.0, 1.0]])
+    y = np.array([[1, 0, 1, 0, 0, 1]])
+    with tf.GradientTape() as tape:
+        loss = get("CrossEntropyLoss")(tf.constant(y, tf.uint8), p)
+    q, v = p.numpy().astype(np.float64), y
+    expected = -(v / (q + 1e-5) - (1 - v) / (1 - q + 1e-5))
+    np.testing.assert_allclose(tape.gradient(loss, p), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [tf.bool, tf.uint8, tf.int64, tf.float32])
+def test_labels_of_any_kind_give_the_same_loss(dtype):
+    same = get("CrossEntropyLoss")(tf.cast(Y, dtype), tf.constant(P))
+    np.testing.assert_allclose(same, _reference("CrossEntropyLoss", Y, P).sum(-1), rtol=1e-4)
+
+
+def test_a_video_without_labels_costs_nothing_in_softmax():
+    np.testing.assert_allclose(get("SoftmaxLoss")(tf.zeros([1, 3], tf.uint8), tf.constant(P[:1])), [0.0])
+
+
+def test_an_unknown_name_is_the_users_mistake():
+    with pytest.raises(UserError, match="label_loss.*CrossEntropyLoss"):
+        get("CrossEntropyLos")

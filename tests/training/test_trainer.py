@@ -1,0 +1,176 @@
+"""Whole runs on synthetic data: every model beats the label frequencies, a run resumes exactly, a finished one is left alone."""
+
+import json
+
+import numpy as np
+import pytest
+
+from yt8m.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.data.inspect import find_schema
+from yt8m.data.pipeline import build_dataset
+from yt8m.data.sources import find_shards
+from yt8m.errors import UserError
+from yt8m.metrics.evaluation_metrics import EvaluationMetrics
+from yt8m.models import registry
+from yt8m.training.run_folder import RunFolder
+from yt8m.training.trainer import Trainer, train
+
+SMALL = {
+    "cells": 24,
+    "cluster_size": 48,
+    "hidden_size": 32,
+    "width": 32,
+    "num_centers": 4,
+    "projection_size": 16,
+    "attention_size": 8,
+}
+
+
+def run_config(data, name, epochs=6, recipe=None, arguments=None, **training):
+    from yt8m.flags import constructor_arguments
+
+    cls = registry.model_class(name)
+    train_files = find_shards(data.pattern("train", cls.level))
+    schema, _ = find_schema(train_files, max_frames=16)
+    known = constructor_arguments(cls)
+    arguments = {**{k: v for k, v in SMALL.items() if k in known}, **(arguments or {})}
+    settings = {"batch_size": 50, "num_epochs": epochs, "base_learning_rate": 0.02, "weight_average": 0.0, **(recipe or {})}
+    return RunConfig(
+        schema,
+        ModelConfig(name, arguments),
+        cls.recipe.updated(settings),
+        TrainingConfig(
+            data.pattern("train", cls.level),
+            **{"eval_data_pattern": data.pattern("validate", cls.level), "progress_seconds": 1e9, **training},
+        ),
+    )
+
+
+def prior_gap(config):
+    """The GAP of giving every video the label frequencies."""
+    metrics = EvaluationMetrics(config.schema.num_classes)
+    files = find_shards(config.training.eval_data_pattern)
+    train_labels = [
+        b["labels"].numpy() for b in build_dataset(find_shards(config.training.train_data_pattern), config.schema, batch_size=100)
+    ]
+    priors = np.concatenate(train_labels).mean(0)
+    for batch in build_dataset(files, config.schema, batch_size=100):
+        labels = batch["labels"].numpy()
+        metrics.update(np.tile(priors, (len(labels), 1)).astype(np.float32), labels)
+    return metrics.result()["gap"]
+
+
+@pytest.mark.parametrize("name", registry.list_models())
+def test_every_model_beats_the_prior(name, small_data, tmp_path):
+    config = run_config(small_data, name)
+    assert train(config, str(tmp_path)) == 0
+    best = json.loads((tmp_path / "best" / "metrics.json").read_text())
+    assert best["gap"] > prior_gap(config) + 0.05
+
+
+def losses_of(folder):
+    return [line["loss"] for line in RunFolder(str(folder)).logged() if line["event"] == "validation"]
+
+
+@pytest.mark.parametrize("name", ["MoeModel", "DbofBasic"])
+def test_a_run_stopped_in_mid_epoch_ends_like_one_that_was_not(name, small_data, tmp_path):
+    config = run_config(small_data, name, epochs=2, recipe={"weight_average": 0.9})
+    whole = tmp_path / "whole"
+    train(config, str(whole))
+    stopped = tmp_path / "stopped"
+    run = RunFolder(str(stopped))
+    run.make()
+    run.write_text("config.json", config.to_json())
+    trainer = Trainer(config, run)
+    one_step = trainer.step
+
+    class StopAfterFive:
+        """Passes everything on, and asks for a stop as a signal would."""
+
+        def __getattr__(self, attribute):
+            return getattr(one_step, attribute)
+
+        def __call__(self, *arguments):
+            result = one_step(*arguments)
+            if one_step.done() == 5:
+                trainer._on_signal(15, None)
+            return result
+
+    trainer.step = StopAfterFive()
+    assert trainer.train() == 143
+    assert not run.is_done()
+    assert train(config, str(stopped)) == 0
+    # The same order and the same frames; only the last digits may differ.
+    np.testing.assert_allclose(losses_of(stopped), losses_of(whole), rtol=1e-4)
+    assert run.is_done()
+
+
+def test_a_finished_run_is_not_trained_again(small_data, tmp_path, capsys):
+    config = run_config(small_data, "LogisticModel", epochs=1)
+    train(config, str(tmp_path))
+    before = (tmp_path / "metrics.jsonl").read_text()
+    assert train(config, str(tmp_path)) == 0
+    assert "done" in capsys.readouterr().out
+    assert (tmp_path / "metrics.jsonl").read_text() == before
+
+
+def test_other_settings_are_refused_and_shown(small_data, tmp_path):
+    train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path))
+    with pytest.raises(UserError, match="recipe.base_learning_rate: the run has 0.02, the flags say 0.5"):
+        train(run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}), str(tmp_path))
+    assert train(run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}), str(tmp_path), True) == 0
+
+
+def test_a_loss_that_diverges_stops_the_run_and_keeps_the_last_good_checkpoint(small_data, tmp_path):
+    good = run_config(small_data, "MoeModel", epochs=1)
+    train(good, str(tmp_path))
+    checkpoint = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
+    weights = (tmp_path / "best" / "model.weights.h5").read_bytes()
+    diverging = run_config(
+        small_data,
+        "MoeModel",
+        epochs=3,
+        recipe={"optimizer": "SGD", "base_learning_rate": 1e30, "clip_gradient_norm": 0.0, "schedule": "constant"},
+        arguments={"l2": 1.0},
+    )
+    other = tmp_path / "diverging"
+    with pytest.raises(UserError, match="--base_learning_rate"):
+        train(diverging, str(other))
+    assert not (other / "best").exists()
+    assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == checkpoint
+    assert (tmp_path / "best" / "model.weights.h5").read_bytes() == weights
+
+
+def test_a_batch_larger_than_the_data_is_refused(small_data, tmp_path):
+    with pytest.raises(UserError, match="--batch_size=5000"):
+        train(run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 5000}), str(tmp_path))
+
+
+def test_patience_stops_early(small_data, tmp_path):
+    config = run_config(small_data, "LogisticModel", epochs=8, recipe={"base_learning_rate": 0.0}, patience=2)
+    train(config, str(tmp_path))
+    assert len(losses_of(tmp_path)) == 3  # the first is the best, two more are no better
+
+
+def test_max_steps_ends_the_run(small_data, tmp_path):
+    train(run_config(small_data, "LogisticModel", epochs=5, max_steps=7), str(tmp_path))
+    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 7
+
+
+def test_mirrored_and_one_device_learn_alike(small_data, tmp_path):
+    import tensorflow as tf
+
+    tf.distribute.MirroredStrategy._collective_key_base += 1000
+    for strategy in ("one", "mirrored"):
+        train(run_config(small_data, "MoeModel", epochs=2, strategy=strategy), str(tmp_path / strategy))
+    np.testing.assert_allclose(losses_of(tmp_path / "one"), losses_of(tmp_path / "mirrored"), rtol=0.02)
+
+
+def test_priors_are_kept_and_taken_from_an_earlier_run(small_data, tmp_path):
+    train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path / "first"))
+    priors = np.load(tmp_path / "first" / "priors.npy")
+    assert priors.shape == (12,) and 0.5 < priors.sum() < 6
+    train(run_config(small_data, "LogisticModel", epochs=1, priors_from=str(tmp_path / "first")), str(tmp_path / "second"))
+    np.testing.assert_array_equal(np.load(tmp_path / "second" / "priors.npy"), priors)
+    with pytest.raises(UserError, match="--priors_from"):
+        train(run_config(small_data, "LogisticModel", epochs=1, priors_from=str(tmp_path)), str(tmp_path / "third"))
