@@ -49,9 +49,7 @@ class Maker:
     def shards(self, level, videos, count):
         """Return the paths of `count` shards with `videos` videos dealt out."""
         payload = self.video_payload if level == "video" else self.frame_payload
-        return [
-            self.shard(f"{level}{s}.tfrecord", [payload(i) for i in range(s, videos, count)]) for s in range(count)
-        ]
+        return [self.shard(f"{level}{s}.tfrecord", [payload(i) for i in range(s, videos, count)]) for s in range(count)]
 
 
 def offsets(path):

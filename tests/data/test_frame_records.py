@@ -29,7 +29,12 @@ def test_unequal_lengths_keep_what_both_have(make):
 def test_no_frame_at_all(make):
     for features in ({"rgb": make.frame_values(0, 0)[:, :6], "audio": make.frame_values(0, 0)[:, 6:]}, {}):
         payload = frame_record(b"a", features, [1])
-        for sampling in (FrameSampling(), FrameSampling("random", 3), FrameSampling("contiguous", 3), FrameSampling("even", 3)):
+        for sampling in (
+            FrameSampling(),
+            FrameSampling("random", 3),
+            FrameSampling("contiguous", 3),
+            FrameSampling("even", 3),
+        ):
             got = parse(payload, make.frame, sampling)
             assert got["num_frames"] == 0 and not got["frames"].any()
             assert got["frames"].shape == (12 if sampling.kind == "all" else 3, 8)

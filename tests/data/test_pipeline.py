@@ -157,7 +157,9 @@ def segment_shard(make, videos=12):
     for i in range(videos):
         ratings = [(s, (i + s) % 10, 1.0) for s in (0, 5, 10, 15)]
         payloads.append(make.frame_payload(i, n=25, segments=ratings))
-    return make.shard("segments.tfrecord", payloads), dataclasses.replace(make.frame, segment_labels=True, max_frames=300)
+    return make.shard("segments.tfrecord", payloads), dataclasses.replace(
+        make.frame, segment_labels=True, max_frames=300
+    )
 
 
 def test_segments_of_a_video_are_spread_in_training(make):

@@ -54,6 +54,13 @@ def test_class_beyond(make, schema, label):
     np.testing.assert_array_equal(np.flatnonzero(got["weights"][0]), [3])
 
 
+def test_ratings_of_unequal_number(make, schema):
+    record = tf.train.SequenceExample.FromString(make.frame_payload(1, 30, segments=[(0, 3, 1.0), (5, 4, 1.0)]))
+    record.context.feature["segment_labels"].int64_list.value.append(5)
+    with pytest.raises(UserError, match="cannot be parsed .*differ in number"), BadRecords().explained(10):
+        parse(record.SerializeToString(), schema)
+
+
 def test_without_labels(make, schema):
     got = parse(make.frame_payload(1, 30, segments=[(0, 3, 1.0), (0, 77, 1.0)]), schema, with_labels=False)
     assert set(got) == {"id", "frames", "num_frames"}

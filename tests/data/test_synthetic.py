@@ -100,14 +100,20 @@ def test_from_video_level(tmp_path):
     rng = np.random.default_rng(3)
     for shard in range(2):
         records = [
-            video_record(b"v%d%d" % (shard, i), {"mean_rgb": rng.uniform(-0.5, 0.5, 8), "mean_audio": rng.uniform(-0.5, 0.5, 2)}, [i])
+            video_record(
+                b"v%d%d" % (shard, i),
+                {"mean_rgb": rng.uniform(-0.5, 0.5, 8), "mean_audio": rng.uniform(-0.5, 0.5, 2)},
+                [i],
+            )
             for i in range(5)
         ]
         write_shard(str(tmp_path / "video" / f"{shard}.tfrecord"), records)
     assert around_real(str(tmp_path / "video" / "*.tfrecord"), tmp_path, 0.02) < 0.02
 
 
-@pytest.mark.skipif(not os.environ.get("YT8M_SAMPLE_DIR"), reason="YT8M_SAMPLE_DIR, a folder of real records, is not set")
+@pytest.mark.skipif(
+    not os.environ.get("YT8M_SAMPLE_DIR"), reason="YT8M_SAMPLE_DIR, a folder of real records, is not set"
+)
 def test_from_real_video_level(tmp_path):
     first = find_shards(os.path.join(os.environ["YT8M_SAMPLE_DIR"], "train", "*.tfrecord"))[0]
     some = [x.numpy() for x in tf.data.TFRecordDataset(first).take(20)]

@@ -7,6 +7,7 @@ import tensorflow as tf
 from yt8m.layers.attention_pooling import AttentionPooling
 from yt8m.layers.batch_norm import batch_norm
 from yt8m.layers.context_gating import ContextGating
+from yt8m.layers.debiased_batch_norm import DebiasedBatchNorm
 from yt8m.layers.dequantize import DequantizeFrames, NormalizeVideo
 from yt8m.layers.frame_pooling import FramePooling
 from yt8m.layers.logistic_head import LogisticHead
@@ -101,9 +102,21 @@ def test_batch_norm_is_right_after_a_few_steps_on_features_of_a_small_variance()
     # moving averages usually start.
     layer = batch_norm("bn")
     x = (RNG.normal(size=[4000, 3]) / np.sqrt(1152)).astype(np.float32)
-    for step in range(20):
+    for _ in range(20):
         trained = layer(tf.constant(x), training=True)
     np.testing.assert_allclose(layer(tf.constant(x), training=False), trained, rtol=2e-2, atol=2e-2)
+
+
+def test_batch_norm_forgets_at_its_momentum_in_the_long_run():
+    layer = DebiasedBatchNorm(momentum=0.5)
+    for value in (0.0, 1.0):
+        layer(tf.fill([4, 2], value), training=True)
+    np.testing.assert_allclose(layer.moving_mean, [1 - 1 / 11] * 2, rtol=1e-5)  # keeps t / (t + 10) at t = 1
+    for _ in range(40):
+        layer(tf.fill([4, 2], 2.0), training=True)
+    before = np.asarray(layer.moving_mean).copy()
+    layer(tf.fill([4, 2], 4.0), training=True)
+    np.testing.assert_allclose(layer.moving_mean, 0.5 * before + 2.0, rtol=1e-5)
 
 
 def test_batch_norm_over_two_replicas_is_that_of_the_whole_batch(mirrored):
@@ -121,6 +134,7 @@ def test_batch_norm_over_two_replicas_is_that_of_the_whole_batch(mirrored):
     )
     y = np.concatenate([v.numpy() for v in mirrored.experimental_local_results(run(parts))])
     np.testing.assert_allclose(y, (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(np.asarray(layer.moving_mean), x.mean(0), atol=1e-5)
 
 
 @pytest.mark.parametrize("add_batch_norm", [True, False])
@@ -185,6 +199,7 @@ def test_the_logistic_head_is_a_sigmoid_and_starts_at_the_priors():
     [
         AttentionPooling(3, 7),
         ContextGating(False),
+        DebiasedBatchNorm(0.9, 1e-2, scale=False),
         DequantizeFrames("none"),
         FramePooling("swap", "l1"),
         NormalizeVideo("none"),

@@ -71,7 +71,9 @@ class BadRecords:
         if not self.found:
             return ""
         first = self.found[0]
-        return f"skipped {len(self.found)} broken records; the first: {first.file} at byte {first.offset}, {first.problem}"
+        return (
+            f"skipped {len(self.found)} broken records; the first: {first.file} at byte {first.offset}, {first.problem}"
+        )
 
     @contextlib.contextmanager
     def explained(self, num_classes: int = 0) -> Iterator[None]:

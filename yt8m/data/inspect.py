@@ -23,7 +23,9 @@ from yt8m.data.sources import find_shards
 from yt8m.data.tfrecord_scan import scan
 from yt8m.errors import UserError
 
-_NOT_FEATURES = frozenset({*ID_KEYS, "labels", "segment_start_times", "segment_end_times", "segment_labels", "segment_scores"})
+_NOT_FEATURES = frozenset(
+    {*ID_KEYS, "labels", "segment_start_times", "segment_end_times", "segment_labels", "segment_scores"}
+)
 
 
 @dataclasses.dataclass
@@ -107,7 +109,9 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
         for record in scan(path):
             if record.problem is not None:
                 if record.offset == 0 and record.lost:  # a broken payload is training's to skip
-                    raise UserError(f"{flag}: {path} is not a TFRecord file, or is cut off in its first record ({record.problem}).")
+                    raise UserError(
+                        f"{flag}: {path} is not a TFRecord file, or is cut off in its first record ({record.problem})."
+                    )
                 continue
             one = _look(record.payload)
             if one is None:
@@ -119,7 +123,9 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
             if whole is None:
                 whole = one
             elif one.level != whole.level and one.sizes and whole.sizes:
-                raise UserError(f"{flag} mixes {whole.level}-level and {one.level}-level records ({path}); give one kind.")
+                raise UserError(
+                    f"{flag} mixes {whole.level}-level and {one.level}-level records ({path}); give one kind."
+                )
             else:
                 if not whole.sizes:  # records without a frame do not tell their level
                     whole.level = one.level
@@ -182,11 +188,15 @@ def find_schema(
             f" {said}-level; drop the flag, or name {said}-level files."
         )
     if segment_labels and not found.has_segments:
-        raise UserError(f"--segment_labels: the records of {flag} have no segment_start_times; drop the flag or name the 2019 files.")
+        raise UserError(
+            f"--segment_labels: the records of {flag} have no segment_start_times; drop the flag or name the 2019 files."
+        )
     names = list(feature_names) if feature_names else sorted(found.sizes, key=_order)
     unknown = [n for n in names if n not in found.sizes]
     if unknown or not names:
-        raise UserError(f"--feature_names: {', '.join(unknown) or 'nothing'} is not in the records of {flag}, which hold {listed}.")
+        raise UserError(
+            f"--feature_names: {', '.join(unknown) or 'nothing'} is not in the records of {flag}, which hold {listed}."
+        )
     sizes = [found.sizes[n] for n in names]
     if feature_sizes and list(feature_sizes) != sizes:
         raise UserError(
@@ -256,7 +266,9 @@ def report(files: Sequence[str], full: bool) -> int:
     flat = [c for x in labels for c in x]
     scope = f"of {looked:,} records looked at"
     if flat:
-        print(f"labels: {np.mean(each):.2f} a video, {len(set(flat)):,} classes seen, the highest {max(flat)} ({scope})")
+        print(
+            f"labels: {np.mean(each):.2f} a video, {len(set(flat)):,} classes seen, the highest {max(flat)} ({scope})"
+        )
         if max(flat) >= schema.num_classes:
             print(f"label {max(flat)} is beyond the {schema.num_classes} classes: give --num_classes to train.py")
     else:

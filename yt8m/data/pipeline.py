@@ -20,7 +20,7 @@ from yt8m.data.video_records import parse_video_batch
 
 _SHUFFLE = {"video": 16384, "frame": 1024}  # serialised records: about 100 and 250 MB
 _CYCLE = 8  # shards open at once; fixed, since the order of the stream hangs on it
-_CHUNK = 64  # records whose bytes are counted together
+_CHUNK = 16  # records whose bytes are counted together; 8 shards times 16 videos are 45 MB
 _MEMORY = "ram://yt8m-records"  # a file system that TensorFlow keeps in this process
 
 
@@ -80,9 +80,7 @@ def read_records(
     paths = tf.data.Dataset.from_tensor_slices(files)
     cycle = min(_CYCLE, len(files))
     readers = max(1, min(num_readers, cycle))
-    return paths.interleave(
-        shard, cycle_length=cycle, block_length=16, num_parallel_calls=readers, deterministic=True
-    )
+    return paths.interleave(shard, cycle_length=cycle, block_length=16, num_parallel_calls=readers, deterministic=True)
 
 
 def _shuffled(examples: tf.data.Dataset, buffer: int, seed: int) -> tf.data.Dataset:
@@ -164,7 +162,9 @@ def build_dataset(
         records = records.skip(skip_examples)
     if schema.level == "video":
         parse = functools.partial(parse_video_batch, schema=schema, with_labels=with_labels, beyond=beyond)
-        batches = records.batch(batch_size, drop_remainder=drop).map(parse, num_parallel_calls=2, deterministic=True)
+        batches = records.batch(batch_size, drop_remainder=drop).map(
+            parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
     else:
         parse_one = functools.partial(
             parse_frame_record, schema=schema, sampling=sampling, seed=mixed, with_labels=with_labels, beyond=beyond

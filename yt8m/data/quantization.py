@@ -19,4 +19,6 @@ def dequantize(q: np.ndarray) -> np.ndarray:
 
 def quantize(x: np.ndarray) -> np.ndarray:
     """Return the uint8 values that `dequantize` brings closest to `x`; values out of range are clipped."""
-    return np.clip(np.rint((np.asarray(x, np.float32) - np.float32(OFFSET)) / np.float32(SCALE)), 0, 255).astype(np.uint8)
+    return np.clip(np.rint((np.asarray(x, np.float32) - np.float32(OFFSET)) / np.float32(SCALE)), 0, 255).astype(
+        np.uint8
+    )

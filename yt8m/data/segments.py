@@ -35,7 +35,7 @@ def parse_segments(
     parsed, steps, available = parse_sequence(serialized, schema, {**id_features(), **lists})
     starts, segment_of = tf.unique(parsed["segment_start_times"].values, out_idx=tf.int64)  # [S], [ratings]
     count = tf.shape(starts)[0]
-    frames = to_bytes([s[:available] for s in steps], schema)  # [n, D]
+    frames = to_bytes(steps, schema, available)  # [n, D]
     wanted = tf.cast(starts, tf.int32)[:, None] + tf.range(SEGMENT_FRAMES)  # [S, 5]
     there = (wanted >= 0) & (wanted < available)
     frames = tf.pad(frames, [[0, 1], [0, 0]])  # row `available` stands for what the video has not
@@ -46,6 +46,10 @@ def parse_segments(
     if not with_labels:
         return found
     classes, scores = parsed["segment_labels"].values, parsed["segment_scores"].values
+    sizes = tf.stack([tf.size(segment_of), tf.size(classes), tf.size(scores)])
+    message = "cannot parse: segment_start_times, segment_labels and segment_scores differ in number"
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(sizes == sizes[0]), [message, sizes])]):
+        classes = tf.identity(classes)
     classes, scores, segment_of = only_inside(classes, schema.num_classes, beyond, scores, segment_of)
     where = tf.stack([segment_of, classes], 1)  # [ratings, 2]
     shape = tf.stack([tf.cast(count, tf.int64), tf.constant(schema.num_classes, tf.int64)])

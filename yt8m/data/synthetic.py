@@ -110,7 +110,11 @@ class _World:
         """Return uint8 [n, D] of a video that shows `scenes`, each for at least a frame."""
         spec = self.spec
         n = max(int(rng.integers(spec.min_frames, spec.max_frames + 1)), len(scenes))
-        cuts = np.sort(rng.choice(np.arange(1, n), len(scenes) - 1, replace=False)) if len(scenes) > 1 else np.array([], int)
+        cuts = (
+            np.sort(rng.choice(np.arange(1, n), len(scenes) - 1, replace=False))
+            if len(scenes) > 1
+            else np.array([], int)
+        )
         which = np.searchsorted(cuts, np.arange(n), side="right")
         x = self.scenes[np.asarray(scenes)[which]]
         x = x + spec.noise * rng.standard_normal(x.shape, dtype=np.float32)
@@ -138,7 +142,9 @@ def make_synthetic(out_dir: str, spec: Optional[SyntheticSpec] = None) -> Synthe
         with tf.io.gfile.GFile(done) as f:
             if json.loads(f.read()) == json.loads(about):
                 return paths
-        raise UserError(f"--out_dir={out_dir} holds a synthetic data set made with other settings; name another folder.")
+        raise UserError(
+            f"--out_dir={out_dir} holds a synthetic data set made with other settings; name another folder."
+        )
     world = _World(spec)
     counts = np.zeros(spec.num_classes, np.int64)
     try:
@@ -178,11 +184,17 @@ def _make_video(world: _World, rng: np.random.Generator, split: str, i: int, cou
     known = None if split == "test" else labels
     return (
         video_record(video_id, {"mean_rgb": mean[:rgb], "mean_audio": mean[rgb:]}, known),
-        frame_record(video_id, {"rgb": np.ascontiguousarray(frames[:, :rgb]), "audio": np.ascontiguousarray(frames[:, rgb:])}, known),
+        frame_record(
+            video_id,
+            {"rgb": np.ascontiguousarray(frames[:, :rgb]), "audio": np.ascontiguousarray(frames[:, rgb:])},
+            known,
+        ),
     )
 
 
-def frames_around(mean: np.ndarray, num_frames: int, rng: np.random.Generator, noise: float = 0.5, memory: float = 0.9) -> np.ndarray:
+def frames_around(
+    mean: np.ndarray, num_frames: int, rng: np.random.Generator, noise: float = 0.5, memory: float = 0.9
+) -> np.ndarray:
     """Return uint8 [n, D] whose mean over time is nearly `mean` [D]: a first-order autoregressive walk around it.
 
     Args:
@@ -199,7 +211,9 @@ def frames_around(mean: np.ndarray, num_frames: int, rng: np.random.Generator, n
     return quantize(mean + steps - steps.mean(0))
 
 
-def from_video_level(pattern: str, out_dir: str, num_frames: Tuple[int, int] = (120, 300), noise: float = 0.5, seed: int = 0) -> int:
+def from_video_level(
+    pattern: str, out_dir: str, num_frames: Tuple[int, int] = (120, 300), noise: float = 0.5, seed: int = 0
+) -> int:
     """Write frame-level shards around real video-level records, a shard for a shard; return the number of videos.
 
     Ids and labels are kept. A shard that is already there is not made again, so a killed run goes on.
@@ -216,7 +230,9 @@ def from_video_level(pattern: str, out_dir: str, num_frames: Tuple[int, int] = (
     return total
 
 
-def _around_file(path: str, schema, num_frames: Tuple[int, int], noise: float, rng: np.random.Generator) -> Iterator[bytes]:
+def _around_file(
+    path: str, schema, num_frames: Tuple[int, int], noise: float, rng: np.random.Generator
+) -> Iterator[bytes]:
     ends = np.cumsum(schema.feature_sizes)
     names = [name[len("mean_") :] if name.startswith("mean_") else name for name in schema.feature_names]
     for batch in build_dataset([path], schema, batch_size=64):
@@ -224,7 +240,8 @@ def _around_file(path: str, schema, num_frames: Tuple[int, int], noise: float, r
         for i, mean in enumerate(batch["video"].numpy()):
             frames = frames_around(mean, int(rng.integers(num_frames[0], num_frames[1] + 1)), rng, noise)
             parts: Dict[str, np.ndarray] = {
-                name: np.ascontiguousarray(frames[:, end - size : end]) for name, size, end in zip(names, schema.feature_sizes, ends)
+                name: np.ascontiguousarray(frames[:, end - size : end])
+                for name, size, end in zip(names, schema.feature_sizes, ends)
             }
             yield frame_record(batch["id"][i].numpy(), parts, np.flatnonzero(labels[i]))
 
@@ -241,10 +258,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         if a.from_video_level:
             low, high = (int(x) for x in a.frames.split(","))
-            print(f"wrote {from_video_level(a.from_video_level, a.out_dir, (low, high), a.noise, a.seed)} videos to {a.out_dir}")
+            print(
+                f"wrote {from_video_level(a.from_video_level, a.out_dir, (low, high), a.noise, a.seed)} videos to {a.out_dir}"
+            )
         else:
             make_synthetic(a.out_dir, SyntheticSpec(noise=a.noise, seed=a.seed))
-            print(f"wrote {', '.join(f'{n} {s}' for s, n in SyntheticSpec().videos)} videos to {a.out_dir}/frame and {a.out_dir}/video")
+            print(
+                f"wrote {', '.join(f'{n} {s}' for s, n in SyntheticSpec().videos)} videos to {a.out_dir}/frame and {a.out_dir}/video"
+            )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -42,7 +42,11 @@ def read_vocabulary(path: str, flag: str = "--vocabulary_file") -> Vocabulary:
     except (tf.errors.OpError, UnicodeDecodeError) as error:
         raise UserError(f"{flag}={path} cannot be read ({getattr(error, 'message', error)}).")
     header = [c.strip().lower() for c in rows[0]] if rows else []
-    columns = {name: header.index(name) for name in ("index", "name", "trainvideocount", "label_name", "label_id") if name in header}
+    columns = {
+        name: header.index(name)
+        for name in ("index", "name", "trainvideocount", "label_name", "label_id")
+        if name in header
+    }
     index_at = columns.get("index", columns.get("label_id", 0))
     name_at = columns.get("name", columns.get("label_name", 1))
     body = rows[1:] if columns else rows
@@ -51,7 +55,9 @@ def read_vocabulary(path: str, flag: str = "--vocabulary_file") -> Vocabulary:
         names = tuple(entries[i][name_at] if i in entries else f"class {i}" for i in range(max(entries) + 1))
         counts = None
         if "trainvideocount" in columns:
-            counts = np.array([float(entries[i][columns["trainvideocount"]]) if i in entries else 0 for i in range(len(names))])
+            counts = np.array(
+                [float(entries[i][columns["trainvideocount"]]) if i in entries else 0 for i in range(len(names))]
+            )
     except (ValueError, IndexError) as error:
         raise UserError(f"{flag}={path} is not a vocabulary ({error}); its first line should be {_HEADER}.")
     return Vocabulary(names, counts)

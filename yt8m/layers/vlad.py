@@ -62,13 +62,15 @@ class AttnVlad(tf.keras.layers.Layer):
             )
         elif self.kernel == "linear":
             self.w = self.add_weight(name="w", shape=(width, c), initializer="glorot_uniform", trainable=True)
-            self.b = self.add_weight(name="b", shape=(c,), initializer="zeros", trainable=True)
+            if self.scheme == "a":  # a softmax over frames takes a centre's bias out again
+                self.b = self.add_weight(name="b", shape=(c,), initializer="zeros", trainable=True)
         self.built = True
 
     def _scores(self, x: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
         """Return how well each frame and centre go together, [B, T, C]."""
         if self.kernel == "linear":
-            return tf.einsum("btd,dc->btc", x, tf.cast(self.w, x.dtype)) + tf.cast(self.b, x.dtype)
+            scores = tf.einsum("btd,dc->btc", x, tf.cast(self.w, x.dtype))
+            return scores + tf.cast(self.b, x.dtype) if self.scheme == "a" else scores
         if self.kernel == "soft":
             return -self.alpha * _squared_distances(x, centers)
         w_c, w_i, b, w_a = (tf.cast(w, x.dtype) for w in (self.w_c, self.w_i, self.b, self.w_a))
