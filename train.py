@@ -9,6 +9,7 @@ from yt8m.data.record_count import count_records
 from yt8m.data.sources import find_shards
 from yt8m.models import registry
 from yt8m.training import defaults, prepare
+from yt8m.training.strategy import make_strategy
 from yt8m.training.trainer import train
 
 FLAGS = flags.FLAGS
@@ -21,6 +22,9 @@ def main() -> int:
         print(registry.table())
         return 0
     model = registry.model_class(FLAGS.model)
+    arguments = yt8m_flags.model_arguments_from_flags(FLAGS.model, model)
+    # Before anything touches TensorFlow's devices: workers must be joined first of all.
+    strategy = make_strategy(FLAGS.strategy, FLAGS.num_gpu, [FLAGS.train_data_pattern, FLAGS.train_dir or ""])
     if not FLAGS.train_data_pattern:
         defaults.use_synthetic_sample(FLAGS, model.level)
     files = find_shards(FLAGS.train_data_pattern)
@@ -39,12 +43,12 @@ def main() -> int:
     print(f"{found}; {len(files)} files, {'' if exact else 'about '}{records:,} records", flush=True)
     config = RunConfig(
         schema=schema,
-        model=ModelConfig(registry.own_name(FLAGS.model), yt8m_flags.model_arguments_from_flags(FLAGS.model, model)),
+        model=ModelConfig(registry.own_name(FLAGS.model), arguments),
         recipe=yt8m_flags.recipe_from_flags(model),
         training=yt8m_flags.training_from_flags(),
         facts={**prepare.facts(files), "records": records},
     )
-    return train(config, FLAGS.train_dir or f"runs/{config.model.name}", FLAGS.start_new_model)
+    return train(config, FLAGS.train_dir or f"runs/{config.model.name}", FLAGS.start_new_model, strategy)
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def make(tmp_path):
 
 @pytest.fixture
 def damage():
-    """Return a function that breaks record `index` of a file: its "payload", its "length", or all from its middle on."""
+    """Return a function that breaks record `index` of a file: its "payload", its "length", or all from its middle."""
 
     def break_it(path, index, part):
         at = offsets(path)[index]

@@ -78,7 +78,7 @@ def test_whole_record_that_cannot_be_parsed(make):
         (make.video, video_record(b"v1", {"mean_rgb": np.zeros(6)}, [1])),
         (
             make.frame,
-            frame_record(b"v1", {"rgb": np.zeros((4, 5), np.uint8), "audio": np.zeros((4, 2), np.uint8)}, [1]),
+            frame_record(b"v1", {"rgb": np.zeros((4, 12), np.uint8), "audio": np.zeros((4, 2), np.uint8)}, [1]),
         ),
         (make.frame, b"\xff\xfe\xfd no example"),
     ]

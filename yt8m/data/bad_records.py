@@ -1,4 +1,4 @@
-"""Broken records: skipped and counted, up to a limit, and told to the user by file and offset, not by a TensorFlow trace."""
+"""Broken records: skipped and counted, up to a limit, and told by file and offset, not by a TensorFlow trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frame-level records (`tf.train.SequenceExample`), parsed one at a time; frames stay bytes all the way to the device."""
+"""Frame-level records (`tf.train.SequenceExample`), parsed one at a time; frames stay bytes up to the device."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
             one = _look(record.payload)
             if one is None:
                 raise UserError(
-                    f"{flag}: the record at byte {record.offset} of {path} is neither a tf.train.Example nor a SequenceExample"
-                    " with features; YouTube-8M records are one of the two."
+                    f"{flag}: the record at byte {record.offset} of {path} is neither a tf.train.Example nor a"
+                    " SequenceExample with features; YouTube-8M records are one of the two."
                 )
             seen += 1
             if whole is None:
@@ -184,12 +184,13 @@ def find_schema(
     if frame_features is not None and frame_features != (found.level == "frame"):
         said = "frame" if frame_features else "video"
         raise UserError(
-            f"{flag} holds {found.level}-level records with {listed}, but --frame_features={str(frame_features).lower()} says"
-            f" {said}-level; drop the flag, or name {said}-level files."
+            f"{flag} holds {found.level}-level records with {listed}, but"
+            f" --frame_features={str(frame_features).lower()} says {said}-level; drop the flag, or name {said}-level files."
         )
     if segment_labels and not found.has_segments:
         raise UserError(
-            f"--segment_labels: the records of {flag} have no segment_start_times; drop the flag or name the 2019 files."
+            f"--segment_labels: the records of {flag} have no segment_start_times; drop the flag or name the"
+            " 2019 files."
         )
     names = list(feature_names) if feature_names else sorted(found.sizes, key=_order)
     unknown = [n for n in names if n not in found.sizes]
@@ -200,8 +201,8 @@ def find_schema(
     sizes = [found.sizes[n] for n in names]
     if feature_sizes and list(feature_sizes) != sizes:
         raise UserError(
-            f"--feature_sizes={','.join(map(str, feature_sizes))} does not fit --feature_names={','.join(names)}: the records have"
-            f" {','.join(map(str, sizes))}."
+            f"--feature_sizes={','.join(map(str, feature_sizes))} does not fit --feature_names={','.join(names)}: the"
+            f" records have {','.join(map(str, sizes))}."
         )
     how = "--num_classes"
     if num_classes is None:
@@ -209,8 +210,8 @@ def find_schema(
     floats = [n for n in names if found.float_frames.get(n, False)]
     if floats and len(floats) < len(names):
         raise UserError(
-            f"--feature_names={','.join(names)}: in the records of {flag}, {', '.join(floats)} is a float list and the rest are"
-            " bytes; name features of one kind."
+            f"--feature_names={','.join(names)}: in the records of {flag}, {', '.join(floats)} is a float list"
+            " and the rest are bytes; name features of one kind."
         )
     keys = tuple(found.keys[n] for n in names)
     schema = RecordSchema(

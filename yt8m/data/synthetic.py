@@ -1,4 +1,4 @@
-"""A small, learnable data set in the official format, with temporal structure; for the demo, the tests and the benchmarks.
+"""A small, learnable data set in the official format, with temporal structure; for demo, tests and benchmarks.
 
 A video is a row of scenes. A label shows in one or two scenes only, other scenes are distractors that
 belong to no class, and some classes differ in nothing but the order of two scenes. Classes are
@@ -259,12 +259,14 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if a.from_video_level:
             low, high = (int(x) for x in a.frames.split(","))
             print(
-                f"wrote {from_video_level(a.from_video_level, a.out_dir, (low, high), a.noise, a.seed)} videos to {a.out_dir}"
+                f"wrote {from_video_level(a.from_video_level, a.out_dir, (low, high), a.noise, a.seed)} videos"
+                f" to {a.out_dir}"
             )
         else:
             make_synthetic(a.out_dir, SyntheticSpec(noise=a.noise, seed=a.seed))
             print(
-                f"wrote {', '.join(f'{n} {s}' for s, n in SyntheticSpec().videos)} videos to {a.out_dir}/frame and {a.out_dir}/video"
+                f"wrote {', '.join(f'{n} {s}' for s, n in SyntheticSpec().videos)} videos"
+                f" to {a.out_dir}/frame and {a.out_dir}/video"
             )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

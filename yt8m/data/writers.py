@@ -22,7 +22,7 @@ def _floats(values: Iterable[float]) -> tf.train.Feature:
 
 
 def video_record(video_id: bytes, features: dict, labels: Optional[Iterable[int]], id_key: str = "id") -> bytes:
-    """Return a serialised video-level record; `features` maps e.g. `mean_rgb` to floats; labels None leaves the key out."""
+    """Return a serialised video-level record; `features` maps e.g. `mean_rgb` to floats; labels None: no such key."""
     values = {id_key: _bytes([video_id]), **{k: _floats(v) for k, v in features.items()}}
     if labels is not None:
         values["labels"] = _ints(labels)

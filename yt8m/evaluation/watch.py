@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any, Callable, Dict, Optional
 
@@ -60,13 +61,13 @@ def evaluate_run(
     with bad.explained(schema.num_classes):
         metrics = evaluate(trained.predictor(batch), dataset, losses.get(config.recipe.label_loss), schema.num_classes, top_k)
     seconds = time.monotonic() - start
+    if not metrics.per_class_ap()[1].any():
+        raise UserError(f"--eval_data_pattern={pattern} holds no labels; name a labelled split, such as validate.")
     about = {"model": config.model.name, "weights": trained.path, "data": pattern, "top_k": top_k, "seconds": round(seconds, 2)}
     try:
         result = report.write(out_dir, metrics, about)
     except (tf.errors.OpError, OSError) as error:
         raise UserError(f"{out_dir} cannot be written ({getattr(error, 'message', error)}); --output_dir names another folder.")
-    if not result["num_classes_with_positives"]:
-        raise UserError(f"--eval_data_pattern={pattern} holds {result['num_examples']} examples but no labels; name a labelled split.")
     say(report.table(result, top_k))
     if bad.summary():
         say(bad.summary())
@@ -83,9 +84,11 @@ def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float 
     while True:
         ended = run.is_done()  # asked first, so that what was saved before the end is still seen
         try:
-            path = weights_file(run)
-            stamp = (path, tf.io.gfile.stat(path).mtime_nsec)
-        except UserError:
+            # Written after the weights, and it names their step; a file's time is too coarse to tell two apart.
+            about = os.path.join(os.path.dirname(weights_file(run)), "metrics.json")
+            with tf.io.gfile.GFile(about) as f:
+                stamp = f.read()
+        except (UserError, tf.errors.NotFoundError):
             stamp = None
         if stamp is not None and stamp != seen:
             seen = stamp

@@ -20,6 +20,7 @@ class AttentionPooling(tf.keras.layers.Layer):
 
     def __init__(self, hops: int = 5, projection: int = 100, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True  # given by keyword; without this Keras 3 warns that it is lost
         self.hops, self.projection = hops, projection
 
     def build(self, input_shape: Any) -> None:
@@ -40,6 +41,9 @@ class AttentionPooling(tf.keras.layers.Layer):
         attention = tf.cast(tf.nn.softmax(scores, axis=1), x.dtype)
         pooled = tf.einsum("bth,btd->bhd", attention, x)  # [B, hops, D]
         return tf.reshape(pooled, [-1, self.hops * int(x.shape[-1])])
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """No mask goes on with the output: each layer is given its own."""
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""

@@ -21,6 +21,7 @@ class ContextGating(tf.keras.layers.Layer):
 
     def __init__(self, add_batch_norm: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True  # given by keyword; without this Keras 3 warns that it is lost
         self.add_batch_norm = add_batch_norm
 
     def build(self, input_shape: Any) -> None:
@@ -39,6 +40,9 @@ class ContextGating(tf.keras.layers.Layer):
         if self.add_batch_norm:
             gate = self.norm(gate, mask=mask, training=training)
         return tf.sigmoid(gate) * x
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """No mask goes on with the output: each layer is given its own."""
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""

@@ -32,6 +32,7 @@ class DebiasedBatchNorm(tf.keras.layers.Layer):
 
     def __init__(self, momentum: float = 0.99, epsilon: float = 1e-3, scale: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True  # given by keyword; without this Keras 3 warns that it is lost
         self.momentum, self.epsilon, self.scale = float(momentum), float(epsilon), bool(scale)
 
     def build(self, input_shape: Any) -> None:
@@ -83,6 +84,9 @@ class DebiasedBatchNorm(tf.keras.layers.Layer):
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(keep * tf.cast(moving, tf.float32) + (1.0 - keep) * tf.stop_gradient(now))
         self.updates_done.assign(done + 1.0)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """No mask goes on with the output: each layer is given its own."""
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""

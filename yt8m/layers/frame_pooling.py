@@ -25,6 +25,7 @@ class FramePooling(tf.keras.layers.Layer):
 
     def __init__(self, method: str = "average", swap_weight: str = "elementwise", **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True  # given by keyword; without this Keras 3 warns that it is lost
         if method not in POOLINGS or swap_weight not in SWAP_WEIGHTS:
             raise ValueError(f"method is one of {POOLINGS} and swap_weight one of {SWAP_WEIGHTS}, not {method!r}, {swap_weight!r}")
         self.method, self.swap_weight = method, swap_weight
@@ -53,6 +54,9 @@ class FramePooling(tf.keras.layers.Layer):
             square = tf.math.divide_no_nan(tf.reduce_sum(weight * tf.square(x), axis=1), tf.reduce_sum(weight, axis=1))
             return tf.sqrt(tf.maximum(square, 1e-12))
         return tf.math.divide_no_nan(tf.reduce_sum(weight * x, axis=1), tf.reduce_sum(weight, axis=1))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """No mask goes on with the output: each layer is given its own."""
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.layers.prior_logits import prior_logits
+from yt8m.layers.regularizers import slim_l2
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
@@ -32,7 +33,7 @@ class LogisticHead(tf.keras.layers.Layer):
             name="kernel",
             shape=(int(input_shape[-1]), self.num_classes),
             initializer="glorot_uniform",
-            regularizer=tf.keras.regularizers.L2(self.l2 / 2) if self.l2 else None,
+            regularizer=slim_l2(self.l2),
             trainable=True,
         )
         self.bias = self.add_weight(name="bias", shape=(self.num_classes,), initializer="zeros", trainable=True)

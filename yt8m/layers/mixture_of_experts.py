@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.layers.prior_logits import prior_logits
+from yt8m.layers.regularizers import slim_l2
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
@@ -62,7 +63,7 @@ class MixtureOfExperts(tf.keras.layers.Layer):
             name=name,
             shape=(width, copies, self.num_classes),
             initializer=tf.keras.initializers.RandomUniform(-limit, limit),
-            regularizer=tf.keras.regularizers.L2(self.l2 / 2) if self.l2 else None,
+            regularizer=slim_l2(self.l2),
             trainable=True,
         )
 

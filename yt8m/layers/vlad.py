@@ -40,6 +40,7 @@ class AttnVlad(tf.keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.supports_masking = True  # given by keyword; without this Keras 3 warns that it is lost
         if kernel not in KERNELS or scheme not in SCHEMES:
             raise ValueError(f"kernel is one of {KERNELS} and scheme one of {SCHEMES}, not {kernel!r}, {scheme!r}")
         self.num_centers, self.kernel, self.scheme = int(num_centers), kernel, scheme
@@ -105,6 +106,9 @@ class AttnVlad(tf.keras.layers.Layer):
         out = tf.sign(out) * tf.sqrt(tf.abs(out) + 1e-12)
         out = tf.math.l2_normalize(out, axis=-1, epsilon=1e-12)
         return tf.math.l2_normalize(tf.reshape(out, [-1, flat]), axis=-1, epsilon=1e-12)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """No mask goes on with the output: each layer is given its own."""
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""

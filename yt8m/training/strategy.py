@@ -24,28 +24,22 @@ def make_strategy(name: str, num_gpu: int = 0, paths: Iterable[str] = ()) -> tf.
     Raises:
       UserError: the machine has not what the name asks for.
     """
+    if name == "auto" and len(_cluster_workers()) > 1:
+        name = "multi_worker"
+    if name == "auto" and os.environ.get("TPU_NAME"):
+        name = "tpu"
+    if name == "multi_worker":  # before the devices are looked at, which would start TensorFlow without the others
+        return _multi_worker_strategy()
+    if name == "tpu":
+        return _tpu_strategy(paths)
     gpus = tf.config.list_logical_devices("GPU")[: num_gpu or None]
     if name == "auto":
-        if len(_cluster_workers()) > 1:
-            name = "multi_worker"
-        elif os.environ.get("TPU_NAME"):
-            name = "tpu"
-        else:
-            name = "mirrored" if len(gpus) > 1 else "one"
+        name = "mirrored" if len(gpus) > 1 else "one"
     if name == "one":
         return tf.distribute.OneDeviceStrategy(gpus[0].name if gpus else "/cpu:0")
     if name == "mirrored":
         devices = [d.name for d in gpus or tf.config.list_logical_devices("CPU")]
         return tf.distribute.MirroredStrategy(devices)
-    if name == "multi_worker":
-        if not _cluster_workers():
-            raise UserError(
-                "--strategy=multi_worker needs the environment variable TF_CONFIG with the cluster's workers and this"
-                ' process\'s task, e.g. {"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}.'
-            )
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    if name == "tpu":
-        return _tpu_strategy(paths)
     raise UserError(f"--strategy={name} is not known: auto, one, mirrored, multi_worker or tpu.")
 
 
@@ -55,6 +49,15 @@ def _cluster_workers() -> list:
     except ValueError as error:
         raise UserError(f"the environment variable TF_CONFIG is not JSON: {error}")
     return list(cluster.get("chief", [])) + list(cluster.get("worker", []))
+
+
+def _multi_worker_strategy() -> tf.distribute.Strategy:
+    if not _cluster_workers():
+        raise UserError(
+            "--strategy=multi_worker needs the environment variable TF_CONFIG with the cluster's workers and this"
+            ' process\'s task, e.g. {"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}.'
+        )
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def _tpu_strategy(paths: Iterable[str]) -> tf.distribute.Strategy:

@@ -43,14 +43,14 @@ class Trainer:
     Args:
       config: the run's settings.
       run: its folder.
+      strategy: where to compute; None makes the one that the settings name.
     """
 
-    def __init__(self, config: RunConfig, run: RunFolder):
+    def __init__(self, config: RunConfig, run: RunFolder, strategy: Optional[tf.distribute.Strategy] = None):
         self.config, self.run = config, run
         t, recipe = config.training, config.recipe
         self.files = find_shards(t.train_data_pattern, "--train_data_pattern")
-        paths = [*self.files[:1], run.path]
-        self.strategy = make_strategy(t.strategy, t.num_gpu, paths)
+        self.strategy = strategy or make_strategy(t.strategy, t.num_gpu, [*self.files[:1], run.path])
         self.chief = is_chief(self.strategy)
         self.worker = worker_of(self.strategy)
         replicas = self.strategy.num_replicas_in_sync
@@ -321,8 +321,16 @@ class Trainer:
             self.progress.say(f"done after {self.step.done():,} steps, {which}; the run is in {self.run.path}")
 
 
-def train(config: RunConfig, train_dir: str, start_new_model: bool = False) -> int:
+def train(
+    config: RunConfig, train_dir: str, start_new_model: bool = False, strategy: Optional[tf.distribute.Strategy] = None
+) -> int:
     """Begin or resume the run in `train_dir`; return the exit code.
+
+    Args:
+      config: the run's settings.
+      train_dir: its folder.
+      start_new_model: delete an earlier run there first.
+      strategy: where to compute, if it is made already.
 
     Raises:
       UserError: the folder holds a run with other settings, the data do not fit, the loss diverged.
@@ -340,7 +348,7 @@ def train(config: RunConfig, train_dir: str, start_new_model: bool = False) -> i
         elif run.is_done():
             print(f"{train_dir} holds this very run, and it is done; --start_new_model trains it again.", flush=True)
             return 0
-    trainer = Trainer(config, run)
+    trainer = Trainer(config, run, strategy)
     if trainer.chief and not run.exists():
         run.write_text(CONFIG_FILE, config.to_json())
     started = time.monotonic()

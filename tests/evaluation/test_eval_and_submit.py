@@ -1,0 +1,135 @@
+"""A run's model is evaluated, bundled and submitted with the same numbers everywhere."""
+
+import json
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from yt8m.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.data.inspect import find_schema
+from yt8m.data.pipeline import build_dataset
+from yt8m.data.sources import find_shards
+from yt8m.errors import UserError
+from yt8m.evaluation.predictor import Predictor
+from yt8m.evaluation.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
+from yt8m.evaluation.watch import evaluate_run, watch
+from yt8m.models import registry
+from yt8m.submission.ground_truth import GroundTruth, score_submission
+from yt8m.submission.predict import predict
+from yt8m.submission.score_files import ScoreFile, ScoreWriter
+from yt8m.submission.video_csv import CsvWriter
+from yt8m.training.run_folder import RunFolder
+from yt8m.training.trainer import train
+
+
+@pytest.fixture(scope="module")
+def run(small_data, tmp_path_factory):
+    """A finished MoE run."""
+    folder = str(tmp_path_factory.mktemp("runs") / "moe")
+    files = find_shards(small_data.pattern("train", "video"))
+    config = RunConfig(
+        find_schema(files)[0],
+        ModelConfig("MoeModel"),
+        registry.model_class("MoeModel").recipe.updated({"batch_size": 50, "num_epochs": 3}),
+        TrainingConfig(small_data.pattern("train", "video"), small_data.pattern("validate", "video"), progress_seconds=1e9),
+    )
+    train(config, folder)
+    return folder
+
+
+def best(run):
+    with open(os.path.join(run, "best", "metrics.json")) as f:
+        return json.load(f)
+
+
+def test_eval_gives_the_validation_again(run, small_data, tmp_path):
+    result = evaluate_run(TrainedModel(run), small_data.pattern("validate", "video"), str(tmp_path), batch_size=37)
+    for key in ("gap", "map", "perr", "hit_at_1", "hit_at_5", "loss"):
+        assert result[key] == pytest.approx(best(run)[key], abs=1e-6)
+    assert result["num_examples"] == 160
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written["gap"] == result["gap"]
+    ap = json.loads((tmp_path / "per_class_ap.json").read_text())
+    assert len(ap["ap"]) == 12
+
+
+def test_submission_alone_gives_the_same_gap(run, small_data, tmp_path):
+    csv, scores = str(tmp_path / "s.csv"), str(tmp_path / "scores")
+    pattern = small_data.pattern("validate", "video")
+    trained = TrainedModel(run)
+    with CsvWriter(csv, 20) as a, ScoreWriter(scores, 12, "float32") as b:
+        assert predict(trained, pattern, [a, b]) == 160
+    ids, labels = [], []
+    for batch in build_dataset(find_shards(pattern), trained.config.schema, batch_size=64):
+        ids += [i.decode() for i in batch["id"].numpy()]
+        labels += [np.flatnonzero(row) for row in batch["labels"].numpy()]
+    truth = GroundTruth(ids, labels)
+    assert score_submission(csv, truth, 12)["gap"] == pytest.approx(best(run)["gap"], abs=1e-4)
+    stored = ScoreFile(scores)
+    assert list(stored.ids) == ids
+    batch = next(iter(build_dataset(find_shards(pattern), trained.config.schema, batch_size=160)))
+    np.testing.assert_allclose(np.asarray(stored.scores), trained.predictor(160)(batch), atol=1e-6)
+
+
+def test_a_bundle_predicts_like_the_run(run, small_data, tmp_path):
+    bundle = str(tmp_path / "model.tgz")
+    write_bundle(run, bundle)
+    opened = TrainedModel(open_bundle(bundle, str(tmp_path / "opened")))
+    files = find_shards(small_data.pattern("test", "video"))
+    batch = next(iter(build_dataset(files, opened.config.schema, batch_size=40, with_labels=False)))
+    np.testing.assert_allclose(opened.predictor(40)(batch), TrainedModel(run).predictor(16 * 3)(batch), atol=1e-6)
+
+
+def test_what_is_no_bundle_is_named(tmp_path):
+    (tmp_path / "x.tgz").write_text("no")
+    with pytest.raises(UserError, match="--input_model_tgz"):
+        open_bundle(str(tmp_path / "x.tgz"), str(tmp_path / "o"))
+    with pytest.raises(UserError, match="does not exist"):
+        open_bundle(str(tmp_path / "none.tgz"), str(tmp_path / "o"))
+
+
+def test_predictor_over_two_replicas_equals_one(run, small_data, mirrored):
+    config = RunFolder(run).load_config()
+    one = TrainedModel(run)
+    with mirrored.scope():
+        model = registry.create("MoeModel", num_classes=12, feature_sizes=config.schema.feature_sizes).build_weights()
+    model.set_weights(one.model.get_weights())
+    files = find_shards(small_data.pattern("validate", "video"))
+    dataset = build_dataset(files, config.schema, batch_size=33)
+    many = np.concatenate([p for _, p in Predictor(mirrored, model, 33).over(dataset)])
+    single = np.concatenate([p for _, p in one.predictor(33).over(dataset)])
+    assert many.shape == (160, 12)
+    np.testing.assert_allclose(many, single, atol=1e-6)
+
+
+def test_overrides_must_agree(run):
+    config = RunFolder(run).load_config()
+    check_overrides(config, {"model": "MoeModel", "num_classes": 12, "label_loss": None})
+    with pytest.raises(UserError, match="the run has 12, the flag says 3862"):
+        check_overrides(config, {"num_classes": 3862})
+
+
+def test_records_without_labels_are_not_evaluated(run, small_data, tmp_path):
+    with pytest.raises(UserError, match="no labels"):
+        evaluate_run(TrainedModel(run), small_data.pattern("test", "video"), str(tmp_path / "e"))
+    assert not (tmp_path / "e").exists()
+
+
+def test_watch_sees_each_model_and_ends_with_the_run(tmp_path):
+    folder = RunFolder(str(tmp_path))
+    seen = []
+
+    def live():
+        for value in ("1", "22"):
+            folder.write_text("best/model.weights.h5", value)
+            time.sleep(0.4)
+        folder.write_text("done", "")
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    watch(str(tmp_path), lambda: seen.append((tmp_path / "best" / "model.weights.h5").read_text()), poll_seconds=0.05)
+    thread.join()
+    assert seen == ["1", "22"]

@@ -1,0 +1,122 @@
+"""train.py as a process: killed in mid-epoch, asked to stop, and run again by the same command."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def command(data, train_dir, *more):
+    return [
+        sys.executable,
+        os.path.join(ROOT, "train.py"),
+        "--model=MoeModel",
+        f"--train_data_pattern={data.pattern('train', 'video')}",
+        f"--eval_data_pattern={data.pattern('validate', 'video')}",
+        f"--train_dir={train_dir}",
+        "--batch_size=4",
+        "--num_epochs=3",
+        "--base_learning_rate=0.01",
+        "--export_model_steps=40",
+        "--progress_seconds=0.2",
+        *more,
+    ]
+
+
+def events(train_dir):
+    path = os.path.join(train_dir, "metrics.jsonl")
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [json.loads(line) for line in f if line.endswith("\n")]
+
+
+def wait_for(process, train_dir, step):
+    """Wait until the run has logged a step beyond `step`, outside a validation."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if any(e["event"] == "train" and e["step"] > step for e in events(train_dir)):
+            return
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    raise AssertionError("the run did not get going in two minutes")
+
+
+def start(data, train_dir):
+    return subprocess.Popen(command(data, train_dir), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def best_gap(train_dir):
+    with open(os.path.join(train_dir, "best", "metrics.json")) as f:
+        return json.load(f)["gap"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_data, tmp_path_factory):
+    """The GAP of the run that nobody disturbed."""
+    folder = str(tmp_path_factory.mktemp("undisturbed"))
+    done = subprocess.run(command(small_data, folder), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return best_gap(folder)
+
+
+def test_killed_in_mid_epoch_it_goes_on_from_the_checkpoint(small_data, undisturbed, tmp_path):
+    folder = str(tmp_path)
+    process = start(small_data, folder)
+    wait_for(process, folder, 170)  # in the second epoch of 150 steps each
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = subprocess.run(command(small_data, folder), cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stdout + again.stderr
+    resumed = [e["step"] for e in events(folder) if e["event"] == "resumed"]
+    assert len(resumed) == 1 and resumed[0] >= 120
+    assert best_gap(folder) == pytest.approx(undisturbed, abs=0.01)
+    assert os.path.exists(os.path.join(folder, "done"))
+
+
+def test_asked_to_stop_it_saves_where_it_is(small_data, undisturbed, tmp_path):
+    folder = str(tmp_path)
+    process = start(small_data, folder)
+    wait_for(process, folder, 60)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, output
+    stopped = [e["step"] for e in events(folder) if e["event"] == "stopped"]
+    again = subprocess.run(command(small_data, folder), cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert [e["step"] for e in events(folder) if e["event"] == "resumed"] == stopped
+    assert best_gap(folder) == pytest.approx(undisturbed, abs=0.01)
+
+
+def test_two_workers_train_one_model(small_data, tmp_path):
+    """Two processes under --strategy=multi_worker on this machine end with the same weights as each other."""
+    import socket
+
+    ports = []
+    sockets = [socket.socket() for _ in range(2)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+        ports.append(s.getsockname()[1])
+    for s in sockets:
+        s.close()
+    cluster = {"worker": [f"127.0.0.1:{p}" for p in ports]}
+    processes = []
+    for index in range(2):
+        env = {**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})}
+        arguments = command(small_data, str(tmp_path), "--strategy=multi_worker", "--batch_size=20", "--num_epochs=2")
+        processes.append(subprocess.Popen(arguments, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    try:
+        outputs = [p.communicate(timeout=150)[0] for p in processes]
+    finally:
+        for p in processes:
+            p.kill()
+    assert [p.returncode for p in processes] == [0, 0], "\n".join(outputs)
+    steps = [e["step"] for e in events(str(tmp_path)) if e["event"] == "validation"]
+    assert steps == [30, 60]  # 600 records in batches of 20 over both workers, logged by the chief alone
+    assert os.path.exists(os.path.join(str(tmp_path), "best", "model.weights.h5"))
