@@ -2,7 +2,8 @@
 
 from absl import flags
 
-from yt8m import cli, flags as yt8m_flags
+from yt8m import cli
+from yt8m import flags as yt8m_flags
 from yt8m.config import ModelConfig, RunConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.record_count import count_records

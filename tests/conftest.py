@@ -1,6 +1,6 @@
 """Two logical CPU devices, set before anything starts TensorFlow's devices, so that mirrored training is tested without GPUs."""
 
-from yt8m import quiet  # noqa: F401, I001
+import yt8m.quiet  # noqa: F401
 
 import pytest
 import tensorflow as tf

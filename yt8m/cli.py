@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import yt8m.quiet  # noqa: F401
+
 import sys
 from typing import Callable
 
 from absl import app
 from absl import logging as absl_logging
 
-from yt8m import quiet  # noqa: F401
 from yt8m.errors import UserError
 
 

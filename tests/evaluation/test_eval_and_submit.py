@@ -125,6 +125,7 @@ def test_watch_sees_each_model_and_ends_with_the_run(tmp_path):
     def live():
         for value in ("1", "22"):
             folder.write_text("best/model.weights.h5", value)
+            folder.write_text("best/metrics.json", value)
             time.sleep(0.4)
         folder.write_text("done", "")
 

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+import yt8m.quiet  # noqa: F401
+
 import argparse
 import dataclasses
 import sys
 from typing import Dict, List, Optional, Sequence, Tuple
-
-from yt8m import quiet  # noqa: F401, I001  (before TensorFlow)
 
 import numpy as np
 import tensorflow as tf
@@ -185,7 +185,8 @@ def find_schema(
         said = "frame" if frame_features else "video"
         raise UserError(
             f"{flag} holds {found.level}-level records with {listed}, but"
-            f" --frame_features={str(frame_features).lower()} says {said}-level; drop the flag, or name {said}-level files."
+            f" --frame_features={str(frame_features).lower()} says {said}-level;"
+            f" drop the flag, or name {said}-level files."
         )
     if segment_labels and not found.has_segments:
         raise UserError(

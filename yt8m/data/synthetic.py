@@ -10,6 +10,8 @@ builds frame-level records around real video-level means instead.
 
 from __future__ import annotations
 
+import yt8m.quiet  # noqa: F401
+
 import argparse
 import dataclasses
 import json
@@ -17,13 +19,11 @@ import os
 import sys
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
-from yt8m import quiet  # noqa: F401, I001  (before TensorFlow)
-
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.pipeline import build_dataset
 from yt8m.data.inspect import find_schema
+from yt8m.data.pipeline import build_dataset
 from yt8m.data.quantization import dequantize, quantize
 from yt8m.data.sources import find_shards
 from yt8m.data.vocabulary import FILE, write_vocabulary
