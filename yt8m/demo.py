@@ -35,6 +35,7 @@ def commands(out_dir: str, data_dir: str) -> List[List[str]]:
                 f"--train_data_pattern={shards.format(level=level, split='train')}",
                 f"--eval_data_pattern={shards.format(level=level, split='validate')}",
                 f"--train_dir={run}",
+                *(["--max_frames=48"] if level == "frame" else []),  # as long as the sample's videos are
             ],
             [sys.executable, "eval.py", f"--train_dir={run}"],
             [

@@ -26,7 +26,7 @@ A new model is one file in this folder:
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, Sequence, Tuple
+from typing import Any, ClassVar, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -65,6 +65,15 @@ class Yt8mModel(tf.keras.Model):
         self.num_classes = int(num_classes)
         self.input_norm = input_norm
         self._sizes = ",".join(str(s) for s in feature_sizes)  # a string: Keras 2 would wrap a tuple
+
+    def __dir__(self) -> List[str]:
+        """Every attribute but `layers`, so that weight files name each layer by its own attribute.
+
+        Keras saves a layer under the first attribute in which it meets it: Keras 2 goes through them
+        backwards and Keras 3 forwards, and the two number the entries of `layers` differently. A file
+        of one could then fill another layer of the same shape in the other.
+        """
+        return [name for name in super().__dir__() if name != "layers"]
 
     @property
     def feature_sizes(self) -> Tuple[int, ...]:

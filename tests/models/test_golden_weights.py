@@ -1,0 +1,58 @@
+"""Weights written by lane A (Keras 2) load in either lane, for ever, and give the answers they gave then.
+
+For a NEW model only: `python tests/models/test_golden_weights.py NewModel` writes its files.
+"""
+
+import glob
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from yt8m.models import registry
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
+GOLDEN = sorted(os.path.basename(path)[: -len(".json")] for path in glob.glob(os.path.join(FOLDER, "*.json")))
+SHRUNK = {"cluster_size": 6, "hidden_size": 5, "width": 5, "cells": 5, "projection_size": 4, "attention_size": 3}
+
+
+def inputs_of(model):
+    """Return fixed inputs: every number is written out by a formula, no generator's version matters."""
+    count = np.arange(3 * 4 * model.feature_size).reshape(3, 4, model.feature_size)
+    frames = (count * 37 % 256).astype(np.uint8)
+    video = np.sin(count[:, 0]).astype(np.float32)
+    return model.select_inputs({"frames": frames, "num_frames": np.array([4, 1, 3], np.int32), "video": video})
+
+
+def test_models_with_many_layers_of_a_kind_have_golden_weights():
+    assert {"MoeModel", "DbofResNet", "DbofCgate", "LstmModel", "AttnVLAD"} <= set(GOLDEN)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_old_weights_give_the_old_answers(name):
+    with open(os.path.join(FOLDER, f"{name}.json"), encoding="utf-8") as file:
+        golden = json.load(file)
+    model = registry.create(name, **golden["config"]).build_weights()
+    model.load_weights(os.path.join(FOLDER, f"{name}.weights.h5"))
+    np.testing.assert_allclose(model(inputs_of(model), training=False), golden["predictions"], atol=1e-5)
+
+
+def write(name):
+    """Write the files of a small model whose weights are all different."""
+    arguments = {"num_classes": 4, "feature_sizes": (5, 2)}
+    own = registry.create(name, **arguments).get_config()
+    model = registry.create(name, **arguments, **{k: v for k, v in SHRUNK.items() if k in own}).build_weights()
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.uniform(0.1, 1.0, size=w.shape) for w in model.get_weights()])
+    os.makedirs(FOLDER, exist_ok=True)
+    model.save_weights(os.path.join(FOLDER, f"{name}.weights.h5"))
+    golden = {"config": model.get_config(), "predictions": np.asarray(model(inputs_of(model), training=False)).tolist()}
+    with open(os.path.join(FOLDER, f"{name}.json"), "w", encoding="utf-8") as file:
+        json.dump(golden, file)
+
+
+if __name__ == "__main__":
+    for new in sys.argv[1:]:
+        write(new)
