@@ -1,5 +1,8 @@
 """Train a model: `python train.py --model=AttnVLAD --train_data_pattern='...'`; the same command resumes."""
 
+import yt8m.quiet  # noqa: F401
+
+import tensorflow as tf
 from absl import flags
 
 from yt8m import cli
@@ -24,6 +27,7 @@ def main() -> int:
         return 0
     model = registry.model_class(FLAGS.model)
     arguments = yt8m_flags.model_arguments_from_flags(FLAGS.model, model)
+    tf.debugging.set_log_device_placement(FLAGS.log_device_placement)
     # Before anything touches TensorFlow's devices: workers must be joined first of all.
     strategy = make_strategy(FLAGS.strategy, FLAGS.num_gpu, [FLAGS.train_data_pattern, FLAGS.train_dir or ""])
     if not FLAGS.train_data_pattern:

@@ -14,7 +14,7 @@ from yt8m.errors import UserError
 
 
 def run(main: Callable[[], object]) -> None:
-    """Parse the flags, run `main()`, and turn a `UserError` into a message and exit code 2."""
+    """Parse the flags, run `main()`, and turn a `UserError` into a message and exit code 2 (an interrupt: 130)."""
 
     def guarded(argv: list[str]) -> int:
         try:
@@ -26,6 +26,9 @@ def run(main: Callable[[], object]) -> None:
             sys.stdout.flush()
             print(f"error: {error}", file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return 130
 
     absl_logging.set_verbosity(absl_logging.WARNING)
     app.run(guarded)

@@ -113,6 +113,7 @@ def define_training_flags() -> None:
     F.DEFINE_float("checkpoint_minutes", 10.0, "time between checkpoints; one is always written at the end of an epoch", 0.0)
     F.DEFINE_integer("export_model_steps", 0, "steps between checkpoints, beside --checkpoint_minutes; 0: off", 0)
     F.DEFINE_integer("keep_checkpoints", 2, "checkpoints kept for resuming, beside the best model", 1)
+    F.DEFINE_bool("log_device_placement", False, "print on which device each operation runs")
     F.DEFINE_float("progress_seconds", 10.0, "time between progress lines", 0.0)
 
 

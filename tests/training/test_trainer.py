@@ -1,5 +1,6 @@
 """Whole runs on synthetic data: every model beats the label frequencies, a run resumes exactly, a finished one is left alone."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -174,3 +175,19 @@ def test_priors_are_kept_and_taken_from_an_earlier_run(small_data, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "second" / "priors.npy"), priors)
     with pytest.raises(UserError, match="--priors_from"):
         train(run_config(small_data, "LogisticModel", epochs=1, priors_from=str(tmp_path)), str(tmp_path / "third"))
+
+
+def test_broken_records_are_skipped_counted_and_refused_above_the_limit(small_data, tmp_path, capsys):
+    for name in ("train0000.tfrecord", "train0001.tfrecord", "vocabulary.csv"):
+        data = bytearray(open(f"{small_data.folder}/video/{name}", "rb").read())
+        if name == "train0001.tfrecord":
+            data[len(data) // 2] ^= 0xFF
+        (tmp_path / name).write_bytes(data)
+    config = run_config(small_data, "LogisticModel", epochs=2)
+    training = dataclasses.replace(config.training, train_data_pattern=f"{tmp_path}/train*.tfrecord")
+    config = dataclasses.replace(config, training=training)
+    assert train(config, str(tmp_path / "run")) == 0
+    assert "skipped 1 broken records" in capsys.readouterr().out  # once, though there were two epochs
+    strict = dataclasses.replace(config, training=dataclasses.replace(training, max_bad_records=0))
+    with pytest.raises(UserError, match="train0001.tfrecord has a broken record at byte"):
+        train(strict, str(tmp_path / "strict"))

@@ -164,6 +164,7 @@ def find_schema(
     max_frames: int = MAX_FRAMES,
     vocabulary_file: str = "",
     flag: str = "--train_data_pattern",
+    num_classes_from: str = "--num_classes",
 ) -> Tuple[RecordSchema, str]:
     """Return the schema of shards, and a line that says what was found and how.
 
@@ -175,6 +176,7 @@ def find_schema(
       max_frames: T.
       vocabulary_file: path, or "".
       flag: names the pattern in messages.
+      num_classes_from: says where `num_classes` comes from.
 
     Raises:
       UserError: the records are not what was said.
@@ -205,7 +207,7 @@ def find_schema(
             f"--feature_sizes={','.join(map(str, feature_sizes))} does not fit --feature_names={','.join(names)}: the"
             f" records have {','.join(map(str, sizes))}."
         )
-    how = "--num_classes"
+    how = num_classes_from
     if num_classes is None:
         num_classes, how = _classes(found, files, vocabulary_file)
     floats = [n for n in names if found.float_frames.get(n, False)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, Callable, Dict, List
 
 import tensorflow as tf
@@ -74,8 +75,6 @@ def _native() -> Dict[str, Callable[[Any, Recipe], Any]]:
 
 def _from_addons() -> Dict[str, Callable[[Any, Recipe], Any]]:
     try:
-        import warnings
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its end-of-life notice, which a user cannot act on
             import tensorflow_addons as tfa
@@ -92,6 +91,19 @@ def _from_addons() -> Dict[str, Callable[[Any, Recipe], Any]]:
 def available() -> List[str]:
     """Return the names of the optimisers that this machine's packages offer."""
     return sorted({**_from_addons(), **_native()})
+
+
+def make_schedule(recipe: Recipe, total_examples: int) -> ExamplesSchedule:
+    """Return the recipe's learning rate over a run of `total_examples`."""
+    return ExamplesSchedule(
+        base=recipe.base_learning_rate,
+        kind=recipe.schedule,
+        batch_size=recipe.batch_size,
+        total_examples=total_examples,
+        decay=recipe.learning_rate_decay,
+        decay_examples=recipe.learning_rate_decay_examples,
+        warmup_examples=recipe.warmup_examples,
+    )
 
 
 def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
@@ -111,16 +123,7 @@ def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
         if short.lower() in ("lazyadam", "rectifiedadam", "yogi", "novograd"):
             hint = " It comes with tensorflow-addons, which exists for Python up to 3.11 and TensorFlow 2.15 only."
         raise UserError(f"--optimizer={name} is not known here: {', '.join(sorted(table))}.{near_misses(name, table)}{hint}")
-    schedule = ExamplesSchedule(
-        base=recipe.base_learning_rate,
-        kind=recipe.schedule,
-        batch_size=recipe.batch_size,
-        total_examples=total_examples,
-        decay=recipe.learning_rate_decay,
-        decay_examples=recipe.learning_rate_decay_examples,
-        warmup_examples=recipe.warmup_examples,
-    )
-    return table[found](schedule, recipe)
+    return table[found](make_schedule(recipe, total_examples), recipe)
 
 
 def prepare(optimizer: Any, variables: List[Any]) -> None:

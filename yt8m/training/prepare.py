@@ -77,6 +77,7 @@ def schema_like(config: RunConfig, files: list, flag: str) -> Tuple[RecordSchema
         frame_features=None,
         max_frames=config.schema.max_frames,
         flag=flag,
+        num_classes_from="as the run has",
     )
     check_level(config.model.name, schema, flag)
     return schema, line

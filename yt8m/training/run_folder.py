@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from typing import Any, Dict, Iterator, Optional
 
 import numpy as np
@@ -89,8 +90,10 @@ class RunFolder:
 
     def save_priors(self, priors: np.ndarray) -> None:
         """Keep the label priors [K] that the heads start from."""
-        with tf.io.gfile.GFile(self.file("priors.npy"), "wb") as f:
+        path = self.file("priors.npy")
+        with tf.io.gfile.GFile(path + ".tmp", "wb") as f:
             np.save(f, priors.astype(np.float64))
+        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
     def load_priors(self) -> Optional[np.ndarray]:
         """Return the priors kept with the run, or None."""
@@ -124,8 +127,6 @@ class RunFolder:
 
 def save_weights(model: tf.keras.Model, path: str) -> None:
     """Write `path` (.weights.h5, which Keras 2 and 3 both read) whole or not at all, on any file system."""
-    import tempfile
-
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, "model.weights.h5")
@@ -140,8 +141,6 @@ def load_weights(model: tf.keras.Model, path: str) -> None:
     Raises:
       UserError: there is no such file, or it does not fit the model.
     """
-    import tempfile
-
     if not tf.io.gfile.exists(path):
         raise UserError(f"{path} does not exist: the run has saved no model yet, or --train_dir is not a run's folder.")
     with tempfile.TemporaryDirectory() as folder:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from yt8m.models.base import Yt8mModel
@@ -122,6 +123,11 @@ class TrainStep:
     def done(self) -> int:
         """Return the number of steps done in this run."""
         return int(self.step.numpy())
+
+    def is_finite(self) -> bool:
+        """Whether every loss and gradient since `read_sums` was finite; takes nothing from the sums."""
+        sums = self._sums.numpy()
+        return not sums[3] and bool(np.isfinite(sums).all())
 
     def read_sums(self) -> Dict[str, float]:
         """Return means since the last reading, `loss`, `regularization`, with the counts `steps`, `broken`; start anew."""

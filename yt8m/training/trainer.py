@@ -26,7 +26,7 @@ from yt8m.evaluation.predictor import Predictor
 from yt8m.losses import registry as loss_registry
 from yt8m.metrics.batch_metrics import batch_metrics
 from yt8m.training.checkpoints import Checkpoints, TrainState
-from yt8m.training.optimizers import make_optimizer, prepare
+from yt8m.training.optimizers import make_optimizer, make_schedule, prepare
 from yt8m.training.prepare import make_model, schema_like
 from yt8m.training.progress import Progress
 from yt8m.training.run_folder import BEST, RunFolder, save_weights
@@ -68,6 +68,7 @@ class Trainer:
         with self.strategy.scope():
             self.model = make_model(config)
             self.average = WeightAverage(self.model.trainable_variables, recipe.weight_average)
+            self.schedule = make_schedule(recipe, self._total_examples())
             self.optimizer = make_optimizer(recipe, self._total_examples())
             prepare(self.optimizer, self.model.trainable_variables)
             self.step = TrainStep(
@@ -244,9 +245,7 @@ class Trainer:
             np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)]) for x in last
         )
         step = self.step.done()
-        rate = self.optimizer.learning_rate
-        schedule = self.optimizer._learning_rate if not callable(rate) else rate
-        values["learning_rate"] = float(schedule(max(step - 1, 0)) if callable(schedule) else rate)
+        values["learning_rate"] = float(self.schedule(step - 1))  # of the last step
         values.pop("broken")
         values.pop("steps")
         self.progress.train(
@@ -269,10 +268,8 @@ class Trainer:
         return values
 
     def _save(self) -> None:
-        # A sum that is read and not shown would be lost to the next line, so it is only looked at.
-        sums = self.step._sums.numpy()
-        if sums[3] or not np.isfinite(sums).all():
-            self._checked_sums()
+        if not self.step.is_finite():
+            self._checked_sums()  # says so
         self.checkpoints.save(self.step.done())
 
     def _validate(self) -> bool:
