@@ -1,0 +1,52 @@
+"""What the flags become: recipes, starter defaults and model arguments, as the run's config.json keeps them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def config_of(data, folder, *arguments):
+    """Run one step of train.py and return the config.json that it leaves."""
+    command = [
+        sys.executable,
+        os.path.join(ROOT, "train.py"),
+        f"--train_data_pattern={data.pattern('train', 'video')}",
+        f"--train_dir={folder}",
+        "--max_steps=1",
+        *arguments,
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open(os.path.join(folder, "config.json")) as f:
+        return json.load(f)
+
+
+def test_without_a_flag_the_models_recipe_decides(small_data, tmp_path):
+    config = config_of(small_data, str(tmp_path), "--model=MoE", "--moe_num_mixtures=3", "--model_option=l2=0.001")
+    assert config["model"] == {"name": "MoeModel", "arguments": {"num_mixtures": 3, "l2": 0.001}}
+    assert config["recipe"]["base_learning_rate"] == 0.02 and config["recipe"]["schedule"] == "cosine"
+    assert config["schema"]["feature_names"] == ["mean_rgb", "mean_audio"] and config["schema"]["num_classes"] == 12
+    assert config["facts"]["records"] == 600 and config["facts"]["data"]["shards"] == 3
+
+
+def test_starter_defaults_are_the_starters_and_flags_win(small_data, tmp_path):
+    config = config_of(small_data, str(tmp_path), "--model=MoeModel", "--starter_defaults", "--batch_size=50")
+    recipe = config["recipe"]
+    assert recipe["base_learning_rate"] == 0.01 and recipe["schedule"] == "exponential"
+    assert recipe["learning_rate_decay"] == 0.95 and recipe["learning_rate_decay_examples"] == 4_000_000
+    assert recipe["clip_gradient_norm"] == 1.0 and recipe["num_epochs"] == 5 and recipe["batch_size"] == 50
+    assert config["model"]["arguments"] == {"initial": "zeros"}
+
+
+@pytest.mark.slow
+def test_without_data_the_synthetic_sample_is_made_and_used(tmp_path):
+    command = [sys.executable, os.path.join(ROOT, "train.py"), "--model=AttnVLAD", "--max_steps=2", "--batch_size=16"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": ROOT})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "using the synthetic sample" in done.stdout
+    assert (tmp_path / "runs" / "AttnVLAD" / "best" / "model.weights.h5").exists()
