@@ -28,7 +28,8 @@ class MixtureOfExperts(tf.keras.layers.Layer):
       initial: "priors" lets `initialize_from_priors` act; "zeros" leaves the starter's zero biases.
 
     Input [B, D]; output [B, K] float32. Kernels are [D, states, K], classes fastest: a softmax over
-    three neighbours in memory is slow on a CPU. (The starter code's columns are class-major: reshape them to [D, K, states] and swap the last two axes.)
+    three neighbours in memory is slow on a CPU. (The starter code's columns are class-major:
+    reshape them to [D, K, states] and swap the last two axes.)
     """
 
     def __init__(
