@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import tarfile
 import tempfile
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import tensorflow as tf
 
 from yt8m.config import CONFIG_FILE, RunConfig
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.pipeline import build_dataset
+from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
 from yt8m.models.base import Yt8mModel
-from yt8m.training.prepare import make_model
+from yt8m.training.prepare import make_model, schema_like
 from yt8m.training.run_folder import BEST, RunFolder, load_weights
 from yt8m.training.strategy import make_strategy
 
@@ -64,6 +68,33 @@ class TrainedModel:
     def predictor(self, batch_size: int) -> Predictor:
         """Return what turns batches of at most `batch_size` examples into probabilities."""
         return Predictor(self.strategy, self.model, batch_size, self._jit_compile)
+
+    def records(
+        self, pattern: str, flag: str, batch_size: int, eval_frames: Optional[int], bad: BadRecords, say: Callable[[str], None], **more: Any
+    ) -> Tuple[tf.data.Dataset, Predictor]:
+        """Return the batches of `pattern` as the run would validate on them, and the predictor for their size; say what they are.
+
+        Args:
+          pattern: globs of records.
+          flag: names the pattern in messages.
+          batch_size: 0 is the run's.
+          eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
+          bad: counts broken records.
+          say: prints.
+          **more: for `build_dataset`.
+
+        Raises:
+          UserError: nothing matches, or the records do not fit the model.
+        """
+        training = self.config.training
+        files = find_shards(pattern, flag)
+        schema, found = schema_like(self.config, files, flag)
+        say(f"{self.config.model.name} from {self.path}\n{found}; {len(files)} files")
+        frames = training.eval_frames if eval_frames is None else eval_frames
+        batch = batch_size or training.eval_batch_size or self.config.recipe.batch_size
+        sampling = FrameSampling("even", frames) if frames else FrameSampling()
+        dataset = build_dataset(files, schema, batch_size=batch, sampling=sampling, bad_records=bad, **more)
+        return dataset, self.predictor(batch)
 
 
 def write_bundle(train_dir: str, path: str, which: str = "") -> None:

@@ -9,15 +9,11 @@ from typing import Any, Callable, Dict, Optional
 import tensorflow as tf
 
 from yt8m.data.bad_records import BadRecords
-from yt8m.data.frame_sampling import FrameSampling
-from yt8m.data.pipeline import build_dataset
-from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
 from yt8m.evaluation import report
 from yt8m.evaluation.evaluate import evaluate
 from yt8m.evaluation.trained_model import TrainedModel, weights_file
 from yt8m.losses import registry as losses
-from yt8m.training.prepare import schema_like
 from yt8m.training.run_folder import RunFolder
 
 
@@ -44,22 +40,12 @@ def evaluate_run(
       say: prints.
     """
     config = trained.config
-    files = find_shards(pattern, "--eval_data_pattern")
-    schema, found = schema_like(config, files, "--eval_data_pattern")
-    say(f"{config.model.name} from {trained.path}\n{found}; {len(files)} files")
-    frames = config.training.eval_frames if eval_frames is None else eval_frames
-    batch = batch_size or config.training.eval_batch_size or config.recipe.batch_size
     bad = BadRecords(max_bad_records)
-    dataset = build_dataset(
-        files,
-        schema,
-        batch_size=batch,
-        sampling=FrameSampling("even", frames) if frames else FrameSampling(),
-        bad_records=bad,
-    )
+    dataset, predictor = trained.records(pattern, "--eval_data_pattern", batch_size, eval_frames, bad, say)
+    classes = config.schema.num_classes
     start = time.monotonic()
-    with bad.explained(schema.num_classes):
-        metrics = evaluate(trained.predictor(batch), dataset, losses.get(config.recipe.label_loss), schema.num_classes, top_k)
+    with bad.explained(classes):
+        metrics = evaluate(predictor, dataset, losses.get(config.recipe.label_loss), classes, top_k)
     seconds = time.monotonic() - start
     if not metrics.per_class_ap()[1].any():
         raise UserError(f"--eval_data_pattern={pattern} holds no labels; name a labelled split, such as validate.")

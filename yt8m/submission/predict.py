@@ -6,11 +6,7 @@ import time
 from typing import Any, Callable, Iterable, List, Optional
 
 from yt8m.data.bad_records import BadRecords
-from yt8m.data.frame_sampling import FrameSampling
-from yt8m.data.pipeline import build_dataset
-from yt8m.data.sources import find_shards
 from yt8m.evaluation.trained_model import TrainedModel
-from yt8m.training.prepare import schema_like
 from yt8m.training.progress import duration
 
 
@@ -36,25 +32,13 @@ def predict(
       num_readers: shards read side by side.
       say: prints.
     """
-    config = trained.config
-    files = find_shards(pattern, "--input_data_pattern")
-    schema, found = schema_like(config, files, "--input_data_pattern")
-    say(f"{config.model.name} from {trained.path}\n{found}; {len(files)} files")
-    frames = config.training.eval_frames if eval_frames is None else eval_frames
-    batch = batch_size or config.training.eval_batch_size or config.recipe.batch_size
     bad = BadRecords(max_bad_records)
-    dataset = build_dataset(
-        files,
-        schema,
-        batch_size=batch,
-        sampling=FrameSampling("even", frames) if frames else FrameSampling(),
-        with_labels=False,
-        num_readers=num_readers,
-        bad_records=bad,
+    dataset, predictor = trained.records(
+        pattern, "--input_data_pattern", batch_size, eval_frames, bad, say, with_labels=False, num_readers=num_readers
     )
     outputs, start, count, told = list(writers), time.monotonic(), 0, time.monotonic()
-    with bad.explained(schema.num_classes):
-        for part, scores in trained.predictor(batch).over(dataset):
+    with bad.explained(trained.config.schema.num_classes):
+        for part, scores in predictor.over(dataset):
             ids: List[str] = [i.decode() for i in part["id"].numpy()]
             for writer in outputs:
                 writer.write(ids, scores)
