@@ -12,9 +12,8 @@ from yt8m.data.inspect import find_schema
 from yt8m.data.record_count import count_records
 from yt8m.data.sources import find_shards
 from yt8m.models import registry
-from yt8m.training import defaults, prepare
+from yt8m.training import defaults, prepare, trainers
 from yt8m.training.strategy import make_strategy
-from yt8m.training.trainer import train
 
 FLAGS = flags.FLAGS
 yt8m_flags.define_training_flags()
@@ -50,9 +49,10 @@ def main() -> int:
         schema=schema,
         model=ModelConfig(registry.own_name(FLAGS.model), arguments),
         recipe=yt8m_flags.recipe_from_flags(model),
-        training=yt8m_flags.training_from_flags(),
+        training=yt8m_flags.training_from_flags(model),
         facts={**prepare.facts(files), "records": records},
     )
+    train = trainers.get(config.training.trainer)
     return train(config, FLAGS.train_dir or f"runs/{config.model.name}", FLAGS.start_new_model, strategy)
 
 

@@ -17,6 +17,7 @@ from yt8m.errors import UserError
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.models.recipe import STARTER_RECIPE, Recipe
+from yt8m.training import trainers
 
 FLAGS = flags.FLAGS
 
@@ -71,6 +72,7 @@ def define_training_flags() -> None:
     F.DEFINE_string("train_data_pattern", "", "comma list of globs of training records; empty: make and use the synthetic sample")
     F.DEFINE_string("eval_data_pattern", "", "records to validate on after each epoch")
     F.DEFINE_string("model", "LogisticModel", "see --list_models")
+    F.DEFINE_enum("trainer", trainers.AUTO, list(trainers.NAMES), "how the weights are found; auto: as the model says, most often joint")
     F.DEFINE_bool("list_models", False, "print every model with a line each, and end")
     F.DEFINE_bool("start_new_model", False, "delete what --train_dir holds of an earlier run, and start over")
     F.DEFINE_multi_string("model_option", [], "NAME=VALUE, a constructor argument of the model; may be repeated")
@@ -171,10 +173,12 @@ def constructor_arguments(model: type[Yt8mModel]) -> list:
     return [n for n in names if n not in ("self", "num_classes", "feature_sizes", "args", "kwargs")]
 
 
-def training_from_flags() -> TrainingConfig:
+def training_from_flags(model: type[Yt8mModel]) -> TrainingConfig:
     """Return how the run reads, computes and stops."""
-    names = [f.name for f in dataclasses.fields(TrainingConfig)]
-    return TrainingConfig(**{name: FLAGS[name].value for name in names})
+    values = {f.name: FLAGS[f.name].value for f in dataclasses.fields(TrainingConfig)}
+    if values["trainer"] == trainers.AUTO:
+        values["trainer"] = model.trainer
+    return TrainingConfig(**values)
 
 
 def define_overrides() -> None:

@@ -26,7 +26,7 @@ A new model is one file in this folder:
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List, Sequence, Tuple
+from typing import Any, Callable, ClassVar, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -51,6 +51,8 @@ class Yt8mModel(tf.keras.Model):
     level: ClassVar[str] = ""
     input_keys: ClassVar[Tuple[str, ...]] = ()
     recipe: ClassVar[Recipe] = Recipe()
+    # What --trainer=auto means for this model; see yt8m.training.trainers.
+    trainer: ClassVar[str] = "joint"
     # Starter-code flag -> constructor argument, e.g. {"moe_num_mixtures": "num_mixtures"}.
     starter_flags: ClassVar[Dict[str, str]] = {}
     # Constructor arguments with which the starter code's own settings are reproduced.
@@ -93,6 +95,23 @@ class Yt8mModel(tf.keras.Model):
         """Create every weight by one call on zeros, and return the model."""
         self(self.example_inputs(), training=False)
         return self
+
+    def training_loss(
+        self, inputs: Dict[str, Any], labels: Any, weights: Optional[Any], loss: Callable[..., tf.Tensor]
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
+        """Return (loss of each example [B], probabilities [B, K]) of a training step.
+
+        Models whose objective is not `loss` of their probabilities, or whose training needs the
+        labels as input (teacher forcing), override this; inference never sees labels.
+
+        Args:
+          inputs: as `call` takes them.
+          labels: [B, K].
+          weights: [B, K], or None.
+          loss: the run's `--label_loss`.
+        """
+        predictions = self(inputs, training=True)
+        return loss(labels, predictions, weights), predictions
 
     def select_inputs(self, batch: Dict[str, Any]) -> Dict[str, Any]:
         """Return exactly this model's inputs out of a batch (Keras 3 mis-binds extra keys)."""

@@ -73,8 +73,8 @@ class TrainStep:
 
     def _gradients(self, inputs: Dict[str, tf.Tensor], labels: tf.Tensor, weights: Any) -> Tuple:
         with tf.GradientTape() as tape:
-            predictions = self.model(inputs, training=True)
-            data_loss = tf.reduce_sum(self.loss(labels, predictions, weights)) / self.recipe.batch_size
+            each, predictions = self.model.training_loss(inputs, labels, weights, self.loss)
+            data_loss = tf.reduce_sum(each) / self.recipe.batch_size
             extra = tf.add_n([tf.cast(x, tf.float32) for x in self.model.losses] or [tf.zeros([])])
             extra = extra * (self.penalty / self.strategy.num_replicas_in_sync)
             total = data_loss + extra

@@ -1,0 +1,38 @@
+"""A trainer's name leads to its function, and a model says which is its own."""
+
+import pytest
+import tensorflow as tf
+from absl import flags
+
+from yt8m import flags as yt8m_flags
+from yt8m.models import registry
+from yt8m.models.base import Yt8mModel
+from yt8m.training import trainer, trainers
+
+
+def test_the_joint_trainer_is_found_by_name():
+    assert trainers.get("joint") is trainer.train
+
+
+@pytest.mark.parametrize("given, expected", [("auto", "partitioned"), ("joint", "joint")])
+def test_auto_is_what_the_model_says(given, expected, monkeypatch):
+    values = flags.FlagValues()
+    monkeypatch.setattr(yt8m_flags, "FLAGS", values)
+    monkeypatch.setattr(yt8m_flags.flags, "FLAGS", values)
+    for name in ("string", "bool", "integer", "float", "enum", "multi_string"):
+        define = getattr(flags, f"DEFINE_{name}")
+        monkeypatch.setattr(flags, f"DEFINE_{name}", lambda *a, _define=define, **k: _define(*a, **k, flag_values=values))
+    yt8m_flags.define_training_flags()
+    values(["train.py", f"--trainer={given}"])
+
+    class Own(Yt8mModel):
+        trainer = "partitioned"
+
+    assert yt8m_flags.training_from_flags(Own).trainer == expected
+
+
+def test_a_model_may_have_an_objective_of_its_own():
+    model = registry.create("LogisticModel", num_classes=3, feature_sizes=(4,)).build_weights()
+    inputs, labels = {"video": tf.ones([2, 4])}, tf.ones([2, 3])
+    each, predictions = model.training_loss(inputs, labels, None, lambda y, p, w: tf.reduce_sum(p, -1))
+    tf.debugging.assert_near(each, tf.reduce_sum(predictions, -1))
