@@ -1,0 +1,161 @@
+"""The labels of a data set against NumPy over the same records, and what is written of them."""
+
+import json
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from yt8m.analysis.label_lists import LabelLists, read_label_lists
+from yt8m.analysis.run import AnalysisSettings, analyse
+from yt8m.analysis.statistics import (
+    by_frequency,
+    conditional,
+    cooccurrences,
+    correlation,
+    describe,
+    label_ranges,
+    rank_correlation,
+)
+from yt8m.data.inspect import find_schema
+from yt8m.data.pipeline import build_dataset
+from yt8m.data.sources import find_shards
+from yt8m.data.writers import video_record, write_shard
+from yt8m.errors import UserError
+
+
+def multi_hot(pattern):
+    files = find_shards(pattern)
+    schema, _ = find_schema(files)
+    return np.concatenate([b["labels"].numpy() for b in build_dataset(files, schema, batch_size=64)])
+
+
+def lists_of(y):
+    return LabelLists(np.nonzero(y)[1].astype(np.int32), np.concatenate([[0], np.cumsum(y.sum(1))]).astype(np.int64), y.shape[1])
+
+
+@pytest.fixture(scope="module")
+def random_labels():
+    rng = np.random.default_rng(0)
+    y = (rng.random((500, 20)) < rng.random(20) * 0.4).astype(np.int64)
+    y[3] = 0
+    y[:, 7] = 0
+    return y
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_reads_the_labels_that_the_pipeline_reads(small_data, level):
+    pattern = small_data.pattern("train", level)
+    lists = read_label_lists(find_shards(pattern), level, 12)
+    y = multi_hot(pattern)
+    assert lists.num_videos == 600
+    np.testing.assert_array_equal(lists.positives(), y.sum(0))
+    np.testing.assert_array_equal(np.sort(lists.each()), np.sort(y.sum(1)))
+    np.testing.assert_array_equal(lists.cooccurrence(range(12)), y.T.astype(int) @ y)
+
+
+def test_a_label_given_twice_counts_once_and_one_beyond_the_classes_is_refused(tmp_path):
+    path = str(tmp_path / "x.tfrecord")
+    write_shard(path, [video_record(b"a", {"f": [0.0]}, [5, 2, 5]), video_record(b"b", {"f": [0.0]}, []), video_record(b"c", {"f": [0.0]}, [9])])
+    lists = read_label_lists([path], "video", 10)
+    np.testing.assert_array_equal(lists.labels, [2, 5, 9])
+    np.testing.assert_array_equal(lists.starts, [0, 2, 2, 3])
+    with pytest.raises(UserError, match="label 9.*--num_classes"):
+        read_label_lists([path], "video", 9)
+
+
+def test_counts_against_numpy(random_labels):
+    y, lists = random_labels, lists_of(random_labels)
+    assert [lists.videos_within(a, b) for a, b in ((0, 5), (5, 6), (7, 8), (0, 20))] == [
+        np.count_nonzero(y[:, a:b].any(1)) for a, b in ((0, 5), (5, 6), (7, 8), (0, 20))
+    ]
+    chosen = [4, 0, 11]
+    np.testing.assert_array_equal(lists.cooccurrence(chosen), y[:, chosen].T @ y[:, chosen])
+    p = conditional(lists.cooccurrence(range(20)))
+    np.testing.assert_allclose(p[2, 5], y[:, 2] @ y[:, 5] / y[:, 2].sum())
+    np.testing.assert_array_equal(p[7], 0)  # a class that no video has
+
+
+def test_both_readings_of_a_share():
+    y = np.zeros((4, 20), int)
+    y[0, 0] = y[0, 1] = y[1, 0] = y[2, 19] = 1
+    found = describe(lists_of(y))
+    first, head, tail = found["label_ranges"]
+    assert (first["first"], first["end"], head["end"], tail["first"], tail["end"]) == (0, 1, 4, 13, 20)
+    assert (first["instances"], first["videos"]) == (2, 2) and first["instance_share"] == 0.5
+    assert (head["instances"], head["videos"]) == (3, 2) and head["instance_share"] == 0.75 and head["video_share"] == 0.5
+    assert (tail["instances"], tail["videos"]) == (1, 1)
+    assert found["videos_without_labels"] == 1 and found["classes_with_positives"] == 3
+    assert found["labels_a_video"] == {"mean": 1.0, "max": 2, "histogram": [1, 2, 1]}
+    assert label_ranges(4716) == [(0, 50), (0, 1000), (3000, 4716)] and label_ranges(3862)[2] == (3000, 3862)
+
+
+def test_correlations_against_numpy():
+    a, b = np.random.default_rng(1).random((2, 6, 6))
+    off = ~np.eye(6, dtype=bool)
+    assert correlation(a, b) == pytest.approx(np.corrcoef(a[off], b[off])[0, 1])
+    assert rank_correlation([1, 2, 2, 4], [10, 20, 20, 90]) == pytest.approx(1.0)
+    assert rank_correlation([1, 2, 3], [3, 3, 1]) == pytest.approx(-np.sqrt(3) / 2)
+    assert by_frequency(np.array([3, 0, 7, 3])) == [2, 0, 3]
+
+
+def test_one_set_cut_in_two_correlates_with_itself(random_labels):
+    found = cooccurrences([lists_of(random_labels)] * 2, most=6)
+    assert len(found["classes"]) == 6
+    assert found["correlation_of_log_counts"] == pytest.approx(1.0) and found["correlation_of_conditional"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_writes_figures_numbers_and_a_report(small_data, tmp_path, kind):
+    settings = AnalysisSettings(
+        small_data.pattern("train", "video"), str(tmp_path), compare_pattern=small_data.pattern("validate", "frame"), format=kind
+    )
+    found = analyse(settings, say=lambda _: None)
+    y = multi_hot(settings.data_pattern)
+    numbers = json.loads((tmp_path / "analysis.json").read_text())
+    assert numbers["sets"][0]["positives"] == y.sum(0).tolist() and [s["title"] for s in numbers["sets"]] == ["train", "validate"]
+    classes = numbers["cooccurrence"]["classes"]
+    assert numbers["cooccurrence"]["counts"][0] == (y[:, classes].T.astype(int) @ y[:, classes]).tolist()
+    name = numbers["names"][str(classes[0])]
+    report = (tmp_path / "report.md").read_text()
+    assert f"1. {name} ({classes[0]}), {y.sum(0).max():,} videos" in report
+    assert f"{found['cooccurrence']['correlation_of_log_counts']:.4f} of log(1 + counts)" in report
+    for figure in (f"fig1_positives.{kind}", f"fig2_cooccurrence.{kind}"):
+        content = (tmp_path / figure).read_bytes()
+        assert figure in report
+        if kind == "png":
+            assert content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) > 20_000
+        else:
+            ElementTree.fromstring(content)
+            assert name.encode() in content  # matplotlib writes each text beside its outlines
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_without_matplotlib_it_says_so_before_any_work_and_nofigures_needs_none(small_data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(UserError, match=r"yt8m\[figures\].*--nofigures"):
+        analyse(AnalysisSettings("no/such/file*", str(tmp_path / "a")))
+    assert not (tmp_path / "a").exists()
+    analyse(AnalysisSettings(small_data.pattern("train", "video"), str(tmp_path / "b"), figures=False), say=lambda _: None)
+    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["analysis.json", "report.md"]
+
+
+def test_mistakes_are_explained(small_data, tmp_path):
+    with pytest.raises(UserError, match="--out_dir is missing"):
+        analyse(AnalysisSettings(small_data.pattern("train", "video"), ""))
+    with pytest.raises(UserError, match="none of the 40 records has a label"):
+        analyse(AnalysisSettings(small_data.pattern("test", "video"), str(tmp_path), figures=False), say=lambda _: None)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        analyse(AnalysisSettings(small_data.pattern("train", "video"), str(tmp_path / "file" / "x"), figures=False))
+
+
+def test_the_command(small_data, tmp_path):
+    command = [sys.executable, "-m", "yt8m.analysis", f"--data_pattern={small_data.pattern('train', 'video')}", "--nofigures"]
+    done = subprocess.run([*command, f"--out_dir={tmp_path}"], capture_output=True, text=True)
+    assert done.returncode == 0 and "600 videos" in done.stdout, done.stderr
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2 and "--out_dir" in done.stderr

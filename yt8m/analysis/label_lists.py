@@ -1,0 +1,119 @@
+"""The labels of a whole data set, and nothing else of it: read in a stream, kept as one flat list.
+
+Four bytes a label and eight a video: the 6 million videos of the full release are 120 MB, of which
+frames never were a part.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Callable, List, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.pipeline import read_records
+from yt8m.errors import UserError
+
+_TOGETHER = {"video": 1024, "frame": 64}  # records parsed in one go
+_ROWS = 1 << 16  # videos whose labels are multiplied in one go
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelLists:
+    """The labels of N videos.
+
+    Attributes:
+      labels: int32 [L], the videos' labels one after the other, each label once a video, ascending.
+      starts: int64 [N + 1]; video i has `labels[starts[i] : starts[i + 1]]`.
+      num_classes: K.
+    """
+
+    labels: np.ndarray
+    starts: np.ndarray
+    num_classes: int
+
+    @property
+    def num_videos(self) -> int:
+        """N."""
+        return len(self.starts) - 1
+
+    def each(self) -> np.ndarray:
+        """Return how many labels each video has, int64 [N]."""
+        return np.diff(self.starts)
+
+    def positives(self) -> np.ndarray:
+        """Return how many videos have each class, int64 [K]."""
+        return np.bincount(self.labels, minlength=self.num_classes)
+
+    def videos_within(self, first: int, end: int) -> int:
+        """Return how many videos have at least one label in [first, end)."""
+        inside = np.concatenate([[0], np.cumsum((self.labels >= first) & (self.labels < end))])
+        return int(np.count_nonzero(inside[self.starts[1:]] > inside[self.starts[:-1]]))
+
+    def cooccurrence(self, classes: Sequence[int]) -> np.ndarray:
+        """Return YᵀY over `classes` [M]: int64 [M, M], how many videos have both (spec C.17)."""
+        column = np.full(self.num_classes, -1, np.int64)
+        column[np.asarray(classes)] = np.arange(len(classes))
+        together = np.zeros([len(classes)] * 2, np.int64)
+        for row in range(0, self.num_videos, _ROWS):
+            starts = self.starts[row : row + _ROWS + 1]
+            columns = column[self.labels[starts[0] : starts[-1]]]
+            rows = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+            y = np.zeros([len(starts) - 1, len(classes)], np.float32)
+            y[rows[columns >= 0], columns[columns >= 0]] = 1.0  # [rows, M]
+            together += np.rint(y.T @ y).astype(np.int64)  # whole numbers below 2^24: exact
+        return together
+
+
+def read_label_lists(
+    files: List[str],
+    level: str,
+    num_classes: int,
+    flag: str = "--data_pattern",
+    bad_records: Optional[BadRecords] = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> LabelLists:
+    """Read the labels of every record of shards of either level.
+
+    Args:
+      files: shards.
+      level: "video" or "frame"; decides how many records are held at a time, no more.
+      num_classes: K.
+      flag: names the shards in messages.
+      bad_records: counts the broken; by default none is allowed.
+      say: is told about progress, every few hundred thousand videos.
+
+    Raises:
+      UserError: a label beyond K, no labels at all, or too many broken records.
+    """
+    bad = bad_records or BadRecords()
+    spec = {"labels": tf.io.VarLenFeature(tf.int64)}
+    # A SequenceExample's context lies where an Example's features do, so one parser reads both,
+    # and passes over the frames.
+    parsed = read_records(files, bad).batch(_TOGETHER[level]).map(
+        lambda s: (tf.shape(s)[0], tf.io.parse_example(s, spec)["labels"]), num_parallel_calls=2, deterministic=True
+    )
+    lists, counts, videos, told = [], [], 0, 0
+    with bad.explained(num_classes):
+        for size, found in parsed:
+            rows, values = found.indices[:, 0].numpy(), found.values.numpy()
+            outside = values[(values < 0) | (values >= num_classes)]
+            if len(outside):
+                raise UserError(
+                    f"{flag}: a record has label {outside[0]}, but there are {num_classes} classes, 0 to {num_classes - 1};"
+                    " give the right --num_classes (4716 for the 2017 release, 3862 for 2018)."
+                )
+            once = np.unique(rows * num_classes + values)  # by video, then by label
+            rows, values = np.divmod(once, num_classes)
+            lists.append(values.astype(np.int32))
+            counts.append(np.bincount(rows, minlength=int(size)))
+            videos += int(size)
+            if videos - told >= 200_000:
+                told = videos
+                say(f"{videos:,} videos read")
+    labels = np.concatenate(lists) if lists else np.zeros(0, np.int32)
+    if not len(labels):
+        raise UserError(f"{flag}: none of the {videos:,} records has a label (a test split has none); name train or validate files.")
+    return LabelLists(labels, np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64), num_classes)
