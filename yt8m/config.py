@@ -49,6 +49,7 @@ class TrainingConfig:
     eval_data_pattern: str = ""
     vocabulary_file: str = ""
     priors_from: str = ""
+    init_from: str = ""
     trainer: str = "joint"
     strategy: str = "auto"
     num_gpu: int = 0

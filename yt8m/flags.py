@@ -99,6 +99,7 @@ def define_training_flags() -> None:
     F.DEFINE_bool("sample_random_frames", None, "draw single frames (true) or one contiguous run (false)")
     F.DEFINE_integer("eval_frames", 0, "evenly spaced frames in validation; 0: all", 0)
     F.DEFINE_string("priors_from", "", "folder of an earlier run whose label priors to start from")
+    F.DEFINE_string("init_from", "", "folder of an earlier run, whose best (else last) weights this one starts with; models say which they take")
     F.DEFINE_enum("strategy", "auto", ["auto", "one", "mirrored", "multi_worker", "tpu"], "tf.distribute strategy")
     F.DEFINE_integer("num_gpu", 0, "GPUs to use at most; 0: all", 0)
     F.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "of the computation; weights stay float32")
@@ -144,6 +145,8 @@ def recipe_from_flags(model: type[Yt8mModel]) -> Recipe:
 def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> Dict[str, Any]:
     """Return the constructor arguments given by starter flags and by --model_option."""
     arguments: Dict[str, Any] = dict(model.starter_arguments) if FLAGS.starter_defaults else {}
+    if FLAGS.init_from:
+        arguments.update(model.initialized_arguments)
     known = constructor_arguments(model)
     for flag in _MODEL_FLAGS:
         value = FLAGS[flag].value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Dict, Iterable, Optional, Union
 
 import numpy as np
 
+from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 
@@ -42,7 +43,37 @@ def evaluate(
     return metrics
 
 
-def timed(function: Callable[[], EvaluationMetrics]) -> Dict[str, Any]:
+class MeanLoss:
+    """The mean loss of a reconstruction over every video of a data set."""
+
+    def __init__(self) -> None:
+        self._sum, self._count = 0.0, 0
+
+    def update(self, losses: np.ndarray) -> None:
+        """Add the losses [B] of a batch."""
+        self._sum += float(np.sum(losses, dtype=np.float64))
+        self._count += len(losses)
+
+    def result(self) -> Dict[str, Any]:
+        """Return `loss` and `num_examples`.
+
+        Raises:
+          UserError: no example was seen.
+        """
+        if not self._count:
+            raise UserError("no example was evaluated: the data hold no record. Check --eval_data_pattern.")
+        return {"loss": self._sum / self._count, "num_examples": self._count}
+
+
+def evaluate_reconstruction(predictor: Predictor, dataset: Iterable[Dict[str, Any]]) -> MeanLoss:
+    """Return the mean loss of a reconstruction model over every example, each seen once; see `evaluate` for the arguments."""
+    mean = MeanLoss()
+    for _, losses in predictor.over(dataset):
+        mean.update(losses)
+    return mean
+
+
+def timed(function: Callable[[], Union[EvaluationMetrics, MeanLoss]]) -> Dict[str, Any]:
     """Return the result of an evaluation with the `seconds` it took."""
     start = time.monotonic()
     result = function().result()

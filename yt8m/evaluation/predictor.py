@@ -32,7 +32,7 @@ class Predictor:
         self._run = tf.function(lambda inputs: strategy.run(forward, args=(inputs,)))
 
     def __call__(self, batch: Dict[str, Any]) -> np.ndarray:
-        """Return probabilities [B, K] for one batch of at most `batch_size` examples."""
+        """Return what the model gives, probabilities [B, K], for one batch of at most `batch_size` examples."""
         inputs = self._model.select_inputs(batch)
         rows = int(next(iter(inputs.values())).shape[0])
         whole = self._per_replica * self._replicas

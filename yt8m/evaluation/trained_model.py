@@ -16,31 +16,27 @@ from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
+from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.training.prepare import make_model, schema_like
-from yt8m.training.run_folder import BEST, RunFolder, load_weights
+from yt8m.training.run_folder import BEST, RunFolder, load_weights, weights_file
 from yt8m.training.strategy import make_strategy
 
 _BUNDLED = (CONFIG_FILE, "model.weights.h5")
 
 
-def weights_file(run: RunFolder, which: str = "") -> str:
-    """Return the path of a run's weights: the best validated ones, or the last where nothing was validated.
-
-    Args:
-      run: the folder.
-      which: "best" or "last"; "" chooses.
+def check_task(config: RunConfig, train_dir: str) -> None:
+    """Refuse a run that learnt to reconstruct frames.
 
     Raises:
-      UserError: there are none yet.
+      UserError: it has no predictions of labels.
     """
-    for name in [which] if which else [BEST, "last"]:
-        path = run.file(name, "model.weights.h5")
-        if tf.io.gfile.exists(path):
-            return path
-    raise UserError(
-        f"--train_dir={run.path} holds no {which or 'saved'} model yet: train.py saves one after each validation, and at its end."
-    )
+    task = registry.model_class(config.model.name).task
+    if task != "classification":
+        raise UserError(
+            f"{train_dir} holds a {config.model.name}, trained for {task}: it predicts no labels. Its validation loss is in"
+            f" best/metrics.json; train.py --init_from={train_dir} starts a classifier from it."
+        )
 
 
 class TrainedModel:
@@ -56,6 +52,7 @@ class TrainedModel:
     def __init__(self, train_dir: str, which: str = "", strategy: str = "auto", num_gpu: int = 0, jit_compile: bool = False):
         run = RunFolder(train_dir)
         self.config: RunConfig = run.load_config()
+        check_task(self.config, train_dir)
         self.path = weights_file(run, which)
         self._jit_compile = jit_compile
         dtype = self.config.training.dtype
@@ -100,7 +97,7 @@ class TrainedModel:
 def write_bundle(train_dir: str, path: str, which: str = "") -> None:
     """Write configuration and weights into one .tgz, whole or not at all; `open_bundle` reads it."""
     run = RunFolder(train_dir)
-    run.load_config()
+    check_task(run.load_config(), train_dir)
     sources = dict(zip(_BUNDLED, (run.file(CONFIG_FILE), weights_file(run, which))))
     try:
         with tempfile.TemporaryDirectory() as folder:

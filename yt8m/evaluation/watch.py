@@ -12,9 +12,9 @@ from yt8m.data.bad_records import BadRecords
 from yt8m.errors import UserError
 from yt8m.evaluation import report
 from yt8m.evaluation.evaluate import evaluate
-from yt8m.evaluation.trained_model import TrainedModel, weights_file
+from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.losses import registry as losses
-from yt8m.training.run_folder import RunFolder
+from yt8m.training.run_folder import RunFolder, weights_file
 
 
 def evaluate_run(

@@ -31,7 +31,9 @@ from typing import Any, Callable, ClassVar, Dict, List, Optional, Sequence, Tupl
 import numpy as np
 import tensorflow as tf
 
+from yt8m.errors import UserError
 from yt8m.models.recipe import Recipe
+from yt8m.models.weight_transfer import copy_weights
 
 
 class Yt8mModel(tf.keras.Model):
@@ -53,12 +55,16 @@ class Yt8mModel(tf.keras.Model):
     recipe: ClassVar[Recipe] = Recipe()
     # What --trainer=auto means for this model; see yt8m.training.trainers.
     trainer: ClassVar[str] = "joint"
+    # "classification", or "reconstruction": see `ReconstructionModel`.
+    task: ClassVar[str] = "classification"
     # Starter-code flag -> constructor argument, e.g. {"moe_num_mixtures": "num_mixtures"}.
     starter_flags: ClassVar[Dict[str, str]] = {}
     # Constructor arguments with which the starter code's own settings are reproduced.
     starter_arguments: ClassVar[Dict[str, Any]] = {}
     # Fields of the recipe that the starter code sets for this model otherwise than in general.
     starter_recipe: ClassVar[Dict[str, Any]] = {}
+    # Constructor arguments of a run begun with --init_from, unless given, e.g. {"freeze_encoder": True}.
+    initialized_arguments: ClassVar[Dict[str, Any]] = {}
 
     def __init__(self, num_classes: int, feature_sizes: Sequence[int] = (1024, 128), input_norm: str = "l2", **kwargs: Any):
         super().__init__(**kwargs)
@@ -98,7 +104,7 @@ class Yt8mModel(tf.keras.Model):
 
     def training_loss(
         self, inputs: Dict[str, Any], labels: Any, weights: Optional[Any], loss: Callable[..., tf.Tensor]
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
+    ) -> Tuple[tf.Tensor, Optional[tf.Tensor]]:
         """Return (loss of each example [B], probabilities [B, K]) of a training step.
 
         Models whose objective is not `loss` of their probabilities, or whose training needs the
@@ -125,6 +131,31 @@ class Yt8mModel(tf.keras.Model):
         heads = [layer for layer in self._flatten_layers(include_self=False) if hasattr(layer, "initialize_from_priors")]
         for head in heads:
             head.initialize_from_priors(np.asarray(priors, np.float64))
+
+    @property
+    def lacks(self) -> str:
+        """What the model must be given by `initialize_from` before it can be trained, in words; "" is nothing."""
+        return ""
+
+    def initialize_from(self, other: "Yt8mModel") -> None:
+        """Take weights of a trained model, after both are built (--init_from): here all of a model of the same kind.
+
+        A model that can use parts of another overrides this. What it does not take stays as it began.
+
+        Raises:
+          UserError: `other` does not fit; it names both models and what differs.
+        """
+        if type(other) is not type(self):
+            raise UserError(
+                f"--init_from: a {type(other).__name__} cannot start a {type(self).__name__}, which takes weights of its own kind alone."
+            )
+        copy_weights(other, self, f"the {type(other).__name__} there", f"this {type(self).__name__}", other.differences(self))
+
+    def differences(self, other: "Yt8mModel") -> str:
+        """Return the constructor arguments in which `other` differs, as text for a message."""
+        mine, theirs = self.get_config(), other.get_config()
+        pairs = [f"{k} {mine.get(k)!r} there and {theirs.get(k)!r} here" for k in theirs if mine.get(k) != theirs.get(k)]
+        return "; ".join(pairs)
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument, JSON-ready."""
@@ -159,3 +190,19 @@ class FrameModel(Yt8mModel):
             "frames": tf.zeros([batch_size, num_frames, self.feature_size], tf.uint8),
             "num_frames": tf.fill([batch_size], num_frames),
         }
+
+
+class ReconstructionModel(FrameModel):
+    """A model that learns to predict frames, not labels: `{"frames", "num_frames"} -> loss of each video, float32 [B]`.
+
+    It is trained and validated on that loss, and gives other models a start (--init_from); what needs
+    probabilities (evaluation, inference, fusion) refuses it. The labels are not looked at.
+    """
+
+    task = "reconstruction"
+
+    def training_loss(
+        self, inputs: Dict[str, Any], labels: Any, weights: Optional[Any], loss: Callable[..., tf.Tensor]
+    ) -> Tuple[tf.Tensor, None]:
+        """Return (loss of each video [B], None: there are no predictions)."""
+        return self(inputs, training=True), None

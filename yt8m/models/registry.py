@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import pkgutil
-from typing import Any, Callable, Dict, List, Type, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Type, TypeVar
 
 from yt8m.errors import UserError, near_misses
 from yt8m.models.base import Yt8mModel
@@ -56,10 +56,15 @@ def create(name: str, **arguments: Any) -> Yt8mModel:
     return model_class(name)(**arguments)
 
 
-def list_models(pattern: str = "*") -> List[str]:
-    """Return the sorted names, without aliases, that match a shell-style pattern."""
+def list_models(pattern: str = "*", task: Optional[str] = "classification") -> List[str]:
+    """Return the sorted names, without aliases, that match a shell-style pattern.
+
+    Args:
+      pattern: such as "Dbof*".
+      task: "classification", "reconstruction", or None for every model.
+    """
     _import_all()
-    return sorted(fnmatch.filter(_MODELS, pattern))
+    return sorted(name for name in fnmatch.filter(_MODELS, pattern) if task in (None, _MODELS[name].task))
 
 
 def aliases_of(name: str) -> List[str]:
@@ -68,11 +73,12 @@ def aliases_of(name: str) -> List[str]:
 
 
 def table() -> str:
-    """Return every model with its level and first docstring line, a line each, for --list_models."""
+    """Return every model with its level, task and first docstring line, a line each, for --list_models."""
     lines = []
-    for name in list_models():
+    for name in list_models(task=None):
         cls = model_class(name)
         about = (cls.__doc__ or "").strip().splitlines()[0]
         also = f" (also {', '.join(aliases_of(name))})" if aliases_of(name) else ""
-        lines.append(f"{name:<26} {cls.level:<6} {about}{also}")
+        task = "" if cls.task == "classification" else f"[{cls.task}] "
+        lines.append(f"{name:<26} {cls.level:<6} {task}{about}{also}")
     return "\n".join(lines)

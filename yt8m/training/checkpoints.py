@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 import time
@@ -14,13 +15,16 @@ from yt8m.training.run_folder import RunFolder
 
 
 class TrainState(tf.Module):
-    """Where a run is: plain numbers, kept in the checkpoint beside the weights."""
+    """Where a run is: plain numbers, kept in the checkpoint beside the weights.
+
+    `best_gap` is the score of the best validation: its GAP, or minus the mean loss of a reconstruction.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.epoch = tf.Variable(0, dtype=tf.int64)
         self.examples_in_epoch = tf.Variable(0, dtype=tf.int64)
-        self.best_gap = tf.Variable(-1.0, dtype=tf.float64)
+        self.best_gap = tf.Variable(-math.inf, dtype=tf.float64)
         self.epochs_without_gain = tf.Variable(0, dtype=tf.int64)
 
 

@@ -64,17 +64,19 @@ class Progress:
         self.start(examples)
         self._log("train", {**values, "examples": examples, "examples_per_second": speed})
         left = duration((total - examples) / speed) if speed > 0 and total > examples else "0s"
+        gap = f"  GAP {values['gap']:.3f}" if "gap" in values else ""
         self.say(
-            f"epoch {epoch + 1}/{epochs}  step {values['step']:,}  loss {values['loss']:.4g}  GAP {values['gap']:.3f}"
+            f"epoch {epoch + 1}/{epochs}  step {values['step']:,}  loss {values['loss']:.4g}{gap}"
             f"  lr {values['learning_rate']:.2g}  {speed:,.0f} examples/s  ETA {left}"
         )
 
     def validation(self, values: Dict[str, Any], best: bool) -> None:
         """Print and log a validation."""
         self._log("validation", values)
+        names = {"GAP": "gap", "MAP": "map", "Hit@1": "hit_at_1", "PERR": "perr"}  # a reconstruction has none of them
+        metrics = "".join(f"{name} {values[key]:.4f}  " for name, key in names.items() if key in values)
         self.say(
-            f"validation after epoch {values['epoch']}: GAP {values['gap']:.4f}  MAP {values['map']:.4f}"
-            f"  Hit@1 {values['hit_at_1']:.4f}  PERR {values['perr']:.4f}  loss {values['loss']:.4g}"
+            f"validation after epoch {values['epoch']}: {metrics}loss {values['loss']:.4g}"
             f"  ({values['num_examples']:,} videos in {duration(values['seconds'])})" + ("  best so far" if best else "")
         )
 

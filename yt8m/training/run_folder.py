@@ -75,8 +75,8 @@ class RunFolder:
             f.write(text)
         tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
-    def load_config(self) -> RunConfig:
-        """Return the run's settings.
+    def load_config(self, flag: str = "--train_dir") -> RunConfig:
+        """Return the run's settings; `flag` names the folder in messages.
 
         Raises:
           UserError: there is no run here.
@@ -84,7 +84,7 @@ class RunFolder:
         path = self.file(CONFIG_FILE)
         if not self.exists():
             what = "does not exist" if not tf.io.gfile.isdir(self.path) else f"holds no {CONFIG_FILE}"
-            raise UserError(f"--train_dir={self.path} {what}; name the folder that train.py wrote its run to.")
+            raise UserError(f"{flag}={self.path} {what}; name the folder that train.py wrote its run to.")
         with tf.io.gfile.GFile(path) as f:
             return RunConfig.from_json(f.read(), path)
 
@@ -123,6 +123,26 @@ class RunFolder:
     def is_done(self) -> bool:
         """Whether the run has ended by itself."""
         return tf.io.gfile.exists(self.file("done"))
+
+
+def weights_file(run: RunFolder, which: str = "", flag: str = "--train_dir") -> str:
+    """Return the path of a run's weights: the best validated ones, or the last where nothing was validated.
+
+    Args:
+      run: the folder.
+      which: "best" or "last"; "" chooses.
+      flag: names the folder in messages.
+
+    Raises:
+      UserError: there are none yet.
+    """
+    for name in [which] if which else [BEST, "last"]:
+        path = run.file(name, "model.weights.h5")
+        if tf.io.gfile.exists(path):
+            return path
+    raise UserError(
+        f"{flag}={run.path} holds no {which or 'saved'} model yet: train.py saves one after each validation, and at its end."
+    )
 
 
 def save_weights(model: tf.keras.Model, path: str) -> None:

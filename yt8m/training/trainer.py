@@ -21,11 +21,12 @@ from yt8m.data.record_count import count_records
 from yt8m.data.sources import find_shards
 from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.errors import UserError
-from yt8m.evaluation.evaluate import evaluate, timed
+from yt8m.evaluation.evaluate import evaluate, evaluate_reconstruction, timed
 from yt8m.evaluation.predictor import Predictor
 from yt8m.losses import registry as loss_registry
 from yt8m.metrics.batch_metrics import batch_metrics
 from yt8m.training.checkpoints import Checkpoints, TrainState
+from yt8m.training.initial_weights import initialize
 from yt8m.training.optimizers import make_optimizer, make_schedule, prepare
 from yt8m.training.prepare import make_model, schema_like
 from yt8m.training.progress import Progress
@@ -105,13 +106,14 @@ class Trainer:
         return min(total, t.max_steps * recipe.batch_size) if t.max_steps else total
 
     def begin(self) -> None:
-        """Resume from the last checkpoint, or start the heads from the label priors."""
+        """Resume from the last checkpoint, or start from the label priors and the run that --init_from names."""
         if self.checkpoints.restore():
             self.progress.say(f"resumed at step {self.step.done():,}, epoch {int(self.state.epoch) + 1}")
             self.progress.event("resumed", step=self.step.done())
             return
-        priors = self._priors()
-        self.model.initialize_from_priors(priors)
+        if self.model.task == "classification":
+            self.model.initialize_from_priors(self._priors())
+        initialize(self.model, self.config, self.progress.say)
         self.average.reset()
         self.progress.event("started", step=0)
 
@@ -152,7 +154,7 @@ class Trainer:
                     self.state.epochs_without_gain.assign(0 if gained else self.state.epochs_without_gain + 1)
                     self._save()
                     if t.patience and int(self.state.epochs_without_gain) >= t.patience:
-                        self.progress.say(f"no better GAP for {t.patience} epochs: stopped early")
+                        self.progress.say(f"no better {self._score_name} for {t.patience} epochs: stopped early")
                         break
             self._end()
         finally:
@@ -161,6 +163,10 @@ class Trainer:
             self.progress.close()
             self.checkpoints.close()
         return 0
+
+    @property
+    def _score_name(self) -> str:
+        return "GAP" if self.model.task == "classification" else "loss"
 
     def _out_of_steps(self) -> bool:
         limit = self.config.training.max_steps
@@ -241,9 +247,12 @@ class Trainer:
         values = self._checked_sums()
         if not values["steps"]:
             return
-        labels, predictions = (
-            np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)]) for x in last
-        )
+        metrics: Dict[str, float] = {}
+        if self.model.task == "classification":
+            labels, predictions = (
+                np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)]) for x in last
+            )
+            metrics = batch_metrics(predictions, labels, self.config.training.top_k)
         step = self.step.done()
         values["learning_rate"] = float(self.schedule(step - 1))  # of the last step
         values.pop("broken")
@@ -253,7 +262,7 @@ class Trainer:
             self._total_examples(),
             epoch,
             self.config.recipe.num_epochs,
-            {**values, **batch_metrics(predictions, labels, self.config.training.top_k), "step": step, "epoch": epoch + 1},
+            {**values, **metrics, "step": step, "epoch": epoch + 1},
         )
 
     def _checked_sums(self) -> Dict[str, float]:
@@ -292,12 +301,17 @@ class Trainer:
         sampling = FrameSampling("even", t.eval_frames) if t.eval_frames else FrameSampling()
         dataset = build_dataset(v["files"], v["schema"], batch_size=v["batch"], sampling=sampling, bad_records=bad)
         with self.average.applied(), bad.explained(self.config.schema.num_classes):
-            result = timed(lambda: evaluate(v["predictor"], dataset, self.loss, self.config.schema.num_classes, t.top_k))
-            best = result["gap"] > float(self.state.best_gap)
+            if self.model.task == "classification":
+                result = timed(lambda: evaluate(v["predictor"], dataset, self.loss, self.config.schema.num_classes, t.top_k))
+                score = result["gap"]
+            else:
+                result = timed(lambda: evaluate_reconstruction(v["predictor"], dataset))
+                score = -result["loss"]
+            best = score > float(self.state.best_gap)
             if best and self.chief:
                 self._keep(BEST, result)
         if best:
-            self.state.best_gap.assign(result["gap"])
+            self.state.best_gap.assign(score)
         self.progress.validation({**result, "epoch": int(self.state.epoch), "step": self.step.done()}, best)
         return best
 
@@ -313,8 +327,10 @@ class Trainer:
             if self.bad.summary():
                 self.progress.say(self.bad.summary())
             self.run.write_text("done", "")
-            self.progress.event("done", step=self.step.done(), best_gap=float(self.state.best_gap))
-            which = f"best GAP {float(self.state.best_gap):.4f}" if float(self.state.best_gap) >= 0 else "not validated"
+            best, name = abs(float(self.state.best_gap)), self._score_name
+            validated = math.isfinite(best)
+            self.progress.event("done", step=self.step.done(), **({f"best_{name.lower()}": best} if validated else {}))
+            which = f"best {name} {best:.4f}" if validated else "not validated"
             self.progress.say(f"done after {self.step.done():,} steps, {which}; the run is in {self.run.path}")
 
 
