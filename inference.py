@@ -55,7 +55,9 @@ def main() -> None:
             writers.append(stack.enter_context(CsvWriter(FLAGS.output_file, FLAGS.top_k)))
         if FLAGS.output_scores:
             classes = trained.config.schema.num_classes
-            writers.append(stack.enter_context(ScoreWriter(FLAGS.output_scores, classes, FLAGS.scores_dtype)))
+            covered = trained.model.covered_classes
+            meta = None if covered is None else {"covered_classes": covered}
+            writers.append(stack.enter_context(ScoreWriter(FLAGS.output_scores, classes, FLAGS.scores_dtype, meta)))
         predict(
             trained,
             FLAGS.input_data_pattern,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional
 
 import numpy as np
 import tensorflow as tf
 
+from yt8m.layers.chunked_mixture import chunked_mixture
+from yt8m.layers.mixture_math import STATES_FASTEST_FROM, mix
 from yt8m.layers.prior_logits import prior_logits
 from yt8m.layers.regularizers import slim_l2
+
+# Large kernels are cast a chunk at a time; Keras would cast the whole first.
+_NO_AUTOCAST = {"autocast" if hasattr(tf.keras, "__version__") else "experimental_autocast": False}
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
@@ -27,9 +32,9 @@ class MixtureOfExperts(tf.keras.layers.Layer):
       l2: weight of Σw²/2 over both kernels (TF-slim's scale).
       initial: "priors" lets `initialize_from_priors` act; "zeros" leaves the starter's zero biases.
 
-    Input [B, D]; output [B, K] float32. Kernels are [D, states, K], classes fastest: a softmax over
-    three neighbours in memory is slow on a CPU. (The starter code's columns are class-major:
-    reshape them to [D, K, states] and swap the last two axes.)
+    Input [B, D]; output [B, K] float32. The starter code's columns are class-major: [D, K, states].
+    So are our kernels from 16 mixtures on, where they are computed a chunk of classes at a time; below
+    that they are [D, states, K] (see `mixture_math` for why).
     """
 
     def __init__(
@@ -51,20 +56,24 @@ class MixtureOfExperts(tf.keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Make the kernels for inputs [B, D]."""
         width, k, states = int(input_shape[-1]), self.num_mixtures, self.num_mixtures + int(self.dummy_expert)
+        self.class_major = k >= STATES_FASTEST_FROM
         self.gates = self._kernel("gates", width, states)
         self.experts = self._kernel("experts", width, k)
         if self.expert_bias:
-            self.bias = self.add_weight(name="bias", shape=(k, self.num_classes), initializer="zeros", trainable=True)
+            shape = (self.num_classes, k) if self.class_major else (k, self.num_classes)
+            more = _NO_AUTOCAST if self.class_major else {}
+            self.bias = self.add_weight(name="bias", shape=shape, initializer="zeros", trainable=True, **more)
         self.built = True
 
     def _kernel(self, name: str, width: int, copies: int) -> Any:
         limit = math.sqrt(6.0 / (width + copies * self.num_classes))  # Glorot's of the flat [D, copies · K] kernel
         return self.add_weight(
             name=name,
-            shape=(width, copies, self.num_classes),
+            shape=(width, self.num_classes, copies) if self.class_major else (width, copies, self.num_classes),
             initializer=tf.keras.initializers.RandomUniform(-limit, limit),
             regularizer=slim_l2(self.l2),
             trainable=True,
+            **(_NO_AUTOCAST if self.class_major else {}),
         )
 
     def initialize_from_priors(self, priors: np.ndarray) -> None:
@@ -72,15 +81,21 @@ class MixtureOfExperts(tf.keras.layers.Layer):
         if self.initial != "priors" or not self.expert_bias or self.activation != "sigmoid":
             return
         share = (self.num_mixtures + 1) / self.num_mixtures if self.dummy_expert else 1.0
-        self.bias.assign(np.tile(prior_logits(np.asarray(priors) * share), (self.num_mixtures, 1)))
+        biases = np.tile(prior_logits(np.asarray(priors) * share), (self.num_mixtures, 1))  # [k, K]
+        self.bias.assign(biases.T if self.class_major else biases)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Return probabilities (or linear mixtures) [B, K]."""
+        sigmoid = self.activation == "sigmoid"
+        if self.class_major:
+            no_bias = tf.zeros([self.num_classes, self.num_mixtures])
+            bias = tf.convert_to_tensor(self.bias) if self.expert_bias else no_bias
+            return chunked_mixture(x, tf.convert_to_tensor(self.gates), tf.convert_to_tensor(self.experts), bias, sigmoid)
         gates = _product(x, self.gates)  # [B, k (+ 1), K]
         experts = _product(x, self.experts)  # [B, k, K]
         if self.expert_bias:
             experts = experts + tf.cast(self.bias, tf.float32)
-        return _mix(gates, experts, self.activation == "sigmoid")
+        return mix(gates, experts, sigmoid)
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""
@@ -93,40 +108,3 @@ def _product(x: tf.Tensor, kernel: Any) -> tf.Tensor:
     width, copies, classes = kernel.shape
     flat = tf.matmul(x, tf.cast(tf.reshape(kernel, [width, copies * classes]), x.dtype))
     return tf.reshape(tf.cast(flat, tf.float32), [-1, copies, classes])
-
-
-def _mix(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> tf.Tensor:
-    """Return Σ_m softmax(gates)_m · σ(experts_m), [B, K].
-
-    The gradient is written out (with p the output, g a gate, e an expert: ∂p/∂gate_m = g_m (e_m − p),
-    e = 0 for the dummy; ∂p/∂expert_m = g_m e_m (1 − e_m)), which is exact and saves half of a
-    training step's passes over [B, K].
-
-    Args:
-      gates: logits [B, k, K], or [B, k + 1, K] with the dummy last.
-      experts: [B, k, K].
-      sigmoid: else the experts are linear.
-    """
-
-    @tf.custom_gradient
-    def mix(gates: tf.Tensor, experts: tf.Tensor) -> Tuple[tf.Tensor, Any]:
-        k, states = experts.shape[1], gates.shape[1]
-        logits = tf.unstack(gates, axis=1)  # states × [B, K]
-        highest = logits[0]
-        for one in logits[1:]:
-            highest = tf.maximum(highest, one)
-        powers = [tf.exp(one - highest) for one in logits]
-        scale = tf.math.reciprocal(tf.add_n(powers))
-        share = [power * scale for power in powers]
-        value = [tf.sigmoid(e) if sigmoid else e for e in tf.unstack(experts, axis=1)]
-        p = tf.add_n([share[m] * value[m] for m in range(k)])  # [B, K]
-
-        def gradient(dp: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-            weighted = [dp * g for g in share]
-            to_gates = [weighted[m] * ((value[m] - p) if m < k else -p) for m in range(states)]
-            to_experts = [weighted[m] * (value[m] * (1.0 - value[m])) if sigmoid else weighted[m] for m in range(k)]
-            return tf.stack(to_gates, axis=1), tf.stack(to_experts, axis=1)
-
-        return p, gradient
-
-    return mix(gates, experts)

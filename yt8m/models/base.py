@@ -93,6 +93,11 @@ class Yt8mModel(tf.keras.Model):
         """D, the width of the concatenated features."""
         return sum(self.feature_sizes)
 
+    @property
+    def covered_classes(self) -> Optional[List[int]]:
+        """The classes that the model predicts, where these are not all; fusion then asks it about no others."""
+        return None
+
     def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
         """Return a batch of zeros in the shape of this model's inputs, to build its weights."""
         raise NotImplementedError
