@@ -1,0 +1,111 @@
+"""Executors without an engine: every task once, a tree whose shape follows from the ids alone, warm values, user mistakes."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+from yt8m.errors import UserError
+from yt8m.largescale.executors import make_executor
+from yt8m.largescale.executors.base import TreeReduction, check_counted, forget, warm
+
+
+def add(total, part):
+    return part + 0 if total is None else total + part
+
+
+def bracket(total, part):
+    """Shows the shape of the tree: `(a b c)`."""
+    return f"({part})" if total is None else f"{total[:-1]} {part})"
+
+
+def power(task, shared):
+    return shared["base"].value ** task
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 40, 64, 65])
+def test_map_reduce_is_the_sum(count):
+    with_close = make_executor("")
+    shared = {"base": with_close.broadcast(3, key="b")}
+    assert with_close.map_reduce(power, range(count), shared, add) == (3**count - 1) // 2
+    assert sorted(with_close.map(power, range(count), shared)) == [(i, 3**i) for i in range(count)]
+    with_close.close()
+
+
+def test_the_tree_keeps_order_and_groups_by_fan():
+    tree = TreeReduction(bracket, fan=3)
+    for i in range(7):
+        tree.add(str(i))
+    assert tree.result() == "((0 1 2) (3 4 5) (6))"
+
+
+def test_a_float32_sum_is_that_of_the_tree():
+    parts = np.random.default_rng(0).normal(size=(40, 1000)).astype(np.float32)
+    level = list(parts)
+    while len(level) > 1:
+        level = [np.add.accumulate(np.stack(level[i : i + 8]))[-1] for i in range(0, len(level), 8)]
+    got = make_executor("").map_reduce(lambda i, shared: parts[i], range(40), {}, add)
+    np.testing.assert_array_equal(got, level[0])
+    assert (got != parts[::-1].sum(0)).any()  # another order gives other digits, so the equality says something
+
+
+def test_counting_refuses_missing_twice_and_disorder():
+    check_counted([0, 1, 2], 3)
+    for ids in ([0, 2], [0, 1, 1, 2], [1, 0, 2], []):
+        with pytest.raises(RuntimeError, match="counted once"):
+            check_counted(ids, 3)
+
+
+def test_prepare_runs_ahead_and_its_value_is_used():
+    log = []
+
+    def fn(task, shared, prepared):
+        log.append(("run", task))
+        return prepared * 10
+
+    fn.prepare = lambda task, shared: log.append(("prepare", task)) or task + shared["one"].value
+    executor = make_executor("in_process")
+    result = dict(executor.map(fn, range(5), {"one": executor.broadcast(1, "k")}))
+    assert result == {i: 10 * (i + 1) for i in range(5)}
+    assert [entry for entry in log if entry[0] == "run"] == [("run", i) for i in range(5)]
+    assert sorted(entry[1] for entry in log if entry[0] == "prepare") == list(range(5))
+
+
+def test_an_error_in_a_task_or_in_prepare_comes_out():
+    def fn(task, shared, prepared=None):
+        raise UserError("file 3 is broken")
+
+    with pytest.raises(UserError, match="file 3"):
+        make_executor("").map_reduce(fn, range(2), {}, add)
+    ahead = lambda task, shared, prepared: prepared  # noqa: E731
+    ahead.prepare = lambda task, shared: fn(task, shared)
+    with pytest.raises(UserError, match="file 3"):
+        make_executor("").map_reduce(ahead, range(2), {}, add)
+
+
+def test_warm_makes_once_and_keeps_two():
+    made = []
+    for key in ("a", "a", "b", "a", "c", "a", "b"):
+        assert warm("test-" + key, lambda key=key: made.append(key) or key) == key
+    assert made == ["a", "b", "c", "b"]
+    for key in "abc":
+        forget("test-" + key)
+
+
+def test_an_unknown_executor_is_a_user_error():
+    with pytest.raises(UserError, match='--executor=spark is not known: "in_process"'):
+        make_executor("spark")
+
+
+@pytest.mark.parametrize("address", ["ray", "auto", "10.0.0.1:6379", "ray://10.0.0.1:10001"])
+def test_without_ray_the_message_says_how_to_install_it(address, monkeypatch):
+    real = builtins.__import__
+
+    def no_ray(name, *args, **kwargs):
+        if name == "ray" or name.startswith("ray."):
+            raise ImportError(f"No module named {name!r}")
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", no_ray)
+    with pytest.raises(UserError, match=r"pip install '\.\[cluster\]'"):
+        make_executor(address)

@@ -1,0 +1,46 @@
+"""Tasks in this process, one after the other; the next one's reading begins while one computes."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from typing import Any, Callable, Iterator, List, Mapping, Sequence, Tuple
+
+from yt8m.largescale.executors.base import FAN, Broadcast, Combine, TaskFn, TreeReduction, check_counted, values_of
+
+
+class InProcessExecutor:
+    """The executor without any engine: the default, and what the others must agree with to the last digit."""
+
+    num_workers = 1
+
+    def broadcast(self, value: Any, key: str) -> Broadcast:
+        """Return the value itself under its key."""
+        return Broadcast(key, value)
+
+    def map(self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Broadcast]) -> Iterator[Tuple[int, Any]]:
+        """Yield (task id, value) in the order of the ids."""
+        values = values_of(shared)
+        prepare = getattr(fn, "prepare", None)
+        if prepare is None:
+            yield from ((i, fn(task, values)) for i, task in enumerate(tasks))
+            return
+        with concurrent.futures.ThreadPoolExecutor(1, "yt8m-prepare") as pool:
+            begin: Callable[[int], Any] = lambda i: pool.submit(prepare, tasks[i], values) if i < len(tasks) else None
+            coming = begin(0)
+            for i, task in enumerate(tasks):
+                prepared, coming = coming.result(), begin(i + 1)
+                yield i, fn(task, values, prepared)
+
+    def map_reduce(
+        self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Broadcast], combine: Combine, fan: int = FAN
+    ) -> Any:
+        """Return all values combined, each added as soon as it is there."""
+        tree, ids = TreeReduction(combine, fan), []  # type: Tuple[TreeReduction, List[int]]
+        for i, value in self.map(fn, tasks, shared):
+            ids.append(i)
+            tree.add(value)
+        check_counted(ids, len(tasks))
+        return tree.result()
+
+    def close(self) -> None:
+        """Nothing was started."""
