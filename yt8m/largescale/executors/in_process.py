@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
-from typing import Any, Callable, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Iterator, List, Mapping, Sequence, Tuple
 
 from yt8m.largescale.executors.base import FAN, Broadcast, Combine, TaskFn, TreeReduction, check_counted, values_of
 
@@ -25,17 +25,18 @@ class InProcessExecutor:
             yield from ((i, fn(task, values)) for i, task in enumerate(tasks))
             return
         with concurrent.futures.ThreadPoolExecutor(1, "yt8m-prepare") as pool:
-            begin: Callable[[int], Any] = lambda i: pool.submit(prepare, tasks[i], values) if i < len(tasks) else None
-            coming = begin(0)
+            coming = pool.submit(prepare, tasks[0], values) if tasks else None
             for i, task in enumerate(tasks):
-                prepared, coming = coming.result(), begin(i + 1)
+                prepared = coming.result()
+                coming = pool.submit(prepare, tasks[i + 1], values) if i + 1 < len(tasks) else None
                 yield i, fn(task, values, prepared)
 
     def map_reduce(
         self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Broadcast], combine: Combine, fan: int = FAN
     ) -> Any:
         """Return all values combined, each added as soon as it is there."""
-        tree, ids = TreeReduction(combine, fan), []  # type: Tuple[TreeReduction, List[int]]
+        tree = TreeReduction(combine, fan)
+        ids: List[int] = []
         for i, value in self.map(fn, tasks, shared):
             ids.append(i)
             tree.add(value)
