@@ -93,7 +93,7 @@ def define_training_flags() -> None:
     F.DEFINE_float("global_clip_norm", None, "norm limit of the whole gradient, after the all-reduce; 0: off")
     F.DEFINE_float("weight_decay", None, "of AdamW and LAMB", 0.0)
     F.DEFINE_float("weight_average", None, "decay of the averaged weights, which are what is evaluated; 0: off", 0.0, 1.0)
-    F.DEFINE_string("label_loss", None, "CrossEntropyLoss, HingeLoss, SoftmaxLoss or FocalLoss")
+    F.DEFINE_string("label_loss", None, "CrossEntropyLoss, HingeLoss, SoftmaxLoss, SmoothedSoftmaxLoss or FocalLoss")
     F.DEFINE_float("regularization_penalty", 1.0, "weight of the models' L2 and auxiliary terms")
     F.DEFINE_integer("iterations", None, "frames drawn from a video in training; 0: all", 0)
     F.DEFINE_bool("sample_random_frames", None, "draw single frames (true) or one contiguous run (false)")

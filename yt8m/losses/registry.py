@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Set
 
 import tensorflow as tf
 
@@ -12,13 +12,21 @@ from yt8m.errors import UserError, near_misses
 
 Loss = Callable[[tf.Tensor, tf.Tensor, Optional[tf.Tensor]], tf.Tensor]
 _LOSSES: Dict[str, Loss] = {}
+_OF_SOFTMAX: Set[str] = set()
 
 
-def register(name: str) -> Callable[[Loss], Loss]:
-    """Decorator: make a function `(labels [B, K], predictions [B, K], weights [B, K] or None) -> [B]` known as `name`."""
+def register(name: str, of_softmax: bool = False) -> Callable[[Loss], Loss]:
+    """Decorator: make a function `(labels [B, K], predictions [B, K], weights [B, K] or None) -> [B]` known as `name`.
+
+    Args:
+      name: what `--label_loss` calls it.
+      of_softmax: it means predictions that sum to one over the classes, and no others.
+    """
 
     def add(function: Loss) -> Loss:
         _LOSSES[name] = function
+        if of_softmax:
+            _OF_SOFTMAX.add(name)
         return function
 
     return add
@@ -38,6 +46,26 @@ def get(name: str) -> Loss:
     if name not in _LOSSES:
         raise UserError(f"--label_loss={name} is not known: {', '.join(known)}.{near_misses(name, known)}")
     return _LOSSES[name]
+
+
+def check_output(name: str, sums_to_one: bool, model: str) -> None:
+    """Refuse a loss of softmax probabilities for a model that gives others.
+
+    Args:
+      name: of the loss.
+      sums_to_one: whether the model's probabilities are a softmax over the classes.
+      model: its name.
+
+    Raises:
+      UserError: they are not; the option that mends it is named.
+    """
+    get(name)
+    if name in _OF_SOFTMAX and not sums_to_one:
+        raise UserError(
+            f"--label_loss={name} takes probabilities that sum to one over the classes, but --model={model} as it is set gives"
+            " one for each class by itself. Give --model_option=activation=softmax (LogisticModel, FrameLevelLogisticModel) or"
+            " --model_option=head=softmax (models with a head option), or another loss; a mixture of experts has no softmax."
+        )
 
 
 def total(each: tf.Tensor, weights: Optional[tf.Tensor]) -> tf.Tensor:

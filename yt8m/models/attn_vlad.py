@@ -24,7 +24,7 @@ class AttnVladModel(FrameModel):
       num_centers: C.
       projection_size: width d' to which each frame is brought, linearly; 0 leaves it.
       kernel, scheme, attention_size, auxiliary_weight: see `AttnVlad`.
-      head: "moe" or "logistic".
+      head: "moe", "logistic" or "softmax".
       num_mixtures: experts a class.
       initial: of the head.
       input_norm: "none" as in the paper's code; "l2".

@@ -124,6 +124,11 @@ class Yt8mModel(tf.keras.Model):
         predictions = self(inputs, training=True)
         return loss(labels, predictions, weights), predictions
 
+    @property
+    def sums_to_one(self) -> bool:
+        """Whether the probabilities are a softmax over the classes, not a probability a class."""
+        return getattr(getattr(self, "head", None), "activation", "") == "softmax"
+
     def select_inputs(self, batch: Dict[str, Any]) -> Dict[str, Any]:
         """Return exactly this model's inputs out of a batch (Keras 3 mis-binds extra keys)."""
         missing = [k for k in self.input_keys if k not in batch]

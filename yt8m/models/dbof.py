@@ -34,7 +34,7 @@ class DbofModel(FrameModel):
       pooling_method: "max", "average", "l2", "swap" or "attention".
       activation: "sigmoid", "relu" or "relu6".
       add_batch_norm: after the input and after each layer, in place of their biases.
-      head: "moe" or "logistic".
+      head: "moe", "logistic" or "softmax".
       num_mixtures: experts a class.
       initial: of the head.
     """

@@ -23,7 +23,7 @@ class _KddDbof(FrameModel):
       width: of every fully connected layer.
       pooling: "swap", "average", "max", "l2" or "attention".
       input_batch_norm: normalise the frames' features first.
-      head: "moe" or "logistic".
+      head: "moe", "logistic" or "softmax".
       num_mixtures: experts a class; the paper's joint training has 5.
       initial: of the head.
     """

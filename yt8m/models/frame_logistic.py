@@ -23,19 +23,26 @@ class FrameLevelLogisticModel(FrameModel):
     Args:
       initial: "priors" starts the biases at the label frequencies; "zeros" as the starter code.
       l2: TF-slim scale.
+      activation: "sigmoid", or "softmax" over the classes, for `--label_loss=SmoothedSoftmaxLoss`.
     """
 
     recipe = Recipe(base_learning_rate=0.02, batch_size=256, num_epochs=10)
     starter_arguments = {"initial": "zeros"}
 
     def __init__(
-        self, num_classes: int, feature_sizes: Sequence[int] = (1024, 128), initial: str = "priors", l2: float = 1e-8, **kwargs: Any
+        self,
+        num_classes: int,
+        feature_sizes: Sequence[int] = (1024, 128),
+        initial: str = "priors",
+        l2: float = 1e-8,
+        activation: str = "sigmoid",
+        **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)
-        self.initial, self.l2 = initial, l2
+        self.initial, self.l2, self.activation = initial, l2, activation
         self.dequantize = DequantizeFrames(self.input_norm)
         self.pool = FramePooling("average")
-        self.head = LogisticHead(num_classes, l2=l2, initial=initial, name="head")
+        self.head = LogisticHead(num_classes, l2=l2, initial=initial, activation=activation, name="head")
 
     def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
@@ -44,4 +51,4 @@ class FrameLevelLogisticModel(FrameModel):
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""
-        return {**super().get_config(), "initial": self.initial, "l2": self.l2}
+        return {**super().get_config(), "initial": self.initial, "l2": self.l2, "activation": self.activation}

@@ -22,7 +22,7 @@ class LstmModel(FrameModel):
     Args:
       cells: units of each layer.
       layers: how many.
-      head: "moe" or "logistic".
+      head: "moe", "logistic" or "softmax".
       num_mixtures: experts a class.
       initial: of the head.
     """

@@ -14,6 +14,7 @@ from yt8m.data.inspect import find_schema
 from yt8m.data.schema import RecordSchema
 from yt8m.data.sources import fingerprint
 from yt8m.errors import UserError
+from yt8m.losses.registry import check_output
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 
@@ -53,7 +54,7 @@ def make_model(config: RunConfig) -> Yt8mModel:
     """Return the run's model with its weights built.
 
     Raises:
-      UserError: a constructor argument is out of range.
+      UserError: a constructor argument is out of range, or the run's loss is not one of what the model gives.
     """
     arguments = {
         "num_classes": config.schema.num_classes,
@@ -61,9 +62,11 @@ def make_model(config: RunConfig) -> Yt8mModel:
         **config.model.arguments,
     }
     try:
-        return registry.create(config.model.name, **arguments).build_weights()
+        model = registry.create(config.model.name, **arguments).build_weights()
     except (TypeError, ValueError) as error:
         raise UserError(f"--model={config.model.name} cannot be made with {config.model.arguments}: {error}")
+    check_output(config.recipe.label_loss, model.sums_to_one, config.model.name)
+    return model
 
 
 def schema_like(config: RunConfig, files: list, flag: str) -> Tuple[RecordSchema, str]:
