@@ -16,9 +16,9 @@ from yt8m.models.recipe import Recipe
 from yt8m.models.registry import register
 
 
-def make_pooling(method: str) -> tf.keras.layers.Layer:
-    """Return the pooling called `method`: average, max, l2, swap or attention."""
-    return AttentionPooling(name="pool") if method == "attention" else FramePooling(method, name="pool")
+def make_pooling(method: str, swap_weight: str = "elementwise") -> tf.keras.layers.Layer:
+    """Return the pooling called `method`: average, max, l2, swap or attention; `swap_weight` is of swap alone."""
+    return AttentionPooling(name="pool") if method == "attention" else FramePooling(method, swap_weight, name="pool")
 
 
 @register("DbofModel")

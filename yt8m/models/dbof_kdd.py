@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, Sequence
+import json
+from typing import Any, ClassVar, Dict, List, Optional, Sequence
 
 import tensorflow as tf
 
@@ -10,21 +11,27 @@ from yt8m.layers.batch_norm import batch_norm
 from yt8m.layers.context_gating import ContextGating
 from yt8m.layers.dequantize import DequantizeFrames
 from yt8m.layers.heads import make_head
+from yt8m.models.aggregated import Aggregated
 from yt8m.models.base import FrameModel
 from yt8m.models.dbof import make_pooling
 from yt8m.models.recipe import Recipe
 from yt8m.models.registry import register
+from yt8m.models.video_network import ResidualBlock, VideoNetwork, fully_connected
 
 
-class _KddDbof(FrameModel):
+class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
     """Frames → FC, BN, σ → [gate or residual block] → pooling → FC, BN, σ → [gate] → mixture of experts (spec D.2).
 
     Args:
       width: of every fully connected layer.
       pooling: "swap", "average", "max", "l2" or "attention".
+      swap_weight: of SWAP: "elementwise" is the paper's; "l1" and "l2" are for ablation (spec D.3).
       input_batch_norm: normalise the frames' features first.
+      gate_batch_norm: batch normalisation in Cgate's gates, in place of their bias.
+      res_inner, res_outer: readings of ResNet's block; see `ResidualBlock`.
       head: "moe", "logistic" or "softmax".
       num_mixtures: experts a class; the paper's joint training has 5.
+      groups: classes with numbers of experts of their own; see `make_head`.
       initial: of the head.
     """
 
@@ -42,32 +49,36 @@ class _KddDbof(FrameModel):
         feature_sizes: Sequence[int] = (1024, 128),
         width: int = 2048,
         pooling: str = "swap",
+        swap_weight: str = "elementwise",
         input_batch_norm: bool = True,
+        gate_batch_norm: bool = True,
+        res_inner: str = "bn_relu",
+        res_outer: str = "sigmoid_after_add",
         head: str = "moe",
         num_mixtures: int = 5,
+        groups: Optional[List[Dict[str, Any]]] = None,
         initial: str = "priors",
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)
-        self.width, self.pooling, self.input_batch_norm = width, pooling, input_batch_norm
-        self.head_name, self.num_mixtures, self.initial = head, num_mixtures, initial
+        own = {
+            **{"width": width, "pooling": pooling, "swap_weight": swap_weight, "input_batch_norm": input_batch_norm},
+            **{"gate_batch_norm": gate_batch_norm, "res_inner": res_inner, "res_outer": res_outer, "head": head},
+            **{"num_mixtures": num_mixtures, "groups": groups, "initial": initial},
+        }
+        self._arguments = json.dumps(own)  # a string: Keras would track a dict's lists
         self.dequantize = DequantizeFrames(self.input_norm)
         self.input_norm_layer = batch_norm("input_norm") if input_batch_norm else None
-        self.frame_fc, self.frame_bn = self._fc("frame"), batch_norm("frame_bn")
-        self.pool = make_pooling(pooling)
-        self.video_fc, self.video_bn = self._fc("video"), batch_norm("video_bn")
-        if self.variant == "cgate":
-            self.frame_gate, self.video_gate = ContextGating(name="frame_gate"), ContextGating(name="video_gate")
+        self.frame_fc, self.frame_bn = fully_connected(width, "frame"), batch_norm("frame_bn")
+        self.pool = make_pooling(pooling, swap_weight)
+        self.make_video_network(width, self.variant == "cgate", gate_batch_norm)
+        self.frame_gate = ContextGating(gate_batch_norm, name="frame_gate") if self.variant == "cgate" else None
         if self.variant == "resnet":
-            self.inner_fc, self.inner_bn = self._fc("inner"), batch_norm("inner_bn")
-            self.outer_fc, self.outer_bn = self._fc("outer"), batch_norm("outer_bn")
-        self.head = make_head(head, num_classes, num_mixtures, initial)
+            self.make_residual_block(width, res_inner, res_outer)
+        self.head = make_head(head, num_classes, num_mixtures, initial, groups)
 
-    def _fc(self, name: str) -> tf.keras.layers.Dense:
-        return tf.keras.layers.Dense(self.width, use_bias=False, name=name)  # the BN that follows has the bias
-
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
-        """Return probabilities [B, K]."""
+    def pooled_frames(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+        """Return the frame-level network's output pooled over the true frames, [B, width] (attention: hops · width)."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         if self.input_norm_layer is not None:
             x = self.input_norm_layer(x, mask=mask, training=training)
@@ -75,18 +86,16 @@ class _KddDbof(FrameModel):
         if self.variant == "cgate":
             x = self.frame_gate(x, mask=mask, training=training)
         if self.variant == "resnet":
-            inner = tf.nn.relu(self.inner_bn(self.inner_fc(x), mask=mask, training=training))
-            x = tf.sigmoid(self.outer_bn(self.outer_fc(inner), mask=mask, training=training) + x)
-        x = self.pool(x, mask=mask)
-        x = tf.sigmoid(self.video_bn(self.video_fc(x), training=training))  # [B, width]
-        if self.variant == "cgate":
-            x = self.video_gate(x, training=training)
-        return self.head(x)
+            x = self.residual_block(x, mask=mask, training=training)
+        return self.pool(x, mask=mask)
+
+    def aggregate(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+        """Return v [B, width]."""
+        return self.video_network(self.pooled_frames(inputs, training=training), training=training)
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""
-        names = ("width", "pooling", "input_batch_norm", "num_mixtures", "initial")
-        return {**super().get_config(), **{n: getattr(self, n) for n in names}, "head": self.head_name}
+        return {**super().get_config(), **json.loads(self._arguments)}
 
 
 @register("DbofBasic")
