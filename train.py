@@ -45,11 +45,13 @@ def main() -> int:
     prepare.check_level(FLAGS.model, schema)
     records, exact = count_records(files)
     print(f"{found}; {len(files)} files, {'' if exact else 'about '}{records:,} records", flush=True)
+    training = yt8m_flags.training_from_flags(model)
     config = RunConfig(
         schema=schema,
         model=ModelConfig(registry.own_name(FLAGS.model), arguments),
         recipe=yt8m_flags.recipe_from_flags(model),
-        training=yt8m_flags.training_from_flags(model),
+        training=training,
+        alternation=yt8m_flags.alternation_from_flags(training.trainer),
         facts={**prepare.facts(files), "records": records},
     )
     train = trainers.get(config.training.trainer)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import Any, Dict, List, Optional, Tuple
 
+from yt8m.alternation_config import AlternationConfig
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.models.recipe import Recipe
@@ -25,9 +26,11 @@ MAY_CHANGE = frozenset(
         "training.max_bad_records",
         "training.max_steps",
         "training.patience",
+        "training.min_gain",
         "training.eval_batch_size",
         "training.progress_seconds",
         "training.keep_checkpoints",
+        "alternation.executor",
         "recipe.num_epochs",
     }
 )
@@ -59,6 +62,7 @@ class TrainingConfig:
     seed: int = 0
     max_steps: int = 0
     patience: int = 0
+    min_gain: float = 0.0
     regularization_penalty: float = 1.0
     eval_batch_size: int = 0
     eval_frames: int = 0
@@ -82,10 +86,14 @@ class RunConfig:
     recipe: Recipe
     training: TrainingConfig
     facts: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    alternation: Optional[AlternationConfig] = None  # of --trainer=alternating alone
 
     def to_json(self) -> str:
         """Return the JSON text that `from_json` reads."""
-        return json.dumps({"format": 1, **dataclasses.asdict(self)}, indent=1, sort_keys=True) + "\n"
+        values = dataclasses.asdict(self)
+        if self.alternation is None:
+            del values["alternation"]
+        return json.dumps({"format": 1, **values}, indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str = CONFIG_FILE) -> "RunConfig":
@@ -99,6 +107,7 @@ class RunConfig:
                 recipe=Recipe(**values["recipe"]),
                 training=TrainingConfig(**values["training"]),
                 facts=values.get("facts", {}),
+                alternation=AlternationConfig(**values["alternation"]) if "alternation" in values else None,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{where} is not a run's configuration ({error}); --train_dir names a folder that train.py made.")

@@ -12,6 +12,7 @@ from typing import Any, Dict, Optional
 
 from absl import flags
 
+from yt8m import alternation_config as alternation
 from yt8m.config import TrainingConfig
 from yt8m.errors import UserError
 from yt8m.models import registry
@@ -107,6 +108,7 @@ def define_training_flags() -> None:
     F.DEFINE_integer("steps_per_call", 1, "steps a call of the compiled loop; more pays off on GPUs and TPUs", 1)
     F.DEFINE_integer("seed", 0, "of the initial weights and the data order")
     F.DEFINE_integer("patience", 0, "stop after so many epochs without a better validation GAP; 0: never", 0)
+    F.DEFINE_float("min_gain", 0.0, "--patience counts an epoch as better if its GAP gained more than this", 0.0)
     F.DEFINE_integer("eval_batch_size", 0, "validation batch; 0: that of training", 0)
     F.DEFINE_integer("top_k", 20, "labels a video that enter GAP and MAP", 1)
     F.DEFINE_integer("num_readers", 8, "shards read side by side", 1)
@@ -118,6 +120,38 @@ def define_training_flags() -> None:
     F.DEFINE_integer("keep_checkpoints", 2, "checkpoints kept for resuming, beside the best model", 1)
     F.DEFINE_bool("log_device_placement", False, "print on which device each operation runs")
     F.DEFINE_float("progress_seconds", 10.0, "time between progress lines", 0.0)
+    define_alternation_flags()
+
+
+def define_alternation_flags() -> None:
+    """Flags of --trainer=alternating."""
+    for field in dataclasses.fields(alternation.AlternationConfig):
+        name, default, text = field.name, field.default, f"alternating trainer: {alternation.HELP[field.name]}"
+        if name in alternation.CHOICES:
+            flags.DEFINE_enum(name, default, list(alternation.CHOICES[name]), text)
+        elif isinstance(default, bool):
+            flags.DEFINE_bool(name, default, text)
+        elif isinstance(default, int):
+            flags.DEFINE_integer(name, default, text, alternation.LEAST.get(name, 0))
+        elif isinstance(default, float):
+            flags.DEFINE_float(name, default, text, 0.0)
+        else:
+            flags.DEFINE_string(name, default, text)
+
+
+def alternation_from_flags(trainer: str) -> Optional[alternation.AlternationConfig]:
+    """Return the alternating trainer's settings, or None for another trainer.
+
+    Raises:
+      UserError: one of its flags was given to another trainer.
+    """
+    names = [f.name for f in dataclasses.fields(alternation.AlternationConfig)]
+    if trainer == "alternating":
+        return alternation.AlternationConfig(**{name: FLAGS[name].value for name in names})
+    given = [f"--{name}" for name in names if FLAGS[name].present]
+    if given:
+        raise UserError(f"{', '.join(given)}: only for --trainer=alternating, and this run's trainer is {trainer}.")
+    return None
 
 
 def split_list(text: Optional[str]) -> Optional[list]:

@@ -19,7 +19,7 @@ from yt8m.evaluation.predictor import Predictor
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.training.prepare import make_model, schema_like
-from yt8m.training.run_folder import BEST, RunFolder, load_weights, weights_file
+from yt8m.training.run_folder import BEST, RunFolder, config_of, load_weights, weights_file
 from yt8m.training.strategy import make_strategy
 
 _BUNDLED = (CONFIG_FILE, "model.weights.h5")
@@ -51,9 +51,9 @@ class TrainedModel:
 
     def __init__(self, train_dir: str, which: str = "", strategy: str = "auto", num_gpu: int = 0, jit_compile: bool = False):
         run = RunFolder(train_dir)
-        self.config: RunConfig = run.load_config()
-        check_task(self.config, train_dir)
+        check_task(run.load_config(), train_dir)
         self.path = weights_file(run, which)
+        self.config: RunConfig = config_of(run, self.path)
         self._jit_compile = jit_compile
         dtype = self.config.training.dtype
         tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if dtype == "bfloat16" else "float32")
@@ -98,15 +98,17 @@ def write_bundle(train_dir: str, path: str, which: str = "") -> None:
     """Write configuration and weights into one .tgz, whole or not at all; `open_bundle` reads it."""
     run = RunFolder(train_dir)
     check_task(run.load_config(), train_dir)
-    sources = dict(zip(_BUNDLED, (run.file(CONFIG_FILE), weights_file(run, which))))
+    weights = weights_file(run, which)
     try:
         with tempfile.TemporaryDirectory() as folder:
             archive = os.path.join(folder, "bundle.tgz")
+            local = [os.path.join(folder, name) for name in _BUNDLED]
+            with open(local[0], "w") as f:
+                f.write(config_of(run, weights).to_json())
+            tf.io.gfile.copy(weights, local[1])
             with tarfile.open(archive, "w:gz") as tar:
-                for name, source in sources.items():
-                    local = os.path.join(folder, name)
-                    tf.io.gfile.copy(source, local)
-                    tar.add(local, arcname=name)
+                for name, path_here in zip(_BUNDLED, local):
+                    tar.add(path_here, arcname=name)
             tf.io.gfile.copy(archive, path + ".tmp", overwrite=True)
         tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
     except (tf.errors.OpError, OSError) as error:

@@ -8,7 +8,7 @@ from yt8m.config import RunConfig
 from yt8m.errors import UserError
 from yt8m.models.base import Yt8mModel
 from yt8m.training.prepare import make_model
-from yt8m.training.run_folder import RunFolder, load_weights, weights_file
+from yt8m.training.run_folder import RunFolder, config_of, load_weights, weights_file
 
 
 def load_run(train_dir: str, flag: str) -> Tuple[RunConfig, Yt8mModel, str]:
@@ -22,8 +22,9 @@ def load_run(train_dir: str, flag: str) -> Tuple[RunConfig, Yt8mModel, str]:
       UserError: there is no run, or it has saved no model.
     """
     run = RunFolder(train_dir)
-    config = run.load_config(flag)
+    run.load_config(flag)  # says so where there is no run
     path = weights_file(run, flag=flag)
+    config = config_of(run, path)
     model = make_model(config)
     load_weights(model, path)
     return config, model, path

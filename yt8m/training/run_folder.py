@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -10,11 +11,15 @@ from typing import Any, Dict, Iterator, Optional
 import numpy as np
 import tensorflow as tf
 
-from yt8m.config import CONFIG_FILE, RunConfig
+from yt8m.config import CONFIG_FILE, ModelConfig, RunConfig
 from yt8m.errors import UserError
 
 BEST = "best"  # folder: model.weights.h5 and metrics.json of the best validation, averaged weights
-_OURS = frozenset({CONFIG_FILE, "checkpoints", "metrics.jsonl", "logs", "done", "priors.npy", BEST, "last", "eval"})
+MODEL_FILE = "model.json"  # beside weights: constructor arguments in which their model differs from the run's
+ALTERNATION = "alternation"  # folder: what the steps of the alternating trainer keep
+_OURS = frozenset(
+    {CONFIG_FILE, "checkpoints", "metrics.jsonl", "logs", "done", "priors.npy", BEST, "last", "eval", "step1", ALTERNATION}
+)
 
 
 class RunFolder:
@@ -143,6 +148,21 @@ def weights_file(run: RunFolder, which: str = "", flag: str = "--train_dir") -> 
     raise UserError(
         f"{flag}={run.path} holds no {which or 'saved'} model yet: train.py saves one after each validation, and at its end."
     )
+
+
+def config_of(run: RunFolder, weights: str) -> RunConfig:
+    """Return a run's settings as they are for one of its weight files.
+
+    A model that grew in training (the KDD trainer's large mixture) has `model.json` beside its weights: the
+    constructor arguments in which it differs from the run's.
+    """
+    config = run.load_config()
+    path = os.path.join(os.path.dirname(weights), MODEL_FILE)
+    if not tf.io.gfile.exists(path):
+        return config
+    with tf.io.gfile.GFile(path) as f:
+        own = json.load(f)
+    return dataclasses.replace(config, model=ModelConfig(config.model.name, {**config.model.arguments, **own}))
 
 
 def save_weights(model: tf.keras.Model, path: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
 import signal
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,18 +22,18 @@ from yt8m.data.record_count import count_records
 from yt8m.data.sources import find_shards
 from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.errors import UserError
-from yt8m.evaluation.evaluate import evaluate, evaluate_reconstruction, timed
 from yt8m.evaluation.predictor import Predictor
 from yt8m.losses import registry as loss_registry
 from yt8m.metrics.batch_metrics import batch_metrics
 from yt8m.training.checkpoints import Checkpoints, TrainState
 from yt8m.training.initial_weights import initialize
 from yt8m.training.optimizers import make_optimizer, make_schedule, prepare
-from yt8m.training.prepare import make_model, schema_like
+from yt8m.training.prepare import make_model
 from yt8m.training.progress import Progress
 from yt8m.training.run_folder import BEST, RunFolder, save_weights
 from yt8m.training.step import TrainStep
 from yt8m.training.strategy import is_chief, make_strategy, worker_of
+from yt8m.training.validation import Validation
 from yt8m.training.weight_average import WeightAverage
 
 STOPPED = 143  # exit code after SIGTERM, as a shell gives it
@@ -93,7 +94,8 @@ class Trainer:
         self.bad = BadRecords(t.max_bad_records)
         self.cache = RecordCache(t.cache) if t.cache else None
         self.stop_signal: Optional[int] = None
-        self._validation: Optional[Dict[str, Any]] = None
+        self._validation: Optional[Validation] = None
+        self._predictor: Optional[Predictor] = None
 
     def _count(self) -> int:
         if "records" not in self.config.facts:
@@ -282,38 +284,23 @@ class Trainer:
         self.checkpoints.save(self.step.done())
 
     def _validate(self) -> bool:
-        """Evaluate the averaged weights and keep them if they are the best so far; return whether they are."""
+        """Evaluate the averaged weights and keep them if they are the best so far; return whether it gained enough."""
         t = self.config.training
         if not t.eval_data_pattern:
             return True
         if self._validation is None:
-            files = find_shards(t.eval_data_pattern, "--eval_data_pattern")
-            schema, _ = schema_like(self.config, files, "--eval_data_pattern")
-            batch = t.eval_batch_size or self.config.recipe.batch_size
-            self._validation = {
-                "files": files,
-                "schema": schema,
-                "batch": batch,
-                "predictor": Predictor(self.strategy, self.model, batch, t.jit_compile),
-            }
-        v = self._validation
-        bad = BadRecords(0)
-        sampling = FrameSampling("even", t.eval_frames) if t.eval_frames else FrameSampling()
-        dataset = build_dataset(v["files"], v["schema"], batch_size=v["batch"], sampling=sampling, bad_records=bad)
-        with self.average.applied(), bad.explained(self.config.schema.num_classes):
-            if self.model.task == "classification":
-                result = timed(lambda: evaluate(v["predictor"], dataset, self.loss, self.config.schema.num_classes, t.top_k))
-                score = result["gap"]
-            else:
-                result = timed(lambda: evaluate_reconstruction(v["predictor"], dataset))
-                score = -result["loss"]
-            best = score > float(self.state.best_gap)
+            self._validation = Validation(self.config, self.strategy)
+            self._predictor = self._validation.predictor(self.model)
+        with self.average.applied():
+            result = self._validation(self._predictor)
+            score, before = self._validation.score(result), float(self.state.best_gap)
+            best = score > before
             if best and self.chief:
                 self._keep(BEST, result)
         if best:
             self.state.best_gap.assign(score)
         self.progress.validation({**result, "epoch": int(self.state.epoch), "step": self.step.done()}, best)
-        return best
+        return score > before + t.min_gain
 
     def _keep(self, name: str, result: Optional[Dict[str, Any]]) -> None:
         save_weights(self.model, self.run.file(name, "model.weights.h5"))
@@ -334,6 +321,27 @@ class Trainer:
             self.progress.say(f"done after {self.step.done():,} steps, {which}; the run is in {self.run.path}")
 
 
+def open_run(config: RunConfig, train_dir: str, start_new_model: bool = False) -> Tuple[RunConfig, RunFolder, bool]:
+    """Return (settings with the facts of the run's beginning, its folder, whether it is done and nothing has changed).
+
+    Raises:
+      UserError: the folder holds a run with other settings, or cannot be written.
+    """
+    run = RunFolder(train_dir)
+    if start_new_model:
+        run.delete()
+    run.make()
+    if not run.exists():
+        return config, run, False
+    old = run.load_config()
+    note = check_same_run(old, config, train_dir)
+    if note:
+        print(note, flush=True)
+    elif run.is_done():
+        print(f"{train_dir} holds this very run, and it is done; --start_new_model trains it again.", flush=True)
+    return dataclasses.replace(config, facts=old.facts), run, run.is_done() and not note
+
+
 def train(
     config: RunConfig, train_dir: str, start_new_model: bool = False, strategy: Optional[tf.distribute.Strategy] = None
 ) -> int:
@@ -348,19 +356,9 @@ def train(
     Raises:
       UserError: the folder holds a run with other settings, the data do not fit, the loss diverged.
     """
-    run = RunFolder(train_dir)
-    if start_new_model:
-        run.delete()
-    run.make()
-    if run.exists():
-        old = run.load_config()
-        note = check_same_run(old, config, train_dir)
-        config = RunConfig(config.schema, config.model, config.recipe, config.training, old.facts)
-        if note:
-            print(note, flush=True)
-        elif run.is_done():
-            print(f"{train_dir} holds this very run, and it is done; --start_new_model trains it again.", flush=True)
-            return 0
+    config, run, finished = open_run(config, train_dir, start_new_model)
+    if finished:
+        return 0
     trainer = Trainer(config, run, strategy)
     if trainer.chief and not run.exists():
         run.write_text(CONFIG_FILE, config.to_json())
