@@ -1,0 +1,126 @@
+"""Tables, marks and the report, from canned results."""
+
+import copy
+
+import pytest
+
+from yt8m.errors import UserError
+from yt8m.recipes import catalog, results, tables
+from yt8m.recipes.claims import ASSUMED_SD, NOT_SEEN, SEEN, UNTESTABLE, Claim, holds, judge, noise_of, verdicts
+from yt8m.recipes.report import report
+
+RECIPES = catalog.load_all()
+
+
+def result(recipe, gap, data="sample-video", seed=0, **more):
+    metrics = {"gap": gap, "map": gap / 2, "perr": 0.6, "hit_at_1": 0.7, "hit_at_5": 0.9, "num_examples": 5701}
+    kept = {"shards": 20, "bytes": 26_000_000, "sha1": "0123456789"}
+    return {
+        "recipe": recipe, "variant": "small", "seed": seed, "metrics": metrics, "seconds": 90.0, "peak_bytes": 2_000_000_000,
+        "data": {"name": data, "about": "some videos", "train": kept, "validate": kept}, "examples_per_second": 1700.0,
+        "commands": ["python train.py --model=X"], "date": "2026-11-24", "versions": {"tensorflow": "2.15.1"}, **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "kind, values, expected",
+    [
+        ("more", (0.50, 0.48), True),
+        ("more", (0.50, 0.495), False),  # within the margin of 0.01
+        ("more", (0.50, 0.48, 0.52), False),
+        ("no more", (0.50, 0.495), True),
+        ("no more", (0.50, 0.40), False),
+        ("no more", (0.40, 0.50), True),
+        ("equal", (0.50, 0.509), True),
+        ("equal", (0.50, 0.52), False),
+        ("rises", (0.50, 0.495, 0.52), True),  # a fall within the margin
+        ("rises", (0.50, 0.52, 0.505, 0.53), False),  # a fall beyond it
+        ("rises", (0.50, 0.502, 0.504), False),  # no more than noise
+        ("ordered", (0.5, 0.5, 0.500001), True),
+        ("ordered", (0.5, 0.499999), False),
+    ],
+)
+def test_what_bears_a_claim_out(kind, values, expected):
+    assert holds(kind, values, 0.01) is expected
+
+
+def test_noise_is_pooled_over_repeated_recipes():
+    runs = [result("a", 0.50), result("a", 0.52, seed=1), result("b", 0.30), result("b", 0.30, seed=1), result("c", 0.9)]
+    noise = noise_of(runs, "sample-video", "gap")
+    assert noise.runs == 4 and noise.sd == pytest.approx(0.01)  # sqrt((2 · 0.01² + 0) / 2)
+    assert noise.margin == pytest.approx(0.02828, abs=1e-5)
+    assert noise_of(runs[-1:], "sample-video", "gap") == noise_of([], "x", "gap") and noise_of([], "x", "gap").sd == ASSUMED_SD
+
+
+def test_a_claim_is_judged_on_each_data_set_alone():
+    claim = Claim("GRU is better than LSTM", "more", ("gru", "lstm"), not_on={"frozen": "nothing moves"})
+    runs = [result("gru", 0.5, "a"), result("lstm", 0.4, "a"), result("gru", 0.4, "b"), result("lstm", 0.4, "b")]
+    runs += [result("gru", 0.5, "frozen"), result("lstm", 0.4, "frozen"), result("gru", 0.5, "c")]
+    marks = {v.data: v.mark for v in verdicts(runs, [claim])}
+    assert marks == {"a": SEEN, "b": NOT_SEEN, "frozen": UNTESTABLE, "c": UNTESTABLE}
+    assert judge(claim, runs, "c").numbers == "not run: lstm" and judge(claim, runs, "a").numbers == "gru 0.5000, lstm 0.4000"
+    assert [v.mark for v in verdicts([], [claim])] == [UNTESTABLE]
+
+
+def test_seeds_are_averaged_and_the_better_of_two_counts():
+    runs = [result("h", 0.40), result("h", 0.44, seed=1), result("i", 0.3), result("g", 0.3)]
+    verdict = judge(Claim("", "more", ("h|i", "g")), runs, "sample-video")
+    assert verdict.numbers == "h or i 0.4200, g 0.3000" and verdict.mark == SEEN
+
+
+def test_fusions_are_judged_by_their_parts():
+    half = {"metrics": {"gap": 0.55}, "best_single": {"gap": 0.5}}
+    runs = [
+        result(f"fusion-{m}", gap, best_single={"gap": 0.5, "input": "gru"}, fit_on_half=half)
+        for m, gap in (("average", 0.6), ("l1", 0.6), ("l2", 0.60001), ("l3", 0.60002))
+    ]
+    marks = {v.claim.text: v.mark for v in verdicts(runs) if v.data}
+    assert marks["The fusion is better than its best model"] == SEEN
+    assert {m for t, m in marks.items() if "l3 is at least" in t or "one half" in t} == {SEEN}
+
+
+def test_a_table_shows_the_papers_column_and_ours():
+    text = tables.as_text("1", catalog.of_table("1", RECIPES), [result("video-moe-2", 0.61234), result("video-moe-2", 0.613, seed=1)])
+    lines = text.splitlines()
+    assert lines[0] == catalog.TABLES["1"]
+    first = next(line for line in lines if line.startswith("2 "))
+    assert first.split() == [
+        "2", "0.7820", "0.4150", "sample-video", "0.6123", "0.3062", "0.6000", "0.7000", "0.9000", "1.5", "2.0", "1,700",
+    ]  # fmt: skip
+    assert "seed 1   0.6130" in text and "seed 2  not run" in text
+    assert any(line.startswith("4 ") and "not run" in line for line in lines)
+
+
+def test_markdown_escapes_what_would_be_a_column():
+    assert tables.as_markdown([["a|b", "c"], ["1", "2"]]).splitlines() == ["| a\\|b | c |", "| --- | --- |", "| 1 | 2 |"]
+
+
+def test_the_report_holds_tables_claims_and_commands():
+    text = report(RECIPES, [result("video-moe-2", 0.61), result("video-moe-2", 0.613, seed=1)])
+    assert "| 2 | 0.7820 | 0.4150 | sample-video | 0.6100 |" in text
+    assert "2 runs of repeated recipes" in text and "**not testable here**" in text and "python train.py --model=X" in text
+    assert report(RECIPES, [])  # nothing run yet is a report too
+
+
+def test_record_keeps_small_results_and_the_recipes_expectation(tmp_path):
+    import shutil
+
+    settings = tmp_path / "settings"
+    shutil.copytree(catalog.FOLDER, settings)
+    folder = str(tmp_path / "results")
+    kept = [result("video-moe-2", 0.61), result("video-moe-2", 0.63, seed=1), result("gone", 0.5)]
+    kept += [result("video-moe-2", 0.7, data="my-records"), {**result("video-moe-4", 0.5), "variant": "paper"}]
+    assert len(results.record(kept, RECIPES, folder, str(settings))) == 2
+    assert [r["metrics"]["gap"] for r in results.committed(folder)] == [0.61, 0.63]
+    again = catalog.load(str(settings / "video-moe-2.json")).small.measured["sample-video"]
+    assert again == {"minutes": 1.5, "gap": 0.61, "map": 0.305}
+    broken = copy.deepcopy(kept[0])
+    del broken["metrics"]["perr"]
+    with pytest.raises(UserError, match="lacks metrics.perr"):
+        results.record([broken], RECIPES, folder, str(settings))
+
+
+def test_committed_results_are_of_recipes_that_exist():
+    for r in results.committed():
+        results.check(r)
+        assert r["recipe"] in RECIPES and r["data"]["name"] in RECIPES[r["recipe"]].small.data

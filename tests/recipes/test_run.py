@@ -1,0 +1,211 @@
+"""Runs of recipes: real ones on tiny data, finished ones that are not run again, and what a user may get wrong."""
+
+import json
+import os
+import sys
+
+import pytest
+
+from yt8m.data.synthetic import SyntheticSpec, make_synthetic
+from yt8m.errors import UserError
+from yt8m.recipes import __main__ as command_line
+from yt8m.recipes import catalog, process, run
+from yt8m.recipes.data import Sizes, describe, make
+from yt8m.recipes.results import in_folder
+
+SIZES = Sizes(train_shards=2, validate_shards=2, frame_validate_shards=1, frames=(5, 8), synthetic=(60, 20), synthetic_features=(12, 4))
+DATA = {"data": ["sample-video"], "minutes": 1}
+
+
+def recipe(name, flags, level="video", **more):
+    stages = [{"name": "model", "flags": flags}]
+    values = dict(table="1", row=name, order=1, level=level, source="a test", reported={}, notes="")
+    small = {**DATA, **({} if more.get("fuse") else {"stages": stages}), **more}
+    return catalog.parse({"name": name, **values, "paper": small, "small": small}, "test")
+
+
+RECIPES = {
+    r.name: r
+    for r in (
+        recipe("two", "--model=MoeModel --batch_size=32 --num_epochs=1"),
+        recipe("logistic", "--model=LogisticModel --batch_size=32 --num_epochs=1"),
+        recipe("frames", "--model=FrameLevelLogisticModel --batch_size=32 --num_epochs=1", "frame", data=["sample-frames"]),
+        recipe("both", "", "", data=["sample-frames"],
+               fuse={"method": "l2", "inputs": ["two@sample-video", "frames"]}),
+    )
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    """A folder in the form of the real sample."""
+    folder = tmp_path_factory.mktemp("sample")
+    spec = SyntheticSpec(videos=(("train", 128), ("validate", 60)), num_classes=12, feature_sizes=(32, 8), num_shards=2)
+    made = make_synthetic(str(folder / "made"), spec)
+    for split in ("train", "validate"):
+        os.makedirs(folder / split)
+        for i in range(2):
+            os.rename(os.path.join(made.folder, "video", f"{split}000{i}.tfrecord"), folder / split / f"v{split}000{i}.tfrecord")
+    return str(folder)
+
+
+def runner(out, sample="", say=lambda text: None):
+    return run.Runner(RECIPES, str(out), sample, SIZES, say)
+
+
+class Fake:
+    """Stands for the scripts: writes what they would, and counts."""
+
+    def __init__(self, fail_at=None):
+        self.commands, self.fail_at = [], fail_at
+
+    def __call__(self, command, cwd, log, say):
+        self.commands.append(command[1])
+        if command[1] == self.fail_at:
+            return process.Finished(3, 1.0, 10)
+        flag = {a.partition("=")[0]: a.partition("=")[2] for a in command[2:]}
+        if command[1] == "eval.py":
+            os.makedirs(flag["--output_dir"], exist_ok=True)
+            values = dict(gap=0.5, map=0.4, perr=0.3, hit_at_1=0.6, hit_at_5=0.7, loss=2.0, num_examples=60, num_classes_with_positives=9)
+            with open(os.path.join(flag["--output_dir"], "metrics.json"), "w") as f:
+                json.dump(values, f)
+        return process.Finished(0, 2.0, 100)
+
+
+@pytest.fixture
+def faked(monkeypatch):
+    monkeypatch.setattr(run, "_of_training", lambda train_dir: {"examples_per_second": 1.0, "versions": {}})
+
+    def use(fake):
+        monkeypatch.setattr(run.process, "run", fake)
+        return fake
+
+    return use
+
+
+def test_what_is_done_is_not_run_again_and_what_failed_goes_on(sample, tmp_path, faked):
+    fake = faked(Fake(fail_at="eval.py"))
+    with pytest.raises(run.Failed, match="exit code 3") as error:
+        runner(tmp_path, sample).run("two")
+    assert error.value.code == 3 and fake.commands == ["train.py", "eval.py"] and in_folder(str(tmp_path)) == []
+    fake = faked(Fake())
+    result = runner(tmp_path, sample).run("two")
+    assert fake.commands == ["eval.py"], "training had ended well"
+    assert result["seconds"] == 2.0 and result["eval_seconds"] == 3.0 and result["peak_bytes"] == 100
+    assert runner(tmp_path, sample).run("two") == result and fake.commands == ["eval.py"]
+    assert in_folder(str(tmp_path)) == [result]
+    runner(tmp_path, sample).run("two", seed=1)
+    runner(tmp_path, sample).run("two", again=True)
+    assert fake.commands == ["eval.py"] + 2 * ["train.py", "eval.py"]
+
+
+def test_other_settings_are_refused(sample, tmp_path, faked):
+    faked(Fake())
+    runner(tmp_path, sample).run("two")
+    changed = {"two": recipe("two", "--model=MoeModel --batch_size=64")}
+    with pytest.raises(UserError, match="other settings; --again"):
+        run.Runner(changed, str(tmp_path), sample, SIZES, print).run("two")
+
+
+def test_run_all_goes_past_failures_and_stops_when_asked(sample, tmp_path, faked, monkeypatch, capsys):
+    monkeypatch.setattr(run.Runner, "__init__", lambda self, *a: _init(self, *a[:3], SIZES, lambda text: None))
+    fake = faked(Fake(fail_at="train.py"))
+    a = command_line.parser().parse_args(["run-all", f"--out_dir={tmp_path}", f"--sample_dir={sample}"])
+    assert command_line._run_all(a, {n: RECIPES[n] for n in ("two", "logistic")}) == 1
+    assert fake.commands == ["train.py", "train.py"] and "0 of 2 done" in capsys.readouterr().out
+
+    def stopped(command, cwd, log, say):
+        return process.Finished(143, 1.0, 0)
+
+    faked(stopped)
+    with pytest.raises(run.Failed) as error:
+        command_line._run_all(a, {n: RECIPES[n] for n in ("two", "logistic")})
+    assert error.value.code == 143
+
+
+_init = run.Runner.__init__
+
+
+def test_a_missing_sample_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("YT8M_SAMPLE_DIR", raising=False)
+    with pytest.raises(UserError, match=r"--sample_dir or \$YT8M_SAMPLE_DIR"):
+        runner(tmp_path).run("two")
+    with pytest.raises(UserError, match="has no train/"):
+        runner(tmp_path, str(tmp_path)).run("two")
+    assert command_line.main(["run", "video-moe-2", f"--out_dir={tmp_path}"]) == 2
+    assert capsys.readouterr().err.startswith("error: this recipe runs on a real sample")
+    assert command_line.main(["show", "video-moe"]) == 2 and "Did you mean" in capsys.readouterr().err
+
+
+def test_a_sample_too_small_is_told(sample, tmp_path):
+    with pytest.raises(UserError, match="holds 2 shards, but .* takes 20"):
+        make("sample-video", str(tmp_path), sample)
+
+
+def test_the_papers_variant_wants_records(sample, tmp_path, faked):
+    with pytest.raises(UserError, match="--variant=paper needs --data"):
+        runner(tmp_path, sample).run("two", "paper")
+    with pytest.raises(UserError, match="neither a data set nor a folder"):
+        runner(tmp_path, sample).run("two", "paper", "no-such-folder")
+    fake = faked(Fake())
+    result = runner(tmp_path, sample).run("two", "paper", sample)
+    assert fake.commands == ["train.py", "eval.py"] and f"{sample}/train/*.tfrecord" in result["commands"][0]
+
+
+def test_a_folder_of_both_levels_serves_each_recipe_its_own(tmp_path):
+    for level in ("video", "frame"):
+        os.makedirs(tmp_path / f"{level}_level" / "train")
+    found = describe(str(tmp_path), "", level="frame")
+    assert found.train.endswith("frame_level/train/*.tfrecord")
+    assert found.validation("video").endswith("video_level/validate*.tfrecord")
+
+
+def test_without_the_scripts_nothing_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "ROOT", str(tmp_path))
+    with pytest.raises(UserError, match="from a checkout"):
+        runner(tmp_path)
+
+
+def test_a_process_is_measured_and_logged(tmp_path):
+    lines = []
+    code = "import sys; x = b'x' * 50_000_000; print('hello'); sys.exit(5)"
+    ended = process.run([sys.executable, "-c", code], str(tmp_path), str(tmp_path / "log" / "a.log"), lines.append)
+    assert ended.code == 5 and lines == ["hello"] and (tmp_path / "log" / "a.log").read_text() == "hello\n"
+    assert ended.seconds > 0 and ended.peak_bytes > 50_000_000
+
+
+def test_frames_are_made_around_the_same_videos(sample, tmp_path):
+    from yt8m.data.inspect import find_schema
+    from yt8m.data.pipeline import build_dataset
+    from yt8m.data.sources import find_shards
+
+    made = make("sample-frames", str(tmp_path), sample, SIZES)
+    ids = {}
+    for level in ("frame", "video"):
+        files = find_shards(made.validation(level))
+        schema, _ = find_schema(files)
+        ids[level] = sorted(i for b in build_dataset(files, schema, batch_size=8) for i in b["id"].numpy())
+        assert schema.level == level
+    assert ids["frame"] == ids["video"] and len(ids["frame"]) == 30
+    assert make("sample-frames", str(tmp_path), "", SIZES) == made  # there already: no sample needed
+    with pytest.raises(UserError, match="of other sizes"):
+        make("sample-frames", str(tmp_path), sample, Sizes())
+
+
+@pytest.mark.slow
+def test_two_models_are_trained_evaluated_and_fused(sample, tmp_path):
+    """Real processes: about a minute."""
+    result = runner(tmp_path, sample).run("both")
+    assert result["metrics"]["num_examples"] == 30 and 0 < result["metrics"]["gap"] <= 1
+    assert set(result["inputs"]) == {"two@sample-video", "frames"}
+    assert result["best_single"]["gap"] == max(m["gap"] for m in result["inputs"].values())
+    assert result["fit_on_half"]["metrics"]["num_examples"] == 15
+    by_name = {r["recipe"]: r for r in in_folder(str(tmp_path))}
+    assert set(by_name) == {"two", "frames", "both"}
+    two = by_name["two"]
+    assert two["examples_per_second"] > 0 and two["peak_bytes"] > 1e8 and two["data"]["train"]["shards"] == 2
+    assert two["versions"]["tensorflow"] and two["metrics"]["num_examples"] == 60
+    assert two["commands"][0].startswith("python train.py --model=MoeModel")
+    text = (tmp_path / "two" / "sample-video-seed0" / "model.log").read_text()
+    assert "epoch 1/1" in text
+    assert runner(tmp_path, sample).run("both") == result

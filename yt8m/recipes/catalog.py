@@ -1,0 +1,238 @@
+"""The recipe files: one JSON a reported result, read, checked for completeness, and found by name or by table.
+
+A file opens with the command that runs it; its flags stand there as they would on a command line, and
+`small.measured` says what time and score to expect.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from yt8m.errors import UserError, near_misses
+
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "settings")
+METRICS = ("gap", "map", "perr", "hit_at_1", "hit_at_5")
+
+# Table -> its title; a table's rows are the recipes that name it, by `order`.
+TABLES = {
+    "1": "Video-level mixtures of experts (UTS 2017, Table 1)",
+    "2": "Stacked RNNs (UTS 2017, Table 2)",
+    "3": "Hierarchical and other RNNs (UTS 2017, Table 3)",
+    "4": "1D ResNet and AttnVLAD (UTS 2017, Table 4)",
+    "5": "Fusion (UTS 2017, Table 5)",
+    "uts-losses": "Losses (UTS 2017, section 2.1)",
+    "uts-labels": "Balanced batches, label weights, label noise (UTS 2017, section 2.1)",
+    "kdd-1": "Steps of the large-scale trainer (KDD 2019, Table 1)",
+    "kdd-2": "Size of the mixture (KDD 2019, Table 2)",
+    "kdd-3": "A single-label data set (KDD 2019, Table 3)",
+    "kdd-4": "Evaluation on 30 frames (KDD 2019, Table 4)",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One root script's call of a recipe.
+
+    Attributes:
+      name: its folder's name, and `{name}` in the flags of later stages.
+      kind: "train" (train.py) or "predict" (inference.py, scores of a split).
+      flags: of the script, without data, folder and seed. `{name}` stands for an earlier stage's
+        folder, `{run:RECIPE}` for the trained folder of another recipe on the same data.
+      flags_for: data set -> more flags, which win.
+      of: "predict": the stage or `run:RECIPE` whose model predicts.
+      split: "predict": "train" or "validate".
+      validate: "train": validate after each epoch, for trainers that need it to choose.
+    """
+
+    name: str
+    kind: str = "train"
+    flags: Tuple[str, ...] = ()
+    flags_for: Dict[str, Tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    of: str = ""
+    split: str = "train"
+    validate: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Fuse:
+    """A fusion of other recipes' models: `inputs` are `RECIPE` or `RECIPE@DATA`, `method` is fusion.py's."""
+
+    method: str
+    inputs: Tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A way to run a recipe: stages, or a fusion.
+
+    Attributes:
+      data: of "small": names of `yt8m.recipes.data`; of "paper": a sentence.
+      stages: in order; the last "train" stage's model is evaluated.
+      fuse: in place of stages.
+      eval_flags: of eval.py.
+      seeds: each a run of its own.
+      minutes: expected on 2 cores, a run.
+      measured: data set -> {"minutes", "gap", "map"}, written by `record`.
+    """
+
+    data: Tuple[str, ...]
+    stages: Tuple[Stage, ...] = ()
+    fuse: Optional[Fuse] = None
+    eval_flags: Tuple[str, ...] = ()
+    seeds: Tuple[int, ...] = (0,)
+    minutes: float = 0.0
+    measured: Dict[str, Dict[str, float]] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """One reported result.
+
+    Attributes:
+      name: of the file, and on the command line.
+      table: one of `TABLES`; `row`: its title there; `order`: its place there.
+      level: "video" or "frame", of the records that its model takes; "" for a fusion.
+      source: paper and table, or section.
+      reported: the paper's numbers, fractions; empty for controls and parts that it does not report.
+      paper: the paper's whole setting.
+      small: trains on 2 cores in minutes.
+      notes: what differs, what is our choice, what the small variant cannot show.
+    """
+
+    name: str
+    table: str
+    row: str
+    order: int
+    level: str
+    source: str
+    reported: Dict[str, float]
+    paper: Variant
+    small: Variant
+    notes: str
+
+    def variant(self, name: str) -> Variant:
+        """Return "small" or "paper"."""
+        return self.small if name == "small" else self.paper
+
+
+def parse(values: Dict[str, Any], where: str) -> Recipe:
+    """Return the recipe of a JSON's values.
+
+    Raises:
+      UserError: a field is missing, unknown or of another kind; `where` names the file.
+    """
+    try:
+        recipe = Recipe(
+            **{**{k: v for k, v in values.items() if k != "run"}, "paper": _variant(values["paper"], "paper"), "small": _variant(values["small"], "small")}
+        )
+    except (TypeError, KeyError, ValueError) as error:
+        raise UserError(f"{where} is not a recipe: {error}.") from None
+    wrong = _first_fault(recipe)
+    if wrong:
+        raise UserError(f"{where}: {wrong}.")
+    return recipe
+
+
+def _variant(values: Dict[str, Any], name: str) -> Variant:
+    values = dict(values)
+    if isinstance(values.get("data"), str):
+        values["data"] = [values["data"]]
+    values["stages"] = tuple(_stage(s) for s in values.get("stages", []))
+    if values.get("fuse"):
+        fuse = values["fuse"]
+        values["fuse"] = Fuse(fuse["method"], tuple(fuse["inputs"]))
+    values["eval_flags"] = tuple(shlex.split(values.get("eval_flags", "")))
+    for key in ("data", "seeds"):
+        if key in values:
+            values[key] = tuple(values[key])
+    return Variant(**values)
+
+
+def _stage(values: Dict[str, Any]) -> Stage:
+    values = dict(values)
+    values["flags"] = tuple(shlex.split(values.get("flags", "")))
+    values["flags_for"] = {k: tuple(shlex.split(v)) for k, v in values.get("flags_for", {}).items()}
+    return Stage(**values)
+
+
+def _first_fault(recipe: Recipe) -> str:
+    if recipe.table not in TABLES:
+        return f"table {recipe.table!r} is not one of {', '.join(TABLES)}"
+    if recipe.level not in (("",) if recipe.small.fuse else ("video", "frame")):
+        return f"level is {recipe.level!r}, not video or frame (or empty, for a fusion)"
+    unknown = set(recipe.reported) - {*METRICS, "gap_private"}
+    if unknown:
+        return f"reported holds {sorted(unknown)}, which are no metrics"
+    for which in ("paper", "small"):
+        variant = recipe.variant(which)
+        if bool(variant.stages) == bool(variant.fuse):
+            return f"{which} needs either stages or fuse"
+        if not variant.data or not variant.seeds:
+            return f"{which} names no data or no seeds"
+        if variant.stages and not any(s.kind == "train" for s in variant.stages):
+            return f"{which} trains nothing"
+        names: List[str] = []
+        for stage in variant.stages:
+            if stage.kind not in ("train", "predict") or stage.split not in ("train", "validate"):
+                return f"{which}: stage {stage.name} is of kind {stage.kind!r}, split {stage.split!r}"
+            if stage.kind == "predict" and not (stage.of in names or stage.of.startswith("run:")):
+                return f"{which}: stage {stage.name} predicts by {stage.of!r}, which no earlier stage is"
+            names.append(stage.name)
+        if len(set(names)) < len(names):
+            return f"{which}: two stages have one name"
+    if recipe.small.minutes <= 0:
+        return "small.minutes is missing"
+    return ""
+
+
+def load(path: str) -> Recipe:
+    """Read one recipe file."""
+    with open(path, encoding="utf-8") as f:
+        try:
+            values = json.load(f)
+        except ValueError as error:
+            raise UserError(f"{path} is not JSON: {error}.") from None
+    recipe = parse(values, path)
+    if os.path.basename(path) != f"{recipe.name}.json":
+        raise UserError(f"{path}: its name is {recipe.name!r}; file and recipe have one name.")
+    return recipe
+
+
+def load_all(folder: str = FOLDER) -> Dict[str, Recipe]:
+    """Return every recipe by name, in the order of the tables and their rows."""
+    recipes = [load(os.path.join(folder, f)) for f in sorted(os.listdir(folder)) if f.endswith(".json")]
+    tables = list(TABLES)
+    recipes.sort(key=lambda r: (tables.index(r.table), r.order, r.name))
+    return {r.name: r for r in recipes}
+
+
+def find(name: str, recipes: Dict[str, Recipe]) -> Recipe:
+    """Return the recipe `name`; a `UserError` names near misses."""
+    if name not in recipes:
+        raise UserError(f"{name!r} is not a recipe.{near_misses(name, recipes)} `python -m yt8m.recipes list` lists them.")
+    return recipes[name]
+
+
+def of_table(table: str, recipes: Dict[str, Recipe]) -> List[Recipe]:
+    """Return a table's recipes in the order of its rows; "uts-2" is "2".
+
+    Raises:
+      UserError: there is no such table, or it has no recipes.
+    """
+    table = table[len("uts-") :] if table in (f"uts-{n}" for n in "12345") else table
+    if table not in TABLES:
+        raise UserError(f"{table!r} is not a table.{near_misses(table, TABLES)} They are {', '.join(TABLES)}.")
+    rows = [r for r in recipes.values() if r.table == table]
+    if not rows:
+        raise UserError(f"table {table} has no recipes yet.")
+    return rows
+
+
+def runs_of(recipes: Sequence[Recipe]) -> List[Tuple[Recipe, str, int]]:
+    """Return every small run as (recipe, data set, seed): trained models first, then what fuses them."""
+    runs = [(r, d, s) for r in recipes for d in r.small.data for s in r.small.seeds]
+    return [x for x in runs if not x[0].small.fuse] + [x for x in runs if x[0].small.fuse]

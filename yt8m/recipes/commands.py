@@ -1,0 +1,127 @@
+"""A recipe's variant as the commands of the root scripts, in order; nothing is run here."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from typing import Callable, Dict, List, Tuple
+
+from yt8m.errors import UserError
+from yt8m.recipes.catalog import Recipe, Stage
+from yt8m.recipes.data import DataSet
+
+# What stands for the data in a paper's command, until somebody names them.
+PAPER_DATA = DataSet("release", "the paper's data", "TRAIN_RECORDS", {"": "VALIDATE_RECORDS"}, "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One command.
+
+    Attributes:
+      name: of its stage, or "eval".
+      kind: "train", "predict" or "eval".
+      arguments: script and flags, to go behind `python`.
+      output: the folder that it writes.
+    """
+
+    name: str
+    kind: str
+    arguments: Tuple[str, ...]
+    output: str
+
+
+def folder_of(out_dir: str, recipe: str, variant: str, data: str, seed: int) -> str:
+    """Return where a run of a recipe is kept."""
+    return os.path.join(out_dir, recipe, f"{data if variant == 'small' else 'paper-' + data}-seed{seed}")
+
+
+def trained_folder(recipe: Recipe, variant: str, folder: str) -> str:
+    """Return the --train_dir of the model that a recipe's run in `folder` is about."""
+    return os.path.join(folder, [s.name for s in recipe.variant(variant).stages if s.kind == "train"][-1])
+
+
+def needed(recipe: Recipe, variant: str) -> List[str]:
+    """Return the names of the recipes whose trained models a recipe's stages use (`{run:NAME}`, `run:NAME`)."""
+    names: List[str] = []
+    for stage in recipe.variant(variant).stages:
+        for text in (*stage.flags, *(f for more in stage.flags_for.values() for f in more), stage.of):
+            names += re.findall(r"run:([\w+@.-]+)", text)
+    return list(dict.fromkeys(names))
+
+
+def steps(recipe: Recipe, variant: str, data: DataSet, seed: int, folder: str, run_folder: Callable[[str], str]) -> List[Step]:
+    """Return the commands of a recipe that trains, the evaluation last.
+
+    Args:
+      recipe: with stages.
+      variant: "small" or "paper".
+      data: where the records are.
+      seed: of train.py.
+      folder: of this run.
+      run_folder: name of a needed recipe -> its trained folder.
+    """
+    places: Dict[str, str] = {}
+
+    def fill(text: str) -> str:
+        def replace(match: "re.Match[str]") -> str:
+            key = match.group(1)
+            if key.startswith("run:"):
+                return run_folder(key[4:])
+            if key not in places:
+                raise UserError(f"recipe {recipe.name}: {text!r} names {key!r}, which is no earlier stage ({', '.join(places)}).")
+            return places[key]
+
+        return re.sub(r"\{([^{}\"]+)\}", replace, text)
+
+    found: List[Step] = []
+    for stage in recipe.variant(variant).stages:
+        output = os.path.join(folder, stage.name)
+        flags = merged([*data.flags, *stage.flags, *stage.flags_for.get(data.name, ())])
+        if stage.kind == "train":
+            more = [f"--train_data_pattern={data.train}", f"--train_dir={output}", f"--seed={seed}"]
+            if stage.validate or variant == "paper":
+                more.append(f"--eval_data_pattern={data.validation()}")
+            found.append(Step(stage.name, "train", ("train.py", *map(fill, flags), *more), output))
+        else:
+            found.append(Step(stage.name, "predict", predict(_model_of(stage, fill), _split(data, stage), output), output))
+        places[stage.name] = output
+    train_dir = trained_folder(recipe, variant, folder)
+    evaluation = (
+        "eval.py",
+        f"--train_dir={train_dir}",
+        f"--eval_data_pattern={data.validation()}",
+        f"--output_dir={os.path.join(folder, 'eval')}",
+        *recipe.variant(variant).eval_flags,
+    )
+    return [*found, Step("eval", "eval", evaluation, os.path.join(folder, "eval"))]
+
+
+def predict(train_dir: str, records: str, output: str) -> Tuple[str, ...]:
+    """Return the command that writes a model's scores of `records` to the folder `output`."""
+    return ("inference.py", f"--train_dir={train_dir}", f"--input_data_pattern={records}", f"--output_scores={output}")
+
+
+def fuse(inputs: List[str], method: str, labels: str, metrics: str, *more: str) -> Tuple[str, ...]:
+    """Return the command that fuses score folders and measures the fusion on `labels`."""
+    return ("fusion.py", f"--inputs={','.join(inputs)}", f"--method={method}", f"--labels={labels}", f"--output_metrics={metrics}", *more)
+
+
+def merged(flags: List[str]) -> List[str]:
+    """Return flags without those that a later one of the same name overrides; --model_option counts by its option."""
+    last: Dict[str, str] = {}
+    for flag in flags:
+        name, _, value = flag.partition("=")
+        key = f"{name}={value.partition('=')[0]}" if name == "--model_option" else re.sub(r"^--no(?=\w)", "--", name)
+        last.pop(key, None)
+        last[key] = flag
+    return list(last.values())
+
+
+def _model_of(stage: Stage, fill: Callable[[str], str]) -> str:
+    return fill("{" + stage.of + "}")
+
+
+def _split(data: DataSet, stage: Stage) -> str:
+    return data.train if stage.split == "train" else data.validation()

@@ -1,0 +1,212 @@
+"""The small variants' data sets, made on demand: a part of the real sample, frames around it, and a temporal one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Callable, Dict, List, Tuple
+
+from yt8m.errors import UserError, near_misses
+
+SAMPLE_VARIABLE = "YT8M_SAMPLE_DIR"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How large the data sets are; the defaults are those of the committed results.
+
+    Attributes:
+      train_shards, validate_shards: of the real sample, by name, the first ones.
+      frame_validate_shards: of these, how many get frames.
+      frames: fewest and most a video, of sample-frames.
+      noise: standard deviation of a frame around its video's mean.
+      synthetic: videos to train on and to validate on.
+      synthetic_features: of rgb and audio.
+    """
+
+    train_shards: int = 20
+    validate_shards: int = 20
+    frame_validate_shards: int = 8
+    frames: Tuple[int, int] = (40, 60)
+    noise: float = 0.5
+    synthetic: Tuple[int, int] = (4000, 1000)
+    synthetic_features: Tuple[int, int] = (256, 32)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+    """Where a data set's records are.
+
+    Attributes:
+      name: on the command line and in results.
+      about: one sentence for tables.
+      train: pattern of the training records.
+      validate: level -> pattern of the validation records; the same videos at each level.
+      level: of the training records; "" where only the records can tell.
+      flags: of train.py that these data want.
+    """
+
+    name: str
+    about: str
+    train: str
+    validate: Dict[str, str]
+    level: str
+    flags: Tuple[str, ...] = ()
+
+    def validation(self, level: str = "") -> str:
+        """Return the validation pattern at a level; by default that of training."""
+        level = level or self.level
+        if "" in self.validate:
+            return self.validate[""]
+        if level not in self.validate:
+            raise UserError(f"data set {self.name} has no {level}-level validation records, only {', '.join(self.validate)}-level.")
+        return self.validate[level]
+
+
+NAMES = ("sample-video", "sample-frames", "synthetic-temporal")
+
+
+def describe(name: str, folder: str, sizes: Sizes = Sizes(), level: str = "") -> DataSet:
+    """Return where the data set `name` lies under `folder`, whether it is made yet or not.
+
+    A `name` that is a folder stands for the records in it: `train*` and `validate*` files, or
+    such folders; or it holds both levels as `video_level/` and `frame_level/`, as the release of
+    2017 does, and `level` tells which to train on.
+
+    Raises:
+      UserError: neither.
+    """
+    at = os.path.join(folder, name)
+    records = "*.tfrecord"
+    if name == "sample-video":
+        about = (
+            f"real video-level records, May 2018 release: {sizes.train_shards} shards to train on,"
+            f" {sizes.validate_shards} others to evaluate on"
+        )
+        return DataSet(name, about, os.path.join(at, "train", records), {"video": os.path.join(at, "validate", records)}, "video")
+    if name == "sample-frames":
+        low, high = sizes.frames
+        about = (
+            f"{low} to {high} frames around the real means of sample-video's videos, {sizes.train_shards} shards to train on,"
+            f" {sizes.frame_validate_shards} to evaluate on; their order carries nothing"
+        )
+        validate = {"frame": os.path.join(at, "validate", records), "video": os.path.join(at, "validate-video", records)}
+        return DataSet(name, about, os.path.join(at, "train", records), validate, "frame", (f"--max_frames={high}",))
+    if name == "synthetic-temporal":
+        train, validate = sizes.synthetic
+        about = f"synthetic videos, {train:,} to train on, {validate:,} to evaluate on; 30 classes, some told apart by the order of scenes alone"
+        patterns = {level: os.path.join(at, level, f"validate{records}") for level in ("frame", "video")}
+        return DataSet(name, about, os.path.join(at, "frame", f"train{records}"), patterns, "frame", ("--max_frames=48",))
+    if os.path.isdir(name):
+        called, about = os.path.basename(os.path.abspath(name)), f"records of {name}"
+        levels = [x for x in ("video", "frame") if os.path.isdir(os.path.join(name, f"{x}_level"))]
+        if not levels:
+            return DataSet(called, about, _inside(name, "train"), {"": _inside(name, "validate")}, "")
+        of = {x: os.path.join(name, f"{x}_level") for x in levels}
+        train = of.get(level or levels[0], of[levels[0]])
+        return DataSet(called, about, _inside(train, "train"), {x: _inside(of[x], "validate") for x in levels}, level)
+    raise UserError(
+        f"--data={name} is neither a data set nor a folder.{near_misses(name, NAMES)} Data sets: {', '.join(NAMES)};"
+        " a folder holds train*.tfrecord and validate*.tfrecord."
+    )
+
+
+def _inside(folder: str, split: str) -> str:
+    inner = os.path.join(folder, split)
+    return os.path.join(inner, "*.tfrecord") if os.path.isdir(inner) else os.path.join(folder, f"{split}*.tfrecord")
+
+
+def make(
+    name: str,
+    folder: str,
+    sample_dir: str = "",
+    sizes: Sizes = Sizes(),
+    say: Callable[[str], None] = print,
+    level: str = "",
+) -> DataSet:
+    """Return the data set `name`, made under `folder` if it is not there; a killed making goes on.
+
+    Args:
+      name: see `describe`.
+      folder: where data sets are kept.
+      sample_dir: the real sample, with `train/` and `validate/`; default $YT8M_SAMPLE_DIR.
+      sizes: see `Sizes`.
+      say: prints.
+      level: of a folder's records that a recipe takes.
+
+    Raises:
+      UserError: the sample is missing or too small, or the data set there was made otherwise.
+    """
+    found = describe(name, folder, sizes, level)
+    makers = {"sample-video": _sample_video, "sample-frames": _sample_frames, "synthetic-temporal": _synthetic}
+    if name not in makers:
+        return found
+    at = os.path.join(folder, name)
+    mark, about = os.path.join(at, "made.json"), json.loads(json.dumps(dataclasses.asdict(sizes)))
+    if os.path.exists(mark):
+        with open(mark, encoding="utf-8") as f:
+            if json.load(f) != about:
+                raise UserError(f"{at} holds {name} of other sizes; delete it, or name another --out_dir.")
+        return found
+    say(f"making data set {name} in {at}: {found.about}")
+    os.makedirs(at, exist_ok=True)
+    makers[name](at, folder, sample_dir, sizes, say)
+    with open(mark + ".tmp", "w", encoding="utf-8") as f:
+        f.write(json.dumps(about) + "\n")
+    os.replace(mark + ".tmp", mark)
+    return found
+
+
+def _sample_video(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
+    sample_dir = sample_dir or os.environ.get(SAMPLE_VARIABLE, "")
+    for split, count in (("train", sizes.train_shards), ("validate", sizes.validate_shards)):
+        _copy(_sample_shards(sample_dir, split)[:count], count, os.path.join(at, split), f"{sample_dir}/{split}")
+
+
+def _sample_shards(sample_dir: str, split: str) -> List[str]:
+    import tensorflow as tf
+
+    if not sample_dir:
+        raise UserError(
+            f"this recipe runs on a real sample: name its folder by --sample_dir or ${SAMPLE_VARIABLE}. It holds train/ and"
+            " validate/ with video-level shards (*.tfrecord) of the May 2018 release; README says where they come from."
+        )
+    found = sorted(tf.io.gfile.glob(os.path.join(sample_dir, split, "*.tfrecord")))
+    if not found:
+        raise UserError(f"--sample_dir={sample_dir} has no {split}/*.tfrecord; it holds video-level shards in train/ and validate/.")
+    return found
+
+
+def _copy(paths: List[str], wanted: int, target: str, where: str) -> None:
+    import tensorflow as tf
+
+    if len(paths) < wanted:
+        raise UserError(f"{where} holds {len(paths)} shards, but the recipes' data set takes {wanted}; add more (--sample_dir).")
+    os.makedirs(target, exist_ok=True)
+    for path in paths:
+        name = os.path.join(target, os.path.basename(path))
+        if not os.path.exists(name):
+            tf.io.gfile.copy(path, name + ".tmp", overwrite=True)
+            os.replace(name + ".tmp", name)
+
+
+def _sample_frames(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
+    from yt8m.data.synthetic import from_video_level
+
+    base = make("sample-video", folder, sample_dir, sizes, say)
+    shards = os.path.dirname(base.validation())
+    some = [os.path.join(shards, n) for n in sorted(os.listdir(shards)) if n.endswith(".tfrecord")]
+    _copy(some[: sizes.frame_validate_shards], sizes.frame_validate_shards, os.path.join(at, "validate-video"), shards)
+    for seed, (split, pattern) in enumerate(
+        (("train", base.train), ("validate", os.path.join(at, "validate-video", "*.tfrecord")))
+    ):
+        from_video_level(pattern, os.path.join(at, split), sizes.frames, sizes.noise, seed)
+
+
+def _synthetic(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
+    from yt8m.data.synthetic import SyntheticSpec, make_synthetic
+
+    train, validate = sizes.synthetic
+    spec = SyntheticSpec(videos=(("train", train), ("validate", validate)), feature_sizes=sizes.synthetic_features)
+    make_synthetic(at, spec)

@@ -1,0 +1,86 @@
+"""RESULTS.md: the committed results beside the papers' numbers, and what of the papers' claims they show."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Sequence
+
+from yt8m.recipes.catalog import TABLES, Recipe
+from yt8m.recipes.claims import noise_of, verdicts
+from yt8m.recipes.tables import as_markdown, best_of, cells
+
+Result = Dict[str, Any]
+PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md")
+
+_HEAD = """# Reported results, and what the small variants gave
+
+Written by `python -m yt8m.recipes report` from the JSONs in `results/`; not by hand.
+
+The papers trained on millions of videos and models of thousands of units. The small variants here train on
+thousands of videos with models of about a hundred units, in minutes, on two cores without a GPU. So the absolute numbers
+cannot be compared with the papers'; rows of one table on one data set can be compared with one another,
+as far as the noise allows. Nothing was selected on the validation videos: each run is evaluated
+once, at its end, unless its notes say otherwise. MAP leaves out classes without positives.
+"""
+
+
+def report(recipes: Dict[str, Recipe], results: Sequence[Result]) -> str:
+    """Return the Markdown text."""
+    results = [r for r in results if r["variant"] == "small"]
+    parts = [_HEAD, _data(results), _noise(results), _claims(results)]
+    for table, title in TABLES.items():
+        rows = [r for r in recipes.values() if r.table == table]
+        if rows:
+            parts.append(_table(table, title, rows, results))
+    return "\n".join(parts)
+
+
+def _data(results: Sequence[Result]) -> str:
+    about: Dict[str, str] = {}
+    for r in results:
+        d = r["data"]
+        about.setdefault(
+            d["name"],
+            f"- `{d['name']}`: {d['about']} ({d['train']['shards']} shards of {d['train']['bytes'] / 1e6:,.0f} MB, sha1"
+            f" {d['train']['sha1'][:8]}; {r['metrics'].get('num_examples', 0):,} videos evaluated).",
+        )
+    versions = sorted({f"TensorFlow {r['versions']['tensorflow']}" for r in results if r.get("versions", {}).get("tensorflow")})
+    lines = ["## Data", "", *(about[k] for k in sorted(about)), "", f"Run with {', '.join(versions) or 'nothing yet'}."]
+    return "\n".join(lines) + "\n"
+
+
+def _noise(results: Sequence[Result]) -> str:
+    lines = [["data", "standard deviation of GAP", "from", "margin"]]
+    for data in sorted({r["data"]["name"] for r in results}):
+        noise = noise_of(results, data, "gap")
+        source = f"{noise.runs} runs of repeated recipes, other seeds" if noise.runs else "assumed: nothing was repeated"
+        lines.append([data, f"{noise.sd:.4f}", source, f"{noise.margin:.4f}"])
+    return (
+        "## Noise\n\nA run with another seed gives another number. A difference counts only if it is larger than the margin:"
+        " twice the standard deviation of a difference of two runs. It is estimated from few runs, and does not hold what"
+        " another choice of validation videos would change.\n\n" + as_markdown(lines) + "\n"
+    )
+
+
+def _claims(results: Sequence[Result]) -> str:
+    lines = [["claim", "data", "mark", "GAP (mean over seeds)", "margin"]]
+    for v in verdicts(results):
+        lines.append([v.claim.text, v.data or "–", f"**{v.mark}**", v.numbers, f"{v.margin:.4f}" if v.margin else "–"])
+    return (
+        "## The papers' claims\n\nMarked by the rules in `claims.py` from the numbers, not by hand. “No better” and “as well”"
+        " are seen as soon as the difference is within the margin, which a small experiment makes easy.\n\n"
+        + as_markdown(lines)
+        + "\n"
+    )
+
+
+def _table(table: str, title: str, recipes: List[Recipe], results: Sequence[Result]) -> str:
+    text = [f"## {title}", "", as_markdown(cells(table, recipes, results)), ""]
+    ran = [r for r in recipes if any(best_of(results, r.name, d, s) for d in r.small.data for s in r.small.seeds)]
+    if ran:
+        text += [f"`python -m yt8m.recipes table {table}` runs and prints it. Commands:", ""]
+    for recipe in ran:
+        result = next(x for x in (best_of(results, recipe.name, d, s) for d in recipe.small.data for s in recipe.small.seeds) if x)
+        text += [f"- **{recipe.row}** (`{recipe.name}`). {recipe.notes}".rstrip()]
+        text += ["", *(f"      {c}" for c in result["commands"]), ""]
+    return "\n".join(text)

@@ -1,0 +1,231 @@
+"""The story of a run: make the data, run what it needs first, train, evaluate, write the result; each done once."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shlex
+import shutil
+import statistics
+import sys
+from typing import Any, Callable, Dict, List, Optional
+
+from yt8m.errors import UserError
+from yt8m.recipes import commands, process
+from yt8m.recipes.catalog import METRICS, Recipe, find
+from yt8m.recipes.data import DataSet, Sizes, make
+from yt8m.recipes.results import RESULT, ROOT, Result, commit, read_json, write_json
+
+
+class Failed(Exception):
+    """A script of a recipe ended with a code that is not 0; `code` is what it was."""
+
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.code = code
+
+
+class Runner:
+    """Runs recipes under one folder.
+
+    Args:
+      recipes: all of them, by name.
+      out_dir: gets a folder a run, and `data/`.
+      sample_dir: see `yt8m.recipes.data.make`.
+      sizes: of the data sets.
+      say: prints.
+
+    Raises:
+      UserError: this is not a checkout with the root scripts.
+    """
+
+    def __init__(
+        self,
+        recipes: Dict[str, Recipe],
+        out_dir: str,
+        sample_dir: str = "",
+        sizes: Sizes = Sizes(),
+        say: Callable[[str], None] = lambda text: print(text, flush=True),
+    ):
+        lacking = [s for s in ("train.py", "eval.py", "inference.py", "fusion.py") if not os.path.isfile(os.path.join(ROOT, s))]
+        if lacking:
+            raise UserError(
+                f"recipes run the root scripts, but {ROOT} has no {', '.join(lacking)}: run them from a checkout of the"
+                " project, not from an installed package."
+            )
+        self.recipes, self.say, self.sizes = recipes, say, sizes
+        # Relative to the checkout where it can be, so that recorded commands name no machine's folders.
+        out_dir = os.path.abspath(out_dir)
+        self.out_dir = os.path.relpath(out_dir, ROOT) if out_dir.startswith(ROOT + os.sep) else out_dir
+        self.sample_dir = sample_dir
+
+    def run(self, name: str, variant: str = "small", data_name: str = "", seed: int = 0, again: bool = False) -> Result:
+        """Run a recipe on one data set, or return its result if it has been run.
+
+        Raises:
+          UserError: it was run with other settings (`again` runs it anew), or it names no data.
+          Failed: a script failed.
+        """
+        recipe = find(name, self.recipes)
+        if not data_name:
+            if variant == "paper":
+                raise UserError("--variant=paper needs --data=FOLDER, with train*.tfrecord and validate*.tfrecord of the release.")
+            data_name = recipe.small.data[0]
+        data = self._make(data_name, recipe.level)
+        folder = commands.folder_of(self.out_dir, name, variant, data.name, seed)
+        if again:
+            self._delete(folder)
+        what = f"{name} ({variant}) on {data.name}, seed {seed}"
+        if recipe.variant(variant).fuse:
+            from yt8m.recipes.fused import run_fused
+
+            return run_fused(self, recipe, variant, data_name, data, seed, folder)
+        used = {n: self.run(n, variant, data_name, seed) for n in commands.needed(recipe, variant)}
+        places = {n: commands.trained_folder(self.recipes[n], variant, commands.folder_of(self.out_dir, n, variant, data.name, seed)) for n in used}
+        steps = commands.steps(recipe, variant, data, seed, folder, places.__getitem__)
+        done = self.finished(folder, [s.arguments for s in steps], what)
+        if done:
+            return done
+        self.say(f"== {what}: about {recipe.small.minutes:g} min" if variant == "small" else f"== {what}")
+        state = _State(self._at(folder, "state.json"))
+        for step in steps:
+            self.execute(state, step, folder)
+        result = {
+            **self.about(recipe, variant, data, seed, [s.arguments for s in steps], state),
+            **_of_training(self._at(commands.trained_folder(recipe, variant, folder))),
+            "metrics": _metrics(read_json(self._at(folder, "eval", "metrics.json"))),
+        }
+        return self.finish(folder, result)
+
+    def _make(self, name: str, level: str) -> DataSet:
+        name = os.path.abspath(name) if os.path.isdir(name) else name
+        sample_dir = os.path.abspath(self.sample_dir) if self.sample_dir and "://" not in self.sample_dir else self.sample_dir
+        previous = os.getcwd()
+        os.chdir(ROOT)  # where the scripts will run
+        try:
+            return make(name, os.path.join(self.out_dir, "data"), sample_dir, self.sizes, self.say, level)
+        finally:
+            os.chdir(previous)
+
+    def _delete(self, folder: str) -> None:
+        path = self._at(folder)
+        if os.path.isfile(os.path.join(path, "state.json")):
+            self.say(f"deleting {folder}")
+            shutil.rmtree(path)
+
+    def _at(self, *names: str) -> str:
+        return os.path.join(ROOT, *names)
+
+    def finished(self, folder: str, wanted: List[Any], what: str) -> Optional[Result]:
+        """Return the result in `folder` if the same commands gave it, None if there is none."""
+        path = self._at(folder, RESULT)
+        if not os.path.isfile(path):
+            return None
+        result = read_json(path)
+        if result["commands"] != [_shown(a) for a in wanted]:
+            raise UserError(f"{folder} holds a run of {what} with other settings; --again runs it anew, --out_dir names another place.")
+        self.say(f"== {what}: done before, GAP {result['metrics']['gap']:.4f}")
+        return result
+
+    def execute(self, state: "_State", step: commands.Step, folder: str) -> None:
+        """Run one command unless `state` says that it was done; its time and memory go into `state`."""
+        shown = _shown(step.arguments)
+        if state.done(step.name, shown):
+            return
+        self.say("$ " + shown)
+        log = self._at(folder, f"{step.name}.log")
+        ended = process.run([sys.executable, *step.arguments], ROOT, log, self.say)
+        state.add(step.name, shown, ended)
+        if ended.code:
+            raise Failed(f"{step.arguments[0]} ended with exit code {ended.code}; its output is in {log}", ended.code)
+
+    def about(self, recipe: Recipe, variant: str, data: DataSet, seed: int, wanted: List[Any], state: "_State") -> Result:
+        """Return what every result says beside its metrics."""
+        from yt8m.data.sources import find_shards, fingerprint
+
+        def known(pattern: str) -> Dict[str, Any]:
+            return fingerprint(find_shards(",".join(self._at(p) for p in pattern.split(","))))
+
+        return {
+            "recipe": recipe.name,
+            "table": recipe.table,
+            "row": recipe.row,
+            "variant": variant,
+            "data": {
+                "name": data.name,
+                "about": data.about,
+                "train": known(data.train),
+                "validate": known(next(iter(data.validate.values()))),
+            },
+            "seed": seed,
+            "reported": recipe.reported,
+            "seconds": round(state.total("seconds", but="eval"), 1),
+            "eval_seconds": round(state.of("eval", "seconds"), 1),
+            "peak_bytes": int(state.largest("peak_bytes", but="eval")),
+            "commands": [_shown(a) for a in wanted],
+            "commit": commit(),
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
+        }
+
+    def finish(self, folder: str, result: Result) -> Result:
+        """Write the result, and return it."""
+        write_json(self._at(folder, RESULT), result)
+        m = result["metrics"]
+        self.say(f"== {result['recipe']}: GAP {m['gap']:.4f}  MAP {m['map']:.4f}  Hit@1 {m['hit_at_1']:.4f}  in {result['seconds'] / 60:.1f} min")
+        return result
+
+
+class _State:
+    """What of a run has been done: step -> command, seconds over all attempts, largest memory, whether it ended well."""
+
+    def __init__(self, path: str):
+        self._path = path
+        self._steps: Dict[str, Dict[str, Any]] = read_json(path) if os.path.isfile(path) else {}
+
+    def done(self, name: str, command: str) -> bool:
+        step = self._steps.get(name, {})
+        return bool(step.get("done")) and step.get("command") == command
+
+    def add(self, name: str, command: str, ended: process.Finished) -> None:
+        step = self._steps.get(name, {})
+        if step.get("command") != command or step.get("done"):
+            step = {}
+        self._steps[name] = {
+            "command": command,
+            "seconds": step.get("seconds", 0.0) + ended.seconds,
+            "peak_bytes": max(step.get("peak_bytes", 0), ended.peak_bytes),
+            "done": ended.code == 0,
+        }
+        write_json(self._path, self._steps)
+
+    def of(self, name: str, key: str) -> float:
+        return self._steps.get(name, {}).get(key, 0)
+
+    def total(self, key: str, but: str) -> float:
+        return sum(s[key] for n, s in self._steps.items() if n != but)
+
+    def largest(self, key: str, but: str) -> float:
+        return max((s[key] for n, s in self._steps.items() if n != but), default=0)
+
+
+def _shown(arguments: Any) -> str:
+    return shlex.join(["python", *arguments])
+
+
+def _metrics(values: Dict[str, Any]) -> Dict[str, Any]:
+    wanted = (*METRICS, "loss", "num_examples", "num_classes_with_positives")
+    known = {k: values[k] for k in wanted if values.get(k) is not None}  # a fusion has no loss
+    return {k: int(v) if k.startswith("num_") else round(float(v), 6) for k, v in known.items()}
+
+
+def _of_training(train_dir: str) -> Dict[str, Any]:
+    """Return versions and the median of the logged speeds of a trained run."""
+    from yt8m.training.run_folder import RunFolder
+
+    run = RunFolder(train_dir)
+    facts = run.load_config().facts
+    speeds = [e["examples_per_second"] for e in run.logged() if e.get("event") == "train" and e.get("examples_per_second")]
+    return {
+        "examples_per_second": round(statistics.median(speeds), 1) if speeds else None,
+        "versions": {k: facts[k] for k in ("yt8m", "python", "tensorflow", "keras", "numpy") if k in facts},
+    }
