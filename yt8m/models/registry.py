@@ -51,6 +51,15 @@ def own_name(name: str) -> str:
     return _ALIASES.get(name, name)
 
 
+def name_of(model: Type[Yt8mModel]) -> str:
+    """Return the name under which a class is registered."""
+    _import_all()
+    for name, cls in _MODELS.items():
+        if cls is model:
+            return name
+    raise ValueError(f"{model.__name__} is not registered; put @register(name) before the class")
+
+
 def create(name: str, **arguments: Any) -> Yt8mModel:
     """Make the model `name` with constructor `arguments`."""
     return model_class(name)(**arguments)

@@ -16,7 +16,8 @@ A task function is importable, pure and returns its value:
 
 A function may carry a second one as its attribute `prepare(task, shared)`, which begins what the task waits for
 (reading, say) and returns something for `fn(task, shared, prepared)`: an executor may call it while another task
-computes. One that never calls it is as right.
+computes. One that never calls it is as right. What it returns is closed, if it has `close()`, where its task does
+not come to run.
 """
 
 from __future__ import annotations

@@ -25,11 +25,15 @@ class InProcessExecutor:
             yield from ((i, fn(task, values)) for i, task in enumerate(tasks))
             return
         with concurrent.futures.ThreadPoolExecutor(1, "yt8m-prepare") as pool:
-            coming = pool.submit(prepare, tasks[0], values) if tasks else None
-            for i, task in enumerate(tasks):
-                prepared = coming.result()
-                coming = pool.submit(prepare, tasks[i + 1], values) if i + 1 < len(tasks) else None
-                yield i, fn(task, values, prepared)
+            coming = pool.submit(prepare, tasks[0], values) if len(tasks) else None
+            try:
+                for i, task in enumerate(tasks):
+                    prepared = coming.result()
+                    coming = pool.submit(prepare, tasks[i + 1], values) if i + 1 < len(tasks) else None
+                    yield i, fn(task, values, prepared)
+            finally:  # what was begun for a task that will not run
+                if coming is not None and coming.exception() is None:
+                    getattr(coming.result(), "close", lambda: None)()
 
     def map_reduce(
         self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Broadcast], combine: Combine, fan: int = FAN
