@@ -20,7 +20,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -q --durations=10
+	$(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
 
 slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow --durations=10
