@@ -28,7 +28,7 @@ XLA_PROCESSES = 4
 
 
 def tiny_arguments(name):
-    """Constructor arguments of a model with every large integer shrunk."""
+    """Constructor arguments of a model with every large integer shrunk; of a list the first two, small ones as 1."""
     cls = registry.model_class(name)
     defaults = {}
     for base in cls.__mro__:
@@ -36,6 +36,9 @@ def tiny_arguments(name):
             for key, parameter in inspect.signature(base.__init__).parameters.items():
                 defaults.setdefault(key, parameter.default)
     shrunk = {k: SMALL for k in constructor_arguments(cls) if type(defaults.get(k)) is int and defaults[k] > SMALL}
+    for key in set(constructor_arguments(cls)):
+        if isinstance(defaults.get(key), (list, tuple)):
+            shrunk[key] = [SMALL if n > SMALL else 1 for n in defaults[key][:2]]
     return {"num_classes": K, "feature_sizes": SIZES, **shrunk}
 
 

@@ -30,7 +30,7 @@ def test_what_does_not_fit_is_named():
     narrow = registry.create("DbofBasic", **{**ARGUMENTS, "width": 4}).build_weights()
     with pytest.raises(UserError, match=r"DbofBasic.*width 4 there and 6 here"):
         model.initialize_from(narrow)
-    with pytest.raises(UserError, match="a MoeModel cannot start a DbofBasic"):
+    with pytest.raises(UserError, match="a run of MoeModel, and DbofBasic"):
         model.initialize_from(registry.create("MoeModel", num_classes=5, feature_sizes=(6, 2)).build_weights())
 
 

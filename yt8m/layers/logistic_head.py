@@ -21,6 +21,8 @@ class LogisticHead(tf.keras.layers.Layer):
         `SmoothedSoftmaxLoss` wants them.
       l2: weight of Σw²/2 (TF-slim's scale).
       initial: "priors" lets `initialize_from_priors` act; "zeros" does not.
+      kernel_scale: of the kernel's initial variance, 1 is Glorot's. Where inputs are not of norm 1 or so, less
+        of it lets the head start at the priors.
 
     Input [B, D]; output [B, K] float32.
 
@@ -28,18 +30,27 @@ class LogisticHead(tf.keras.layers.Layer):
       ValueError: another activation.
     """
 
-    def __init__(self, num_classes: int, l2: float = 1e-8, initial: str = "priors", activation: str = "sigmoid", **kwargs: Any):
+    def __init__(
+        self,
+        num_classes: int,
+        l2: float = 1e-8,
+        initial: str = "priors",
+        activation: str = "sigmoid",
+        kernel_scale: float = 1.0,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         if activation not in ("sigmoid", "softmax"):
             raise ValueError(f'activation is "sigmoid" or "softmax", not {activation!r}')
         self.num_classes, self.l2, self.initial, self.activation = int(num_classes), l2, initial, activation
+        self.kernel_scale = kernel_scale
 
     def build(self, input_shape: Any) -> None:
         """Make the kernel for inputs [B, D]."""
         self.kernel = self.add_weight(
             name="kernel",
             shape=(int(input_shape[-1]), self.num_classes),
-            initializer="glorot_uniform",
+            initializer=tf.keras.initializers.VarianceScaling(self.kernel_scale, "fan_avg", "uniform"),
             regularizer=slim_l2(self.l2),
             trainable=True,
         )
@@ -61,5 +72,5 @@ class LogisticHead(tf.keras.layers.Layer):
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""
-        names = ("num_classes", "l2", "initial", "activation")
+        names = ("num_classes", "l2", "initial", "activation", "kernel_scale")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, List, Sequence
 
 import tensorflow as tf
 
 from yt8m.layers.dequantize import DequantizeFrames
 from yt8m.layers.heads import make_head
 from yt8m.layers.vlad import AttnVlad
-from yt8m.models.base import FrameModel
+from yt8m.models.base import FrameModel, Yt8mModel
 from yt8m.models.recipe import Recipe
 from yt8m.models.registry import register
+from yt8m.models.weight_transfer import check_arguments, copy_weights
 
 
 @register("AttnVLAD", "AttnVladModel")
@@ -28,6 +29,8 @@ class AttnVladModel(FrameModel):
       num_mixtures: experts a class.
       initial: of the head.
       input_norm: "none" as in the paper's code; "l2".
+      freeze_vlad: the second of two stages (spec C.14): with --init_from a trained AttnVLAD, whatever its head,
+        its projection and VLAD are taken and stay as they are, and a new head learns on them.
     """
 
     recipe = Recipe(
@@ -54,6 +57,7 @@ class AttnVladModel(FrameModel):
         num_mixtures: int = 2,
         initial: str = "priors",
         input_norm: str = "none",
+        freeze_vlad: bool = False,
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, input_norm, **kwargs)
@@ -64,6 +68,32 @@ class AttnVladModel(FrameModel):
         self.project = tf.keras.layers.Dense(projection_size, name="project") if projection_size else None
         self.vlad = AttnVlad(num_centers, kernel, scheme, attention_size, auxiliary_weight=auxiliary_weight, name="vlad")
         self.head = make_head(head, num_classes, num_mixtures, initial)
+        self.freeze_vlad = freeze_vlad
+        if freeze_vlad:
+            for layer in self._features():
+                layer.trainable = False
+
+    def _features(self) -> List[tf.keras.layers.Layer]:
+        """Return the layers before the head that have weights."""
+        return [layer for layer in (self.project, self.vlad) if layer is not None]
+
+    @property
+    def lacks(self) -> str:
+        """With freeze_vlad, trained features."""
+        return "freeze_vlad=true trains a head on a trained AttnVLAD's features, and these would stay as they began" if self.freeze_vlad else ""
+
+    def initialize_from(self, other: Yt8mModel) -> None:
+        """Take all of another AttnVLAD, or with freeze_vlad its projection and VLAD.
+
+        Raises:
+          UserError: another kind of model, or of other sizes.
+        """
+        if not self.freeze_vlad or not isinstance(other, AttnVladModel):
+            return super().initialize_from(other)
+        names = ("feature_sizes", "num_centers", "projection_size", "kernel", "scheme", "attention_size", "input_norm")
+        check_arguments(other, self, names)
+        for old, new in zip(other._features(), self._features()):
+            copy_weights(old, new, f"{old.name} there", f"{new.name} here")
 
     def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
@@ -74,5 +104,5 @@ class AttnVladModel(FrameModel):
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""
-        names = ("num_centers", "projection_size", "kernel", "scheme", "attention_size", "auxiliary_weight", "num_mixtures", "initial")
+        names = ("num_centers", "projection_size", "kernel", "scheme", "attention_size", "auxiliary_weight", "num_mixtures", "initial", "freeze_vlad")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}, "head": self.head_name}

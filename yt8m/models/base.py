@@ -157,7 +157,7 @@ class Yt8mModel(tf.keras.Model):
         """
         if type(other) is not type(self):
             raise UserError(
-                f"--init_from: a {type(other).__name__} cannot start a {type(self).__name__}, which takes weights of its own kind alone."
+                f"--init_from names a run of {type(other).__name__}, and {type(self).__name__} takes weights of its own kind alone."
             )
         copy_weights(other, self, f"the {type(other).__name__} there", f"this {type(self).__name__}", other.differences(self))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, List, Mapping, Sequence, Union
 
 import tensorflow as tf
 
@@ -38,9 +38,31 @@ def copy_weights(source: tf.keras.layers.Layer, target: tf.keras.layers.Layer, t
     shapes = [[tuple(w.shape) for w in weights] for weights in (old, new)]
     if shapes[0] != shapes[1]:
         first = next((f"{a} there, {b} here" for a, b in zip(*shapes) if a != b), f"{len(old)} there, {len(new)} here")
-        raise UserError(
-            f"--init_from: {there} does not fit {here}: their weights differ ({first})."
-            + (f" What differs: {differing}; --model_option=NAME=VALUE sets each." if differing else "")
-        )
+        raise UserError(f"--init_from: {there} does not fit {here}: their weights differ ({first}).{_mend(differing)}")
     for a, b in zip(old, new):
         b.assign(a)
+
+
+def check_arguments(source: Any, target: Any, names: Union[Sequence[str], Mapping[str, str]]) -> None:
+    """Refuse another model whose constructor arguments differ where parts of it are to be taken.
+
+    Args:
+      source, target: models.
+      names: arguments that must be equal; or argument of `source` -> of `target`, where they are called otherwise.
+
+    Raises:
+      UserError: shows each difference.
+    """
+    pairs = names if isinstance(names, Mapping) else {name: name for name in names}
+    old, new = source.get_config(), target.get_config()
+    wrong = [
+        f"{a} {old[a]!r} there and {b + ' ' if a != b else ''}{new[b]!r} here" for a, b in pairs.items() if old[a] != new[b]
+    ]
+    if wrong:
+        raise UserError(
+            f"--init_from: the {type(source).__name__} there does not fit this {type(target).__name__}.{_mend('; '.join(wrong))}"
+        )
+
+
+def _mend(differing: str) -> str:
+    return f" What differs: {differing}; --model_option=NAME=VALUE sets each." if differing else ""
