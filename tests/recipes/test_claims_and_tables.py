@@ -16,7 +16,7 @@ def result(recipe, gap, data="sample-video", seed=0, **more):
     metrics = {"gap": gap, "map": gap / 2, "perr": 0.6, "hit_at_1": 0.7, "hit_at_5": 0.9, "num_examples": 5701}
     kept = {"shards": 20, "bytes": 26_000_000, "sha1": "0123456789"}
     return {
-        "recipe": recipe, "variant": "small", "seed": seed, "metrics": metrics, "seconds": 90.0, "peak_bytes": 2_000_000_000,
+        "recipe": recipe, "variant": "small", "seed": seed, "metrics": metrics, "seconds": 90.0, "cpu_seconds": 150.0, "peak_bytes": 2_000_000_000,
         "data": {"name": data, "about": "some videos", "train": kept, "validate": kept}, "examples_per_second": 1700.0,
         "commands": ["python train.py --model=X"], "date": "2026-11-24", "versions": {"tensorflow": "2.15.1"}, **more,
     }  # fmt: skip
@@ -85,7 +85,7 @@ def test_a_table_shows_the_papers_column_and_ours():
     assert lines[0] == catalog.TABLES["1"]
     first = next(line for line in lines if line.startswith("2 "))
     assert first.split() == [
-        "2", "0.7820", "0.4150", "sample-video", "0.6123", "0.3062", "0.6000", "0.7000", "0.9000", "1.5", "2.0", "1,700",
+        "2", "0.7820", "0.4150", "sample-video", "0.6123", "0.3062", "0.6000", "0.7000", "0.9000", "1.5", "2.5", "2.0", "1,700",
     ]  # fmt: skip
     assert "seed 1   0.6130" in text and "seed 2  not run" in text
     assert any(line.startswith("4 ") and "not run" in line for line in lines)

@@ -171,7 +171,7 @@ def test_a_process_is_measured_and_logged(tmp_path):
     code = "import sys; x = b'x' * 50_000_000; print('hello'); sys.exit(5)"
     ended = process.run([sys.executable, "-c", code], str(tmp_path), str(tmp_path / "log" / "a.log"), lines.append)
     assert ended.code == 5 and lines == ["hello"] and (tmp_path / "log" / "a.log").read_text() == "hello\n"
-    assert ended.seconds > 0 and ended.peak_bytes > 50_000_000
+    assert ended.seconds > 0 and ended.cpu_seconds > 0 and ended.peak_bytes > 50_000_000
 
 
 def test_frames_are_made_around_the_same_videos(sample, tmp_path):

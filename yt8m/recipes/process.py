@@ -13,11 +13,15 @@ from typing import Any, Callable, Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
-    """How a process ended: exit code, wall seconds, and the largest resident memory in bytes (0: not known)."""
+    """How a process ended: exit code, seconds by the clock, largest resident memory in bytes, seconds of processor time (0: not known).
+
+    Processor time is what can be compared where a machine did other things besides.
+    """
 
     code: int
     seconds: float
     peak_bytes: int
+    cpu_seconds: float = 0.0
 
 
 def run(command: Sequence[str], cwd: str, log: str, say: Callable[[str], None] = print) -> Finished:
@@ -45,16 +49,17 @@ def run(command: Sequence[str], cwd: str, log: str, say: Callable[[str], None] =
                 kept.write(line)
                 kept.flush()
                 say(line.rstrip("\n"))
-            code, peak = _wait(child)
+            code, peak, cpu = _wait(child)
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-    return Finished(code, time.monotonic() - start, peak)
+    return Finished(code, time.monotonic() - start, peak, cpu)
 
 
-def _wait(child: subprocess.Popen) -> "tuple[int, int]":
+def _wait(child: subprocess.Popen) -> "tuple[int, int, float]":
     if not hasattr(os, "wait4"):
-        return child.wait(), 0
+        return child.wait(), 0, 0.0
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return child.returncode, peak, usage.ru_utime + usage.ru_stime

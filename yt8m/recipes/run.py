@@ -160,6 +160,7 @@ class Runner:
             "seed": seed,
             "reported": recipe.reported,
             "seconds": round(state.total("seconds", but="eval"), 1),
+            "cpu_seconds": round(state.total("cpu_seconds", but="eval"), 1),
             "eval_seconds": round(state.of("eval", "seconds"), 1),
             "peak_bytes": int(state.largest("peak_bytes", but="eval")),
             "commands": [_shown(a) for a in wanted],
@@ -176,7 +177,7 @@ class Runner:
 
 
 class _State:
-    """What of a run has been done: step -> command, seconds over all attempts, largest memory, whether it ended well."""
+    """What of a run has been done: step -> command, seconds and processor seconds over all attempts, largest memory, whether it ended well."""
 
     def __init__(self, path: str):
         self._path = path
@@ -193,6 +194,7 @@ class _State:
         self._steps[name] = {
             "command": command,
             "seconds": step.get("seconds", 0.0) + ended.seconds,
+            "cpu_seconds": step.get("cpu_seconds", 0.0) + ended.cpu_seconds,
             "peak_bytes": max(step.get("peak_bytes", 0), ended.peak_bytes),
             "done": ended.code == 0,
         }
@@ -202,7 +204,7 @@ class _State:
         return self._steps.get(name, {}).get(key, 0)
 
     def total(self, key: str, but: str) -> float:
-        return sum(s[key] for n, s in self._steps.items() if n != but)
+        return sum(s.get(key, 0.0) for n, s in self._steps.items() if n != but)
 
     def largest(self, key: str, but: str) -> float:
         return max((s[key] for n, s in self._steps.items() if n != but), default=0)

@@ -21,7 +21,7 @@ def best_of(results: Sequence[Result], recipe: str, data: str, seed: int) -> Opt
 def rows(recipes: Sequence[Recipe], results: Sequence[Result]) -> List[List[str]]:
     """Return a table's cells, its head first: the paper's columns, then ours, a line a recipe and data set."""
     reported = [m for m in _TITLES if any(m in r.reported for r in recipes)]
-    head = ["row", *(f"paper {_TITLES[m]}" for m in reported), "data", *_TITLES.values(), "min", "GB", "examples/s"]
+    head = ["row", *(f"paper {_TITLES[m]}" for m in reported), "data", *_TITLES.values(), "min", "CPU min", "GB", "examples/s"]
     lines = [head]
     for recipe in recipes:
         paper = [f"{recipe.reported[m]:.4f}" if m in recipe.reported else "–" for m in reported]
@@ -33,12 +33,13 @@ def rows(recipes: Sequence[Recipe], results: Sequence[Result]) -> List[List[str]
 
 def _ours(result: Optional[Result]) -> List[str]:
     if result is None:
-        return ["not run"] + [""] * (len(_TITLES) + 2)
+        return ["not run"] + [""] * (len(_TITLES) + 3)
     m = result["metrics"]
-    peak, speed = result.get("peak_bytes", 0), result.get("examples_per_second")
+    peak, speed, cpu = result.get("peak_bytes", 0), result.get("examples_per_second"), result.get("cpu_seconds", 0)
     return [
         *(f"{m[k]:.4f}" for k in _TITLES),
         f"{result['seconds'] / 60:.1f}",
+        f"{cpu / 60:.1f}" if cpu else "–",
         f"{peak / 1e9:.1f}" if peak else "–",
         f"{speed:,.0f}" if speed else "–",
     ]
