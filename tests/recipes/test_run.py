@@ -19,8 +19,8 @@ DATA = {"data": ["sample-video"], "minutes": 1}
 
 def recipe(name, flags, level="video", **more):
     stages = [{"name": "model", "flags": flags}]
-    values = dict(table="1", row=name, order=1, level=level, source="a test", reported={}, notes="")
-    small = {**DATA, **({} if more.get("fuse") else {"stages": stages}), **more}
+    values = dict(table="1", row=name, order=1, source="a test", reported={}, notes="")
+    small = {**DATA, "level": level, **({} if more.get("fuse") else {"stages": stages}), **more}
     return catalog.parse({"name": name, **values, "paper": small, "small": small}, "test")
 
 

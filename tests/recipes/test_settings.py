@@ -38,18 +38,18 @@ def every_step():
             for name in variant.data if which == "small" else ("",):
                 data = describe(name, "data") if name else commands.PAPER_DATA
                 for step in commands.steps(recipe, which, data, 0, "RUN", lambda n: "OTHER"):
-                    yield pytest.param(recipe, step, id=f"{recipe.name}-{which}-{data.name}-{step.name}")
+                    yield pytest.param(variant, step, id=f"{recipe.name}-{which}-{data.name}-{step.name}")
 
 
-@pytest.mark.parametrize("recipe, step", [p for p in every_step() if p.values[1].kind == "train"])
-def test_every_flag_and_every_option_exists(train_flags, recipe, step):
+@pytest.mark.parametrize("variant, step", [p for p in every_step() if p.values[1].kind == "train"])
+def test_every_flag_and_every_option_exists(train_flags, variant, step):
     rest = train_flags([step.arguments[0], *step.arguments[1:]])
     assert rest == ["train.py"], "everything is a flag"
     model = registry.model_class(train_flags.model)
     arguments = yt8m_flags.model_arguments_from_flags(train_flags.model, model)  # refuses unknown options
     yt8m_flags.recipe_from_flags(model)
     yt8m_flags.training_from_flags(model)
-    assert model.level == recipe.level
+    assert model.level == variant.level
     # Values are right too: the model can be made (with few classes, and its widest arguments shrunk).
     small = {k: 8 if isinstance(v, int) and not isinstance(v, bool) and v > 8 else v for k, v in arguments.items()}
     model(num_classes=9, feature_sizes=(12, 4), **small)
@@ -97,7 +97,7 @@ def test_a_broken_file_says_what_is_wrong(tmp_path):
     for change, message in (
         ({"table": "9"}, "table '9' is not one of"),
         ({"colour": "red"}, "colour"),
-        ({"level": "segment"}, "level is 'segment'"),
+        ({"small": {**good["small"], "level": "segment"}}, "small.level is 'segment'"),
         ({"reported": {"f1": 0.5}}, "no metrics"),
         ({"small": {**good["small"], "stages": []}}, "either stages or fuse"),
         ({"small": {**good["small"], "minutes": 0}}, "minutes is missing"),
@@ -131,8 +131,8 @@ def test_stages_fill_in_folders_and_later_flags_win():
             "flags_for": {"here": "--model_option=b=3 --noframe_features"},
         },
     ]
-    variant = {"data": "here", "stages": stages, "minutes": 1}
-    values = dict(name="n", table="3", row="r", order=1, level="frame", source="s", reported={}, paper=variant, small=variant, notes="")
+    variant = {"data": "here", "level": "frame", "stages": stages, "minutes": 1}
+    values = dict(name="n", table="3", row="r", order=1, source="s", reported={}, paper=variant, small=variant, notes="")
     recipe = catalog.parse(values, "test")
     data = DataSet("here", "", "T", {"frame": "V"}, "frame", ("--max_frames=7",))
     steps = commands.steps(recipe, "small", data, 5, "F", lambda n: f"OF-{n}")

@@ -71,6 +71,7 @@ class Variant:
 
     Attributes:
       data: of "small": names of `yt8m.recipes.data`; of "paper": a sentence.
+      level: "video" or "frame", of the records that its model takes; "" for a fusion.
       stages: in order; the last "train" stage's model is evaluated.
       fuse: in place of stages.
       eval_flags: of eval.py.
@@ -80,6 +81,7 @@ class Variant:
     """
 
     data: Tuple[str, ...]
+    level: str = ""
     stages: Tuple[Stage, ...] = ()
     fuse: Optional[Fuse] = None
     eval_flags: Tuple[str, ...] = ()
@@ -95,7 +97,6 @@ class Recipe:
     Attributes:
       name: of the file, and on the command line.
       table: one of `TABLES`; `row`: its title there; `order`: its place there.
-      level: "video" or "frame", of the records that its model takes; "" for a fusion.
       source: paper and table, or section.
       reported: the paper's numbers, fractions; empty for controls and parts that it does not report.
       paper: the paper's whole setting.
@@ -107,7 +108,6 @@ class Recipe:
     table: str
     row: str
     order: int
-    level: str
     source: str
     reported: Dict[str, float]
     paper: Variant
@@ -162,8 +162,6 @@ def _stage(values: Dict[str, Any]) -> Stage:
 def _first_fault(recipe: Recipe) -> str:
     if recipe.table not in TABLES:
         return f"table {recipe.table!r} is not one of {', '.join(TABLES)}"
-    if recipe.level not in (("",) if recipe.small.fuse else ("video", "frame")):
-        return f"level is {recipe.level!r}, not video or frame (or empty, for a fusion)"
     unknown = set(recipe.reported) - {*METRICS, "gap_private"}
     if unknown:
         return f"reported holds {sorted(unknown)}, which are no metrics"
@@ -171,6 +169,8 @@ def _first_fault(recipe: Recipe) -> str:
         variant = recipe.variant(which)
         if bool(variant.stages) == bool(variant.fuse):
             return f"{which} needs either stages or fuse"
+        if variant.level not in (("",) if variant.fuse else ("video", "frame")):
+            return f"{which}.level is {variant.level!r}, not video or frame (or empty, for a fusion)"
         if not variant.data or not variant.seeds:
             return f"{which} names no data or no seeds"
         if variant.stages and not any(s.kind == "train" for s in variant.stages):

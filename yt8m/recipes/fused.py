@@ -38,7 +38,7 @@ def run_fused(runner: "Runner", recipe: Recipe, variant: str, data_name: str, da
         # Beside its model, for every fusion on the same videos to use; named by them.
         output = os.path.join(at, f"scores-{data.name}")
         train_dir = commands.trained_folder(model, variant, at)
-        step = commands.Step(f"scores-{data.name}", "predict", commands.predict(train_dir, data.validation(model.level), output), output)
+        step = commands.Step(f"scores-{data.name}", "predict", commands.predict(train_dir, data.validation(model.variant(variant).level), output), output)
         predictions.append((at, step))
         scores.append(output)
     labels = data.validation("video" if "video" in data.validate else "")

@@ -71,7 +71,7 @@ class Runner:
             if variant == "paper":
                 raise UserError("--variant=paper needs --data=FOLDER, with train*.tfrecord and validate*.tfrecord of the release.")
             data_name = recipe.small.data[0]
-        data = self._make(data_name, recipe.level)
+        data = self._make(data_name, recipe.variant(variant).level)
         folder = commands.folder_of(self.out_dir, name, variant, data.name, seed)
         if again:
             self._delete(folder)
