@@ -27,6 +27,8 @@ SMALL = {
     "first_width": 16,
     "widths": [16, 32],
     "blocks": [1, 1],
+    "embedding_size": 16,
+    "max_labels": 4,
 }
 
 
