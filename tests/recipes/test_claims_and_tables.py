@@ -58,14 +58,14 @@ def test_a_claim_is_judged_on_each_data_set_alone():
     runs += [result("gru", 0.5, "frozen"), result("lstm", 0.4, "frozen"), result("gru", 0.5, "c")]
     marks = {v.data: v.mark for v in verdicts(runs, [claim])}
     assert marks == {"a": SEEN, "b": NOT_SEEN, "frozen": UNTESTABLE, "c": UNTESTABLE}
-    assert judge(claim, runs, "c").numbers == "not run: lstm" and judge(claim, runs, "a").numbers == "gru 0.5000, lstm 0.4000"
+    assert judge(claim, runs, "c").numbers == "not run: lstm" and judge(claim, runs, "a").numbers == "GAP gru 0.5000, lstm 0.4000"
     assert [v.mark for v in verdicts([], [claim])] == [UNTESTABLE]
 
 
 def test_seeds_are_averaged_and_the_better_of_two_counts():
     runs = [result("h", 0.40), result("h", 0.44, seed=1), result("i", 0.3), result("g", 0.3)]
     verdict = judge(Claim("", "more", ("h|i", "g")), runs, "sample-video")
-    assert verdict.numbers == "h or i 0.4200, g 0.3000" and verdict.mark == SEEN
+    assert verdict.numbers == "GAP h or i 0.4200, g 0.3000" and verdict.mark == SEEN
 
 
 def test_fusions_are_judged_by_their_parts():

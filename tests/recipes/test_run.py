@@ -13,7 +13,7 @@ from yt8m.recipes import catalog, process, run
 from yt8m.recipes.data import Sizes, describe, make
 from yt8m.recipes.results import in_folder
 
-SIZES = Sizes(train_shards=2, validate_shards=2, frame_validate_shards=1, frames=(5, 8), synthetic=(60, 20), synthetic_features=(12, 4))
+SIZES = Sizes(train_shards=1, validate_shards=2, all_train_shards=2, single_classes=5, frame_validate_shards=1, frames=(5, 8), synthetic=(60, 20), synthetic_features=(12, 4))
 DATA = {"data": ["sample-video"], "minutes": 1}
 
 
@@ -192,6 +192,26 @@ def test_frames_are_made_around_the_same_videos(sample, tmp_path):
         make("sample-frames", str(tmp_path), sample, Sizes())
 
 
+def test_a_set_of_one_label_a_video_is_made(sample, tmp_path):
+    from yt8m.data.inspect import find_schema
+    from yt8m.data.pipeline import build_dataset
+    from yt8m.data.sources import find_shards
+
+    def read(pattern):
+        files = find_shards(pattern)
+        schema, _ = find_schema(files, num_classes=12)
+        return {i: (b["labels"][n].numpy(), b["video"][n].numpy()) for b in build_dataset(files, schema, batch_size=16)
+                for n, i in enumerate(b["id"].numpy())}  # fmt: skip
+
+    single, whole = make("sample-single", str(tmp_path), sample, SIZES), make("sample-video-all", str(tmp_path), sample, SIZES)
+    assert single.flags == ("--num_classes=5",)
+    for got, had in ((read(single.train), read(whole.train)), (read(single.validation()), read(whole.validation()))):
+        assert set(got) == {i for i, (labels, _) in had.items() if labels[:5].any()} and 0 < len(got) < len(had)
+        for i, (labels, video) in got.items():
+            assert labels.sum() == 1 and labels.argmax() == max(c for c in range(5) if had[i][0][c])
+            assert (video == had[i][1]).all()
+
+
 @pytest.mark.slow
 def test_two_models_are_trained_evaluated_and_fused(sample, tmp_path):
     """Real processes: about a minute."""
@@ -203,7 +223,7 @@ def test_two_models_are_trained_evaluated_and_fused(sample, tmp_path):
     by_name = {r["recipe"]: r for r in in_folder(str(tmp_path))}
     assert set(by_name) == {"two", "frames", "both"}
     two = by_name["two"]
-    assert two["examples_per_second"] > 0 and two["peak_bytes"] > 1e8 and two["data"]["train"]["shards"] == 2
+    assert two["examples_per_second"] > 0 and two["peak_bytes"] > 1e8 and two["data"]["train"]["shards"] == 1
     assert two["versions"]["tensorflow"] and two["metrics"]["num_examples"] == 60
     assert two["commands"][0].startswith("python train.py --model=MoeModel")
     text = (tmp_path / "two" / "sample-video-seed0" / "model.log").read_text()

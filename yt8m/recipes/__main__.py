@@ -6,7 +6,6 @@ import yt8m.quiet  # noqa: F401
 
 import argparse
 import os
-import shlex
 import sys
 from typing import Callable, Dict, List, Optional, Sequence
 
@@ -71,11 +70,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _list(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
-    for table, title in catalog.TABLES.items():
-        rows = [r for r in recipes.values() if r.table == table]
-        if rows:
-            print(f"\ntable {table}: {title}")
-        for r in rows:
+    for table in catalog.tables(recipes):
+        print(f"\ntable {table}: {catalog.TABLES[table]}")
+        for r in catalog.of_table(table, recipes):
             paper = ", ".join(f"{k.upper()} {v:g}" for k, v in r.reported.items()) or "not reported"
             print(f"  {r.name:<24} {r.row:<28} paper: {paper:<26} small: {r.small.minutes:g} min on {', '.join(r.small.data)}")
     return 0
@@ -109,7 +106,7 @@ def _print_commands(recipe: Recipe, variant: str, data_name: str) -> None:
     seed = recipe.variant(variant).seeds[0]
     folder = commands.folder_of(out, recipe.name, variant, data.name, seed)
     for step in commands.steps(recipe, variant, data, seed, folder, lambda n: os.path.join(out, n)):
-        print("  " + shlex.join(["python", *step.arguments]))
+        print("  " + step.shown())
 
 
 def _run(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
@@ -134,7 +131,7 @@ def _table(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
 
 def _run_all(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
     wanted = [t.strip() for t in a.tables.split(",") if t.strip()]
-    rows = [r for t in wanted for r in catalog.of_table(t, recipes)] if wanted else list(recipes.values())
+    rows = [recipes[r.name] for t in wanted for r in catalog.of_table(t, recipes)] if wanted else list(recipes.values())
     runs = catalog.runs_of(rows)
     print(f"{len(runs)} runs, about {sum(r.small.minutes for r, _, _ in runs):.0f} minutes when none is done")
     if a.dry:

@@ -38,12 +38,13 @@ class Stage:
     """One root script's call of a recipe.
 
     Attributes:
-      name: its folder's name, and `{name}` in the flags of later stages.
-      kind: "train" (train.py) or "predict" (inference.py, scores of a split).
+      name: its folder, and `{name}` in the flags of later stages.
+      kind: "train" (train.py), "predict" (inference.py, scores of a split) or "copy" (of a folder, so that
+        what several recipes begin with is trained once).
       flags: of the script, without data, folder and seed. `{name}` stands for an earlier stage's
         folder, `{run:RECIPE}` for the trained folder of another recipe on the same data.
       flags_for: data set -> more flags, which win.
-      of: "predict": the stage or `run:RECIPE` whose model predicts.
+      of: "predict": the stage or `run:RECIPE` whose model predicts; "copy": the folder, with `{…}` as in flags.
       split: "predict": "train" or "validate".
       validate: "train": validate after each epoch, for trainers that need it to choose.
     """
@@ -102,6 +103,7 @@ class Recipe:
       paper: the paper's whole setting.
       small: trains on 2 cores in minutes.
       notes: what differs, what is our choice, what the small variant cannot show.
+      also: another table that has the same run -> its "row", "order" and "reported" there.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Recipe:
     paper: Variant
     small: Variant
     notes: str
+    also: Dict[str, Dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def variant(self, name: str) -> Variant:
         """Return "small" or "paper"."""
@@ -162,9 +165,13 @@ def _stage(values: Dict[str, Any]) -> Stage:
 def _first_fault(recipe: Recipe) -> str:
     if recipe.table not in TABLES:
         return f"table {recipe.table!r} is not one of {', '.join(TABLES)}"
-    unknown = set(recipe.reported) - {*METRICS, "gap_private"}
-    if unknown:
-        return f"reported holds {sorted(unknown)}, which are no metrics"
+    for table, view in recipe.also.items():
+        if table not in TABLES or set(view) != {"row", "order", "reported"}:
+            return f"also[{table!r}] is not a table with row, order and reported"
+    for reported in (recipe.reported, *(view["reported"] for view in recipe.also.values())):
+        unknown = set(reported) - {*METRICS, "gap_private"}
+        if unknown:
+            return f"reported holds {sorted(unknown)}, which are no metrics"
     for which in ("paper", "small"):
         variant = recipe.variant(which)
         if bool(variant.stages) == bool(variant.fuse):
@@ -177,7 +184,7 @@ def _first_fault(recipe: Recipe) -> str:
             return f"{which} trains nothing"
         names: List[str] = []
         for stage in variant.stages:
-            if stage.kind not in ("train", "predict") or stage.split not in ("train", "validate"):
+            if stage.kind not in ("train", "predict", "copy") or stage.split not in ("train", "validate"):
                 return f"{which}: stage {stage.name} is of kind {stage.kind!r}, split {stage.split!r}"
             if stage.kind == "predict" and not (stage.of in names or stage.of.startswith("run:")):
                 return f"{which}: stage {stage.name} predicts by {stage.of!r}, which no earlier stage is"
@@ -218,7 +225,7 @@ def find(name: str, recipes: Dict[str, Recipe]) -> Recipe:
 
 
 def of_table(table: str, recipes: Dict[str, Recipe]) -> List[Recipe]:
-    """Return a table's recipes in the order of its rows; "uts-2" is "2".
+    """Return a table's recipes, as they stand in it, in the order of its rows; "uts-2" is "2".
 
     Raises:
       UserError: there is no such table, or it has no recipes.
@@ -227,9 +234,15 @@ def of_table(table: str, recipes: Dict[str, Recipe]) -> List[Recipe]:
     if table not in TABLES:
         raise UserError(f"{table!r} is not a table.{near_misses(table, TABLES)} They are {', '.join(TABLES)}.")
     rows = [r for r in recipes.values() if r.table == table]
+    rows += [dataclasses.replace(r, table=table, **r.also[table]) for r in recipes.values() if table in r.also]
     if not rows:
         raise UserError(f"table {table} has no recipes yet.")
-    return rows
+    return sorted(rows, key=lambda r: r.order)
+
+
+def tables(recipes: Dict[str, Recipe]) -> List[str]:
+    """Return the tables that have recipes, in order."""
+    return [t for t in TABLES if any(r.table == t or t in r.also for r in recipes.values())]
 
 
 def runs_of(recipes: Sequence[Recipe]) -> List[Tuple[Recipe, str, int]]:

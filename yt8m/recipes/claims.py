@@ -125,7 +125,7 @@ def judge(claim: Claim, results: Sequence[Result], data: str) -> Optional[Verdic
     numbers = [float(v) for v in values if v is not None]
     noise = noise_of(results, data, claim.metric)
     margin = 0.0 if claim.kind == "ordered" else noise.margin
-    shown = ", ".join(f"{_short(n)} {v:.4f}" if claim.kind != "ordered" else f"{_short(n)} {v:.6f}" for n, v in zip(claim.names, numbers))
+    shown = claim.metric.upper() + " " + ", ".join(f"{_short(n)} {v:.4f}" if claim.kind != "ordered" else f"{_short(n)} {v:.6f}" for n, v in zip(claim.names, numbers))
     return Verdict(claim, data, SEEN if holds(claim.kind, numbers, margin) else NOT_SEEN, shown, margin)
 
 

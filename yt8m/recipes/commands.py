@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shlex
 from typing import Callable, Dict, List, Tuple
 
 from yt8m.errors import UserError
@@ -21,8 +22,8 @@ class Step:
 
     Attributes:
       name: of its stage, or "eval".
-      kind: "train", "predict" or "eval".
-      arguments: script and flags, to go behind `python`.
+      kind: "train", "predict", "eval", "fuse" or "copy".
+      arguments: script and flags, to go behind `python`; of "copy": from and to.
       output: the folder that it writes.
     """
 
@@ -30,6 +31,10 @@ class Step:
     kind: str
     arguments: Tuple[str, ...]
     output: str
+
+    def shown(self) -> str:
+        """Return the command as a person would type it."""
+        return shlex.join(["cp", "-r", *self.arguments] if self.kind == "copy" else ["python", *self.arguments])
 
 
 def folder_of(out_dir: str, recipe: str, variant: str, data: str, seed: int) -> str:
@@ -84,6 +89,8 @@ def steps(recipe: Recipe, variant: str, data: DataSet, seed: int, folder: str, r
             if stage.validate or variant == "paper":
                 more.append(f"--eval_data_pattern={data.validation()}")
             found.append(Step(stage.name, "train", ("train.py", *map(fill, flags), *more), output))
+        elif stage.kind == "copy":
+            found.append(Step(stage.name, "copy", (fill(stage.of), output), output))
         else:
             found.append(Step(stage.name, "predict", predict(_model_of(stage, fill), _split(data, stage), output), output))
         places[stage.name] = output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from typing import Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from yt8m.errors import UserError, near_misses
 
@@ -18,6 +18,8 @@ class Sizes:
 
     Attributes:
       train_shards, validate_shards: of the real sample, by name, the first ones.
+      all_train_shards: of the whole sample.
+      single_classes: of sample-single.
       frame_validate_shards: of these, how many get frames.
       frames: fewest and most a video, of sample-frames.
       noise: standard deviation of a frame around its video's mean.
@@ -27,6 +29,8 @@ class Sizes:
 
     train_shards: int = 20
     validate_shards: int = 20
+    all_train_shards: int = 80
+    single_classes: int = 487
     frame_validate_shards: int = 8
     frames: Tuple[int, int] = (40, 60)
     noise: float = 0.5
@@ -64,7 +68,16 @@ class DataSet:
         return self.validate[level]
 
 
-NAMES = ("sample-video", "sample-frames", "synthetic-temporal")
+NAMES = ("sample-video", "sample-video-all", "sample-single", "sample-frames", "synthetic-temporal")
+
+
+_DEPENDS_ON = {
+    "sample-video": ("train_shards", "validate_shards"),
+    "sample-video-all": ("all_train_shards", "validate_shards"),
+    "sample-single": ("all_train_shards", "validate_shards", "single_classes"),
+    "sample-frames": ("train_shards", "frame_validate_shards", "frames", "noise"),
+    "synthetic-temporal": ("synthetic", "synthetic_features"),
+}
 
 
 def describe(name: str, folder: str, sizes: Sizes = Sizes(), level: str = "") -> DataSet:
@@ -79,12 +92,14 @@ def describe(name: str, folder: str, sizes: Sizes = Sizes(), level: str = "") ->
     """
     at = os.path.join(folder, name)
     records = "*.tfrecord"
-    if name == "sample-video":
-        about = (
-            f"real video-level records, May 2018 release: {sizes.train_shards} shards to train on,"
-            f" {sizes.validate_shards} others to evaluate on"
-        )
-        return DataSet(name, about, os.path.join(at, "train", records), {"video": os.path.join(at, "validate", records)}, "video")
+    if name in ("sample-video", "sample-video-all", "sample-single"):
+        shards = sizes.train_shards if name == "sample-video" else sizes.all_train_shards
+        about = f"real video-level records, May 2018 release: {shards} shards to train on, {sizes.validate_shards} others to evaluate on"
+        flags: Tuple[str, ...] = ()
+        if name == "sample-single":
+            about += f"; of the {sizes.single_classes} commonest classes each video keeps its rarest one, and videos without are left out"
+            flags = (f"--num_classes={sizes.single_classes}",)
+        return DataSet(name, about, os.path.join(at, "train", records), {"video": os.path.join(at, "validate", records)}, "video", flags)
     if name == "sample-frames":
         low, high = sizes.frames
         about = (
@@ -139,14 +154,22 @@ def make(
       UserError: the sample is missing or too small, or the data set there was made otherwise.
     """
     found = describe(name, folder, sizes, level)
-    makers = {"sample-video": _sample_video, "sample-frames": _sample_frames, "synthetic-temporal": _synthetic}
+    makers = {
+        "sample-video": _sample_video,
+        "sample-video-all": _sample_video_all,
+        "sample-single": _sample_single,
+        "sample-frames": _sample_frames,
+        "synthetic-temporal": _synthetic,
+    }
     if name not in makers:
         return found
     at = os.path.join(folder, name)
-    mark, about = os.path.join(at, "made.json"), json.loads(json.dumps(dataclasses.asdict(sizes)))
+    mark, every = os.path.join(at, "made.json"), json.loads(json.dumps(dataclasses.asdict(sizes)))
+    about = {k: every[k] for k in _DEPENDS_ON[name]}
     if os.path.exists(mark):
         with open(mark, encoding="utf-8") as f:
-            if json.load(f) != about:
+            made = json.load(f)
+            if {k: made.get(k) for k in about} != about:
                 raise UserError(f"{at} holds {name} of other sizes; delete it, or name another --out_dir.")
         return found
     say(f"making data set {name} in {at}: {found.about}")
@@ -159,8 +182,16 @@ def make(
 
 
 def _sample_video(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
+    _part_of_sample(at, sample_dir, sizes.train_shards, sizes.validate_shards)
+
+
+def _sample_video_all(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
+    _part_of_sample(at, sample_dir, sizes.all_train_shards, sizes.validate_shards)
+
+
+def _part_of_sample(at: str, sample_dir: str, train: int, validate: int) -> None:
     sample_dir = sample_dir or os.environ.get(SAMPLE_VARIABLE, "")
-    for split, count in (("train", sizes.train_shards), ("validate", sizes.validate_shards)):
+    for split, count in (("train", train), ("validate", validate)):
         _copy(_sample_shards(sample_dir, split)[:count], count, os.path.join(at, split), f"{sample_dir}/{split}")
 
 
@@ -189,6 +220,36 @@ def _copy(paths: List[str], wanted: int, target: str, where: str) -> None:
         if not os.path.exists(name):
             tf.io.gfile.copy(path, name + ".tmp", overwrite=True)
             os.replace(name + ".tmp", name)
+
+
+def _sample_single(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
+    from yt8m.data.inspect import find_schema
+    from yt8m.data.sources import find_shards
+    from yt8m.data.writers import write_shard
+
+    base = make("sample-video-all", folder, sample_dir, sizes, say)
+    for split, pattern in (("train", base.train), ("validate", base.validation())):
+        files = find_shards(pattern)
+        schema, _ = find_schema(files)
+        for path in files:
+            target = os.path.join(at, split, os.path.basename(path))
+            if not os.path.exists(target):
+                write_shard(target, _one_label_each(path, schema, sizes.single_classes))
+
+
+def _one_label_each(path: str, schema: Any, classes: int) -> Iterator[bytes]:
+    """Yield a shard's records with one label each; classes are numbered by falling frequency, so the last is the rarest."""
+    import numpy as np
+
+    from yt8m.data.pipeline import build_dataset
+    from yt8m.data.writers import video_record
+
+    ends = np.cumsum(schema.feature_sizes)[:-1]
+    for batch in build_dataset([path], schema, batch_size=256):
+        for i, row in enumerate(batch["labels"].numpy()[:, :classes]):
+            if row.any():
+                parts = np.split(batch["video"][i].numpy(), ends)
+                yield video_record(batch["id"][i].numpy(), dict(zip(schema.feature_names, parts)), [int(np.flatnonzero(row)[-1])])
 
 
 def _sample_frames(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:

@@ -48,7 +48,7 @@ def run_fused(runner: "Runner", recipe: Recipe, variant: str, data_name: str, da
         commands.Step("all", "fuse", commands.fuse(scores, fuse.method, labels, path["all"]), path["all"]),
         commands.Step("half", "fuse", commands.fuse(scores, method, labels, path["half"], "--fit_on_half", *power), path["half"]),
     ]
-    wanted = [s.arguments for _, s in predictions] + [s.arguments for s in steps]
+    wanted = [s for _, s in predictions] + steps
     what = f"{recipe.name} ({variant}) on {data.name}, seed {seed}"
     done = runner.finished(folder, wanted, what)
     if done:

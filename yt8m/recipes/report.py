@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, List, Sequence
 
-from yt8m.recipes.catalog import TABLES, Recipe
+from yt8m.recipes.catalog import TABLES, Recipe, of_table, tables
 from yt8m.recipes.claims import noise_of, verdicts
 from yt8m.recipes.tables import as_markdown, best_of, cells
 
@@ -28,10 +28,8 @@ def report(recipes: Dict[str, Recipe], results: Sequence[Result]) -> str:
     """Return the Markdown text."""
     results = [r for r in results if r["variant"] == "small"]
     parts = [_HEAD, _data(results), _noise(results), _claims(results)]
-    for table, title in TABLES.items():
-        rows = [r for r in recipes.values() if r.table == table]
-        if rows:
-            parts.append(_table(table, title, rows, results))
+    for table in tables(recipes):
+        parts.append(_table(table, TABLES[table], of_table(table, recipes), results))
     return "\n".join(parts)
 
 
@@ -50,11 +48,12 @@ def _data(results: Sequence[Result]) -> str:
 
 
 def _noise(results: Sequence[Result]) -> str:
-    lines = [["data", "standard deviation of GAP", "from", "margin"]]
+    lines = [["data", "metric", "standard deviation", "from", "margin"]]
     for data in sorted({r["data"]["name"] for r in results}):
-        noise = noise_of(results, data, "gap")
-        source = f"{noise.runs} runs of repeated recipes, other seeds" if noise.runs else "assumed: nothing was repeated"
-        lines.append([data, f"{noise.sd:.4f}", source, f"{noise.margin:.4f}"])
+        for metric in ("gap", "map"):
+            noise = noise_of(results, data, metric)
+            source = f"{noise.runs} runs of repeated recipes, other seeds" if noise.runs else "assumed: nothing was repeated"
+            lines.append([data, metric.upper(), f"{noise.sd:.4f}", source, f"{noise.margin:.4f}"])
     return (
         "## Noise\n\nA run with another seed gives another number. A difference counts only if it is larger than the margin:"
         " twice the standard deviation of a difference of two runs. It is estimated from few runs, and does not hold what"
@@ -63,7 +62,7 @@ def _noise(results: Sequence[Result]) -> str:
 
 
 def _claims(results: Sequence[Result]) -> str:
-    lines = [["claim", "data", "mark", "GAP (mean over seeds)", "margin"]]
+    lines = [["claim", "data", "mark", "numbers (means over seeds)", "margin"]]
     for v in verdicts(results):
         lines.append([v.claim.text, v.data or "–", f"**{v.mark}**", v.numbers, f"{v.margin:.4f}" if v.margin else "–"])
     return (

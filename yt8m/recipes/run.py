@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import os
-import shlex
 import shutil
 import statistics
 import sys
+import time
 from typing import Any, Callable, Dict, List, Optional
 
 from yt8m.errors import UserError
@@ -83,7 +83,7 @@ class Runner:
         used = {n: self.run(n, variant, data_name, seed) for n in commands.needed(recipe, variant)}
         places = {n: commands.trained_folder(self.recipes[n], variant, commands.folder_of(self.out_dir, n, variant, data.name, seed)) for n in used}
         steps = commands.steps(recipe, variant, data, seed, folder, places.__getitem__)
-        done = self.finished(folder, [s.arguments for s in steps], what)
+        done = self.finished(folder, steps, what)
         if done:
             return done
         self.say(f"== {what}: about {recipe.small.minutes:g} min" if variant == "small" else f"== {what}")
@@ -91,7 +91,7 @@ class Runner:
         for step in steps:
             self.execute(state, step, folder)
         result = {
-            **self.about(recipe, variant, data, seed, [s.arguments for s in steps], state),
+            **self.about(recipe, variant, data, seed, steps, state),
             **_of_training(self._at(commands.trained_folder(recipe, variant, folder))),
             "metrics": _metrics(read_json(self._at(folder, "eval", "metrics.json"))),
         }
@@ -116,30 +116,42 @@ class Runner:
     def _at(self, *names: str) -> str:
         return os.path.join(ROOT, *names)
 
-    def finished(self, folder: str, wanted: List[Any], what: str) -> Optional[Result]:
+    def finished(self, folder: str, wanted: List[commands.Step], what: str) -> Optional[Result]:
         """Return the result in `folder` if the same commands gave it, None if there is none."""
         path = self._at(folder, RESULT)
         if not os.path.isfile(path):
             return None
         result = read_json(path)
-        if result["commands"] != [_shown(a) for a in wanted]:
+        if result["commands"] != [s.shown() for s in wanted]:
             raise UserError(f"{folder} holds a run of {what} with other settings; --again runs it anew, --out_dir names another place.")
         self.say(f"== {what}: done before, GAP {result['metrics']['gap']:.4f}")
         return result
 
     def execute(self, state: "_State", step: commands.Step, folder: str) -> None:
         """Run one command unless `state` says that it was done; its time and memory go into `state`."""
-        shown = _shown(step.arguments)
+        shown = step.shown()
         if state.done(step.name, shown):
             return
         self.say("$ " + shown)
+        if step.kind == "copy":
+            return state.add(step.name, shown, self._copy(*step.arguments))
         log = self._at(folder, f"{step.name}.log")
         ended = process.run([sys.executable, *step.arguments], ROOT, log, self.say)
         state.add(step.name, shown, ended)
         if ended.code:
             raise Failed(f"{step.arguments[0]} ended with exit code {ended.code}; its output is in {log}", ended.code)
 
-    def about(self, recipe: Recipe, variant: str, data: DataSet, seed: int, wanted: List[Any], state: "_State") -> Result:
+    def _copy(self, source: str, target: str) -> process.Finished:
+        source, target, start = self._at(source), self._at(target), time.monotonic()
+        if not os.path.isdir(source):
+            raise UserError(f"{source} is not there to be copied; run the recipe that makes it again (--again).")
+        shutil.rmtree(target + ".partial", ignore_errors=True)
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target + ".partial")
+        os.rename(target + ".partial", target)
+        return process.Finished(0, time.monotonic() - start, 0)
+
+    def about(self, recipe: Recipe, variant: str, data: DataSet, seed: int, wanted: List[commands.Step], state: "_State") -> Result:
         """Return what every result says beside its metrics."""
         from yt8m.data.sources import find_shards, fingerprint
 
@@ -163,7 +175,7 @@ class Runner:
             "cpu_seconds": round(state.total("cpu_seconds", but="eval"), 1),
             "eval_seconds": round(state.of("eval", "seconds"), 1),
             "peak_bytes": int(state.largest("peak_bytes", but="eval")),
-            "commands": [_shown(a) for a in wanted],
+            "commands": [s.shown() for s in wanted],
             "commit": commit(),
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         }
@@ -208,10 +220,6 @@ class _State:
 
     def largest(self, key: str, but: str) -> float:
         return max((s[key] for n, s in self._steps.items() if n != but), default=0)
-
-
-def _shown(arguments: Any) -> str:
-    return shlex.join(["python", *arguments])
 
 
 def _metrics(values: Dict[str, Any]) -> Dict[str, Any]:
