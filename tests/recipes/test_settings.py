@@ -48,7 +48,9 @@ def test_every_flag_and_every_option_exists(train_flags, variant, step):
     model = registry.model_class(train_flags.model)
     arguments = yt8m_flags.model_arguments_from_flags(train_flags.model, model)  # refuses unknown options
     yt8m_flags.recipe_from_flags(model)
-    yt8m_flags.training_from_flags(model)
+    training = yt8m_flags.training_from_flags(model)
+    alternation = yt8m_flags.alternation_from_flags(training.trainer)
+    assert alternation is None or training.eval_data_pattern, "the alternating trainer's steps end by validation"
     assert model.level == variant.level
     # Values are right too: the model can be made (with few classes, and its widest arguments shrunk).
     small = {k: 8 if isinstance(v, int) and not isinstance(v, bool) and v > 8 else v for k, v in arguments.items()}
@@ -92,6 +94,18 @@ def test_mixture_rows_differ_in_nothing_but_the_number_of_mixtures():
     assert len(kept) == 1, kept
 
 
+def test_a_run_may_stand_in_two_tables():
+    with open(os.path.join(catalog.FOLDER, "video-moe-2.json")) as f:
+        values = json.load(f)
+    values["also"] = {"4": {"row": "there", "order": 0, "reported": {"map": 0.5}}}
+    recipe = catalog.parse(values, "test")
+    view = catalog.of_table("4", {**RECIPES, recipe.name: recipe})[0]
+    assert (view.name, view.row, view.reported) == ("video-moe-2", "there", {"map": 0.5})
+    assert catalog.of_table("1", {recipe.name: recipe}) == [recipe]
+    with pytest.raises(UserError, match="also"):
+        catalog.parse({**values, "also": {"4": {"row": "there"}}}, "test")
+
+
 def test_a_broken_file_says_what_is_wrong(tmp_path):
     good = json.load(open(os.path.join(catalog.FOLDER, "video-moe-2.json")))
     for change, message in (
@@ -125,6 +139,7 @@ def test_stages_fill_in_folders_and_later_flags_win():
     stages = [
         {"name": "encoder", "flags": "--model=A --num_epochs=2"},
         {"name": "scores", "kind": "predict", "of": "run:base", "split": "train"},
+        {"name": "model/part", "kind": "copy", "of": "{run:base}/part"},
         {
             "name": "model",
             "flags": "--model_option=a=1 --model_option=b=2 --frame_features --init_from={encoder} --priors_from={run:base} --x={scores}",
@@ -136,13 +151,14 @@ def test_stages_fill_in_folders_and_later_flags_win():
     recipe = catalog.parse(values, "test")
     data = DataSet("here", "", "T", {"frame": "V"}, "frame", ("--max_frames=7",))
     steps = commands.steps(recipe, "small", data, 5, "F", lambda n: f"OF-{n}")
-    assert [s.kind for s in steps] == ["train", "predict", "train", "eval"] and commands.needed(recipe, "small") == ["base"]
+    assert [s.kind for s in steps] == ["train", "predict", "copy", "train", "eval"] and commands.needed(recipe, "small") == ["base"]
     assert steps[1].arguments == ("inference.py", "--train_dir=OF-base", "--input_data_pattern=T", "--output_scores=F/scores")
-    assert steps[2].arguments == (
+    assert steps[2].shown() == "cp -r OF-base/part F/model/part"
+    assert steps[3].arguments == (
         "train.py", "--max_frames=7", "--model_option=a=1", "--init_from=F/encoder", "--priors_from=OF-base", "--x=F/scores",
         "--model_option=b=3", "--noframe_features", "--train_data_pattern=T", "--train_dir=F/model", "--seed=5",
     )  # fmt: skip
-    assert steps[3].arguments[1:] == ("--train_dir=F/model", "--eval_data_pattern=V", "--output_dir=F/eval")
+    assert steps[4].arguments[1:] == ("--train_dir=F/model", "--eval_data_pattern=V", "--output_dir=F/eval")
     bad = catalog.parse({**values, "small": {**variant, "stages": [{"name": "m", "flags": "--init_from={gone}"}]}}, "test")
     with pytest.raises(UserError, match="'gone', which is no earlier stage"):
         commands.steps(bad, "small", data, 0, "F", str)
