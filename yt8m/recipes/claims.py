@@ -96,6 +96,24 @@ CLAIMS: Tuple[Claim, ...] = (
     Claim("The same with APs of one half and GAP of the other", "ordered",
           ("fusion-average:fit_on_half", "fusion-l1:fit_on_half", "fusion-l2:fit_on_half", "fusion-l3:fit_on_half")),
     Claim("Sigmoid cross-entropy is the best loss", "more", ("loss-sigmoid", "loss-softmax", "loss-label-decoding")),
+    Claim("Balanced batches do worse", "more", ("video-moe-2", "labels-balanced")),
+    Claim("Weights by frequency gain nothing", "no more", ("labels-weighted-half|labels-weighted-1", "video-moe-2")),
+    Claim("Removing 5 % of the labels has no effect", "equal", ("labels-remove", "video-moe-2")),
+    Claim("Adding 5 % of the labels has no effect", "equal", ("labels-complete", "video-moe-2")),
+    *(
+        claim
+        for agg, name in (("basic", "Basic"), ("cgate", "Cgate"), ("resnet", "ResNet"))
+        for claim in (
+            Claim(f"{name}: RProp raises GAP", "more", (f"kdd-{agg}-rprop", f"kdd-{agg}-baseline")),
+            Claim(f"{name}: so does it over as many passes of Adam (control)", "more", (f"kdd-{agg}-rprop", f"kdd-{agg}-adam")),
+            Claim(f"{name}: Large MoE raises MAP", "more", (f"kdd-{agg}-large-moe", f"kdd-{agg}-baseline"), "map"),
+            Claim(f"{name}: so does it over 5 experts retrained (control)", "more", (f"kdd-{agg}-large-moe", f"kdd-{agg}-retrained"), "map"),
+            Claim(f"{name}: MAP grows with the experts, 5 to 50", "rises",
+                  (f"kdd-{agg}-baseline", f"kdd-{agg}-moe-10", f"kdd-{agg}-moe-20", f"kdd-{agg}-large-moe"), "map"),
+            Claim(f"{name}: both together have the best GAP", "more",
+                  (f"kdd-{agg}-full", f"kdd-{agg}-baseline", f"kdd-{agg}-rprop", f"kdd-{agg}-large-moe")),
+        )
+    ),
 )  # fmt: skip
 
 

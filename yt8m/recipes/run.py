@@ -229,13 +229,19 @@ def _metrics(values: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _of_training(train_dir: str) -> Dict[str, Any]:
-    """Return versions and the median of the logged speeds of a trained run."""
+    """Return versions and the speed of a trained run: the median of what was logged, or that of all groups one after another."""
     from yt8m.training.run_folder import RunFolder
 
     run = RunFolder(train_dir)
     facts = run.load_config().facts
-    speeds = [e["examples_per_second"] for e in run.logged() if e.get("event") == "train" and e.get("examples_per_second")]
+    speeds: Dict[str, List[float]] = {"train": [], "group": []}
+    for event in run.logged():
+        if event.get("event") in speeds and event.get("examples_per_second"):
+            speeds[event["event"]].append(event["examples_per_second"])
+    speed = 1.0 / sum(1.0 / s for s in speeds["group"]) if speeds["group"] else None
+    if speed is None and speeds["train"]:
+        speed = statistics.median(speeds["train"])
     return {
-        "examples_per_second": round(statistics.median(speeds), 1) if speeds else None,
+        "examples_per_second": round(speed, 1) if speed else None,
         "versions": {k: facts[k] for k in ("yt8m", "python", "tensorflow", "keras", "numpy") if k in facts},
     }
