@@ -73,7 +73,7 @@ def define_training_flags() -> None:
     F.DEFINE_string("train_data_pattern", "", "comma list of globs of training records; empty: make and use the synthetic sample")
     F.DEFINE_string("eval_data_pattern", "", "records to validate on after each epoch")
     F.DEFINE_string("model", "LogisticModel", "see --list_models")
-    F.DEFINE_enum("trainer", trainers.AUTO, list(trainers.NAMES), "how the weights are found; auto: as the model says, most often joint")
+    F.DEFINE_enum("trainer", trainers.AUTO, list(trainers.NAMES), trainers.HELP)
     F.DEFINE_bool("list_models", False, "print every model with a line each, and end")
     F.DEFINE_bool("start_new_model", False, "delete what --train_dir holds of an earlier run, and start over")
     F.DEFINE_multi_string("model_option", [], "NAME=VALUE, a constructor argument of the model; may be repeated")

@@ -69,6 +69,11 @@ class MixtureBlock:
         sides = [c, states] if self.class_major else [states, c]
         return sides if name == "bias" else [self.width, *sides]
 
+    @property
+    def shapes(self) -> Tuple[Tuple[int, ...], ...]:
+        """The shape of each weight."""
+        return tuple(tuple(w.shape) for w in self.weights)
+
     def start(self, seed: int, glorot_classes: int, priors: Optional[np.ndarray] = None) -> None:
         """Give the weights their first values, which hang on `seed` and the class alone, not on its neighbours.
 
@@ -110,7 +115,7 @@ class MixtureBlock:
 
     def predict(self, x: tf.Tensor) -> np.ndarray:
         """Return probabilities [B, c] of features [B, D]."""
-        return _predict(x, *self.weights, class_major=self.class_major).numpy()
+        return _prediction(self.class_major, self.shapes, int(x.shape[0]))(x, *self.weights).numpy()
 
 
 def _logits(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -126,21 +131,25 @@ def _forward(x: tf.Tensor, gates: Any, experts: Any, bias: Any, class_major: boo
     return (by_class if class_major else by_state)(_logits(x, gates), e, True)
 
 
-@tf.function
-def _predict(x: tf.Tensor, gates: Any, experts: Any, bias: Any = None, class_major: bool = True) -> tf.Tensor:
-    return _forward(x, gates, experts, bias, class_major)[0]
+# A function for each shape: TensorFlow warns of one function that is traced for many.
+@functools.lru_cache(maxsize=None)
+def _prediction(class_major: bool, shapes: Any, rows: int) -> Callable[..., tf.Tensor]:
+    del shapes, rows
+    return tf.function(lambda x, gates, experts, bias=None: _forward(x, gates, experts, bias, class_major)[0])
 
 
 @functools.lru_cache(maxsize=None)
-def training_step(loss_name: str, l2: float, clip: float, class_major: bool) -> Callable[..., None]:
-    """Return the compiled `(x, labels, weights, moments, rate, power_1, power_2, total) -> None`, one trace a shape of block.
+def training_step(loss_name: str, l2: float, clip: float, class_major: bool, shapes: Any) -> Callable[..., None]:
+    """Return the compiled `(x, labels, weights, moments, rate, power_1, power_2, total) -> None` for blocks of one shape.
 
     Args:
       loss_name: a loss that is a sum over classes.
       l2: weight of Σw²/2 over both kernels.
       clip: norm limit of each class's part of each gradient; 0 is off.
       class_major: the layout.
+      shapes: of the blocks' weights; it only tells one function from another.
     """
+    del shapes
     loss = losses.get(loss_name)
 
     @tf.function

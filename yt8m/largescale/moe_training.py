@@ -41,7 +41,7 @@ class MoeSettings:
       l2: weight of Σw²/2 over the kernels.
       dummy_expert, expert_bias, initial: as in `MixtureOfExperts`.
       glorot_classes: classes of the layer whose initial scale is meant; 0 is all of the store's.
-      checkpoint_seconds: how often the partition in work is saved; 0 is never.
+      checkpoint_seconds, checkpoint_steps: how often the partition in work is saved; 0 is never.
     """
 
     recipe: Recipe
@@ -54,6 +54,7 @@ class MoeSettings:
     initial: str = "priors"
     glorot_classes: int = 0
     checkpoint_seconds: float = 600.0
+    checkpoint_steps: int = 0
 
     def check(self) -> None:
         """Refuse what would couple classes, or is not there.
@@ -146,7 +147,8 @@ def train_partition(
     schedule = make_schedule(settings.recipe, total * batch)
     rates = tf.cast(schedule(tf.range(total)), tf.float32) + tf.zeros([total])
     order = [c for block in blocks for c in block.classes]
-    steps = [training_step(settings.recipe.label_loss, settings.l2, settings.recipe.clip_gradient_norm, b.class_major) for b in blocks]
+    r = settings.recipe
+    steps = [training_step(r.label_loss, settings.l2, r.clip_gradient_norm, b.class_major, b.shapes) for b in blocks]
     loss = tf.Variable(0.0, trainable=False)
     clock = _Clock(state, settings.checkpoint_seconds, report_seconds)
 
@@ -183,7 +185,8 @@ def train_partition(
         step += 1
         if clock.report_due() or step == total:
             look(step)
-        if clock.save_due() and step < total:
+        due_by_steps = settings.checkpoint_steps and step % settings.checkpoint_steps == 0
+        if (due_by_steps or clock.save_due()) and step < total:
             save(step)
     if step == 0:
         look(0)

@@ -19,6 +19,7 @@ MODEL_FILE = "model.json"  # beside weights: constructor arguments in which thei
 ALTERNATION = "alternation"  # folder: what the steps of the alternating trainer keep
 _OURS = frozenset(
     {CONFIG_FILE, "checkpoints", "metrics.jsonl", "logs", "done", "priors.npy", BEST, "last", "eval", "step1", ALTERNATION}
+    | {"groups", "features"}  # of the partitioned trainer
 )
 
 
@@ -184,8 +185,10 @@ def load_weights(model: tf.keras.Model, path: str) -> None:
     if not tf.io.gfile.exists(path):
         raise UserError(f"{path} does not exist: the run has saved no model yet, or --train_dir is not a run's folder.")
     with tempfile.TemporaryDirectory() as folder:
-        local = os.path.join(folder, "model.weights.h5")
-        tf.io.gfile.copy(path, local)
+        local = path
+        if "://" in path:
+            local = os.path.join(folder, "model.weights.h5")
+            tf.io.gfile.copy(path, local)
         try:
             model.load_weights(local)
         except (ValueError, OSError, KeyError) as error:

@@ -17,10 +17,8 @@ from yt8m.config import CONFIG_FILE, RunConfig, check_same_run
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.pipeline import RecordCache, build_dataset
-from yt8m.data.priors import label_priors
 from yt8m.data.record_count import count_records
 from yt8m.data.sources import find_shards
-from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
 from yt8m.losses import registry as loss_registry
@@ -31,6 +29,7 @@ from yt8m.training.optimizers import make_optimizer, make_schedule, prepare
 from yt8m.training.prepare import make_model
 from yt8m.training.progress import Progress
 from yt8m.training.run_folder import BEST, RunFolder, save_weights
+from yt8m.training.starting_priors import starting_priors
 from yt8m.training.step import TrainStep
 from yt8m.training.strategy import is_chief, make_strategy, worker_of
 from yt8m.training.validation import Validation
@@ -120,21 +119,7 @@ class Trainer:
         self.progress.event("started", step=0)
 
     def _priors(self) -> np.ndarray:
-        t, schema = self.config.training, self.config.schema
-        priors = self.run.load_priors()
-        if priors is None and t.priors_from:
-            priors = RunFolder(t.priors_from).load_priors()
-            if priors is None:
-                raise UserError(f"--priors_from={t.priors_from} holds no priors.npy; name the folder of an earlier run.")
-        if priors is None:
-            path = t.vocabulary_file or beside(self.files)
-            priors, how = label_priors(self.files, schema, read_vocabulary(path) if path else None)
-            self.progress.say(f"label priors: {how}")
-        if len(priors) != schema.num_classes:
-            raise UserError(f"--priors_from: {len(priors)} priors for {schema.num_classes} classes.")
-        if self.chief:
-            self.run.save_priors(priors)
-        return priors
+        return starting_priors(self.config, self.run, self.files, self.progress.say, self.chief)
 
     def train(self) -> int:
         """Train to the end, or to a signal; return the exit code."""

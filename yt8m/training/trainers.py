@@ -13,6 +13,11 @@ _TRAINERS: Dict[str, str] = {
 }
 AUTO = "auto"
 NAMES = (AUTO, *_TRAINERS)
+HELP = (
+    "how the weights are found; auto: as the model says, most often joint. partitioned: PmoeModel's groups of labels one after"
+    " the other, in memory for one: 12 bytes x D (2k + 1) x group_size, and about 1 GB whatever the model"
+    " (k = 200, 500 labels, D = 1152: 2.8 + 1 GB). alternating: the KDD paper's three steps"
+)
 
 
 def get(name: str) -> Callable[..., int]:
