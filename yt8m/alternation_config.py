@@ -19,6 +19,7 @@ HELP: Dict[str, str] = {
     "step1_min_gain": "a GAP gain that counts in step 1",
     "step2_learning_rate": "of Adam in step 2",
     "step2_batch_size": "videos a step of Adam in step 2",
+    "step2_schedule": "of step 2's learning rate: exponential (the paper's staircase), cosine over --step2_max_epochs, constant",
     "step2_decay": "factor of step 2's learning rate every 2.56 million videos, as in the paper's joint training",
     "step2_patience": "step 2 ends after so many epochs without a gain in validation GAP; 0: never",
     "step2_max_epochs": "passes of step 2 at most",
@@ -40,6 +41,7 @@ CHOICES = {
     "alternation": VARIANTS,
     "expert_rounding": ("floor", "ceil", "round"),
     "partition_by": ("balanced", "contiguous", "round_robin"),
+    "step2_schedule": ("exponential", "cosine", "constant"),
     "step3_optimizer": ("irprop", "gd", "adam"),
     "feature_dtype": ("float32", "float16"),
 }
@@ -61,6 +63,7 @@ class AlternationConfig:
     step1_min_gain: float = 1e-4
     step2_learning_rate: float = 0.005
     step2_batch_size: int = 512
+    step2_schedule: str = "exponential"
     step2_decay: float = 0.95
     step2_patience: int = 2
     step2_max_epochs: int = 10

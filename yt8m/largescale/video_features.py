@@ -236,14 +236,28 @@ def build_feature_store(
             return None
         if read_shard(folder, index, kept_as, verify=True) is not None:
             continue
-        with bad.explained(schema.num_classes), ShardWriter(folder, index, kept_as) as out:
-            for batch in build_dataset([file], schema, batch_size=batch_size, bad_records=bad):
-                out.add(np.asarray(compute(batch)), batch["labels"].numpy(), batch["id"].numpy())
+        write_shard(folder, index, file, schema, compute, dtype, batch_size, bad)
         done += 1
         if time.monotonic() - told > 10:
             told = time.monotonic()
             say(f"features of {index + 1} of {len(files)} shards, {done / (told - started):.1f} a second")
     return FeatureStore(folder)
+
+
+def write_shard(
+    folder: str,
+    index: int,
+    file: str,
+    schema: RecordSchema,
+    compute: Callable[[Dict[str, tf.Tensor]], Any],
+    dtype: str,
+    batch_size: int,
+    bad: BadRecords,
+) -> None:
+    """Compute the features of one shard of a store whose plan is written; see `build_feature_store`."""
+    with bad.explained(schema.num_classes), ShardWriter(folder, index, numpy_dtype(dtype)) as out:
+        for batch in build_dataset([file], schema, batch_size=batch_size, bad_records=bad):
+            out.add(np.asarray(compute(batch)), batch["labels"].numpy(), batch["id"].numpy())
 
 
 def local_folder(folder: str) -> str:

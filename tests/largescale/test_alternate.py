@@ -1,0 +1,242 @@
+"""Whole alternations on synthetic data: the steps, their log and models; killed at every arrow; any number of partitions."""
+
+import dataclasses
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.alternation_config import AlternationConfig
+from yt8m.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.data.inspect import find_schema
+from yt8m.data.pipeline import build_dataset
+from yt8m.data.sources import find_shards
+from yt8m.errors import UserError
+from yt8m.evaluation.trained_model import TrainedModel, open_bundle, write_bundle
+from yt8m.evaluation.watch import evaluate_run
+from yt8m.largescale import (
+    aggregator_movers,
+    aggregator_step,
+    alternate,
+    classifier_step,
+    partition_map,
+    video_features,
+)
+from yt8m.models import registry
+from yt8m.training.run_folder import RunFolder
+
+SETTINGS = AlternationConfig(
+    max_experts=6,
+    num_partitions=3,
+    step2_learning_rate=0.02,
+    step2_batch_size=100,
+    step2_max_epochs=2,
+    step3_initial_delta=1e-3,
+    step3_max_iterations=2,
+    max_cycles=1,
+)
+
+
+def config_of(data, name="VideoDbofBasic", training=(), **settings):
+    cls = registry.model_class(name)
+    schema, _ = find_schema(find_shards(data.pattern("train", cls.level)), max_frames=16)
+    recipe = cls.recipe.updated({"batch_size": 50, "num_epochs": 2, "base_learning_rate": 0.02, "weight_average": 0.0})
+    return RunConfig(
+        schema,
+        ModelConfig(name, {"width": 16, "num_mixtures": 2}),
+        recipe,
+        TrainingConfig(
+            data.pattern("train", cls.level),
+            eval_data_pattern=data.pattern("validate", cls.level),
+            trainer="alternating",
+            progress_seconds=1e9,
+            **dict(training),
+        ),
+        alternation=dataclasses.replace(SETTINGS, **settings),
+    )
+
+
+def steps_of(folder):
+    return [(e["name"], e["iteration"], e["gap"]) for e in RunFolder(str(folder)).logged() if e["event"] == "iteration"]
+
+
+def scores_of(folder, data, which="best"):
+    """Predictions of a run's model for the validation set."""
+    tf.keras.backend.clear_session()
+    trained = TrainedModel(str(folder), which)
+    files = find_shards(data.pattern("validate", trained.config.schema.level))
+    dataset = build_dataset(files, trained.config.schema, batch_size=64)
+    return np.concatenate([p for _, p in trained.predictor(64).over(dataset)])
+
+
+def continued(source, target, config):
+    """Run an alternation that begins with the finished step 1 of another."""
+    shutil.copytree(os.path.join(source, "step1"), os.path.join(target, "step1"))
+    assert alternate.train(config, str(target)) == 0
+    return target
+
+
+@pytest.fixture(scope="module")
+def full(small_data, tmp_path_factory):
+    """A run of steps 1, 2 and 3 that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("full")
+    assert alternate.train(config_of(small_data), str(folder)) == 0
+    return folder
+
+
+def test_a_full_run_takes_its_steps_and_logs_each_iteration(full):
+    log = steps_of(full)
+    assert [(name, i) for name, i, _ in log] == [
+        ("step1", 1), ("step1", 2), ("cycle1_step2", 1), ("cycle1_step2", 2), ("cycle1_step3", 0), ("cycle1_step3", 1), ("cycle1_step3", 2),
+    ]  # fmt: skip
+    events = list(RunFolder(str(full)).logged())
+    assert [e["name"] for e in events if e["event"] == "step_end"] == ["step1", "cycle1_step2", "cycle1_step3"]
+    assert all({"gap", "map", "elapsed", "time"} <= set(e) for e in events if e["event"] == "iteration")
+    best = json.loads((full / "best" / "metrics.json").read_text())
+    assert best["gap"] == pytest.approx(max(gap for _, _, gap in log), abs=1e-6)
+    assert json.loads((full / "alternation" / "state.json").read_text())["best"]["after"] == best["after"]
+    assert not (full / "alternation" / "cycle1_step2" / "features").exists()
+
+
+def test_step_2_gives_each_class_the_experts_that_its_videos_allow(full, small_data, tmp_path):
+    config = config_of(small_data, expert_divisor=20.0, alternation="large_moe", step2_max_epochs=1)
+    continued(full, tmp_path, config)
+    own = json.loads((tmp_path / "last" / "model.json").read_text())
+    counts = sum(b["labels"].numpy().sum(0).astype(int) for b in build_dataset(find_shards(config.training.train_data_pattern), config.schema, batch_size=100))
+    assert len(own["groups"]) > 1
+    for group in own["groups"]:
+        assert all(max(1, min(6, counts[c] // 20)) == group["num_mixtures"] for c in group["classes"])
+
+
+def test_the_finished_run_is_an_ordinary_one(full, small_data, tmp_path):
+    assert alternate.train(config_of(small_data), str(full)) == 0  # done, and left alone
+    kept = json.loads((full / "best" / "metrics.json").read_text())
+    trained = TrainedModel(str(full))
+    result = evaluate_run(trained, small_data.pattern("validate", "video"), str(tmp_path / "eval"), say=lambda _: None)
+    assert result["gap"] == pytest.approx(kept["gap"], abs=1e-6)
+    write_bundle(str(full), str(tmp_path / "m.tgz"))
+    unpacked = open_bundle(str(tmp_path / "m.tgz"), str(tmp_path / "unpacked"))
+    np.testing.assert_allclose(scores_of(unpacked, small_data), scores_of(full, small_data), atol=1e-6)
+
+
+@pytest.mark.parametrize("partitions, by", [(1, "contiguous"), (500, "round_robin")])
+def test_the_number_of_partitions_does_not_change_the_model(full, small_data, tmp_path, partitions, by):
+    config = config_of(small_data, alternation="large_moe", num_partitions=partitions, partition_by=by)
+    continued(full, tmp_path, config)
+    shutil.copytree(full, tmp_path / "other", ignore=shutil.ignore_patterns("best"))
+    shutil.copytree(full / "alternation" / "cycle1_step2" / "best", tmp_path / "other" / "best")
+    np.testing.assert_allclose(scores_of(tmp_path, small_data, "last"), scores_of(tmp_path / "other", small_data), atol=1e-5)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing that handles errors may handle it."""
+
+
+def dies_at(monkeypatch, owner, name, call):
+    """Let the `call`-th call of a function end the process, once."""
+    original, calls = getattr(owner, name), [0]
+
+    def dying(*arguments, **more):
+        calls[0] += 1
+        if calls[0] == call:
+            raise Killed(name)
+        return original(*arguments, **more)
+
+    monkeypatch.setattr(owner, name, dying)
+
+
+def test_killed_at_every_arrow_it_ends_like_the_run_that_was_not(full, small_data, tmp_path, monkeypatch):
+    config = config_of(small_data)
+    deaths = [
+        (alternate.joint_step, "metrics_of", 1),  # step 1 is trained, and not yet put down
+        (video_features, "write_shard", 2),  # one shard has its features
+        (partition_map, "train_partition", 5),  # in the second epoch, one partition is done
+        (classifier_step, "save_model", 1),  # the second epoch is validated
+        (alternate.State, "add", 1),  # step 2 has handed on its model
+        (aggregator_movers.FullBatch, "move", 2),  # the second gradient
+        (aggregator_step, "save_model", 1),
+        (alternate, "copy_model", 2),  # best/ is written, last/ is not
+    ]
+    for owner, name, call in deaths:
+        with monkeypatch.context() as patch, pytest.raises(Killed, match=name):
+            dies_at(patch, owner, name, call)
+            alternate.train(config, str(tmp_path))
+        assert not (tmp_path / "done").exists()
+    assert alternate.train(config, str(tmp_path)) == 0
+    newest = {(name, i): gap for name, i, gap in steps_of(tmp_path)}
+    expected = {(name, i): gap for name, i, gap in steps_of(full)}
+    assert newest == pytest.approx(expected, abs=1e-4)
+    np.testing.assert_allclose(scores_of(tmp_path, small_data), scores_of(full, small_data), atol=1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "gd"])
+def test_other_optimisers_of_step_3_move_the_aggregator_and_resume(full, small_data, tmp_path, optimizer, monkeypatch):
+    config = config_of(small_data, alternation="rprop", step3_optimizer=optimizer, step3_learning_rate=0.02)
+    whole = continued(full, tmp_path / "whole", config)
+    log = [e for e in RunFolder(str(whole)).logged() if e["event"] == "iteration" and e["number"] == 3 and e["iteration"]]
+    assert len(log) == 2 and log[1]["train_loss"] < log[0]["train_loss"]
+    mover = aggregator_movers.AdamPasses if optimizer == "adam" else aggregator_movers.FullBatch
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        dies_at(patch, mover, "move", 2)
+        continued(full, tmp_path / "killed", config)
+    assert alternate.train(config, str(tmp_path / "killed")) == 0
+    newest = {(name, i): gap for name, i, gap in steps_of(tmp_path / "killed")}
+    assert newest == pytest.approx({(name, i): gap for name, i, gap in steps_of(whole)}, abs=1e-5)
+
+
+def test_a_signal_ends_a_step_where_it_can_be_resumed(full, small_data, tmp_path, monkeypatch):
+    config = config_of(small_data, alternation="rprop")
+    original = aggregator_movers.FullBatch.move
+
+    def signalled(self, iteration):
+        os.kill(os.getpid(), 15)
+        return original(self, iteration)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aggregator_movers.FullBatch, "move", signalled)
+        shutil.copytree(full / "step1", tmp_path / "step1")
+        assert alternate.train(config, str(tmp_path)) == 143
+    assert [i for name, i, _ in steps_of(tmp_path) if name == "cycle1_step3"] == [0, 1]
+    assert alternate.train(config, str(tmp_path)) == 0
+    assert [i for name, i, _ in steps_of(tmp_path) if name == "cycle1_step3"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "name", ["DbofBasic", pytest.param("DbofCgate", marks=pytest.mark.slow), pytest.param("DbofResNet", marks=pytest.mark.slow)]
+)
+def test_frame_models_alternate(name, small_data, tmp_path):
+    assert alternate.train(config_of(small_data, name, batch_fraction=0.5, step2_max_epochs=4), str(tmp_path)) == 0
+    gaps = dict(((n, i), gap) for n, i, gap in steps_of(tmp_path))
+    assert gaps[("cycle1_step2", 4)] > 0.25 and gaps[("cycle1_step3", 2)] > 0.25
+    best = json.loads((tmp_path / "best" / "metrics.json").read_text())
+    result = evaluate_run(TrainedModel(str(tmp_path)), small_data.pattern("validate", "frame"), str(tmp_path / "eval"), say=lambda _: None)
+    assert result["gap"] == pytest.approx(best["gap"], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"name": "LogisticModel"}, "--model=LogisticModel does not; these do: DbofBasic"),
+        ({"training": {"eval_data_pattern": ""}}, "needs --eval_data_pattern"),
+        ({"settings": {"batch_fraction": 0.0}}, "--batch_fraction=0.0"),
+    ],
+)
+def test_what_cannot_be_alternated_is_refused(change, said, small_data, tmp_path):
+    config = config_of(small_data)
+    config = dataclasses.replace(
+        config,
+        model=ModelConfig(change.get("name", config.model.name), {}),
+        training=dataclasses.replace(config.training, **change.get("training", {})),
+        alternation=dataclasses.replace(config.alternation, **change.get("settings", {})),
+    )
+    with pytest.raises(UserError, match=said.replace("(", r"\(")):
+        alternate.train(config, str(tmp_path))
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_other_settings_of_the_alternation_are_refused(full, small_data):
+    with pytest.raises(UserError, match="alternation.max_experts: the run has 6, the flags say 7"):
+        alternate.train(config_of(small_data, max_experts=7), str(full))

@@ -1,0 +1,52 @@
+"""Step 1: aggregator and a small mixture trained together, by the ordinary trainer, as a run of its own in `step1/`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Dict, Iterator, Optional, Tuple
+
+from yt8m.config import RunConfig
+from yt8m.largescale.context import Context, Outcome
+from yt8m.largescale.handoff import metrics_of
+from yt8m.largescale.plan import Step
+from yt8m.training.run_folder import BEST, RunFolder
+from yt8m.training.trainer import train
+
+
+def joint_config(config: RunConfig) -> RunConfig:
+    """Return the settings of step 1 as a run: the whole run's, and the stopping rule of spec D.5."""
+    own = config.alternation
+    training = dataclasses.replace(config.training, trainer="joint", patience=own.step1_patience, min_gain=own.step1_min_gain)
+    return dataclasses.replace(config, training=training, alternation=None)
+
+
+def run(context: Context, step: Step) -> Optional[Outcome]:
+    """Train, or go on with training; None where a signal stopped it."""
+    folder = context.run.file(step.name)
+    if not RunFolder(folder).is_done():
+        code = train(joint_config(context.config), folder, strategy=context.strategy)
+        if code:
+            context.stop.number = code - 128
+            return None
+    priors = RunFolder(folder).load_priors()
+    if priors is not None:
+        context.run.save_priors(priors)
+    elapsed = 0.0
+    for epoch, result, elapsed in epochs(RunFolder(folder)):
+        context.log.iteration(step, epoch, result, elapsed)
+    best = f"{step.name}/{BEST}"
+    return Outcome(best, metrics_of(context.run, best), elapsed)
+
+
+def epochs(run_folder: RunFolder) -> Iterator[Tuple[int, Dict[str, Any], float]]:
+    """Yield (epoch, metrics, seconds of training up to it over all resumptions) of a run's log, validation left out."""
+    worked, since = 0.0, None
+    for event in run_folder.logged():
+        name, now = event["event"], event.get("time")
+        if name in ("started", "resumed"):
+            since = now
+        elif name in ("stopped", "validation") and since is not None:
+            worked += max(0.0, now - since - event.get("seconds", 0.0))
+            since = now if name == "validation" else None
+        if name == "validation":
+            yield int(event["epoch"]), event, worked

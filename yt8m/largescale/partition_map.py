@@ -1,0 +1,78 @@
+"""The map of step 2: each task trains the mixtures of one partition of the classes, up to the end of an epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Optional, Tuple
+
+import numpy as np
+
+from yt8m.largescale.blocks_file import read_header
+from yt8m.largescale.executors import Shared, warm
+from yt8m.largescale.moe_training import MoeSettings, train_partition
+from yt8m.largescale.video_features import FeatureStore
+
+
+@dataclasses.dataclass(frozen=True)
+class PartTask:
+    """A partition and how far to train it.
+
+    Attributes:
+      classes, num_mixtures: labels, and experts of each.
+      path: of its weights; a checkpoint beside it holds the state between epochs.
+      until: steps in all after which to stop.
+    """
+
+    classes: Tuple[int, ...]
+    num_mixtures: Tuple[int, ...]
+    path: str
+    until: int
+
+
+@dataclasses.dataclass(frozen=True)
+class PartJob:
+    """What all partitions share.
+
+    Attributes:
+      features: folder of the store.
+      settings: of the training.
+      priors: label frequencies [K].
+      stop: asked before each step, where the tasks run in the trainer's process.
+    """
+
+    features: str
+    settings: MoeSettings
+    priors: np.ndarray
+    stop: Optional[Callable[[], bool]] = None
+
+
+def steps_done(path: str) -> int:
+    """Return how many steps a partition has been trained for."""
+    finished = read_header(path)
+    if finished is not None:
+        return int(finished["steps"])
+    checkpoint = read_header(path + ".checkpoint")
+    return int(checkpoint["step"]) if checkpoint is not None else 0
+
+
+def train_part(task: PartTask, shared: Shared) -> Any:
+    """Train one partition up to `task.until` steps, and leave its state on disk; one that is there already is left alone."""
+    job: PartJob = shared["job"].value
+    left = task.until - steps_done(task.path)
+    if left <= 0:
+        return None
+    store = warm(shared["job"].key, lambda: FeatureStore(job.features))
+    return train_partition(
+        store, task.classes, task.num_mixtures, job.settings, task.path, job.priors, _After(left, job.stop)
+    )
+
+
+class _After:
+    """Says stop after so many steps, or when another says so."""
+
+    def __init__(self, steps: int, other: Optional[Callable[[], bool]]):
+        self._left, self._other = steps, other
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        return self._left < 0 or (self._other is not None and self._other())
