@@ -15,7 +15,16 @@ from yt8m.models import registry
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
 GOLDEN = sorted(os.path.basename(path)[: -len(".json")] for path in glob.glob(os.path.join(FOLDER, "*.json")))
-SHRUNK = {"cluster_size": 6, "hidden_size": 5, "width": 5, "cells": 5, "projection_size": 4, "attention_size": 3, "group_size": 3}
+SHRUNK = {
+    "cluster_size": 6,
+    "hidden_size": 5,
+    "width": 5,
+    "cells": 5,
+    "projection_size": 4,
+    "attention_size": 3,
+    "group_size": 3,
+    "window_size": 2,
+}
 
 
 def inputs_of(model):

@@ -24,6 +24,7 @@ SMALL = {
     "num_centers": 4,
     "projection_size": 16,
     "attention_size": 8,
+    "window_size": 5,
     "first_width": 16,
     "widths": [16, 32],
     "blocks": [1, 1],
