@@ -64,6 +64,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # as of `… list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         return error.code if error.code in (2, *STOPPED) else 1
