@@ -216,12 +216,31 @@ def test_frame_models_alternate(name, small_data, tmp_path):
     assert result["gap"] == pytest.approx(best["gap"], abs=1e-5)
 
 
+def test_with_a_frame_network_given_only_what_follows_it_is_trained(small_data, tmp_path):
+    first = config_of(small_data, "DbofCgate", {"max_steps": 2}, alternation="baseline")
+    assert alternate.train(first, str(tmp_path / "first")) == 0
+    config = config_of(small_data, "DbofCgate", alternation="large_moe", frame_network=str(tmp_path / "first"), step2_max_epochs=1)
+    config = dataclasses.replace(config, model=ModelConfig("DbofCgate", {"width": 16, "num_mixtures": 3}))
+    assert alternate.train(config, str(tmp_path / "second")) == 0
+    old, new = TrainedModel(str(tmp_path / "first")).model, TrainedModel(str(tmp_path / "second"), "last").model
+    np.testing.assert_array_equal(new.frame_fc.get_weights()[0], old.frame_fc.get_weights()[0])
+    assert np.any(new.video_fc.get_weights()[0] != old.video_fc.get_weights()[0])
+    of_video_run = json.loads((tmp_path / "second" / "alternation" / "video_level" / "best" / "metrics.json").read_text())
+    whole = json.loads((tmp_path / "second" / "best" / "metrics.json").read_text())
+    assert whole["gap"] == pytest.approx(of_video_run["gap"], abs=1e-5) and whole["after"] == of_video_run["after"]
+    assert [name for name, _, _ in steps_of(tmp_path / "second")] == ["step1", "step1", "cycle1_step2"]
+    pooled = sorted((tmp_path / "second" / "alternation" / "pooled" / "train").glob("*.tfrecord"))
+    assert len(pooled) == 3
+    assert alternate.train(config, str(tmp_path / "second")) == 0  # done
+
+
 @pytest.mark.parametrize(
     "change, said",
     [
         ({"name": "LogisticModel"}, "--model=LogisticModel does not; these do: DbofBasic"),
         ({"training": {"eval_data_pattern": ""}}, "needs --eval_data_pattern"),
         ({"settings": {"batch_fraction": 0.0}}, "--batch_fraction=0.0"),
+        ({"settings": {"frame_network": "x"}}, "--frame_network is for DbofBasic"),
     ],
 )
 def test_what_cannot_be_alternated_is_refused(change, said, small_data, tmp_path):

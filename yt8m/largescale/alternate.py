@@ -17,16 +17,16 @@ import tensorflow as tf
 from yt8m.config import CONFIG_FILE, RunConfig
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
-from yt8m.largescale import aggregator_step, classifier_step, joint_step
+from yt8m.largescale import aggregator_step, classifier_step, joint_step, video_level_mode
 from yt8m.largescale.context import Context, Outcome
 from yt8m.largescale.executors import make_executor
 from yt8m.largescale.handoff import copy_model, metrics_of
 from yt8m.largescale.plan import Done, Step, next_step
 from yt8m.largescale.progress import Log, State
-from yt8m.largescale.stopping import StopSignal
 from yt8m.models import registry
 from yt8m.models.aggregated import is_aggregated
 from yt8m.training.run_folder import ALTERNATION, BEST, RunFolder
+from yt8m.training.stop_signal import StopSignal
 from yt8m.training.strategy import make_strategy
 from yt8m.training.trainer import open_run
 from yt8m.training.validation import Validation
@@ -51,6 +51,8 @@ def check(config: RunConfig) -> None:
         raise UserError("--trainer=alternating trains on whole videos; drop --segment_labels.")
     if not 0.0 < config.alternation.batch_fraction <= 1.0:
         raise UserError(f"--batch_fraction={config.alternation.batch_fraction} is not above 0 and at most 1 (all).")
+    if config.alternation.frame_network:
+        video_level_mode.check(config)
     groups = config.model.arguments.get("groups")
     if groups:
         raise UserError("--model_option=groups: step 2 finds the groups itself, from --max_experts and --expert_divisor.")
@@ -79,7 +81,10 @@ def train(
     executor = make_executor(config.alternation.executor)
     try:
         with StopSignal() as stop:
-            return Alternation(Context(config, run, strategy, executor, validation, Log(run), stop, files)).run()
+            context = Context(config, run, strategy, executor, validation, Log(run), stop, files)
+            if config.alternation.frame_network:
+                return video_level_mode.run(context, train)
+            return Alternation(context).run()
     finally:
         executor.close()
 
@@ -101,7 +106,7 @@ class Alternation:
             if outcome is None:
                 context.log.event("stopped", step=step.name)
                 context.log.say(f"stopped by a signal in {step.name}; the same command resumes")
-                return context.stop.exit_code
+                return 128 + context.stop.number
             self._finish(step, outcome)
         return self._end()
 

@@ -11,8 +11,8 @@ from yt8m.alternation_config import AlternationConfig
 from yt8m.config import RunConfig
 from yt8m.largescale.executors import Executor
 from yt8m.largescale.progress import Log
-from yt8m.largescale.stopping import StopSignal
 from yt8m.training.run_folder import RunFolder
+from yt8m.training.stop_signal import StopSignal
 from yt8m.training.validation import Validation
 
 

@@ -18,6 +18,9 @@ from yt8m.models.recipe import Recipe
 from yt8m.models.registry import register
 from yt8m.models.video_network import ResidualBlock, VideoNetwork, fully_connected
 
+# Model -> the video-level model that is its second half (ResNet's block is on frames, so its half is Basic's).
+VIDEO_HALF = {"DbofBasic": "VideoDbofBasic", "DbofCgate": "VideoDbofCgate", "DbofResNet": "VideoDbofBasic"}
+
 
 class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
     """Frames → FC, BN, σ → [gate or residual block] → pooling → FC, BN, σ → [gate] → mixture of experts (spec D.2).

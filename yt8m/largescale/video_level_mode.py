@@ -1,0 +1,147 @@
+"""The KDD paper's video-level mode with a trained frame network: that is kept, and only what follows it is trained.
+
+    alternation/pooled/train, validation    what the frame network gives for each video, pooled, once
+    alternation/video_level/                the alternation of the video-level half on these, a run of its own
+
+The best model of that run becomes the second half of a whole one, which takes frames as any run's does (KDD §5.4;
+spec D.9, reading i; without --frame_network the video-level models train on raw averaged features, reading ii).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any, Callable, Dict
+
+import tensorflow as tf
+
+from yt8m.config import ModelConfig, RunConfig
+from yt8m.errors import UserError
+from yt8m.largescale.context import Context
+from yt8m.largescale.handoff import metrics_of, own_arguments, save_model
+from yt8m.largescale.pooled_records import pool_records, pooled_schema
+from yt8m.models.base import Yt8mModel
+from yt8m.models.dbof_kdd import VIDEO_HALF
+from yt8m.training.initial_weights import load_run
+from yt8m.training.prepare import make_model
+from yt8m.training.run_folder import ALTERNATION, BEST, RunFolder, load_weights
+from yt8m.training.weight_average import tf_variable
+
+VIDEO_RUN = f"{ALTERNATION}/video_level"
+_FLAG = "--frame_network"
+_HALF = ("video_fc", "video_bn", "video_gate", "head")  # attributes that both models have
+
+
+def check(config: RunConfig) -> None:
+    """Refuse a model without a frame network.
+
+    Raises:
+      UserError: names those that have one.
+    """
+    if config.model.name not in VIDEO_HALF:
+        raise UserError(f"{_FLAG} is for {', '.join(VIDEO_HALF)}, not --model={config.model.name}.")
+
+
+def run(context: Context, alternate: Callable[..., int]) -> int:
+    """Pool, train the video-level half, and put the model together; return the exit code.
+
+    Args:
+      context: of the whole run.
+      alternate: `yt8m.largescale.alternate.train`.
+    """
+    config, run_folder = context.config, context.run
+    with context.strategy.scope():
+        network = _frame_network(config)
+    patterns = []
+    sets = [("train", context.files, config.schema, config.training.max_bad_records)]
+    sets.append(("validation", context.validation.files, context.validation.schema, 0))
+    for name, files, schema, bad in sets:
+        folder = run_folder.file(ALTERNATION, "pooled", name)
+        batch = context.validation.batch_size
+        made = pool_records(context.executor, network, files, schema, folder, batch, bad, context.stop, context.log.say)
+        if made is None:
+            context.log.say("stopped by a signal; the same command resumes")
+            return 128 + (context.stop.number or 0)
+        patterns.append(os.path.join(folder, "*.tfrecord"))
+    width = int(network.pooled_frames(network.example_inputs()).shape[-1])
+    code = alternate(_video_config(config, width, *patterns), run_folder.file(VIDEO_RUN), strategy=context.strategy)
+    if code:
+        return code
+    _finish(context, network)
+    return 0
+
+
+def _frame_network(config: RunConfig) -> Yt8mModel:
+    """Return the trained model whose frame network is kept.
+
+    Raises:
+      UserError: it is another model, or takes other features.
+    """
+    other, model, path = load_run(config.alternation.frame_network, _FLAG)
+    if other.model.name != config.model.name:
+        raise UserError(f"{_FLAG}: {path} is a {other.model.name}, and --model={config.model.name}; name one model by both.")
+    if other.schema.feature_names != config.schema.feature_names or other.schema.feature_sizes != config.schema.feature_sizes:
+        raise UserError(f"{_FLAG}: {path} takes {', '.join(other.schema.feature_names)}, the records hold {', '.join(config.schema.feature_names)}.")
+    return model
+
+
+def _video_config(config: RunConfig, width: int, train: str, validation: str) -> RunConfig:
+    """Return the settings of the video-level half's own run."""
+    name = VIDEO_HALF[config.model.name]
+    taken = ("width", "gate_batch_norm", "head", "num_mixtures", "initial")
+    arguments: Dict[str, Any] = {k: v for k, v in config.model.arguments.items() if k in taken}
+    arguments.update(input_norm="none", input_batch_norm=False)
+    return dataclasses.replace(
+        config,
+        schema=pooled_schema(config.schema, width),
+        model=ModelConfig(name, arguments),
+        recipe=dataclasses.replace(config.recipe, train_frames=0),
+        training=dataclasses.replace(config.training, train_data_pattern=train, eval_data_pattern=validation),
+        alternation=dataclasses.replace(config.alternation, frame_network=""),
+    )
+
+
+def _finish(context: Context, network: Yt8mModel) -> None:
+    """Put the frame network and the best video-level half together, validate the whole on frames, and save it."""
+    config, run_folder = context.config, context.run
+    video_run = RunFolder(run_folder.file(VIDEO_RUN))
+    for event in video_run.logged():
+        if event["event"] in ("step_begin", "iteration", "step_end"):
+            run_folder.log(**event)
+    own = own_arguments(video_run, BEST)
+    half_config = video_run.load_config()
+    half_model = ModelConfig(half_config.model.name, {**half_config.model.arguments, **own})
+    frame_arguments = {k: v for k, v in network.get_config().items() if k not in ("num_classes", "feature_sizes")}
+    taken = {**frame_arguments, **config.model.arguments, **own}
+    with context.strategy.scope():
+        half = make_model(dataclasses.replace(half_config, model=half_model))
+        load_weights(half, video_run.file(BEST, "model.weights.h5"))
+        whole = make_model(dataclasses.replace(config, model=ModelConfig(config.model.name, taken)))
+    copy_layers(network, whole, lambda name: name not in _HALF)
+    copy_layers(half, whole, lambda name: name in _HALF)
+    result = context.validation(context.validation.predictor(whole))
+    about = {**metrics_of(video_run, BEST), **result}
+    # The frame network's own arguments too: they need not have been given again.
+    for folder in (BEST, "last"):
+        save_model(run_folder, folder, whole, taken, about)
+    run_folder.save_priors(video_run.load_priors())
+    run_folder.write_text("done", "")
+    context.log.event("done", best_gap=float(result["gap"]), best_after=about["after"])
+    context.log.say(f"done: GAP {result['gap']:.4f} with the frame network of {config.alternation.frame_network}")
+
+
+def copy_layers(source: Yt8mModel, target: Yt8mModel, chosen: Callable[[str], bool]) -> None:
+    """Copy the weights of every layer that is an attribute of both models and whose name is chosen.
+
+    Raises:
+      UserError: their shapes differ.
+    """
+    for name, layer in sorted(vars(target).items()):
+        other = getattr(source, name, None)
+        if not isinstance(layer, tf.keras.layers.Layer) or other is None or not chosen(name):
+            continue
+        for mine, theirs in zip(layer.weights, other.weights):
+            if tuple(mine.shape) != tuple(theirs.shape):
+                raise UserError(f"{_FLAG}: its {name} has weights {tuple(theirs.shape)}, this model's are {tuple(mine.shape)}.")
+            tf_variable(mine).assign(tf_variable(theirs))
+
