@@ -1,6 +1,7 @@
 """Executors without an engine: every task once, a tree whose shape follows from the ids alone, warm values, user mistakes."""
 
 import builtins
+import socket
 
 import numpy as np
 import pytest
@@ -109,3 +110,13 @@ def test_without_ray_the_message_says_how_to_install_it(address, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", no_ray)
     with pytest.raises(UserError, match=r"pip install '\.\[cluster\]'"):
         make_executor(address)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}", "127.0.0.1:port"])
+def test_no_cluster_at_the_address_is_said_at_once(address):
+    pytest.importorskip("ray", reason="Ray is not installed: pip install '.[cluster]'")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there
+        address = address.format(port=taken.getsockname()[1])
+        with pytest.raises(UserError, match="no cluster could be joined.*ray start --head"):
+            make_executor(address)

@@ -8,9 +8,11 @@ from yt8m.data.schema import RecordSchema
 from yt8m.data.writers import frame_record, video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor
+from yt8m.largescale.feature_source import FeatureSource
 from yt8m.largescale.full_batch_gradient import FullBatchGradient, chosen_variables
 from yt8m.largescale.shards import ShardTask, draw_fraction, pack_shards
 from yt8m.largescale.sources import ReadAhead, RecordSource
+from yt8m.largescale.video_features import build_feature_store
 from yt8m.losses import registry as losses
 from yt8m.models import registry
 from yt8m.training.weight_average import tf_variable
@@ -251,3 +253,17 @@ def test_reading_ahead_hands_on_items_and_errors_and_stops():
     left = ReadAhead(seen.append(i) or i for i in range(100))
     left.close()
     assert len(seen) <= 4
+
+
+def test_a_feature_store_gives_what_its_records_give(folder, tmp_path):
+    paths = write(folder, "video", 7)
+    build_feature_store(str(tmp_path / "store"), paths, VIDEO, lambda batch: batch["video"])
+    source = FeatureSource.of(str(tmp_path / "store"), batch_size=16)
+    model = randomised("MoeModel")
+    stored = FullBatchGradient(make_executor(""), model, source, [ShardTask(tuple(source.shards()))])
+    read = FullBatchGradient(make_executor(""), model, RecordSource(VIDEO, 16), [ShardTask(tuple(paths))])
+    for fraction in (1.0, 0.4):
+        a, b = stored(2, fraction), read(2, fraction)
+        assert a.num_examples == b.num_examples and a.loss == b.loss
+        for x, y in zip(a.gradients, b.gradients):
+            np.testing.assert_array_equal(x, y)

@@ -24,6 +24,7 @@ import contextlib
 import faulthandler
 import os
 import platform
+import socket
 import sys
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
@@ -112,6 +113,9 @@ class RayExecutor:
         else:
             options.update(address=address)
         try:
+            if ":" in address:  # Ray itself tries for minutes
+                host, _, port = address.rpartition("//")[2].rpartition(":")
+                socket.create_connection((host, int(port)), timeout=20).close()
             self._ray.init(**options)
         except Exception as error:  # each way to fail has its own class: no head, a wrong token, another version
             raise UserError(

@@ -1,0 +1,180 @@
+"""What the tests of Ray run as a process of its own: `python ray_driver.py PART WORK_DIR`, which prints JSON.
+
+In a process of its own because a driver's TensorFlow must have as many threads as its workers', and because
+every process that Ray starts is then to be found by WORK_DIR, and ended.
+"""
+
+import yt8m.quiet  # noqa: F401
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import ray_tasks
+
+from yt8m.data.schema import RecordSchema
+from yt8m.data.writers import video_record, write_shard
+from yt8m.errors import UserError
+from yt8m.largescale.executors import make_executor
+from yt8m.largescale.full_batch_gradient import FullBatchGradient
+from yt8m.largescale.shards import ShardTask
+from yt8m.largescale.sources import RecordSource
+from yt8m.models import registry
+
+SIZES, K, SHARDS = (48, 16), 300, 12  # a gradient of 380 KB: too large for Ray to keep with the driver
+SCHEMA = RecordSchema("video", ("mean_rgb", "mean_audio"), SIZES, K)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoggedSource(RecordSource):
+    """Writes down who read what, and takes its time, so that a test can kill somebody in the middle of it."""
+
+    log: str = ""
+    delay: float = 0.0
+
+    def batches(self, shards, rows, broken):
+        import ray
+
+        with open(self.log, "a") as f:
+            node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
+            f.write(f"{os.getpid()} {node} {os.path.basename(shards[0])}\n")
+        time.sleep(self.delay)
+        yield from super().batches(shards, rows, broken)
+
+
+def data(folder):
+    """Write the shards, uneven ones, and return a task for each with the number of records."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for s in range(SHARDS):
+        path = os.path.join(folder, f"{s:02d}.tfrecord")
+        rows = [rng.normal(size=sum(SIZES)).astype(np.float32) for _ in range(20 + s)]
+        make = lambda x: video_record(b"v", {"mean_rgb": x[:48], "mean_audio": x[48:]}, rng.integers(0, K, 3))  # noqa: E731
+        write_shard(path, [make(x) for x in rows])
+        paths.append(path)
+    return [ShardTask((p,)) for p in paths], sum(20 + s for s in range(SHARDS))
+
+
+def model():
+    made = registry.create("MoeModel", num_classes=K, feature_sizes=SIZES).build_weights()
+    rng = np.random.default_rng(1)
+    made.set_weights([rng.normal(scale=0.3, size=w.shape).astype(np.float32) for w in made.get_weights()])
+    return made
+
+
+def same(a, b):
+    """Whether two results are equal to the last bit."""
+    return a.loss == b.loss and all((x == y).all() for x, y in zip(a.gradients, b.gradients))
+
+
+def lines(path):
+    with open(path) as f:
+        return [line.split(" ") for line in f.read().splitlines()]
+
+
+def engine(work):
+    """Plain tasks: map, map_reduce over two levels of the tree, errors, time-outs."""
+    executor = make_executor("ray", workers=2, task_timeout=3.0, max_retries=1)
+    shared = {"offset": executor.broadcast(np.arange(5), key="v1"), "work": executor.broadcast(work, key="w")}
+    out = {"workers": executor.num_workers, "map": sorted(executor.map(ray_tasks.plus, range(20), shared))}
+    out["listening"] = ray_tasks.listening(work)
+    out["auth"] = os.environ["RAY_AUTH_MODE"]
+    out["order"] = executor.map_reduce(ray_tasks.name, range(30), shared, ray_tasks.bracket, fan=3)
+    out["again"] = executor.map_reduce(ray_tasks.stuck_once, range(4), shared, ray_tasks.add)
+    for name in ("user_error", "stuck_always"):
+        began = time.monotonic()
+        try:
+            executor.map_reduce(getattr(ray_tasks, name), range(4), shared, ray_tasks.add)
+        except UserError as error:
+            out[name] = str(error)
+        out[name + "_seconds"] = time.monotonic() - began
+    executor.close()
+    return out
+
+
+def equal(work):
+    """The gradient in this process, on one worker and on two: equal to the bit, also after an update."""
+    tasks, count = data(work)
+    results, source = [], RecordSource(SCHEMA, 16)
+    for workers in (0, 1, 2):
+        executor = make_executor("ray", workers=workers) if workers else make_executor("")
+        full = FullBatchGradient(executor, model(), source, tasks)
+        first = full(iteration=0)
+        full.set_weights([w - 0.1 * np.sign(g).astype(np.float32) for w, g in zip(full.weights(), first.gradients)])
+        results.append((first, full(iteration=1), full(iteration=2, fraction=0.3)))
+        executor.close()
+    return {
+        "count": count,
+        "examples": [[r.num_examples for r in rs] for rs in results],
+        "equal": [[same(a, b) for a, b in zip(results[0], other)] for other in results[1:]],
+        "moved": not same(results[0][0], results[0][1]),
+    }
+
+
+def faults(work):
+    """Two nodes on this machine; a worker and then a node are killed in mid-iteration."""
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # all ports on the loopback interface
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    tasks, count = data(work)
+    out = {"count": count, "tasks": len(tasks)}
+    executor = make_executor(cluster.address, task_timeout=60)
+    out["workers"], out["listening"] = executor.num_workers, ray_tasks.listening(work)
+
+    def run(name, disturb=None):
+        log = os.path.join(work, name)
+        open(log, "w").close()
+        full = FullBatchGradient(executor, model(), LoggedSource(SCHEMA, 16, log=log, delay=0.4), tasks)
+        killer = threading.Thread(target=disturb, args=(log,)) if disturb else None
+        if killer:
+            killer.start()
+        began = time.monotonic()
+        result = full()
+        if killer:
+            killer.join()
+        out[name] = {"runs": len(lines(log)), "examples": result.num_examples, "seconds": time.monotonic() - began}
+        out[name]["nodes"] = len({line[1] for line in lines(log)})
+        return result
+
+    def wait_for(log, ready):
+        for _ in range(1200):
+            if ready(lines(log)):
+                return lines(log)
+            time.sleep(0.05)
+        raise TimeoutError("the tasks never came that far")
+
+    def kill_worker(log):
+        pid = wait_for(log, lambda seen: len(seen) >= 4)[-1][0]
+        os.kill(int(pid), signal.SIGKILL)
+        out["killed_worker"] = int(pid)
+
+    def kill_node(log):
+        victim = nodes[1].node_id
+        seen = wait_for(log, lambda seen: sum(line[1] == victim for line in seen) >= 3)
+        raylets = {p.process.pid for p in nodes[1].all_processes["raylet"]}
+        for pid in raylets | {int(line[0]) for line in seen if line[1] == victim}:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        out["killed_node"] = victim
+
+    undisturbed = run("undisturbed")
+    out["worker_equal"] = same(undisturbed, run("worker_lost", kill_worker))
+    out["node_equal"] = same(undisturbed, run("node_lost", kill_node))
+    out["after_equal"] = same(undisturbed, run("after"))
+    executor.close()
+    cluster.shutdown()
+    return out
+
+
+if __name__ == "__main__":
+    part, folder = sys.argv[1:]
+    print("RESULT " + json.dumps({"engine": engine, "equal": equal, "faults": faults}[part](folder)))

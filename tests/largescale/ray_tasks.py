@@ -1,0 +1,66 @@
+"""Task functions of the tests of Ray, importable by its workers, without TensorFlow so that these start fast."""
+
+import os
+import pathlib
+import time
+
+from yt8m.errors import UserError
+
+
+def plus(task, shared):
+    return int(shared["offset"].value[task % 5]) + task
+
+
+def name(task, shared):
+    time.sleep(0.05 * (task % 3))  # so that they do not end in order
+    return str(task)
+
+
+def bracket(total, part):
+    return f"({part})" if total is None else f"{total[:-1]} {part})"
+
+
+def add(total, part):
+    return part if total is None else total + part
+
+
+def stuck_once(task, shared):
+    """Hangs the first time that task 2 runs; the time-out must end it and another attempt count, once."""
+    mark = os.path.join(shared["work"].value, "stuck")
+    if task == 2 and not os.path.exists(mark):
+        open(mark, "w").close()
+        time.sleep(600)
+    return 10**task
+
+
+def stuck_always(task, shared):
+    if task == 1:
+        time.sleep(600)
+    return 1
+
+
+def user_error(task, shared):
+    if task == 0:
+        raise UserError("shard 0 is not there; name another by --train_data_pattern.")
+    return 1
+
+
+def listening(mark):
+    """Return (ports, of those on other interfaces than the loopback) of processes that hold `mark` in their environment."""
+    sockets = set()
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                sockets.update(os.readlink(f) for f in (process / "fd").iterdir())
+        except OSError:  # it ended, or is another user's
+            continue
+    ports, beyond = [], []
+    for table in ("tcp", "tcp6"):
+        for line in pathlib.Path("/proc/net", table).read_text().splitlines()[1:]:
+            fields = line.split()
+            address, port = fields[1].split(":")
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:  # 0A: listening
+                ports.append(int(port, 16))
+                if not address.endswith("0100007F") and address != "00000000000000000000000001000000":
+                    beyond.append(int(port, 16))
+    return ports, beyond

@@ -1,0 +1,103 @@
+"""Ray with real processes: equal digits on any number of workers, and killed workers and nodes that change nothing."""
+
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install '.[cluster]'")
+HERE = pathlib.Path(__file__).parent
+
+
+def processes_of(mark):
+    """Return the ids of processes whose command line or environment holds `mark`."""
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            text = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if mark.encode() in text and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def run_driver():
+    """Return a function that runs a part of `ray_driver.py`; nothing that it started is left afterwards."""
+    work = tempfile.mkdtemp(prefix="yt8m-ray-", dir="/tmp")  # short: Ray's sockets lie below it
+    token = pathlib.Path(work, ".ray", "auth_token")
+    token.parent.mkdir()
+    token.write_text(secrets.token_hex(32))
+    token.chmod(0o600)
+
+    def run(part, timeout):
+        env = {
+            **os.environ,
+            "HOME": work,  # where the token is
+            "RAY_TMPDIR": work,
+            "RAY_AUTH_MODE": "token",
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)]),
+            "TF_NUM_INTRAOP_THREADS": "1",
+            "TF_NUM_INTEROP_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        env.pop("RAY_ADDRESS", None)
+        done = subprocess.run(
+            [sys.executable, str(HERE / "ray_driver.py"), part, work], env=env, capture_output=True, text=True, timeout=timeout
+        )
+        found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+        assert done.returncode == 0 and found, done.stdout[-2000:] + done.stderr[-4000:]
+        return json.loads(found[0][len("RESULT ") :])
+
+    yield run
+    for pid in processes_of(work):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    shutil.rmtree(work, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_the_engine_maps_reduces_in_order_and_ends_what_is_stuck(run_driver):
+    got = run_driver("engine", 180)
+    assert got["workers"] == 2
+    assert got["map"] == [[i, i % 5 + i] for i in range(20)]
+    ports, beyond = got["listening"]
+    assert len(ports) >= 4 and not beyond and got["auth"] == "token"
+    threes = [f"({i} {i + 1} {i + 2})" for i in range(0, 30, 3)]
+    nines = [f"({' '.join(threes[i : i + 3])})" for i in range(0, 10, 3)]
+    assert got["order"] == f"(({' '.join(nines[:3])}) ({nines[3]}))"
+    assert got["again"] == 1111  # each task once, the one that hung too
+    assert got["user_error"].startswith("shard 0 is not there") and "Traceback" not in got["user_error"]
+    assert "--task_timeout" in got["stuck_always"] and got["stuck_always_seconds"] < 60
+
+
+@pytest.mark.slow
+def test_equal_to_the_bit_in_process_and_on_one_and_two_workers(run_driver):
+    got = run_driver("equal", 240)
+    assert got["equal"] == [[True] * 3, [True] * 3] and got["moved"]
+    assert got["examples"][0] == got["examples"][1] == got["examples"][2]
+    assert got["examples"][0][:2] == [got["count"]] * 2 and 0 < got["examples"][0][2] < got["count"]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_and_a_killed_node_leave_the_same_result(run_driver):
+    got = run_driver("faults", 300)
+    assert got["workers"] == 2 and len(got["listening"][0]) >= 6 and not got["listening"][1]
+    for name in ("undisturbed", "worker_lost", "node_lost", "after"):
+        assert got[name]["examples"] == got["count"], name  # nothing twice, nothing left out
+    assert got["undisturbed"] == {**got["undisturbed"], "runs": got["tasks"], "nodes": 2}
+    assert got["worker_lost"]["runs"] > got["tasks"] and got["killed_worker"]  # something ran again
+    assert got["node_lost"]["runs"] > got["tasks"] and got["killed_node"]
+    assert got["after"]["nodes"] == 1
+    assert got["worker_equal"] and got["node_equal"] and got["after_equal"]
