@@ -50,3 +50,26 @@ def test_without_data_the_synthetic_sample_is_made_and_used(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "using the synthetic sample" in done.stdout
     assert (tmp_path / "runs" / "AttnVLAD" / "best" / "model.weights.h5").exists()
+
+
+def test_a_start_from_another_run_sets_what_the_model_then_wants(monkeypatch):
+    from yt8m import flags as yt8m_flags
+    from yt8m.models import registry
+
+    values = yt8m_flags.flags.FlagValues()
+    monkeypatch.setattr(yt8m_flags, "FLAGS", values)
+    monkeypatch.setattr(yt8m_flags.flags, "FLAGS", values)
+    for name in ("string", "bool", "integer", "float", "enum", "multi_string"):
+        define = getattr(yt8m_flags.flags, f"DEFINE_{name}")
+        monkeypatch.setattr(yt8m_flags.flags, f"DEFINE_{name}", lambda *a, _d=define, **k: _d(*a, **k, flag_values=values))
+    yt8m_flags.define_training_flags()
+    model = registry.model_class("ContextGruModel")
+
+    def arguments(*given):
+        values.unparse_flags()
+        values(["train.py", *given])
+        return yt8m_flags.model_arguments_from_flags("ContextGruModel", model)
+
+    assert arguments() == {}
+    assert arguments("--init_from=runs/encoder") == {"freeze_encoder": True}
+    assert arguments("--init_from=runs/encoder", "--model_option=freeze_encoder=false") == {"freeze_encoder": False}

@@ -25,6 +25,8 @@ SMALL = {
     "projection_size": 16,
     "attention_size": 8,
     "window_size": 5,
+    "encoder_cells": 16,
+    "encoder_projection": 16,
     "first_width": 16,
     "widths": [16, 32],
     "blocks": [1, 1],
