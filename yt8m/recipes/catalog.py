@@ -246,6 +246,7 @@ def tables(recipes: Dict[str, Recipe]) -> List[str]:
 
 
 def runs_of(recipes: Sequence[Recipe]) -> List[Tuple[Recipe, str, int]]:
-    """Return every small run as (recipe, data set, seed): trained models first, then what fuses them."""
+    """Return every small run once, as (recipe, data set, seed): trained models first, then what fuses them."""
+    recipes = list({r.name: r for r in recipes}.values())
     runs = [(r, d, s) for r in recipes for d in r.small.data for s in r.small.seeds]
     return [x for x in runs if not x[0].small.fuse] + [x for x in runs if x[0].small.fuse]
