@@ -15,6 +15,7 @@ HELP: Dict[str, str] = {
     "expert_rounding": "of positives / q: floor, ceil or round",
     "num_partitions": "parts into which step 2 splits the classes; the result does not depend on it",
     "partition_by": "how classes are dealt out: balanced, contiguous or round_robin",
+    "step1_from": "folder of an earlier run of the same model whose joint training is taken as step 1",
     "step1_patience": "step 1 ends after so many epochs without a gain in validation GAP; 0: never",
     "step1_min_gain": "a GAP gain that counts in step 1",
     "step2_learning_rate": "of Adam in step 2",
@@ -59,6 +60,7 @@ class AlternationConfig:
     expert_rounding: str = "floor"
     num_partitions: int = 8
     partition_by: str = "balanced"
+    step1_from: str = ""
     step1_patience: int = 3
     step1_min_gain: float = 1e-4
     step2_learning_rate: float = 0.005

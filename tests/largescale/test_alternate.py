@@ -74,8 +74,8 @@ def scores_of(folder, data, which="best"):
 
 def continued(source, target, config):
     """Run an alternation that begins with the finished step 1 of another."""
-    shutil.copytree(os.path.join(source, "step1"), os.path.join(target, "step1"))
-    assert alternate.train(config, str(target)) == 0
+    settings = dataclasses.replace(config.alternation, step1_from=str(source))
+    assert alternate.train(dataclasses.replace(config, alternation=settings), str(target)) == 0
     return target
 
 
@@ -120,6 +120,17 @@ def test_the_finished_run_is_an_ordinary_one(full, small_data, tmp_path):
     write_bundle(str(full), str(tmp_path / "m.tgz"))
     unpacked = open_bundle(str(tmp_path / "m.tgz"), str(tmp_path / "unpacked"))
     np.testing.assert_allclose(scores_of(unpacked, small_data), scores_of(full, small_data), atol=1e-6)
+
+
+def test_step_1_of_an_earlier_run_is_taken_if_the_model_is_the_same(full, small_data, tmp_path):
+    continued(full, tmp_path / "again", config_of(small_data, alternation="baseline"))
+    assert steps_of(tmp_path / "again") == steps_of(full)[:2]
+    np.testing.assert_array_equal(
+        (tmp_path / "again" / "priors.npy").read_bytes(), (full / "priors.npy").read_bytes()
+    )
+    other = dataclasses.replace(config_of(small_data, alternation="baseline"), model=ModelConfig("VideoDbofBasic", {"width": 17}))
+    with pytest.raises(UserError, match="--step1_from=.* 'width': 16"):
+        continued(full, tmp_path / "other", other)
 
 
 @pytest.mark.parametrize("partitions, by", [(1, "contiguous"), (500, "round_robin")])
@@ -182,7 +193,7 @@ def test_other_optimisers_of_step_3_move_the_aggregator_and_resume(full, small_d
     with monkeypatch.context() as patch, pytest.raises(Killed):
         dies_at(patch, mover, "move", 2)
         continued(full, tmp_path / "killed", config)
-    assert alternate.train(config, str(tmp_path / "killed")) == 0
+    continued(full, tmp_path / "killed", config)
     newest = {(name, i): gap for name, i, gap in steps_of(tmp_path / "killed")}
     assert newest == pytest.approx({(name, i): gap for name, i, gap in steps_of(whole)}, abs=1e-5)
 

@@ -6,10 +6,12 @@ import dataclasses
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 from yt8m.config import RunConfig
+from yt8m.errors import UserError
 from yt8m.largescale.context import Context, Outcome
-from yt8m.largescale.handoff import metrics_of
+from yt8m.largescale.handoff import metrics_of, save_model
 from yt8m.largescale.plan import Step
-from yt8m.training.run_folder import BEST, RunFolder
+from yt8m.training.prepare import make_model
+from yt8m.training.run_folder import BEST, RunFolder, load_weights, weights_file
 from yt8m.training.trainer import train
 
 
@@ -21,8 +23,10 @@ def joint_config(config: RunConfig) -> RunConfig:
 
 
 def run(context: Context, step: Step) -> Optional[Outcome]:
-    """Train, or go on with training; None where a signal stopped it."""
-    folder = context.run.file(step.name)
+    """Train, or go on with training, or take what --step1_from names; None where a signal stopped it."""
+    folder, best = context.run.file(step.name), f"{step.name}/{BEST}"
+    if context.settings.step1_from:
+        return _taken(context, step, best)
     if not RunFolder(folder).is_done():
         code = train(joint_config(context.config), folder, strategy=context.strategy)
         if code:
@@ -34,8 +38,38 @@ def run(context: Context, step: Step) -> Optional[Outcome]:
     elapsed = 0.0
     for epoch, result, elapsed in epochs(RunFolder(folder)):
         context.log.iteration(step, epoch, result, elapsed)
-    best = f"{step.name}/{BEST}"
     return Outcome(best, metrics_of(context.run, best), elapsed)
+
+
+def _taken(context: Context, step: Step, best: str) -> Outcome:
+    """Copy the joint model of an earlier run, validated anew.
+
+    Raises:
+      UserError: there is none, or it is of another model.
+    """
+    flag = "--step1_from"
+    source = RunFolder(context.settings.step1_from)
+    config = source.load_config(flag)
+    joint = RunFolder(source.file(step.name)) if config.alternation else source
+    if config.model != context.config.model or config.schema.feature_names != context.config.schema.feature_names:
+        raise UserError(
+            f"{flag}={source.path} is a {config.model.name} {config.model.arguments or ''} of {', '.join(config.schema.feature_names)},"
+            f" this run a {context.config.model.name} {context.config.model.arguments or ''} of"
+            f" {', '.join(context.config.schema.feature_names)}; give the model and options of that run."
+        )
+    weights = weights_file(joint, BEST, flag)
+    with context.strategy.scope():
+        model = make_model(context.config)
+    load_weights(model, weights)
+    result = context.validation(context.validation.predictor(model))
+    save_model(context.run, best, model, {}, result)
+    elapsed = 0.0
+    for epoch, logged, elapsed in epochs(joint):
+        context.log.iteration(step, epoch, logged, elapsed)
+    priors = joint.load_priors()
+    if priors is not None:
+        context.run.save_priors(priors)
+    return Outcome(best, result, elapsed)
 
 
 def epochs(run_folder: RunFolder) -> Iterator[Tuple[int, Dict[str, Any], float]]:
