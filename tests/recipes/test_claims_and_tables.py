@@ -12,7 +12,7 @@ from yt8m.recipes.report import report
 RECIPES = catalog.load_all()
 
 
-def result(recipe, gap, data="sample-video", seed=0, **more):
+def result(recipe, gap, data="sample-video-all", seed=0, **more):
     metrics = {"gap": gap, "map": gap / 2, "perr": 0.6, "hit_at_1": 0.7, "hit_at_5": 0.9, "num_examples": 5701}
     kept = {"shards": 20, "bytes": 26_000_000, "sha1": "0123456789"}
     return {
@@ -46,10 +46,10 @@ def test_what_bears_a_claim_out(kind, values, expected):
 
 def test_noise_is_pooled_over_repeated_recipes():
     runs = [result("a", 0.50), result("a", 0.52, seed=1), result("b", 0.30), result("b", 0.30, seed=1), result("c", 0.9)]
-    noise = noise_of(runs, "sample-video", "gap")
+    noise = noise_of(runs, "sample-video-all", "gap")
     assert noise.runs == 4 and noise.sd == pytest.approx(0.01)  # sqrt((2 · 0.01² + 0) / 2)
     assert noise.margin == pytest.approx(0.02828, abs=1e-5)
-    assert noise_of(runs[-1:], "sample-video", "gap") == noise_of([], "x", "gap") and noise_of([], "x", "gap").sd == ASSUMED_SD
+    assert noise_of(runs[-1:], "sample-video-all", "gap") == noise_of([], "x", "gap") and noise_of([], "x", "gap").sd == ASSUMED_SD
 
 
 def test_a_claim_is_judged_on_each_data_set_alone():
@@ -64,7 +64,7 @@ def test_a_claim_is_judged_on_each_data_set_alone():
 
 def test_seeds_are_averaged_and_the_better_of_two_counts():
     runs = [result("h", 0.40), result("h", 0.44, seed=1), result("i", 0.3), result("g", 0.3)]
-    verdict = judge(Claim("", "more", ("h|i", "g")), runs, "sample-video")
+    verdict = judge(Claim("", "more", ("h|i", "g")), runs, "sample-video-all")
     assert verdict.numbers == "GAP h or i 0.4200, g 0.3000" and verdict.mark == SEEN
 
 
@@ -85,7 +85,7 @@ def test_a_table_shows_the_papers_column_and_ours():
     assert lines[0] == catalog.TABLES["1"]
     first = next(line for line in lines if line.startswith("2 "))
     assert first.split() == [
-        "2", "0.7820", "0.4150", "sample-video", "0.6123", "0.3062", "0.6000", "0.7000", "0.9000", "1.5", "2.5", "2.0", "1,700",
+        "2", "0.7820", "0.4150", "sample-video-all", "0.6123", "0.3062", "0.6000", "0.7000", "0.9000", "1.5", "2.5", "2.0", "1,700",
     ]  # fmt: skip
     assert "seed 1   0.6130" in text and "seed 2  not run" in text
     assert any(line.startswith("4 ") and "not run" in line for line in lines)
@@ -97,7 +97,7 @@ def test_markdown_escapes_what_would_be_a_column():
 
 def test_the_report_holds_tables_claims_and_commands():
     text = report(RECIPES, [result("video-moe-2", 0.61), result("video-moe-2", 0.613, seed=1)])
-    assert "| 2 | 0.7820 | 0.4150 | sample-video | 0.6100 |" in text
+    assert "| 2 | 0.7820 | 0.4150 | sample-video-all | 0.6100 |" in text
     assert "2 runs of repeated recipes" in text and "**not testable here**" in text and "python train.py --model=X" in text
     assert report(RECIPES, [])  # nothing run yet is a report too
 
@@ -112,7 +112,7 @@ def test_record_keeps_small_results_and_the_recipes_expectation(tmp_path):
     kept += [result("video-moe-2", 0.7, data="my-records"), {**result("video-moe-4", 0.5), "variant": "paper"}]
     assert len(results.record(kept, RECIPES, folder, str(settings))) == 2
     assert [r["metrics"]["gap"] for r in results.committed(folder)] == [0.61, 0.63]
-    again = catalog.load(str(settings / "video-moe-2.json")).small.measured["sample-video"]
+    again = catalog.load(str(settings / "video-moe-2.json")).small.measured["sample-video-all"]
     assert again == {"minutes": 1.5, "gap": 0.61, "map": 0.305}
     broken = copy.deepcopy(kept[0])
     del broken["metrics"]["perr"]

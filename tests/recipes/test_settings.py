@@ -102,7 +102,7 @@ def test_a_run_may_stand_in_two_tables():
     view = catalog.of_table("4", {**RECIPES, recipe.name: recipe})[0]
     assert (view.name, view.row, view.reported) == ("video-moe-2", "there", {"map": 0.5})
     assert catalog.of_table("1", {recipe.name: recipe}) == [recipe]
-    assert catalog.runs_of([recipe, view]) == [(view, "sample-video", s) for s in (0, 1, 2)], "run once"
+    assert catalog.runs_of([recipe, view]) == [(view, "sample-video-all", s) for s in (0, 1, 2)], "run once"
     with pytest.raises(UserError, match="also"):
         catalog.parse({**values, "also": {"4": {"row": "there"}}}, "test")
 
