@@ -12,7 +12,7 @@ from yt8m.data.inspect import find_schema
 from yt8m.data.record_count import count_records
 from yt8m.data.sources import find_shards
 from yt8m.models import registry
-from yt8m.training import defaults, prepare, trainers
+from yt8m.training import defaults, label_experiments, prepare, trainers
 from yt8m.training.strategy import make_strategy
 
 FLAGS = flags.FLAGS
@@ -54,6 +54,7 @@ def main() -> int:
         alternation=yt8m_flags.alternation_from_flags(training.trainer),
         facts={**prepare.facts(files), "records": records},
     )
+    label_experiments.check(config)
     train = trainers.get(config.training.trainer)
     return train(config, FLAGS.train_dir or f"runs/{config.model.name}", FLAGS.start_new_model, strategy)
 

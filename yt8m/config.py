@@ -64,6 +64,11 @@ class TrainingConfig:
     patience: int = 0
     min_gain: float = 0.0
     regularization_penalty: float = 1.0
+    balanced_batches: bool = False
+    label_weight_power: float = 0.0
+    label_noise: str = ""
+    label_noise_fraction: float = 0.05
+    label_noise_scores: str = ""
     eval_batch_size: int = 0
     eval_frames: int = 0
     top_k: int = 20

@@ -96,6 +96,15 @@ def define_training_flags() -> None:
     F.DEFINE_float("weight_average", None, "decay of the averaged weights, which are what is evaluated; 0: off", 0.0, 1.0)
     F.DEFINE_string("label_loss", None, "CrossEntropyLoss, HingeLoss, SoftmaxLoss, SmoothedSoftmaxLoss or FocalLoss")
     F.DEFINE_float("regularization_penalty", 1.0, "weight of the models' L2 and auxiliary terms")
+    F.DEFINE_bool("balanced_batches", False, "draw a class uniformly, then one of its videos, so that classes come equally often")
+    F.DEFINE_float("label_weight_power", 0.0, "beta: a class with n positives weighs n^-beta in the training loss; 0: off", 0.0)
+    F.DEFINE_enum("label_noise", "", ["", "remove", "complete"], "train without some labels of each class, or with more of them")
+    F.DEFINE_float("label_noise_fraction", 0.05, "of each class's positives to remove, or to add to them", 0.0, 1.0)
+    F.DEFINE_string(
+        "label_noise_scores",
+        "",
+        "scores of the training records (inference.py --output_scores) by which labels are removed or added; empty: at random",
+    )
     F.DEFINE_integer("iterations", None, "frames drawn from a video in training; 0: all", 0)
     F.DEFINE_bool("sample_random_frames", None, "draw single frames (true) or one contiguous run (false)")
     F.DEFINE_integer("eval_frames", 0, "evenly spaced frames in validation; 0: all", 0)

@@ -12,7 +12,7 @@ from typing import Callable, List, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords
+from yt8m.data.bad_records import BadRecords, label_beyond
 from yt8m.data.pipeline import read_records
 from yt8m.errors import UserError
 
@@ -101,10 +101,7 @@ def read_label_lists(
             rows, values = found.indices[:, 0].numpy(), found.values.numpy()
             outside = values[(values < 0) | (values >= num_classes)]
             if len(outside):
-                raise UserError(
-                    f"{flag}: a record has label {outside[0]}, but there are {num_classes} classes, 0 to {num_classes - 1};"
-                    " give the right --num_classes (4716 for the 2017 release, 3862 for 2018)."
-                )
+                raise UserError(f"{flag}: {label_beyond(outside[0], num_classes)}")
             once = np.unique(rows * num_classes + values)  # by video, then by label
             rows, values = np.divmod(once, num_classes)
             lists.append(values.astype(np.int32))

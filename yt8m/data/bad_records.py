@@ -16,6 +16,14 @@ from yt8m.errors import UserError
 LABEL_MARK = "YT8M_LABEL_BEYOND_CLASSES"
 
 
+def label_beyond(label: int, num_classes: int) -> str:
+    """Return what is said of a label index beyond the K classes."""
+    return (
+        f"a record has label {label}, but there are {num_classes} classes, 0 to {num_classes - 1};"
+        " give the right --num_classes (4716 for the 2017 release, 3862 for 2018)."
+    )
+
+
 class BadRecord(NamedTuple):
     """Where a broken record lies, and what is wrong with it."""
 
@@ -51,10 +59,11 @@ class BadRecords:
             if record.problem is None:
                 good.append(record.payload)
             else:
-                self._add(BadRecord(name.decode(), record.offset, record.problem))
+                self.add(BadRecord(name.decode(), record.offset, record.problem))
         return np.array(good, dtype=object)
 
-    def _add(self, bad: BadRecord) -> None:
+    def add(self, bad: BadRecord) -> None:
+        """Count a broken record, once however often it is met; a `ValueError`, which `explained` tells, above the limit."""
         with self._lock:
             if bad not in self.found:  # a shard read again in the next epoch
                 self.found.append(bad)
@@ -65,6 +74,11 @@ class BadRecords:
                     f"`python -m yt8m.data.inspect --full {bad.file}` lists them; raise the flag to skip them."
                 )
                 raise ValueError(self._error)
+
+    def refuse(self, message: str) -> None:
+        """Stop the pipeline from within, with a message that `explained` gives to the user."""
+        self._error = message
+        raise ValueError(message)
 
     def summary(self) -> str:
         """Return a line that names the first of the skipped records, or an empty string."""
@@ -87,10 +101,7 @@ class BadRecords:
                 raise UserError(self._error) from None
             label = re.search(LABEL_MARK + r"[^\d-]*(-?\d+)", error.message)
             if label:
-                raise UserError(
-                    f"a record has label {label.group(1)}, but there are {num_classes} classes, 0 to {num_classes - 1};"
-                    " give the right --num_classes (4716 for the 2017 release, 3862 for 2018)."
-                ) from None
+                raise UserError(label_beyond(int(label.group(1)), num_classes)) from None
             if re.search(r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized", error.message):
                 line = next((x for x in error.message.splitlines() if x.strip()), "")
                 raise UserError(

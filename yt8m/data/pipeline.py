@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.bad_records import BadRecords
+from yt8m.data.balanced import BalancedRecords
 from yt8m.data.frame_records import parse_frame_record
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.schema import RecordSchema
@@ -111,6 +112,7 @@ def build_dataset(
     bad_records: Optional[BadRecords] = None,
     worker: Tuple[int, int] = (0, 1),
     beyond: str = "raise",
+    balanced: Optional[BalancedRecords] = None,
 ) -> tf.data.Dataset:
     """Return the batches of one pass.
 
@@ -133,6 +135,7 @@ def build_dataset(
       worker: (index, count): this worker's part of the shards, or of the records where there are
         fewer shards than workers.
       beyond: "raise" or "drop" a label index beyond the classes.
+      balanced: draws the records of whole videos in place of the shuffled shards.
 
     Returns:
       Batches {"id": string [B], "frames": uint8 [B, T, D] or "video": float32 [B, D],
@@ -143,14 +146,17 @@ def build_dataset(
     index, count = worker
     by_file = count > 1 and len(files) >= count
     mine = files[index::count] if by_file else list(files)
-    if training:
-        mine = [mine[i] for i in np.random.default_rng(mixed).permutation(len(mine))]
-    records = read_records(mine, bad, num_readers, cache)
-    if count > 1 and not by_file:
-        records = records.shard(count, index)
     buffer = shuffle_buffer or _SHUFFLE[schema.level]
-    if training:
-        records = _shuffled(records, buffer, mixed)
+    if balanced is not None:
+        records = balanced.stream(mixed, skip_examples, worker)
+    else:
+        if training:
+            mine = [mine[i] for i in np.random.default_rng(mixed).permutation(len(mine))]
+        records = read_records(mine, bad, num_readers, cache)
+        if count > 1 and not by_file:
+            records = records.shard(count, index)
+        if training:
+            records = _shuffled(records, buffer, mixed)
     drop = training if drop_remainder is None else drop_remainder
     if schema.segment_labels:
         parse_all = functools.partial(parse_segments, schema=schema, with_labels=with_labels, beyond=beyond)
@@ -158,7 +164,7 @@ def build_dataset(
         if training:  # a video's segments, which are much alike, must not share a batch
             segments = _shuffled(segments, buffer, mixed)
         return _finish(segments.skip(skip_examples).batch(batch_size, drop_remainder=drop))
-    if skip_examples:
+    if skip_examples and balanced is None:
         records = records.skip(skip_examples)
     if schema.level == "video":
         parse = functools.partial(parse_video_batch, schema=schema, with_labels=with_labels, beyond=beyond)

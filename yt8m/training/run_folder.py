@@ -17,9 +17,11 @@ from yt8m.errors import UserError
 BEST = "best"  # folder: model.weights.h5 and metrics.json of the best validation, averaged weights
 MODEL_FILE = "model.json"  # beside weights: constructor arguments in which their model differs from the run's
 ALTERNATION = "alternation"  # folder: what the steps of the alternating trainer keep
+LABEL_INDEX = "label_index.npz"  # of the training records, where an experiment with labels needs it
 _OURS = frozenset(
     {CONFIG_FILE, "checkpoints", "metrics.jsonl", "logs", "done", "priors.npy", BEST, "last", "eval", "step1", ALTERNATION}
     | {"groups", "features"}  # of the partitioned trainer
+    | {LABEL_INDEX}
 )
 
 

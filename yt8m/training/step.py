@@ -6,7 +6,7 @@ several workers: run on the replicas, all-reduce, clip, apply.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -69,6 +69,7 @@ class TrainStep:
         self._sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
         # A function of its own only where XLA asks for one: batch normalisation cannot sum its
         # statistics over replicas from within a nested function.
+        self.class_weights: Optional[np.ndarray] = None  # [K], of the training loss; set before the first step
         self._forward_backward = tf.function(self._gradients, jit_compile=True) if jit_compile else self._gradients
 
     def _gradients(self, inputs: Dict[str, tf.Tensor], labels: tf.Tensor, weights: Any) -> Tuple:
@@ -85,7 +86,7 @@ class TrainStep:
 
     def _replica(self, batch: Dict[str, tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
         gradients, data_loss, extra, predictions = self._forward_backward(
-            self.model.select_inputs(batch), batch["labels"], batch.get("weights")
+            self.model.select_inputs(batch), batch["labels"], self._weights(batch)
         )
         context = tf.distribute.get_replica_context()
         replicas = context.num_replicas_in_sync
@@ -97,6 +98,14 @@ class TrainStep:
         apply_reduced(self.optimizer, gradients, self.model.trainable_variables, replicas)
         broken = tf.cast(~tf.math.is_finite(norm), tf.float32)
         return tf.concat([sums, [1.0, broken]], 0), predictions
+
+    def _weights(self, batch: Dict[str, tf.Tensor]) -> Optional[tf.Tensor]:
+        """Return the batch's weights times those of the classes, [B, K], or None where there are neither."""
+        weights = batch.get("weights")
+        if self.class_weights is None:
+            return weights
+        each = tf.ones_like(batch["labels"], tf.float32) if weights is None else weights
+        return each * tf.constant(self.class_weights)[None, :]
 
     def _one(self, iterator: Any) -> Tuple[Any, Any]:
         batch = next(iterator)

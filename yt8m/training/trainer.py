@@ -22,9 +22,11 @@ from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
 from yt8m.losses import registry as loss_registry
+from yt8m.losses.class_weights import class_weights
 from yt8m.metrics.batch_metrics import batch_metrics
 from yt8m.training.checkpoints import Checkpoints, TrainState
 from yt8m.training.initial_weights import initialize
+from yt8m.training.label_experiments import LabelExperiments
 from yt8m.training.optimizers import make_optimizer, make_schedule, prepare
 from yt8m.training.prepare import make_model
 from yt8m.training.progress import Progress
@@ -92,6 +94,7 @@ class Trainer:
         )
         self.bad = BadRecords(t.max_bad_records)
         self.cache = RecordCache(t.cache) if t.cache else None
+        self.experiments = LabelExperiments(config, run, self.files, self.bad, self.cache, self.chief, self.progress.say)
         self.stop_signal: Optional[int] = None
         self._validation: Optional[Validation] = None
         self._predictor: Optional[Predictor] = None
@@ -125,6 +128,8 @@ class Trainer:
         """Train to the end, or to a signal; return the exit code."""
         recipe, t = self.config.recipe, self.config.training
         self.begin()
+        if t.label_weight_power:
+            self.step.class_weights = class_weights(self._priors(), t.label_weight_power)
         previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGTERM, signal.SIGINT)}
         try:
             with self.bad.explained(self.config.schema.num_classes):
@@ -185,7 +190,9 @@ class Trainer:
                 cache=self.cache,
                 bad_records=self.bad,
                 worker=(index, count),
+                balanced=self.experiments.balanced(),
             )
+            dataset = self.experiments.noisy(dataset)
             # Strings cannot travel to a TPU, and no step needs the ids.
             dataset = dataset.map(lambda batch: {k: v for k, v in batch.items() if k != "id"})
             # Workers must step together, though their shards differ in size.

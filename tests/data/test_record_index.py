@@ -1,0 +1,62 @@
+"""Where records lie and what they are labelled, at both levels, past broken ones, and read back."""
+
+import numpy as np
+import pytest
+
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.balanced import BalancedRecords
+from yt8m.data.record_index import build_index, load_index, save_index
+from yt8m.errors import UserError
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_every_record_is_found_by_its_place(make, level):
+    files = make.shards(level, 57, 3)
+    index = build_index(files, level, 10)
+    assert index.num_records == 57
+    payload = make.video_payload if level == "video" else make.frame_payload
+    videos = [int(i[1:]) for i in index.ids.tolist()]
+    assert sorted(videos) == list(range(57)) and videos == sorted(videos, key=lambda i: (i % 3, i))
+    for i, video in enumerate(videos):
+        assert index.labels[index.starts[i] : index.starts[i + 1]].tolist() == make.labels(video)
+    some = np.array([50, 3, 3, 20])  # in any order, and one of them twice
+    found = BalancedRecords(index, files, BadRecords()).read(some)
+    assert found.tolist() == [payload(videos[i]) for i in some]
+
+
+def test_by_class(make):
+    index = build_index(make.shards("video", 57, 3), "video", 10)
+    records, starts = index.by_class()
+    for c in range(10):
+        having = [i for i in range(57) if c in index.labels[index.starts[i] : index.starts[i + 1]]]
+        assert records[starts[c] : starts[c + 1]].tolist() == having
+    np.testing.assert_array_equal(index.positives(), np.diff(starts))
+
+
+def test_broken_records_are_left_out_and_counted_and_what_follows_is_found(make, damage):
+    files = make.shards("video", 40, 2)
+    damage(files[0], 7, "payload")
+    bad = BadRecords(5)
+    index = build_index(files, "video", 10, bad)
+    assert index.num_records == 39 and len(bad.found) == 1
+    assert b"v14" not in index.ids.tolist()
+    last = np.flatnonzero(index.ids == b"v38")
+    assert BalancedRecords(index, files, bad).read(last).tolist() == [make.video_payload(38)]
+    with pytest.raises(UserError, match="broken record at byte"):
+        build_index(files, "video", 10)
+
+
+def test_a_label_beyond_the_classes_is_the_users_mistake(make):
+    with pytest.raises(UserError, match="label 9, but there are 9 classes"):
+        build_index(make.shards("video", 40, 2), "video", 9)
+
+
+def test_saved_and_loaded_for_the_same_shards_only(make, tmp_path):
+    files = make.shards("video", 40, 2)
+    index, path = build_index(files, "video", 10), str(tmp_path / "index.npz")
+    assert load_index(path, files, 10) is None
+    save_index(index, path)
+    again = load_index(path, files, 10)
+    for name in ("shard", "offset", "size", "ids", "labels", "starts"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(index, name))
+    assert load_index(path, files[:1], 10) is None and load_index(path, files, 11) is None
