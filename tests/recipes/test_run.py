@@ -99,25 +99,16 @@ def test_what_is_done_is_not_run_again_and_what_failed_goes_on(sample, tmp_path,
     assert fake.commands == ["eval.py"] + 2 * ["train.py", "eval.py"]
 
 
-def test_what_several_begin_with_is_trained_once_and_copied(sample, tmp_path, faked):
-    stages = [{"name": "model/part", "kind": "copy", "of": "{run:two}/part"}, {"name": "model", "flags": "--model=MoeModel"}]
+def test_what_several_begin_with_is_trained_once(sample, tmp_path, faked):
+    stages = [{"name": "model", "flags": "--model=MoeModel --init_from={run:two}"}]
     own = {**DATA, "level": "video", "stages": stages}
-    values = dict(name="later", table="1", row="r", order=2, source="s", reported={}, notes="", paper=own, small=own)
-    recipes = {"two": RECIPES["two"], "later": catalog.parse(values, "test")}
+    values = dict(table="1", row="r", order=2, source="s", reported={}, notes="", paper=own, small=own)
+    recipes = {"two": RECIPES["two"], **{n: catalog.parse({"name": n, **values}, "test") for n in ("later", "other")}}
     fake = faked(Fake())
-
-    def start():
-        return run.Runner(recipes, str(tmp_path), sample, SIZES, lambda text: None)
-
-    start().run("two")
-    with pytest.raises(UserError, match="not there to be copied"):
-        start().run("later")
-    part = tmp_path / "two" / "sample-video-seed0" / "model" / "part"
-    part.mkdir(parents=True)
-    (part / "x").write_text("1")
-    assert start().run("later")["commands"][0].startswith("cp -r ")
-    assert (tmp_path / "later" / "sample-video-seed0" / "model" / "part" / "x").read_text() == "1"
-    assert fake.commands == 2 * ["train.py", "eval.py"]
+    start = run.Runner(recipes, str(tmp_path), sample, SIZES, lambda text: None)
+    results = [start.run(n) for n in ("later", "other")]
+    assert fake.commands == 3 * ["train.py", "eval.py"]
+    assert all(f"--init_from={tmp_path}/two/sample-video-seed0/model" in r["commands"][0] for r in results)
 
 
 def test_other_settings_are_refused(sample, tmp_path, faked):

@@ -140,7 +140,6 @@ def test_stages_fill_in_folders_and_later_flags_win():
     stages = [
         {"name": "encoder", "flags": "--model=A --num_epochs=2"},
         {"name": "scores", "kind": "predict", "of": "run:base", "split": "train"},
-        {"name": "model/part", "kind": "copy", "of": "{run:base}/part"},
         {
             "name": "model",
             "flags": "--model_option=a=1 --model_option=b=2 --frame_features --init_from={encoder} --priors_from={run:base} --x={scores}",
@@ -152,14 +151,13 @@ def test_stages_fill_in_folders_and_later_flags_win():
     recipe = catalog.parse(values, "test")
     data = DataSet("here", "", "T", {"frame": "V"}, "frame", ("--max_frames=7",))
     steps = commands.steps(recipe, "small", data, 5, "F", lambda n: f"OF-{n}")
-    assert [s.kind for s in steps] == ["train", "predict", "copy", "train", "eval"] and commands.needed(recipe, "small") == ["base"]
+    assert [s.kind for s in steps] == ["train", "predict", "train", "eval"] and commands.needed(recipe, "small") == ["base"]
     assert steps[1].arguments == ("inference.py", "--train_dir=OF-base", "--input_data_pattern=T", "--output_scores=F/scores")
-    assert steps[2].shown() == "cp -r OF-base/part F/model/part"
-    assert steps[3].arguments == (
+    assert steps[2].arguments == (
         "train.py", "--max_frames=7", "--model_option=a=1", "--init_from=F/encoder", "--priors_from=OF-base", "--x=F/scores",
         "--model_option=b=3", "--noframe_features", "--train_data_pattern=T", "--train_dir=F/model", "--seed=5",
     )  # fmt: skip
-    assert steps[4].arguments[1:] == ("--train_dir=F/model", "--eval_data_pattern=V", "--output_dir=F/eval")
+    assert steps[3].arguments[1:] == ("--train_dir=F/model", "--eval_data_pattern=V", "--output_dir=F/eval")
     bad = catalog.parse({**values, "small": {**variant, "stages": [{"name": "m", "flags": "--init_from={gone}"}]}}, "test")
     with pytest.raises(UserError, match="'gone', which is no earlier stage"):
         commands.steps(bad, "small", data, 0, "F", str)

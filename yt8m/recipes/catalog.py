@@ -38,13 +38,12 @@ class Stage:
     """One root script's call of a recipe.
 
     Attributes:
-      name: its folder, and `{name}` in the flags of later stages.
-      kind: "train" (train.py), "predict" (inference.py, scores of a split) or "copy" (of a folder, so that
-        what several recipes begin with is trained once).
+      name: its folder's name, and `{name}` in the flags of later stages.
+      kind: "train" (train.py) or "predict" (inference.py, scores of a split).
       flags: of the script, without data, folder and seed. `{name}` stands for an earlier stage's
         folder, `{run:RECIPE}` for the trained folder of another recipe on the same data.
       flags_for: data set -> more flags, which win.
-      of: "predict": the stage or `run:RECIPE` whose model predicts; "copy": the folder, with `{…}` as in flags.
+      of: "predict": the stage or `run:RECIPE` whose model predicts.
       split: "predict": "train" or "validate".
       validate: "train": validate after each epoch, for trainers that need it to choose.
     """
@@ -184,7 +183,7 @@ def _first_fault(recipe: Recipe) -> str:
             return f"{which} trains nothing"
         names: List[str] = []
         for stage in variant.stages:
-            if stage.kind not in ("train", "predict", "copy") or stage.split not in ("train", "validate"):
+            if stage.kind not in ("train", "predict") or stage.split not in ("train", "validate"):
                 return f"{which}: stage {stage.name} is of kind {stage.kind!r}, split {stage.split!r}"
             if stage.kind == "predict" and not (stage.of in names or stage.of.startswith("run:")):
                 return f"{which}: stage {stage.name} predicts by {stage.of!r}, which no earlier stage is"

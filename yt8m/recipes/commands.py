@@ -22,8 +22,8 @@ class Step:
 
     Attributes:
       name: of its stage, or "eval".
-      kind: "train", "predict", "eval", "fuse" or "copy".
-      arguments: script and flags, to go behind `python`; of "copy": from and to.
+      kind: "train", "predict", "eval" or "fuse".
+      arguments: script and flags, to go behind `python`.
       output: the folder that it writes.
     """
 
@@ -34,7 +34,7 @@ class Step:
 
     def shown(self) -> str:
         """Return the command as a person would type it."""
-        return shlex.join(["cp", "-r", *self.arguments] if self.kind == "copy" else ["python", *self.arguments])
+        return shlex.join(["python", *self.arguments])
 
 
 def folder_of(out_dir: str, recipe: str, variant: str, data: str, seed: int) -> str:
@@ -89,8 +89,6 @@ def steps(recipe: Recipe, variant: str, data: DataSet, seed: int, folder: str, r
             if stage.validate or variant == "paper":
                 more.append(f"--eval_data_pattern={data.validation()}")
             found.append(Step(stage.name, "train", ("train.py", *map(fill, flags), *more), output))
-        elif stage.kind == "copy":
-            found.append(Step(stage.name, "copy", (fill(stage.of), output), output))
         else:
             found.append(Step(stage.name, "predict", predict(_model_of(stage, fill), _split(data, stage), output), output))
         places[stage.name] = output

@@ -7,7 +7,6 @@ import os
 import shutil
 import statistics
 import sys
-import time
 from typing import Any, Callable, Dict, List, Optional
 
 from yt8m.errors import UserError
@@ -133,23 +132,11 @@ class Runner:
         if state.done(step.name, shown):
             return
         self.say("$ " + shown)
-        if step.kind == "copy":
-            return state.add(step.name, shown, self._copy(*step.arguments))
         log = self._at(folder, f"{step.name}.log")
         ended = process.run([sys.executable, *step.arguments], ROOT, log, self.say)
         state.add(step.name, shown, ended)
         if ended.code:
             raise Failed(f"{step.arguments[0]} ended with exit code {ended.code}; its output is in {log}", ended.code)
-
-    def _copy(self, source: str, target: str) -> process.Finished:
-        source, target, start = self._at(source), self._at(target), time.monotonic()
-        if not os.path.isdir(source):
-            raise UserError(f"{source} is not there to be copied; run the recipe that makes it again (--again).")
-        shutil.rmtree(target + ".partial", ignore_errors=True)
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(source, target + ".partial")
-        os.rename(target + ".partial", target)
-        return process.Finished(0, time.monotonic() - start, 0)
 
     def about(self, recipe: Recipe, variant: str, data: DataSet, seed: int, wanted: List[commands.Step], state: "_State") -> Result:
         """Return what every result says beside its metrics."""
