@@ -6,7 +6,7 @@ import pytest
 
 from yt8m.errors import UserError
 from yt8m.recipes import catalog, results, tables
-from yt8m.recipes.claims import ASSUMED_SD, NOT_SEEN, SEEN, UNTESTABLE, Claim, holds, judge, noise_of, verdicts
+from yt8m.recipes.claims import ASSUMED_SD, CLAIMS, NOT_SEEN, SEEN, UNTESTABLE, Claim, holds, judge, noise_of, verdicts
 from yt8m.recipes.report import report
 
 RECIPES = catalog.load_all()
@@ -42,6 +42,14 @@ def result(recipe, gap, data="sample-video-all", seed=0, **more):
 )
 def test_what_bears_a_claim_out(kind, values, expected):
     assert holds(kind, values, 0.01) is expected
+
+
+def test_claims_are_about_recipes_that_exist():
+    for claim in CLAIMS:
+        for name in claim.names:
+            for one in name.split("|"):
+                assert one.partition(":")[0] in RECIPES, f"{claim.text}: {one}"
+        assert claim.kind == "ordered" or holds(claim.kind, [0.5] * len(claim.names), 0.1) in (True, False)
 
 
 def test_noise_is_pooled_over_repeated_recipes():
