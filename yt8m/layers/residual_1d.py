@@ -8,7 +8,7 @@ the padded input, and predictions would change with it.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import tensorflow as tf
 
@@ -104,15 +104,14 @@ class Bottleneck1D(tf.keras.layers.Layer):
         self.reduce = ConvNorm1D(inner, 1, l2=l2, name="reduce")
         self.spread = ConvNorm1D(inner, 3, stride, l2=l2, name="spread")
         self.expand = ConvNorm1D(width, 1, activation=False, l2=l2, name="expand")
-        self.shortcut = ConvNorm1D(width, 1, stride, activation=False, l2=l2, name="shortcut")
+        self.shortcut: Optional[ConvNorm1D] = None  # made where the input's shape asks for it
         self._inner = inner
 
     def build(self, input_shape: Any) -> None:
         """Make the convolutions."""
         channels = int(input_shape[-1])
-        if self.stride == 1 and channels == self.width:
-            self.shortcut = None
-        else:
+        if self.stride > 1 or channels != self.width:
+            self.shortcut = ConvNorm1D(self.width, 1, self.stride, activation=False, l2=self.l2, name="shortcut")
             self.shortcut.build((None, None, channels))
         self.reduce.build((None, None, channels))
         self.spread.build((None, None, self._inner))
