@@ -79,7 +79,7 @@ def lines(path):
 
 def engine(work):
     """Plain tasks: map, map_reduce over two levels of the tree, errors, time-outs."""
-    executor = make_executor("ray", workers=2, task_timeout=3.0, max_retries=1)
+    executor = make_executor("ray?workers=2&task_timeout=3&max_retries=1")
     shared = {"offset": executor.broadcast(np.arange(5), key="v1"), "work": executor.broadcast(work, key="w")}
     out = {"workers": executor.num_workers, "map": sorted(executor.map(ray_tasks.plus, range(20), shared))}
     out["listening"] = ray_tasks.listening(work)
@@ -94,6 +94,21 @@ def engine(work):
             out[name] = str(error)
         out[name + "_seconds"] = time.monotonic() - began
     executor.close()
+    return out
+
+
+def gpu(work):
+    """A node that says it has a GPU: tasks ask for it, and the process that has it is kept."""
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 1})
+    executor = make_executor(cluster.address)
+    out = {"workers": executor.num_workers, "who": []}
+    for _ in range(2):
+        out["who"] += [value for _, value in executor.map(ray_tasks.who, range(3), {})]
+    executor.close()
+    cluster.shutdown()
     return out
 
 
@@ -177,4 +192,4 @@ def faults(work):
 
 if __name__ == "__main__":
     part, folder = sys.argv[1:]
-    print("RESULT " + json.dumps({"engine": engine, "equal": equal, "faults": faults}[part](folder)))
+    print("RESULT " + json.dumps({"engine": engine, "gpu": gpu, "equal": equal, "faults": faults}[part](folder)))

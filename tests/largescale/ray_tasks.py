@@ -16,6 +16,10 @@ def name(task, shared):
     return str(task)
 
 
+def who(task, shared):
+    return [os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
+
+
 def bracket(total, part):
     return f"({part})" if total is None else f"{total[:-1]} {part})"
 

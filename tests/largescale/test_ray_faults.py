@@ -69,7 +69,7 @@ def run_driver():
 
 @pytest.mark.slow
 def test_the_engine_maps_reduces_in_order_and_ends_what_is_stuck(run_driver):
-    got = run_driver("engine", 180)
+    got = run_driver("engine", 300)
     assert got["workers"] == 2
     assert got["map"] == [[i, i % 5 + i] for i in range(20)]
     ports, beyond = got["listening"]
@@ -79,12 +79,20 @@ def test_the_engine_maps_reduces_in_order_and_ends_what_is_stuck(run_driver):
     assert got["order"] == f"(({' '.join(nines[:3])}) ({nines[3]}))"
     assert got["again"] == 1111  # each task once, the one that hung too
     assert got["user_error"].startswith("shard 0 is not there") and "Traceback" not in got["user_error"]
-    assert "--task_timeout" in got["stuck_always"] and got["stuck_always_seconds"] < 60
+    assert "task_timeout=" in got["stuck_always"] and got["stuck_always_seconds"] < 60
+
+
+@pytest.mark.slow
+def test_a_gpu_is_asked_for_and_its_process_stays_warm(run_driver):
+    got = run_driver("gpu", 300)
+    assert got["workers"] == 1
+    assert [visible for _, visible in got["who"]] == ["0"] * 6
+    assert len({pid for pid, _ in got["who"]}) == 1  # Ray's default is a new process for each task with a GPU
 
 
 @pytest.mark.slow
 def test_equal_to_the_bit_in_process_and_on_one_and_two_workers(run_driver):
-    got = run_driver("equal", 240)
+    got = run_driver("equal", 400)
     assert got["equal"] == [[True] * 3, [True] * 3] and got["moved"]
     assert got["examples"][0] == got["examples"][1] == got["examples"][2]
     assert got["examples"][0][:2] == [got["count"]] * 2 and 0 < got["examples"][0][2] < got["count"]
@@ -92,7 +100,7 @@ def test_equal_to_the_bit_in_process_and_on_one_and_two_workers(run_driver):
 
 @pytest.mark.slow
 def test_a_killed_worker_and_a_killed_node_leave_the_same_result(run_driver):
-    got = run_driver("faults", 300)
+    got = run_driver("faults", 400)
     assert got["workers"] == 2 and len(got["listening"][0]) >= 6 and not got["listening"][1]
     for name in ("undisturbed", "worker_lost", "node_lost", "after"):
         assert got[name]["examples"] == got["count"], name  # nothing twice, nothing left out

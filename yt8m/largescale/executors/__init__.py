@@ -13,6 +13,10 @@ from yt8m.largescale.executors.base import Broadcast, Executor, Handle, Shared, 
 __all__ = ["Broadcast", "Executor", "Handle", "Shared", "make_executor", "warm"]
 
 
+# Option of --executor -> its type.
+_OPTIONS = {"workers": int, "threads": int, "task_timeout": float, "max_retries": int}
+
+
 def make_executor(
     address: str = "", workers: int = 0, threads: int = 1, task_timeout: float = 1800.0, max_retries: int = 4
 ) -> Executor:
@@ -20,7 +24,8 @@ def make_executor(
 
     Args:
       address: "" or "in_process"; "ray" starts the engine here for this run alone; "auto" (the cluster this
-        machine belongs to), "host:port" or "ray://host:port" (from outside) joins a cluster.
+        machine belongs to), "host:port" or "ray://host:port" (from outside) joins a cluster. The other arguments
+        may be written behind it: "ray?workers=2&threads=4".
       workers: of "ray", worker processes to start; 0: one for each `threads` cores.
       threads: TensorFlow's threads in each worker. The last digits of a sum depend on it, so all have the same.
       task_timeout: seconds after which a worker that is still busy with one task ends itself, so that the engine
@@ -28,17 +33,27 @@ def make_executor(
       max_retries: how often the engine runs a task again whose worker or node was lost.
 
     Raises:
-      UserError: the engine is not installed, or there is no cluster at the address.
+      UserError: the engine is not installed, or there is no cluster at the address, or an option is not known.
     """
-    if address in ("", "in_process"):
+    name, _, query = address.partition("?")
+    options = {"workers": workers, "threads": threads, "task_timeout": task_timeout, "max_retries": max_retries}
+    for option in filter(None, query.split("&")):
+        key, _, value = option.partition("=")
+        try:
+            options[key] = _OPTIONS[key](value)
+            if options[key] < (key in ("threads", "task_timeout")):
+                raise ValueError(option)
+        except (KeyError, ValueError):
+            raise UserError(f"--executor={address}: {option} is none of its options, {'=N, '.join(_OPTIONS)}=N; e.g. ray?workers=2&threads=4.")
+    if name in ("", "in_process"):
         from yt8m.largescale.executors.in_process import InProcessExecutor
 
         return InProcessExecutor()
-    if address not in ("ray", "auto") and ":" not in address:
+    if name not in ("ray", "auto") and ":" not in name:
         raise UserError(
             f'--executor={address} is not known: "in_process" (the default), "ray" (started here),'
             ' "auto", HOST:PORT or ray://HOST:PORT (a Ray cluster that is running).'
         )
     from yt8m.largescale.executors.ray_executor import RayExecutor
 
-    return RayExecutor(address, workers=workers, threads=threads, task_timeout=task_timeout, max_retries=max_retries)
+    return RayExecutor(name, **options)

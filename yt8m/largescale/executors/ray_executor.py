@@ -186,7 +186,7 @@ class RayExecutor:
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
             raise UserError(
                 f"--executor: a task lost its worker in every attempt ({str(error).splitlines()[0]}). It needs more memory than"
-                f" a worker has, or more than the {self._limit:.0f} s of --task_timeout; give it smaller shards."
+                f" a worker has, or more than {self._limit:.0f} s: give it smaller shards, or --executor=...?task_timeout=SECONDS."
             ) from error
 
     @contextlib.contextmanager
