@@ -19,8 +19,10 @@ Written by `python -m yt8m.recipes report` from the JSONs in `results/`; not by 
 The papers trained on millions of videos and models of thousands of units. The small variants here train on
 thousands of videos with models of about a hundred units, in minutes, on two cores without a GPU. So the absolute numbers
 cannot be compared with the papers'; rows of one table on one data set can be compared with one another,
-as far as the noise allows. Nothing was selected on the validation videos: each run is evaluated
-once, at its end, unless its notes say otherwise. MAP leaves out classes without positives.
+as far as the noise allows. Rates and epochs were set by hand, once for all rows of a table, after looks at a
+few runs on these videos; no epoch is selected by them: a run is evaluated once, at its end, unless its notes say otherwise.
+MAP leaves out classes without positives. "min" is the training by the clock of a machine that may have done other things
+besides, "CPU min" its processor time on both cores.
 """
 
 
