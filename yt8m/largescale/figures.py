@@ -1,0 +1,141 @@
+"""The KDD paper's Figs. 4, 5 and 6 from the logs of alternating runs, drawn with matplotlib (the extra `[figures]`).
+
+    python -m yt8m.largescale.figures --train_dir=runs/full                           # Fig. 4: GAP and MAP by iteration
+    python -m yt8m.largescale.figures --figure=5 --train_dir=runs/f1,runs/f10,…       # GAP of step 3 by batch fraction
+    python -m yt8m.largescale.figures --figure=6 --train_dir=runs/5,runs/20,runs/100  # GAP by time, growing data
+"""
+
+from __future__ import annotations
+
+import yt8m.quiet  # noqa: F401
+
+import argparse
+import io
+import os
+import sys
+from typing import Any, Optional, Sequence
+
+import tensorflow as tf
+
+from yt8m.errors import UserError
+from yt8m.largescale.curves import Curve, read_curve
+
+_GAP, _MAP, _INK = "#1f5a99", "#d1752a", "#222222"
+_STEPS = {1: "1: joint", 2: "2: large MoE", 3: "3: aggregator"}
+
+
+def figure_4(curve: Curve) -> Any:
+    """Return the figure of GAP and MAP by iteration over the steps of one run, the steps' boundaries marked."""
+    figure, (above, below) = _subplots(2, 1, (7.2, 5.6), sharex=True)
+    x = range(1, len(curve.points) + 1)
+    for axes, values, color, name in (
+        (above, [100 * p.gap for p in curve.points], _GAP, "GAP (%)"),
+        (below, [100 * p.map for p in curve.points], _MAP, "MAP (%)"),
+    ):
+        axes.plot(x, values, color=color, marker="o", markersize=3)
+        axes.set_ylabel(name)
+        for i, _ in curve.boundaries():
+            axes.axvline(i + 0.5, color=_INK, linewidth=0.6, linestyle=":")
+    for i, _ in curve.boundaries():
+        above.text(i + 0.7, 1.02, _STEPS[curve.points[i].number], transform=above.get_xaxis_transform(), fontsize=8)
+    below.set_xlabel("epochs of steps 1 and 2, iterations of step 3")
+    return figure
+
+
+def figure_5(curves: Sequence[Curve]) -> Any:
+    """Return the figure of step 3's GAP by iteration and by time, a line for each run's batch fraction.
+
+    Raises:
+      UserError: a run has no step 3.
+    """
+    figure, (left, right) = _subplots(1, 2, (9.6, 4.0), sharey=True)
+    for curve in sorted(curves, key=lambda c: c.config.alternation.batch_fraction):
+        points = curve.of_step(3)
+        if not points:
+            raise UserError(f"--train_dir={curve.path} has done no iteration of step 3.")
+        label = f"{100 * curve.config.alternation.batch_fraction:g} %"
+        left.plot([i for i, _, _ in points], [100 * g for _, _, g in points], marker="o", markersize=3, label=label)
+        right.plot([s / 60 for _, s, _ in points], [100 * g for _, _, g in points], marker="o", markersize=3, label=label)
+    left.set_ylabel("GAP (%)")
+    left.set_xlabel("iteration of step 3")
+    right.set_xlabel("minutes of step 3, validation left out")
+    left.legend(title="part of the data in a batch", fontsize=8)
+    return figure
+
+
+def figure_6(curves: Sequence[Curve]) -> Any:
+    """Return the figure of GAP by time over all steps, a line for each run, named by its number of training videos."""
+    figure, axes = _subplots(1, 1, (7.2, 4.4))
+    for curve in sorted(curves, key=_videos):
+        axes.plot([p.seconds / 60 for p in curve.points], [100 * p.gap for p in curve.points], marker="o", markersize=3, label=f"{_videos(curve):,}")
+    axes.set_xlabel("minutes of training, validation left out")
+    axes.set_ylabel("GAP (%)")
+    axes.legend(title="training videos", fontsize=8)
+    return figure
+
+
+def _videos(curve: Curve) -> int:
+    return int(curve.config.facts.get("records", 0))
+
+
+def _subplots(rows: int, columns: int, size: Any, **shared: Any) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(rows, columns, **shared)
+    for one in [axes] if rows * columns == 1 else list(axes):
+        one.spines[["top", "right"]].set_visible(False)
+        one.grid(alpha=0.25)
+    return figure, axes
+
+
+def write(figure: Any, path: str) -> None:
+    """Write a figure whole or not at all; the path's ending names the kind.
+
+    Raises:
+      UserError: it cannot be written.
+    """
+    out = io.BytesIO()
+    figure.savefig(out, format=path.rpartition(".")[2], dpi=150, facecolor="white")
+    try:
+        tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+        with tf.io.gfile.GFile(path + ".tmp", "wb") as f:
+            f.write(out.getvalue())
+        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(f"{path} cannot be written ({getattr(error, 'message', error)}); --output names another file.")
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Command line; returns 0, or 2 for a user's mistake."""
+    parser = argparse.ArgumentParser(prog="python -m yt8m.largescale.figures", description="Draw Figs. 4, 5, 6 of KDD 2019.")
+    parser.add_argument("--train_dir", required=True, help="comma list of runs of --trainer=alternating")
+    parser.add_argument("--figure", type=int, choices=(4, 5, 6), default=4)
+    parser.add_argument("--output", default="", help="file, .png or .svg; default figure_N.png in the first run's folder")
+    arguments = parser.parse_args(argv)
+    try:
+        return _draw([d for d in arguments.train_dir.split(",") if d], arguments.figure, arguments.output)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _draw(folders: Sequence[str], number: int, output: str) -> int:
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise UserError("the figures need matplotlib, which is not installed: `pip install 'yt8m[figures]'` brings it.")
+    if not folders or (number == 4 and len(folders) > 1):
+        raise UserError(f"--train_dir={','.join(folders)}: Fig. 4 shows one run, and Figs. 5 and 6 one or more.")
+    output = output or os.path.join(folders[0], f"figure_{number}.png")
+    if output.rpartition(".")[2] not in ("png", "svg"):
+        raise UserError(f"--output={output} ends neither in .png nor in .svg.")
+    curves = [read_curve(folder) for folder in folders]
+    figure = {4: lambda: figure_4(curves[0]), 5: lambda: figure_5(curves), 6: lambda: figure_6(curves)}[number]()
+    write(figure, output)
+    print(f"wrote {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
