@@ -1,0 +1,48 @@
+"""The scale model of benchmarks/SCALE.md: it agrees with what was measured, and with what the paper reports."""
+
+import dataclasses
+import importlib.util
+import os
+import sys
+
+import numpy as np
+import pytest
+
+PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "benchmarks", "scale_simulator.py")
+_spec = importlib.util.spec_from_file_location("scale_simulator", PATH)
+simulator = importlib.util.module_from_spec(_spec)
+sys.modules["scale_simulator"] = simulator  # dataclasses look their module up
+_spec.loader.exec_module(simulator)
+STEADY = simulator.Costs(spread=0.0, deaths=0.0, task_seconds=0.0)
+
+
+def test_tasks_go_to_the_first_free_worker():
+    rng = np.random.default_rng(0)
+    assert simulator.makespan(10, 1.0, 1, STEADY, rng) == (10.0, 0)
+    assert simulator.makespan(10, 1.0, 4, STEADY, rng) == (3.0, 0)
+    assert simulator.makespan(3, 1.0, 8, STEADY, rng) == (1.0, 0)
+
+
+def test_what_a_dead_worker_was_doing_is_done_again():
+    mortal = dataclasses.replace(STEADY, deaths=720.0)  # one every five seconds
+    end, again = simulator.makespan(200, 1.0, 4, mortal, np.random.default_rng(0))
+    assert 20 < again < 70 and 50 < end < 75
+
+
+def test_a_measured_iteration():
+    """33 s over 11,790 videos of the sample, 2048 wide, 5 experts, 2 cores (issue 4)."""
+    costs = dataclasses.replace(STEADY, videos=11_790, classes=3_862, level="video", video_features=1_152, mean_experts=5.0, task_mb=8.0)
+    assert simulator.simulate(costs, 2)["iteration_minutes"] * 60 == pytest.approx(33, rel=0.2)
+
+
+def test_the_papers_iteration():
+    """About 20 minutes over 6.2 M videos of 300 frames on 500 to 5,000 workers (KDD §5; spec D.8)."""
+    costs = dataclasses.replace(simulator.Costs(), videos=6.2e6, classes=4_716, frame_features=1_152, mean_experts=45.0)
+    few, many = simulator.simulate(costs, 500), simulator.simulate(costs, 5_000)
+    assert many["iteration_minutes"] < 20 < few["iteration_minutes"] < 60
+
+
+def test_the_command_prints_a_column_for_each_number_of_workers(capsys):
+    assert simulator.main(["--videos=1e5", "--classes=100", "--workers=1,2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| workers | 1 | 2 |" and len(lines) == 2 + len(simulator._ROWS)
