@@ -50,24 +50,22 @@ class LayerNormGruCell(tf.keras.layers.Layer):
         self.offset_c = self.add_weight(name="offset_c", shape=(2, u), initializer="zeros", trainable=True)
         self.built = True
 
-    def _normalised(self, x: tf.Tensor, kernel: Any, gain: Any, offset: Any, row: int) -> tf.Tensor:
-        product = tf.cast(tf.matmul(x, tf.cast(kernel, x.dtype)), tf.float32)
-        mean, variance = tf.nn.moments(product, axes=[-1], keepdims=True)
-        gain, offset = tf.cast(gain, tf.float32)[row], tf.cast(offset, tf.float32)[row]
-        return (product - mean) * tf.math.rsqrt(variance + self.epsilon) * gain + offset
+    def _normalised(self, of_x: tf.Tensor, of_h: tf.Tensor, gain: Any, offset: Any) -> tf.Tensor:
+        """Return both products, each normalised: [2, B, n], x's first. One chain of operations serves both."""
+        products = tf.cast(tf.stack([of_x, of_h]), tf.float32)
+        centred = products - tf.reduce_mean(products, axis=-1, keepdims=True)
+        scale = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True) + self.epsilon)
+        gain, offset = (tf.expand_dims(tf.cast(w, tf.float32), 1) for w in (gain, offset))  # [2, 1, n]
+        return centred * scale * gain + offset
 
     def call(self, x: tf.Tensor, states: Sequence[tf.Tensor]) -> Tuple[tf.Tensor, List[tf.Tensor]]:
         """Return the next state, as output and as state."""
         h = states[0] if isinstance(states, (list, tuple)) else states
-        gates = tf.sigmoid(
-            self._normalised(h, self.u_zr, self.gain_zr, self.offset_zr, 1)
-            + self._normalised(x, self.w_zr, self.gain_zr, self.offset_zr, 0)
-        )
-        z, r = tf.split(gates, 2, axis=-1)  # [B, units] each
-        c = tf.tanh(
-            r * self._normalised(h, self.u_c, self.gain_c, self.offset_c, 1)
-            + self._normalised(x, self.w_c, self.gain_c, self.offset_c, 0)
-        )
+        w_zr, w_c, u_zr, u_c = (tf.cast(w, x.dtype) for w in (self.w_zr, self.w_c, self.u_zr, self.u_c))
+        both = self._normalised(tf.matmul(x, w_zr), tf.matmul(h, u_zr), self.gain_zr, self.offset_zr)
+        z, r = tf.split(tf.sigmoid(tf.reduce_sum(both, axis=0)), 2, axis=-1)  # [B, units] each
+        of_x, of_h = tf.unstack(self._normalised(tf.matmul(x, w_c), tf.matmul(h, u_c), self.gain_c, self.offset_c))
+        c = tf.tanh(r * of_h + of_x)
         new = tf.cast((1.0 - z) * tf.cast(h, tf.float32) + z * c, h.dtype)  # [B, units]
         return new, [new]
 
