@@ -55,10 +55,14 @@ def test_options_hold_what_the_paper_says_and_no_padding_counts(name, options, w
     np.testing.assert_allclose(predict(again), whole, atol=1e-6)
 
 
-def test_utss_way_reads_the_padding():
-    masked, padded = make("GruModel"), make("GruModel", mask_padding=False)
+@pytest.mark.parametrize("name", ["GruModel", "HierarchicalGruModel", "MultiScaleGruModel"])
+def test_utss_way_reads_the_padding(name):
+    options = {"num_windows": 2, "max_frames": T - 1} if name == "HierarchicalGruModel" else {}
+    frames = FRAMES[:, : T - 1]
+    masked, padded = make(name, **options), make(name, **options, mask_padding=False)
     padded.set_weights(masked.get_weights())
-    a, b = predict(masked), predict(padded)
+    n = np.minimum(N, T - 1)
+    a, b = predict(masked, frames, n), predict(padded, frames, n)
     np.testing.assert_allclose(a[0], b[0], atol=1e-5)  # the longest has no padding
     assert np.abs(a[1:] - b[1:]).max(axis=1).min() > 1e-4
 

@@ -44,6 +44,7 @@ class HierarchicalGruModel(FrameModel):
         annealing, "attention".
       hops, attention_size: of output="attention" (spec C.13).
       random_order: see `RandomOrder`.
+      mask_padding: stop at a video's last frame; False reads on through the padding, as UTS did (trap E-15).
       head: "moe", "logistic" or "softmax".
       num_mixtures: experts a class.
       initial: of the head.
@@ -76,6 +77,7 @@ class HierarchicalGruModel(FrameModel):
         hops: int = 5,
         attention_size: int = 100,
         random_order: str = "none",
+        mask_padding: bool = True,
         head: str = "moe",
         num_mixtures: int = 2,
         initial: str = "priors",
@@ -89,7 +91,7 @@ class HierarchicalGruModel(FrameModel):
         self.cells, self.hidden_mixtures, self.hidden_dropout = cells, hidden_mixtures, hidden_dropout
         self.state_dropout, self.carry_state, self.reset_after = state_dropout, carry_state, reset_after
         self.output_name, self.hops, self.attention_size, self.random_order = output, hops, attention_size, random_order
-        self.head_name, self.num_mixtures, self.initial = head, num_mixtures, initial
+        self.mask_padding, self.head_name, self.num_mixtures, self.initial = mask_padding, head, num_mixtures, initial
         self.shuffle = RandomOrder(random_order, name="shuffle")
         self.dequantize = DequantizeFrames(self.input_norm)
         self.first = WindowedRecurrent(self.cell, cells, hidden_mixtures, hidden_dropout, carry_state, reset_after, name="first")
@@ -107,7 +109,7 @@ class HierarchicalGruModel(FrameModel):
         frames = tf.pad(frames, [[0, 0], [0, windows * size - total], [0, 0]])
         x, mask = self.dequantize(frames, num_frames=count)  # [B, S · W, D], [B, S · W]
         x = tf.reshape(x, [-1, windows, size, self.feature_size])
-        mask = tf.reshape(mask, [-1, windows, size])
+        mask = tf.reshape(mask if self.mask_padding else tf.ones_like(mask), [-1, windows, size])
         x = self.first(x, mask=mask, training=training)  # [B, S, H]
         windows_mask = never_empty(mask[:, :, 0])
         x = self.second(x, mask=windows_mask, training=training)
@@ -118,7 +120,7 @@ class HierarchicalGruModel(FrameModel):
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""
         names = ("window_size", "num_windows", "max_frames", "cells", "hidden_mixtures", "hidden_dropout", "state_dropout")
-        names += ("carry_state", "reset_after", "hops", "attention_size", "random_order", "num_mixtures", "initial")
+        names += ("carry_state", "reset_after", "hops", "attention_size", "random_order", "mask_padding", "num_mixtures", "initial")
         return {
             **super().get_config(),
             **{n: getattr(self, n) for n in names},

@@ -27,6 +27,7 @@ class MultiScaleGruModel(FrameModel):
       cells: units of each.
       state_dropout: rate on the concatenated states.
       reset_after: True is the cell that cuDNN runs; False is UTS' (spec C.0).
+      mask_padding: stop at a video's last frame; False reads on through the padding, as UTS did (trap E-15).
       head: "moe", "logistic" or "softmax".
       num_mixtures: experts a class.
       initial: of the head.
@@ -49,6 +50,7 @@ class MultiScaleGruModel(FrameModel):
         cells: int = 1024,
         state_dropout: float = 0.5,
         reset_after: bool = True,
+        mask_padding: bool = True,
         head: str = "moe",
         num_mixtures: int = 2,
         initial: str = "priors",
@@ -60,6 +62,7 @@ class MultiScaleGruModel(FrameModel):
         if min(self.intervals) < 1:
             raise ValueError(f"intervals are 1 or more frames, not {self._intervals}")
         self.cells, self.state_dropout, self.reset_after = cells, state_dropout, reset_after
+        self.mask_padding = mask_padding
         self.head_name, self.num_mixtures, self.initial = head, num_mixtures, initial
         self.dequantize = DequantizeFrames(self.input_norm)
         self.scales = [make_recurrent("gru", cells, reset_after, name=f"every_{r}") for r in self.intervals]
@@ -74,12 +77,12 @@ class MultiScaleGruModel(FrameModel):
     def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
-        mask = never_empty(mask)
+        mask = never_empty(mask) if self.mask_padding else tf.ones_like(mask)
         # Frame i · r of a video exists for i < ceil(num_frames / r): the mask is thinned out like the frames.
         states = [rnn(x[:, ::r], mask=mask[:, ::r], training=training) for r, rnn in zip(self.intervals, self.scales)]
         return self.head(self.drop_state(tf.concat(states, axis=-1), training=training))
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""
-        names = ("intervals", "cells", "state_dropout", "reset_after", "num_mixtures", "initial")
+        names = ("intervals", "cells", "state_dropout", "reset_after", "mask_padding", "num_mixtures", "initial")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}, "head": self.head_name}
