@@ -10,6 +10,7 @@ from tests.training.test_trainer import losses_of, run_config
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
+from yt8m.evaluation.evaluate import MeanLoss
 from yt8m.evaluation.trained_model import TrainedModel, write_bundle
 from yt8m.layers.dequantize import DequantizeFrames
 from yt8m.layers.frame_pooling import FramePooling
@@ -68,3 +69,14 @@ def test_what_predicts_labels_refuses_it(reconstruction, small_data, tmp_path):
         TrainedModel(str(tmp_path))
     with pytest.raises(UserError, match="--init_from"):
         write_bundle(str(tmp_path), str(tmp_path / "model.tgz"))
+
+
+def test_a_mean_loss_of_nothing_is_refused():
+    mean = MeanLoss()
+    with pytest.raises(UserError, match="no example"):
+        mean.result()
+    mean.update(np.zeros(3, np.float32))
+    with pytest.raises(UserError, match="none of 3 videos.*clip_size"):
+        mean.result()
+    mean.update(np.array([1.0], np.float32))
+    assert mean.result() == {"loss": 0.25, "num_examples": 4}

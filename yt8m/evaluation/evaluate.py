@@ -58,10 +58,15 @@ class MeanLoss:
         """Return `loss` and `num_examples`.
 
         Raises:
-          UserError: no example was seen.
+          UserError: no example was seen, or none had anything to reconstruct.
         """
         if not self._count:
             raise UserError("no example was evaluated: the data hold no record. Check --eval_data_pattern.")
+        if self._sum == 0.0:
+            raise UserError(
+                f"none of {self._count:,} videos has anything to reconstruct: each loss is exactly 0. Clips as long as the videos"
+                " have no neighbours; lower --model_option=clip_size."
+            )
         return {"loss": self._sum / self._count, "num_examples": self._count}
 
 
