@@ -112,6 +112,14 @@ def gpu(work):
     return out
 
 
+def wait_to_be_killed(work):
+    """Ray started here, a task done, and then nothing."""
+    executor = make_executor("ray?workers=1")
+    list(executor.map(ray_tasks.who, range(1), {}))
+    open(os.path.join(work, "ready"), "w").close()
+    time.sleep(600)
+
+
 def equal(work):
     """The gradient in this process, on one worker and on two: equal to the bit, also after an update."""
     tasks, count = data(work)
@@ -192,4 +200,5 @@ def faults(work):
 
 if __name__ == "__main__":
     part, folder = sys.argv[1:]
-    print("RESULT " + json.dumps({"engine": engine, "gpu": gpu, "equal": equal, "faults": faults}[part](folder)))
+    parts = {f.__name__: f for f in (engine, gpu, wait_to_be_killed, equal, faults)}
+    print("RESULT " + json.dumps(parts[part](folder)))

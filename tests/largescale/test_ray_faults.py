@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 
@@ -38,32 +39,56 @@ def run_driver():
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)
 
-    def run(part, timeout):
-        env = {
-            **os.environ,
-            "HOME": work,  # where the token is
-            "RAY_TMPDIR": work,
-            "RAY_AUTH_MODE": "token",
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)]),
-            "TF_NUM_INTRAOP_THREADS": "1",
-            "TF_NUM_INTEROP_THREADS": "1",
-            "OMP_NUM_THREADS": "1",
-        }
-        env.pop("RAY_ADDRESS", None)
-        done = subprocess.run(
-            [sys.executable, str(HERE / "ray_driver.py"), part, work], env=env, capture_output=True, text=True, timeout=timeout
-        )
+    env = {
+        **os.environ,
+        "HOME": work,  # where the token is
+        "RAY_TMPDIR": work,
+        "RAY_AUTH_MODE": "token",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)]),
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    env.pop("RAY_ADDRESS", None)
+
+    def run(part, timeout, kill_when_ready=False):
+        command = [sys.executable, str(HERE / "ray_driver.py"), part, work]
+        if kill_when_ready:
+            return killed(command, timeout)
+        for _ in range(3):
+            done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
+            if "timed out during startup" not in done.stderr:
+                break
+            end_all()  # Ray gives a node half a minute to start, which is not what is tested here
         found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         assert done.returncode == 0 and found, done.stdout[-2000:] + done.stderr[-4000:]
         return json.loads(found[0][len("RESULT ") :])
 
+    def killed(command, timeout):
+        """Return the processes there before the driver is killed, and those left half a minute later."""
+        with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+            for _ in range(timeout * 10):
+                if os.path.exists(os.path.join(work, "ready")) or driver.poll() is not None:
+                    break
+                time.sleep(0.1)
+            before = processes_of(work)
+            driver.kill()
+        for _ in range(300):
+            if not processes_of(work):
+                break
+            time.sleep(0.1)
+        return before, processes_of(work)
+
+    def end_all():
+        for pid in processes_of(work):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
     yield run
-    for pid in processes_of(work):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    end_all()
     shutil.rmtree(work, ignore_errors=True)
 
 
@@ -109,3 +134,9 @@ def test_a_killed_worker_and_a_killed_node_leave_the_same_result(run_driver):
     assert got["node_lost"]["runs"] > got["tasks"] and got["killed_node"]
     assert got["after"]["nodes"] == 1
     assert got["worker_equal"] and got["node_equal"] and got["after_equal"]
+
+
+@pytest.mark.slow
+def test_a_killed_driver_leaves_no_process_behind(run_driver):
+    before, after = run_driver("wait_to_be_killed", 300, kill_when_ready=True)
+    assert len(before) >= 4 and not after

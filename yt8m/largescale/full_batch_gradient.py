@@ -22,6 +22,7 @@ import itertools
 import json
 import math
 import os
+import platform
 import time
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -219,7 +220,7 @@ class FullBatchGradient:
         policy = tf.keras.mixed_precision.global_policy().name
         name = registry.name_of(type(model))
         self._job = GradientJob(name, json.dumps(model.get_config()), tuple(frozen), loss, policy, source)
-        self._key = f"{name}-{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
+        self._key = f"{name}-{platform.node()}-{os.getpid()}-{next(_numbers)}"
         # In this process no second model is made: the tasks use the trainer's, whose weights are up to date.
         self._here = isinstance(executor, InProcessExecutor)
         self._worker = _Worker(self._job, model)
