@@ -36,7 +36,7 @@ def main() -> int:
         files,
         feature_names=yt8m_flags.split_list(FLAGS.feature_names),
         feature_sizes=yt8m_flags.sizes_list(FLAGS.feature_sizes),
-        num_classes=FLAGS.num_classes,
+        num_classes=yt8m_flags.num_classes(),
         segment_labels=FLAGS.segment_labels,
         frame_features=FLAGS.frame_features,
         max_frames=FLAGS.max_frames,

@@ -37,6 +37,7 @@ HELP: Dict[str, str] = {
     "frame_network": "folder of a trained frame-level run: its frame network is kept, its pooled output stored once"
     " and only what follows is trained (video-level mode)",
     "executor": "where steps 2 and 3 compute: in_process, ray (a cluster on this machine), or the address of one",
+    "task_minutes": "a worker of a cluster that is busy with one task for longer ends itself, and the task goes to another",
 }
 CHOICES = {
     "alternation": VARIANTS,
@@ -81,3 +82,4 @@ class AlternationConfig:
     feature_dtype: str = "float32"
     frame_network: str = ""
     executor: str = "in_process"
+    task_minutes: float = 30.0

@@ -31,6 +31,7 @@ MAY_CHANGE = frozenset(
         "training.progress_seconds",
         "training.keep_checkpoints",
         "alternation.executor",
+        "alternation.task_minutes",
         "recipe.num_epochs",
     }
 )

@@ -14,6 +14,7 @@ from absl import flags
 
 from yt8m import alternation_config as alternation
 from yt8m.config import TrainingConfig
+from yt8m.data.schema import RELEASES
 from yt8m.errors import UserError
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
@@ -61,6 +62,7 @@ def define_data_flags() -> None:
     flags.DEFINE_bool("frame_features", None, "frame-level records (true) or video-level (false); found by default")
     flags.DEFINE_bool("segment_labels", False, "read rated five-second segments (2019 release)")
     flags.DEFINE_integer("num_classes", None, "K; by default a vocabulary.csv beside the records, else the release's", 1)
+    flags.DEFINE_enum("release", None, sorted(RELEASES), "K by the name of a release, in place of --num_classes")
     flags.DEFINE_integer("max_frames", 300, "T, frames kept of a video", 1)
     flags.DEFINE_string("vocabulary_file", "", "vocabulary.csv, for class names and label priors")
 
@@ -161,6 +163,18 @@ def alternation_from_flags(trainer: str) -> Optional[alternation.AlternationConf
     if given:
         raise UserError(f"{', '.join(given)}: only for --trainer=alternating, and this run's trainer is {trainer}.")
     return None
+
+
+def num_classes() -> Optional[int]:
+    """Return K as --num_classes or --release says it; None where neither was given.
+
+    Raises:
+      UserError: they contradict each other.
+    """
+    given, release = FLAGS.num_classes, FLAGS.release
+    if release and given not in (None, RELEASES[release]):
+        raise UserError(f"--num_classes={given}, but --release={release} has {RELEASES[release]}; drop one of the two.")
+    return RELEASES[release] if release else given
 
 
 def split_list(text: Optional[str]) -> Optional[list]:

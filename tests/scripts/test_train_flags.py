@@ -35,7 +35,8 @@ def test_without_a_flag_the_models_recipe_decides(small_data, tmp_path):
 
 
 def test_starter_defaults_are_the_starters_and_flags_win(small_data, tmp_path):
-    config = config_of(small_data, str(tmp_path), "--model=MoeModel", "--starter_defaults", "--batch_size=50")
+    config = config_of(small_data, str(tmp_path), "--model=MoeModel", "--starter_defaults", "--batch_size=50", "--release=sports1m")
+    assert config["schema"]["num_classes"] == 487
     recipe = config["recipe"]
     assert recipe["base_learning_rate"] == 0.01 and recipe["schedule"] == "exponential"
     assert recipe["learning_rate_decay"] == 0.95 and recipe["learning_rate_decay_examples"] == 4_000_000

@@ -13,8 +13,9 @@ ID_KEYS = ("id", "video_id", "clip/data_path", "clip/media_id")
 # MediaPipe's names of the two features, as float lists.
 KEY_ALIASES = {"rgb": "RGB/feature/floats", "audio": "AUDIO/feature/floats"}
 
-# Release -> classes. v1: Sep 2016, v2: Feb 2017 (both papers), v3: May 2018.
-RELEASES = {"v1": 4800, "v2": 4716, "v3": 3862}
+# Release -> classes. v1: Sep 2016, v2: Feb 2017 (both papers), v3: May 2018; Sports-1M with features of the same
+# kind, made by whoever has its videos (KDD 2019, Table 3): nothing in records tells it, so --release names it.
+RELEASES = {"v1": 4800, "v2": 4716, "v3": 3862, "sports1m": 487}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -78,7 +78,7 @@ def train(
     validation = Validation(config, strategy)
     if not run.exists():
         run.write_text(CONFIG_FILE, config.to_json())
-    executor = make_executor(config.alternation.executor)
+    executor = make_executor(config.alternation.executor, task_timeout=60.0 * config.alternation.task_minutes)
     try:
         with StopSignal() as stop:
             context = Context(config, run, strategy, executor, validation, Log(run), stop, files)
