@@ -52,7 +52,7 @@ def kill_when(data, train_dir, reached, *more):
     """Run until `reached()`, then kill -9."""
     log = open(os.path.join(os.path.dirname(train_dir), "log.txt"), "a")
     process = subprocess.Popen(command(data, train_dir, *more), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 600
     while not reached():
         assert process.poll() is None, open(log.name).read()[-3000:]
         assert time.monotonic() < deadline, open(log.name).read()[-3000:]

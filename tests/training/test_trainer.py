@@ -155,10 +155,11 @@ def test_a_batch_larger_than_the_data_is_refused(small_data, tmp_path):
         train(run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 5000}), str(tmp_path))
 
 
-def test_patience_stops_early(small_data, tmp_path):
-    config = run_config(small_data, "LogisticModel", epochs=8, recipe={"base_learning_rate": 0.0}, patience=2)
+@pytest.mark.parametrize("rate, min_gain", [(0.0, 0.0), (0.02, 1.0)])
+def test_patience_stops_early(rate, min_gain, small_data, tmp_path):
+    config = run_config(small_data, "LogisticModel", epochs=8, recipe={"base_learning_rate": rate}, patience=2, min_gain=min_gain)
     train(config, str(tmp_path))
-    assert len(losses_of(tmp_path)) == 3  # the first is the best, two more are no better
+    assert len(losses_of(tmp_path)) == 3  # the first is the best, two more are no better, or not enough
 
 
 def test_max_steps_ends_the_run(small_data, tmp_path):

@@ -6,7 +6,10 @@ decides whether another epoch follows. Partitions leave their state on disk, and
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
+import os
 import time
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -17,6 +20,7 @@ from yt8m.config import ModelConfig
 from yt8m.largescale.adaptive_experts import experts_per_class, groups_by_experts
 from yt8m.largescale.class_partition import partition
 from yt8m.largescale.context import Context, Outcome
+from yt8m.largescale.executors.base import forget
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.feature_map import before_head, map_features
 from yt8m.largescale.handoff import METRICS, load_model, metrics_of, save_model
@@ -32,6 +36,7 @@ from yt8m.training.prepare import make_model
 from yt8m.training.run_folder import ALTERNATION
 from yt8m.training.weight_average import tf_variable
 
+_numbers = itertools.count()
 DECAY_EXAMPLES = 2_560_000  # 5,000 batches of 512 (KDD §5.1.3)
 
 
@@ -85,7 +90,8 @@ def _train(context: Context, step: Step, source: str, folder: str, best: str, st
     priors = np.minimum((counts + 0.5) / (train_store.num_examples + 1.0), 0.999)
     here = isinstance(context.executor, InProcessExecutor)
     job = PartJob(train_store.folder, moe, priors, context.stop if here else None)
-    shared = {"job": context.executor.broadcast(job, f"partitions-{run_folder.path}-{step.name}")}
+    key = f"partitions-{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
+    shared = {"job": context.executor.broadcast(job, key)}
     paths = [run_folder.file(folder, "partitions", f"{p:05d}") for p in range(len(parts.parts))]
     filled = [p for p, classes in enumerate(parts.parts) if classes]
     context.log.say(
@@ -116,6 +122,7 @@ def _train(context: Context, step: Step, source: str, folder: str, best: str, st
         context.log.iteration(step, epoch, result, elapsed)
         state.save(gaps, elapsed, {})
         began += time.monotonic() - paused
+    forget(key)  # the features that this process holds
     return True
 
 
@@ -147,9 +154,7 @@ def _head_arguments(context: Context, store: FeatureStore) -> Tuple[Dict[str, An
 def _grown_model(context: Context, source: str, own: Dict[str, Any]) -> Yt8mModel:
     """Return a model with the source's aggregator and a new head."""
     config = context.config
-    config = type(config)(
-        config.schema, ModelConfig(config.model.name, {**config.model.arguments, **own}), config.recipe, config.training
-    )
+    config = dataclasses.replace(config, model=ModelConfig(config.model.name, {**config.model.arguments, **own}))
     with context.strategy.scope():
         old, new = load_model(context.run, source), make_model(config)
     for mine, other in zip(before_head(new), before_head(old)):
