@@ -44,7 +44,7 @@ def inputs_of(model):
 
 
 def test_models_with_many_layers_of_a_kind_have_golden_weights():
-    assert {"MoeModel", "DbofResNet", "DbofCgate", "LstmModel", "AttnVLAD", "PmoeModel"} <= set(GOLDEN)
+    assert {"VideoDbofCgate", "VideoDbofResNet", "MoeModel", "DbofResNet", "DbofCgate", "LstmModel", "AttnVLAD", "PmoeModel"} <= set(GOLDEN)
     assert {"AttentionPoolingModel", "ContextEncoderModel", "ContextGruModel", "ResNet1dModel"} <= set(GOLDEN)
 
 
