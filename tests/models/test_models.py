@@ -159,6 +159,7 @@ def test_bfloat16_runs_and_gives_float32(name):
     np.testing.assert_allclose(p, reference, atol=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_fits_by_keras_own_loop(name):
     model = make(name)
