@@ -6,7 +6,19 @@ import pytest
 
 from yt8m.errors import UserError
 from yt8m.recipes import catalog, results, tables
-from yt8m.recipes.claims import ASSUMED_SD, CLAIMS, NOT_SEEN, SEEN, UNTESTABLE, Claim, holds, judge, noise_of, verdicts
+from yt8m.recipes.claims import (
+    ASSUMED_SD,
+    CLAIMS,
+    NOT_RUN,
+    NOT_SEEN,
+    SEEN,
+    UNTESTABLE,
+    Claim,
+    holds,
+    judge,
+    noise_of,
+    verdicts,
+)
 from yt8m.recipes.report import report
 
 RECIPES = catalog.load_all()
@@ -65,9 +77,9 @@ def test_a_claim_is_judged_on_each_data_set_alone():
     runs = [result("gru", 0.5, "a"), result("lstm", 0.4, "a"), result("gru", 0.4, "b"), result("lstm", 0.4, "b")]
     runs += [result("gru", 0.5, "frozen"), result("lstm", 0.4, "frozen"), result("gru", 0.5, "c")]
     marks = {v.data: v.mark for v in verdicts(runs, [claim])}
-    assert marks == {"a": SEEN, "b": NOT_SEEN, "frozen": UNTESTABLE, "c": UNTESTABLE}
-    assert judge(claim, runs, "c").numbers == "not run: lstm" and judge(claim, runs, "a").numbers == "GAP gru 0.5000, lstm 0.4000"
-    assert [v.mark for v in verdicts([], [claim])] == [UNTESTABLE]
+    assert marks == {"a": SEEN, "b": NOT_SEEN, "frozen": UNTESTABLE, "c": NOT_RUN}
+    assert judge(claim, runs, "c").numbers == "lacks lstm" and judge(claim, runs, "a").numbers == "GAP gru 0.5000, lstm 0.4000"
+    assert [v.mark for v in verdicts([], [claim])] == [NOT_RUN]
 
 
 def test_seeds_are_averaged_and_the_better_of_two_counts():
@@ -106,7 +118,7 @@ def test_markdown_escapes_what_would_be_a_column():
 def test_the_report_holds_tables_claims_and_commands():
     text = report(RECIPES, [result("video-moe-2", 0.61), result("video-moe-2", 0.613, seed=1)])
     assert "| 2 | 0.7820 | 0.4150 | sample-video-all | 0.6100 |" in text
-    assert "2 runs of repeated recipes" in text and "**not testable here**" in text and "python train.py --model=X" in text
+    assert "2 runs of repeated recipes" in text and "**not run yet**" in text and "python train.py --model=X" in text
     assert report(RECIPES, [])  # nothing run yet is a report too
 
 

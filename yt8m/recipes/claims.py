@@ -1,4 +1,4 @@
-"""What the papers' tables say in words, each marked seen, not seen or not testable by comparing numbers with their noise."""
+"""What the papers' tables say in words, each marked seen, not seen, not testable or not run by comparing numbers with their noise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 Result = Dict[str, Any]
-SEEN, NOT_SEEN, UNTESTABLE = "seen", "not seen", "not testable here"
+SEEN, NOT_SEEN, UNTESTABLE, NOT_RUN = "seen", "not seen", "not testable here", "not run yet"
 
 # Taken where no recipe was run with several seeds on a data set.
 ASSUMED_SD = 0.002
@@ -139,7 +139,7 @@ def judge(claim: Claim, results: Sequence[Result], data: str) -> Optional[Verdic
         return Verdict(claim, data, UNTESTABLE, claim.not_on[data])
     lacking = [n for n, v in zip(claim.names, values) if v is None]
     if lacking:
-        return Verdict(claim, data, UNTESTABLE, f"not run: {', '.join(lacking)}")
+        return Verdict(claim, data, NOT_RUN, f"lacks {', '.join(lacking)}")
     numbers = [float(v) for v in values if v is not None]
     noise = noise_of(results, data, claim.metric)
     margin = 0.0 if claim.kind == "ordered" else noise.margin
@@ -168,11 +168,11 @@ def holds(kind: str, values: Sequence[float], margin: float) -> bool:
 
 
 def verdicts(results: Sequence[Result], claims: Sequence[Claim] = CLAIMS) -> List[Verdict]:
-    """Return the verdict of every claim on every data set that bears on it; a claim without any is not testable."""
+    """Return the verdict of every claim on every data set that bears on it; a claim without any was not run."""
     found = []
     for claim in claims:
         own = [v for v in (judge(claim, results, d) for d in sorted({r["data"]["name"] for r in results})) if v]
-        found += own or [Verdict(claim, "", UNTESTABLE, "not run")]
+        found += own or [Verdict(claim, "", NOT_RUN, "–")]
     return found
 
 
