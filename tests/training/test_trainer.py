@@ -43,7 +43,9 @@ def run_config(data, name, epochs=6, recipe=None, arguments=None, **training):
     schema, _ = find_schema(train_files, max_frames=16)
     known = constructor_arguments(cls)
     arguments = {**{k: v for k, v in SMALL.items() if k in known}, **(arguments or {})}
-    settings = {"batch_size": 50, "num_epochs": epochs, "base_learning_rate": 0.02, "weight_average": 0.0, **(recipe or {})}
+    # Small sets want a higher rate than Adam's recipes have; SGD's are another scale.
+    rate = 0.02 if cls.recipe.optimizer == "Adam" else cls.recipe.base_learning_rate
+    settings = {"batch_size": 50, "num_epochs": epochs, "base_learning_rate": rate, "weight_average": 0.0, **(recipe or {})}
     return RunConfig(
         schema,
         ModelConfig(name, arguments),
