@@ -108,7 +108,7 @@ def test_what_several_begin_with_is_trained_once(sample, tmp_path, faked):
     start = run.Runner(recipes, str(tmp_path), sample, SIZES, lambda text: None)
     results = [start.run(n) for n in ("later", "other")]
     assert fake.commands == 3 * ["train.py", "eval.py"]
-    assert all(f"--init_from={tmp_path}/two/sample-video-seed0/model" in r["commands"][0] for r in results)
+    assert all("--init_from=runs/recipes/two/sample-video-seed0/model" in r["commands"][0] for r in results)
 
 
 def test_other_settings_are_refused(sample, tmp_path, faked):
@@ -241,3 +241,10 @@ def test_two_models_are_trained_evaluated_and_fused(sample, tmp_path):
     text = (tmp_path / "two" / "sample-video-seed0" / "model.log").read_text()
     assert "epoch 1/1" in text
     assert runner(tmp_path, sample).run("both") == result
+
+
+def test_results_tell_no_place_of_the_machine(sample, tmp_path, faked):
+    faked(Fake())
+    result = runner(tmp_path, sample).run("two")
+    assert str(tmp_path) not in " ".join(result["commands"]).replace(sample, "")
+    assert "--train_dir=runs/recipes/two/" in result["commands"][0]

@@ -15,6 +15,8 @@ from yt8m.recipes.catalog import METRICS, Recipe, find
 from yt8m.recipes.data import DataSet, Sizes, make
 from yt8m.recipes.results import RESULT, ROOT, Result, commit, read_json, write_json
 
+USUAL_PLACE = "runs/recipes"  # of --out_dir, in a checkout
+
 
 class Failed(Exception):
     """A script of a recipe ended with a code that is not 0; `code` is what it was."""
@@ -112,6 +114,11 @@ class Runner:
             self.say(f"deleting {folder}")
             shutil.rmtree(path)
 
+    def shown(self, step: commands.Step) -> str:
+        """Return a step's command as results keep it: wherever `out_dir` lies, they tell the usual place and compare equal."""
+        text = step.shown()
+        return text.replace(self.out_dir + os.sep, USUAL_PLACE + "/") if os.path.isabs(self.out_dir) else text
+
     def _at(self, *names: str) -> str:
         return os.path.join(ROOT, *names)
 
@@ -121,17 +128,17 @@ class Runner:
         if not os.path.isfile(path):
             return None
         result = read_json(path)
-        if result["commands"] != [s.shown() for s in wanted]:
+        if result["commands"] != [self.shown(s) for s in wanted]:
             raise UserError(f"{folder} holds a run of {what} with other settings; --again runs it anew, --out_dir names another place.")
         self.say(f"== {what}: done before, GAP {result['metrics']['gap']:.4f}")
         return result
 
     def execute(self, state: "_State", step: commands.Step, folder: str) -> None:
         """Run one command unless `state` says that it was done; its time and memory go into `state`."""
-        shown = step.shown()
+        shown = self.shown(step)
         if state.done(step.name, shown):
             return
-        self.say("$ " + shown)
+        self.say("$ " + step.shown())
         log = self._at(folder, f"{step.name}.log")
         ended = process.run([sys.executable, *step.arguments], ROOT, log, self.say)
         state.add(step.name, shown, ended)
@@ -162,7 +169,7 @@ class Runner:
             "cpu_seconds": round(state.total("cpu_seconds", but="eval"), 1),
             "eval_seconds": round(state.of("eval", "seconds"), 1),
             "peak_bytes": int(state.largest("peak_bytes", but="eval")),
-            "commands": [s.shown() for s in wanted],
+            "commands": [self.shown(s) for s in wanted],
             "commit": commit(),
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         }
