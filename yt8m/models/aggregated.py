@@ -6,7 +6,7 @@ one ends and the other begins can be trained by it (`--trainer=alternating`).
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Type
+from typing import Any, Dict, Type
 
 import tensorflow as tf
 
@@ -29,11 +29,6 @@ class Aggregated:
     def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         return self.head(self.aggregate(inputs, training=training))
-
-    def aggregator_variables(self) -> List[Any]:
-        """Return the trainable weights before the head, in the model's order."""
-        of_head = {id(v) for v in self.head.trainable_variables}
-        return [v for v in self.trainable_variables if id(v) not in of_head]
 
 
 def is_aggregated(model: Type[Yt8mModel]) -> bool:

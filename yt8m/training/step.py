@@ -67,9 +67,9 @@ class TrainStep:
         # Sums since they were last read: of the loss, of the regularisation, of steps, of steps
         # whose gradient was not finite. Kept on the device so that a step waits for nobody.
         self._sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
+        self.class_weights: Optional[np.ndarray] = None  # [K], of the training loss; set before the first step
         # A function of its own only where XLA asks for one: batch normalisation cannot sum its
         # statistics over replicas from within a nested function.
-        self.class_weights: Optional[np.ndarray] = None  # [K], of the training loss; set before the first step
         self._forward_backward = tf.function(self._gradients, jit_compile=True) if jit_compile else self._gradients
 
     def _gradients(self, inputs: Dict[str, tf.Tensor], labels: tf.Tensor, weights: Any) -> Tuple:
