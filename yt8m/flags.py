@@ -96,7 +96,7 @@ def define_training_flags() -> None:
     F.DEFINE_float("global_clip_norm", None, "norm limit of the whole gradient, after the all-reduce; 0: off")
     F.DEFINE_float("weight_decay", None, "of AdamW and LAMB", 0.0)
     F.DEFINE_float("weight_average", None, "decay of the averaged weights, which are what is evaluated; 0: off", 0.0, 1.0)
-    F.DEFINE_string("label_loss", None, "CrossEntropyLoss, HingeLoss, SoftmaxLoss, SmoothedSoftmaxLoss or FocalLoss")
+    F.DEFINE_string("label_loss", None, "CrossEntropyLoss (the starter code's, with its 1e-5), BinaryCrossEntropyLoss (without), FocalLoss, HingeLoss, SoftmaxLoss or SmoothedSoftmaxLoss")
     F.DEFINE_float("regularization_penalty", 1.0, "weight of the models' L2 and auxiliary terms")
     F.DEFINE_bool("balanced_batches", False, "draw a class uniformly, then one of its videos, so that classes come equally often")
     F.DEFINE_float("label_weight_power", 0.0, "beta: a class with n positives weighs n^-beta in the training loss; 0: off", 0.0)

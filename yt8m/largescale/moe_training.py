@@ -25,7 +25,7 @@ from yt8m.largescale.video_features import FeatureStore
 from yt8m.models.recipe import Recipe
 from yt8m.training.optimizers import make_schedule
 
-SUMS_OVER_CLASSES = ("CrossEntropyLoss", "FocalLoss", "HingeLoss")
+SUMS_OVER_CLASSES = ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "FocalLoss", "HingeLoss")
 
 
 @dataclasses.dataclass(frozen=True)
