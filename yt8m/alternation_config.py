@@ -14,7 +14,7 @@ HELP: Dict[str, str] = {
     "expert_divisor": "q, training positives for each expert of a class; 0 gives every class --max_experts",
     "expert_rounding": "of positives / q: floor, ceil or round",
     "num_partitions": "parts into which step 2 splits the classes; the result does not depend on it",
-    "partition_by": "how classes are dealt out: balanced, contiguous or round_robin",
+    "partition_by": "how classes are dealt out: alike (neighbours in their number of experts), balanced, contiguous or round_robin",
     "step1_from": "folder of an earlier run of the same model whose joint training is taken as step 1",
     "step1_patience": "step 1 ends after so many epochs without a gain in validation GAP; 0: never",
     "step1_min_gain": "a GAP gain that counts in step 1",
@@ -42,7 +42,7 @@ HELP: Dict[str, str] = {
 CHOICES = {
     "alternation": VARIANTS,
     "expert_rounding": ("floor", "ceil", "round"),
-    "partition_by": ("balanced", "contiguous", "round_robin"),
+    "partition_by": ("alike", "balanced", "contiguous", "round_robin"),
     "step2_schedule": ("exponential", "cosine", "constant"),
     "step3_optimizer": ("irprop", "gd", "adam"),
     "feature_dtype": ("float32", "float16"),
@@ -60,7 +60,7 @@ class AlternationConfig:
     expert_divisor: float = 3.0
     expert_rounding: str = "floor"
     num_partitions: int = 8
-    partition_by: str = "balanced"
+    partition_by: str = "alike"
     step1_from: str = ""
     step1_patience: int = 3
     step1_min_gain: float = 1e-4

@@ -133,7 +133,7 @@ def test_step_1_of_an_earlier_run_is_taken_if_the_model_is_the_same(full, small_
         continued(full, tmp_path / "other", other)
 
 
-@pytest.mark.parametrize("partitions, by", [(1, "contiguous"), (500, "round_robin")])
+@pytest.mark.parametrize("partitions, by", [(1, "contiguous"), (8, "alike"), (500, "round_robin")])
 def test_the_number_of_partitions_does_not_change_the_model(full, small_data, tmp_path, partitions, by):
     config = config_of(small_data, alternation="large_moe", num_partitions=partitions, partition_by=by)
     continued(full, tmp_path, config)

@@ -24,7 +24,17 @@ def test_the_greedy_balance_is_within_the_smallest_class():
     assert partition("balanced", [5, 5, 5], 2).parts == [[0, 2], [1]]
 
 
+def test_alike_parts_are_even_and_of_few_kinds():
+    counts = np.random.default_rng(1).permutation(np.r_[np.full(20, 50), np.arange(1, 50), np.ones(400, int)])
+    parts = partition("alike", counts, 8)
+    work = parts.work(counts)
+    assert work.max() <= counts.sum() / 8 + 50
+    kinds = sum(len(set(counts[part])) for part in parts.parts)
+    assert kinds <= 50 + 7  # each kind in one part, but for those that a cut divides
+
+
 def test_the_orders():
+    assert partition("alike", [9, 1, 2, 1, 4, 1], 2).parts == [[1, 2, 3, 4, 5], [0]]
     assert partition("ordered", [1] * 7, 3).parts == [[0, 1, 2], [3, 4, 5], [6]]
     assert partition("round_robin", [1] * 5, 2).parts == [[0, 2, 4], [1, 3]]
     assert partition("contiguous", [9, 1, 1, 1, 1, 1, 4], 2).parts == [[0], [1, 2, 3, 4, 5, 6]]

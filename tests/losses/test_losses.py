@@ -15,6 +15,8 @@ def _reference(name, y, p):
     y, p = y.astype(np.float64), p.astype(np.float64)
     if name == "CrossEntropyLoss":
         return -(y * np.log(p + 1e-5) + (1 - y) * np.log(1 - p + 1e-5))
+    if name == "BinaryCrossEntropyLoss":
+        return -(y * np.log(p) + (1 - y) * np.log(1 - p))
     if name == "HingeLoss":
         return np.maximum(0, 1 - (2 * y - 1) * p)
     if name == "SoftmaxLoss":
@@ -24,7 +26,7 @@ def _reference(name, y, p):
     return -a * (1 - q) ** 2 * np.log(q)
 
 
-NAMES = ["CrossEntropyLoss", "HingeLoss", "SoftmaxLoss", "FocalLoss"]
+NAMES = ["CrossEntropyLoss", "BinaryCrossEntropyLoss", "HingeLoss", "SoftmaxLoss", "FocalLoss"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,6 +57,29 @@ def test_cross_entropy_has_the_exact_gradient_even_at_zero_and_one():
     q, v = p.numpy().astype(np.float64), y
     expected = -(v / (q + 1e-5) - (1 - v) / (1 - q + 1e-5))
     np.testing.assert_allclose(tape.gradient(loss, p), expected, rtol=1e-3)
+
+
+@pytest.mark.parametrize("logit", [-18.0, -14.0, -8.0, 0.0])
+def test_a_label_scored_near_zero_keeps_its_gradient_without_the_starters_epsilon(logit):
+    """With it, at a logit of -14, eleven parts in twelve are gone."""
+
+    def slope(name):
+        x = tf.Variable([[logit]])
+        with tf.GradientTape() as tape:
+            loss = get(name)(tf.constant([[1]]), tf.sigmoid(x))
+        return float(tape.gradient(loss, x)[0, 0])
+
+    p = 1.0 / (1.0 + np.exp(-logit))
+    assert slope("BinaryCrossEntropyLoss") == pytest.approx(-(1.0 - p) * p / (p + 1e-8), rel=1e-4)
+    assert slope("CrossEntropyLoss") == pytest.approx(-(1.0 - p) * p / (p + 1e-5), rel=1e-4)
+
+
+def test_a_certain_error_is_finite_without_the_starters_epsilon():
+    p = tf.Variable([[0.0, 1.0]])
+    with tf.GradientTape() as tape:
+        loss = get("BinaryCrossEntropyLoss")(tf.constant([[1, 0]]), p)
+    assert float(loss[0]) == pytest.approx(2 * np.log(1e8), rel=1e-4)
+    assert np.all(np.isfinite(tape.gradient(loss, p)))
 
 
 @pytest.mark.parametrize("dtype", [tf.bool, tf.uint8, tf.int64, tf.float32])

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Sequence
 
 import numpy as np
 
-KINDS = ("balanced", "contiguous", "round_robin", "ordered", "random")
+KINDS = ("alike", "balanced", "contiguous", "round_robin", "ordered", "random")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +49,10 @@ def partition(kind: str, num_mixtures: Sequence[int], num_parts: int, seed: int 
     """Return `num_parts` parts of the classes (spec D.6).
 
     Args:
-      kind: "balanced" gives each class, the largest first, to the part with the fewest experts so far;
-        "contiguous" cuts the label order where the experts are even; "ordered" into windows of equally
-        many classes (UTS' groups); "round_robin" deals classes out in turn; "random" draws equally many
+      kind: "alike" puts classes with equally many experts side by side and cuts where the experts are even, so that
+        a part has few kinds of classes, which are computed together; "balanced" gives each class, the largest first,
+        to the part with the fewest experts so far; "contiguous" cuts the label order where the experts are even;
+        "ordered" into windows of equally many classes (UTS' groups); "round_robin" deals classes out in turn; "random" draws equally many
         by `seed`.
       num_mixtures: experts of each class [K].
       num_parts: P; more than classes is legal, and leaves parts empty.
@@ -68,10 +69,11 @@ def partition(kind: str, num_mixtures: Sequence[int], num_parts: int, seed: int 
         parts = _balanced(counts, num_parts)
     elif kind == "round_robin":
         parts = [list(range(start, classes, num_parts)) for start in range(num_parts)]
-    elif kind == "contiguous":
-        before = np.cumsum(counts) - counts / 2  # the middle of each class's experts
+    elif kind in ("alike", "contiguous"):
+        order = np.argsort(counts, kind="stable") if kind == "alike" else np.arange(classes)
+        before = np.cumsum(counts[order]) - counts[order] / 2  # the middle of each class's experts
         owner = np.minimum((before * num_parts / max(1, counts.sum())).astype(np.int64), num_parts - 1)
-        parts = [np.flatnonzero(owner == p).tolist() for p in range(num_parts)]
+        parts = [sorted(order[owner == p].tolist()) for p in range(num_parts)]
     else:
         order = np.arange(classes) if kind == "ordered" else np.random.Generator(np.random.PCG64(seed)).permutation(classes)
         size = -(-classes // num_parts)
