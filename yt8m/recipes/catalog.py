@@ -28,6 +28,9 @@ TABLES = {
     "uts-labels": "Balanced batches, label weights, label noise (UTS 2017, section 2.1)",
     "kdd-1": "Steps of the large-scale trainer (KDD 2019, Table 1)",
     "kdd-2": "Size of the mixture (KDD 2019, Table 2)",
+    "kdd-adaptive": "Experts by positives, q of KDD 2019, equation 4",
+    "kdd-remedies": "What was tried where iRProp+ did not raise GAP",
+    "kdd-fig-5": "Part of the data in a batch of iRProp+ (KDD 2019, Fig. 5)",
     "kdd-3": "A single-label data set (KDD 2019, Table 3)",
     "kdd-4": "Evaluation on 30 frames (KDD 2019, Table 4)",
 }
