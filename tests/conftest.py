@@ -23,7 +23,10 @@ def _plain_policy():
 def mirrored():
     """A strategy of two replicas; each test's collectives get keys of their own, or TensorFlow takes them for another's."""
     tf.distribute.MirroredStrategy._collective_key_base += 1000
-    return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    # Optimising a graph of two replicas takes longer than the few steps that a test runs on it.
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 @pytest.fixture(scope="session")
