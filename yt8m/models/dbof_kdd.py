@@ -39,7 +39,14 @@ class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
     """
 
     variant: ClassVar[str] = "basic"
-    recipe = Recipe(base_learning_rate=0.002, batch_size=128, num_epochs=8, train_frames=30, weight_average=0.999)
+    recipe = Recipe(
+        base_learning_rate=0.002,
+        batch_size=128,
+        num_epochs=8,
+        train_frames=30,
+        weight_average=0.999,
+        label_loss="BinaryCrossEntropyLoss",
+    )
     starter_flags = {
         "moe_num_mixtures": "num_mixtures",
         "dbof_pooling_method": "pooling",

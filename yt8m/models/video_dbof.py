@@ -36,7 +36,7 @@ class _VideoDbof(Aggregated, VideoNetwork, ResidualBlock, VideoModel):
     """
 
     variant: ClassVar[str] = "basic"
-    recipe = Recipe(base_learning_rate=0.002, batch_size=512, num_epochs=8, weight_average=0.999)
+    recipe = Recipe(base_learning_rate=0.002, batch_size=512, num_epochs=8, weight_average=0.999, label_loss="BinaryCrossEntropyLoss")
     starter_flags = {"moe_num_mixtures": "num_mixtures", "video_level_classifier_model": "head"}
 
     def __init__(

@@ -114,6 +114,20 @@ CLAIMS: Tuple[Claim, ...] = (
                   (f"kdd-{agg}-full", f"kdd-{agg}-baseline", f"kdd-{agg}-rprop", f"kdd-{agg}-large-moe")),
         )
     ),
+    Claim("Remedy: smaller first steps let RProp raise GAP", "more", ("kdd-small-step-rprop", "kdd-basic-baseline")),
+    *(
+        claim
+        for stem, name in (("early", "a step 1 ended early"), ("l2", "a step 1 with more L2"))
+        for claim in (
+            Claim(f"Remedy: from {name} RProp raises GAP", "more", (f"kdd-{stem}-rprop", f"kdd-{stem}-baseline")),
+            Claim("so does it over as many passes of Adam (control)", "more", (f"kdd-{stem}-rprop", f"kdd-{stem}-adam")),
+        )
+    ),
+    Claim("MAP grows as a positive buys more experts, q from 10 to 3 to 1", "rises",
+          ("kdd-basic-q10", "kdd-basic-large-moe", "kdd-basic-q1"), "map"),
+    Claim("Experts by positives do better than 10 for every class", "more", ("kdd-basic-moe-10", "kdd-basic-uniform-10"), "map"),
+    Claim("A larger batch of RProp is better, 1 % to all", "rises",
+          ("kdd-basic-rprop-1", "kdd-basic-rprop-10", "kdd-basic-rprop-50", "kdd-basic-rprop")),
 )  # fmt: skip
 
 
