@@ -85,8 +85,9 @@ def _show(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
     recipe = catalog.find(a.name, recipes)
     print(f"{recipe.name}: {recipe.row}, {recipe.source}")
     print("paper: " + (", ".join(f"{k.upper()} {v:g}" for k, v in recipe.reported.items()) or "not reported"))
-    if recipe.notes:
-        print(f"notes: {recipe.notes}")
+    for notes in (catalog.ABOUT.get(recipe.table), recipe.notes):
+        if notes:
+            print(f"notes: {notes}")
     print(f"\npaper's setting, on {', '.join(recipe.paper.data)}:")
     _print_commands(recipe, "paper", commands.PAPER_DATA.name)
     for data in recipe.small.data:

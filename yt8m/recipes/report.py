@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, List, Sequence
 
-from yt8m.recipes.catalog import TABLES, Recipe, of_table, tables
+from yt8m.recipes.catalog import ABOUT, TABLES, Recipe, of_table, tables
 from yt8m.recipes.claims import noise_of, verdicts
 from yt8m.recipes.tables import as_markdown, best_of, cells
 
@@ -76,7 +76,7 @@ def _claims(results: Sequence[Result]) -> str:
 
 
 def _table(table: str, title: str, recipes: List[Recipe], results: Sequence[Result]) -> str:
-    text = [f"## {title}", "", as_markdown(cells(table, recipes, results)), ""]
+    text = [f"## {title}", "", *([ABOUT[table], ""] if table in ABOUT else []), as_markdown(cells(table, recipes, results)), ""]
     ran = [r for r in recipes if any(best_of(results, r.name, d, s) for d in r.small.data for s in r.small.seeds)]
     if ran:
         text += [f"`python -m yt8m.recipes table {table}` runs and prints it. Commands:", ""]

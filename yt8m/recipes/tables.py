@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any, Dict, List, Optional, Sequence
 
-from yt8m.recipes.catalog import TABLES, Recipe
+from yt8m.recipes.catalog import ABOUT, TABLES, Recipe
 
 Result = Dict[str, Any]
 _TITLES = {"gap": "GAP", "map": "MAP", "perr": "PERR", "hit_at_1": "Hit@1", "hit_at_5": "Hit@5"}
@@ -76,7 +77,8 @@ def as_text(table: str, recipes: Sequence[Recipe], results: Sequence[Result]) ->
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     left = (0, lines[0].index("data"))  # words; numbers are flush right
     text = ["  ".join(c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths))) for line in lines]
-    return "\n".join([TABLES[table], "", *(t.rstrip() for t in text)])
+    about = ["", textwrap.fill(ABOUT[table], 120)] if table in ABOUT else []
+    return "\n".join([TABLES[table], *about, "", *(t.rstrip() for t in text)])
 
 
 def as_markdown(lines: Sequence[Sequence[str]]) -> str:
