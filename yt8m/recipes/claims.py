@@ -127,7 +127,7 @@ CLAIMS: Tuple[Claim, ...] = (
           ("kdd-basic-q10", "kdd-basic-large-moe", "kdd-basic-q1"), "map"),
     Claim("Experts by positives do better than 10 for every class", "more", ("kdd-basic-moe-10", "kdd-basic-uniform-10"), "map"),
     Claim("A larger batch of RProp is better, 1 % to all", "rises",
-          ("kdd-basic-rprop-1", "kdd-basic-rprop-10", "kdd-basic-rprop-50", "kdd-basic-rprop")),
+          ("kdd-early-rprop-1", "kdd-early-rprop-10", "kdd-early-rprop-50", "kdd-early-rprop")),
 )  # fmt: skip
 
 
