@@ -184,6 +184,8 @@ def training_step(loss_name: str, l2: float, clip: float, class_major: bool, sha
             )  # fmt: skip
         total.assign_add(mean)
 
+    # A trace for each shape of block is what is wanted, not the mistake that TensorFlow would warn of.
+    step._omit_frequent_tracing_warning = True
     return step
 
 
