@@ -110,6 +110,8 @@ CLAIMS: Tuple[Claim, ...] = (
             Claim(f"{name}: so does it over 5 experts retrained (control)", "more", (f"kdd-{agg}-large-moe", f"kdd-{agg}-retrained"), "map"),
             Claim(f"{name}: MAP grows with the experts, 5 to 50", "rises",
                   (f"kdd-{agg}-baseline", f"kdd-{agg}-moe-10", f"kdd-{agg}-moe-20", f"kdd-{agg}-large-moe"), "map"),
+            Claim(f"{name}: so it does from 5 experts retrained (control)", "rises",
+                  (f"kdd-{agg}-retrained", f"kdd-{agg}-moe-10", f"kdd-{agg}-moe-20", f"kdd-{agg}-large-moe"), "map"),
             Claim(f"{name}: both together have the best GAP", "more",
                   (f"kdd-{agg}-full", f"kdd-{agg}-baseline", f"kdd-{agg}-rprop", f"kdd-{agg}-large-moe")),
         )
