@@ -41,7 +41,7 @@ _OF_KDD = (
     " whether a step moves a metric on this training set and these validation videos; they cannot show what 6 million videos"
     " would bear. Each step ends by the GAP of the validation videos, as in the paper, and hands on its best model, the one it"
     " began with included: selection that the tables of UTS do not have. What is evaluated is what the last step hands on"
-    " (--checkpoint=last). Step 1 is trained once and taken by the other rows (--step1_from); their times leave it out."
+    " (--checkpoint=last). One seed each, but for Basic's baseline. Step 1 is trained once and taken by the other rows (--step1_from); their times leave it out."
 )
 # Table -> what holds for all of its rows: what they can show, and what not.
 ABOUT = {table: _OF_KDD for table in TABLES if table.startswith("kdd-") and table != "kdd-4"}
