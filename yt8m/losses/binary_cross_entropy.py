@@ -16,7 +16,7 @@ def binary_cross_entropy(labels, predictions, weights=None):
 
     `CrossEntropyLoss` has the starter code's 1e−5 inside each logarithm. The gradient of a positive by its logit is then
     (1 − p)·p / (p + 1e−5): at p = 1e−7, where a class of few positives soon is, a hundredth of what it should be,
-    and the class stays there. Here it is whole down to 1e−8.
+    and the class stays there. With 1e−8 it is nine tenths there.
     """
     y = tf.cast(labels, tf.float32)
     p = tf.cast(predictions, tf.float32)

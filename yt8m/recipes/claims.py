@@ -122,7 +122,7 @@ CLAIMS: Tuple[Claim, ...] = (
         for stem, name in (("early", "a step 1 ended early"), ("l2", "a step 1 with more L2"))
         for claim in (
             Claim(f"Remedy: from {name} RProp raises GAP", "more", (f"kdd-{stem}-rprop", f"kdd-{stem}-baseline")),
-            Claim("so does it over as many passes of Adam (control)", "more", (f"kdd-{stem}-rprop", f"kdd-{stem}-adam")),
+            Claim(f"Remedy: from {name} so does it over as many passes of Adam (control)", "more", (f"kdd-{stem}-rprop", f"kdd-{stem}-adam")),
         )
     ),
     Claim("MAP grows as a positive buys more experts, q from 10 to 3 to 1", "rises",
