@@ -1,5 +1,7 @@
 """A step is the same on one device and on two: the sum over replicas comes before the clipping."""
 
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +11,7 @@ from yt8m.models.moe import MoeModel
 from yt8m.models.recipe import Recipe
 from yt8m.training.optimizers import make_optimizer, prepare
 from yt8m.training.step import TrainStep, clip
-from yt8m.training.weight_average import WeightAverage
+from yt8m.training.weight_average import WeightAverage, tf_variable
 
 K, SIZES, B = 7, (6, 2), 8
 
@@ -81,6 +83,30 @@ def test_data_that_end_within_a_call_leave_the_steps_done():
         step(iterator, tf.constant(5))
     assert step.done() == 3
     assert step.read_sums()["steps"] == 3
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_no_counter_moves_on_where_the_data_end(replicas, mirrored):
+    """Three steps and a half: the first replica of two has data for a fourth, and the second waits for what never comes."""
+
+    def late_end():
+        time.sleep(0.5)  # time enough for whatever waits for no data
+        yield from ()
+
+    strategy = mirrored if replicas == 2 else tf.distribute.OneDeviceStrategy("/cpu:0")
+    with strategy.scope():
+        model = MoeModel(K, SIZES).build_weights()
+        optimizer = make_optimizer(RECIPES["adam, averaged"], 1000)
+        prepare(optimizer, model.trainable_variables)
+        step = TrainStep(strategy, model, get("CrossEntropyLoss"), optimizer, WeightAverage([], 0.0), RECIPES["adam, averaged"])
+    data = batches(4).take(3 * B + (B // 2 if replicas == 2 else 0))
+    data = data.concatenate(tf.data.Dataset.from_generator(late_end, output_signature=data.element_spec))
+    per_replica = data.batch(B // replicas, drop_remainder=True)
+    iterator = iter(strategy.distribute_datasets_from_function(lambda _: per_replica))
+    with pytest.raises(tf.errors.OutOfRangeError):
+        step(iterator, tf.constant(5))
+    assert [int(c) for c in strategy.experimental_local_results(tf_variable(optimizer.iterations))] == [3] * replicas
+    assert step.done() == 3
 
 
 def test_clip_against_numpy():

@@ -84,7 +84,13 @@ class TrainStep:
         gradients = [tf.zeros_like(v) if g is None else tf.convert_to_tensor(g) for g, v in zip(gradients, variables)]
         return gradients, data_loss, extra, predictions
 
-    def _replica(self, batch: Dict[str, tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
+    def _replica(self, batch: Dict[str, tf.Tensor], arrived: Tuple[tf.Tensor, ...]) -> Tuple[tf.Tensor, tf.Tensor]:
+        # Counters, such as the optimiser's, depend on no data: without this they may move on where the data have just ended,
+        # and on one replica only, whose learning rate then differs from the others'.
+        with tf.control_dependencies(arrived):
+            return self._update(batch)
+
+    def _update(self, batch: Dict[str, tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
         gradients, data_loss, extra, predictions = self._forward_backward(
             self.model.select_inputs(batch), batch["labels"], self._weights(batch)
         )
@@ -109,7 +115,8 @@ class TrainStep:
 
     def _one(self, iterator: Any) -> Tuple[Any, Any]:
         batch = next(iterator)
-        sums, predictions = self.strategy.run(self._replica, args=(batch,))
+        arrived = self.strategy.experimental_local_results(batch["labels"])  # on every replica
+        sums, predictions = self.strategy.run(lambda b: self._replica(b, arrived), args=(batch,))
         first = self.strategy.experimental_local_results(sums)[0]  # equal on every replica by now
         # Nothing else makes these wait for the data, and a step without data must not be counted.
         with tf.control_dependencies([first]):
