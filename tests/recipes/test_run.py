@@ -1,5 +1,7 @@
 """Runs of recipes: real ones on tiny data, finished ones that are not run again, and what a user may get wrong."""
 
+import dataclasses
+import glob
 import json
 import os
 import sys
@@ -13,7 +15,7 @@ from yt8m.recipes import catalog, process, run
 from yt8m.recipes.data import Sizes, describe, make
 from yt8m.recipes.results import in_folder
 
-SIZES = Sizes(train_shards=1, validate_shards=2, all_train_shards=2, single_classes=5, frame_validate_shards=1, frames=(5, 8), synthetic=(60, 20), synthetic_features=(12, 4))
+SIZES = Sizes(train_shards=1, validate_shards=2, all_train_shards=2, single_classes=5, frame_validate_shards=1, frames=(5, 8), synthetic=(60, 20), synthetic_features=(12, 4), video_few=1)
 DATA = {"data": ["sample-video"], "minutes": 1}
 
 
@@ -202,6 +204,15 @@ def test_frames_are_made_around_the_same_videos(sample, tmp_path):
     assert make("sample-frames", str(tmp_path), "", SIZES) == made  # there already: no sample needed
     with pytest.raises(UserError, match="of other sizes"):
         make("sample-frames", str(tmp_path), sample, Sizes())
+
+
+def test_a_part_has_the_first_shards_and_the_same_videos_to_evaluate_on(sample, tmp_path):
+    part, base, whole = (make(f"sample-video{n}", str(tmp_path), sample, SIZES) for n in ("-few", "", "-all"))
+    names = [sorted(os.path.basename(p) for p in glob.glob(x.train)) for x in (part, base, whole)]
+    assert names[0] == names[1] == names[2][:1] and len(names[2]) == 2
+    assert part.validate == base.validate and part.name == "sample-video-few"
+    with pytest.raises(UserError, match="holds 1 shards.*takes 2"):
+        make("sample-frames-some", str(tmp_path), sample, dataclasses.replace(SIZES, frames_some=2))
 
 
 def test_a_set_of_one_label_a_video_is_made(sample, tmp_path):

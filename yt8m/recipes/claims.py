@@ -125,8 +125,10 @@ CLAIMS: Tuple[Claim, ...] = (
             Claim(f"Remedy: from {name} so does it over as many passes of Adam (control)", "more", (f"kdd-{stem}-rprop", f"kdd-{stem}-adam")),
         )
     ),
-    Claim("MAP grows as a positive buys more experts, q from 10 to 3 to 1", "rises",
-          ("kdd-basic-q10", "kdd-basic-large-moe", "kdd-basic-q1"), "map"),
+    Claim("MAP grows as a positive buys more experts, q from 30 to 10 to 3 to 1", "rises",
+          ("kdd-basic-q30", "kdd-basic-q10", "kdd-basic-large-moe", "kdd-basic-q1"), "map"),
+    Claim("SWAP is the best pooling", "more", ("kdd-pooling-swap", "kdd-pooling-average", "kdd-pooling-max", "kdd-pooling-l2"),
+          not_on={"sample-frames": "a video's frames differ by noise alone"}),
     Claim("Experts by positives do better than 10 for every class", "more", ("kdd-basic-moe-10", "kdd-basic-uniform-10"), "map"),
     Claim("A larger batch of RProp is better, 1 % to all", "rises",
           ("kdd-early-rprop-1", "kdd-early-rprop-10", "kdd-early-rprop-50", "kdd-early-rprop")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 from typing import Any, Callable, Dict, Iterator, List, Tuple
@@ -22,6 +23,7 @@ class Sizes:
       single_classes: of sample-single.
       frame_validate_shards: of these, how many get frames.
       frames: fewest and most a video, of sample-frames.
+      video_few, frames_few, frames_some: training shards of the parts of sample-video and of sample-frames.
       noise: standard deviation of a frame around its video's mean.
       synthetic: videos to train on and to validate on.
       synthetic_features: of rgb and audio.
@@ -34,6 +36,9 @@ class Sizes:
     frame_validate_shards: int = 8
     frames: Tuple[int, int] = (40, 60)
     noise: float = 0.5
+    video_few: int = 4
+    frames_few: int = 1
+    frames_some: int = 5
     synthetic: Tuple[int, int] = (4000, 1000)
     synthetic_features: Tuple[int, int] = (256, 32)
 
@@ -68,7 +73,13 @@ class DataSet:
         return self.validate[level]
 
 
-NAMES = ("sample-video", "sample-video-all", "sample-single", "sample-frames", "synthetic-temporal")
+# A part -> the data set whose first training shards it has, and how many of them; both have the same validation videos.
+_PARTS = {
+    "sample-video-few": ("sample-video", "video_few"),
+    "sample-frames-few": ("sample-frames", "frames_few"),
+    "sample-frames-some": ("sample-frames", "frames_some"),
+}
+NAMES = ("sample-video", "sample-video-all", "sample-single", "sample-frames", *_PARTS, "synthetic-temporal")
 
 
 _DEPENDS_ON = {
@@ -78,6 +89,11 @@ _DEPENDS_ON = {
     "sample-frames": ("train_shards", "frame_validate_shards", "frames", "noise"),
     "synthetic-temporal": ("synthetic", "synthetic_features"),
 }
+
+
+def _depends_on(name: str) -> Tuple[str, ...]:
+    base, size = _PARTS.get(name, (name, ""))
+    return (*_DEPENDS_ON[base], size) if size else _DEPENDS_ON[base]
 
 
 def describe(name: str, folder: str, sizes: Sizes = Sizes(), level: str = "") -> DataSet:
@@ -92,6 +108,11 @@ def describe(name: str, folder: str, sizes: Sizes = Sizes(), level: str = "") ->
     """
     at = os.path.join(folder, name)
     records = "*.tfrecord"
+    if name in _PARTS:
+        base, size = _PARTS[name]
+        whole, shards = describe(base, folder, sizes), getattr(sizes, size)
+        about = f"the first {shards} of {base}'s training shards, and its videos to evaluate on"
+        return dataclasses.replace(whole, name=name, about=about, train=os.path.join(at, "train", records))
     if name in ("sample-video", "sample-video-all", "sample-single"):
         shards = sizes.train_shards if name == "sample-video" else sizes.all_train_shards
         about = f"real video-level records, May 2018 release: {shards} shards to train on, {sizes.validate_shards} others to evaluate on"
@@ -155,6 +176,7 @@ def make(
     """
     found = describe(name, folder, sizes, level)
     makers = {
+        **{part: functools.partial(_part, part) for part in _PARTS},
         "sample-video": _sample_video,
         "sample-video-all": _sample_video_all,
         "sample-single": _sample_single,
@@ -165,7 +187,7 @@ def make(
         return found
     at = os.path.join(folder, name)
     mark, every = os.path.join(at, "made.json"), json.loads(json.dumps(dataclasses.asdict(sizes)))
-    about = {k: every[k] for k in _DEPENDS_ON[name]}
+    about = {k: every[k] for k in _depends_on(name)}
     if os.path.exists(mark):
         with open(mark, encoding="utf-8") as f:
             made = json.load(f)
@@ -187,6 +209,13 @@ def _sample_video(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Call
 
 def _sample_video_all(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
     _part_of_sample(at, sample_dir, sizes.all_train_shards, sizes.validate_shards)
+
+
+def _part(name: str, at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
+    base, size = _PARTS[name]
+    shards = os.path.dirname(make(base, folder, sample_dir, sizes, say).train)
+    paths = [os.path.join(shards, n) for n in sorted(os.listdir(shards)) if n.endswith(".tfrecord")]
+    _copy(paths[: getattr(sizes, size)], getattr(sizes, size), os.path.join(at, "train"), shards)
 
 
 def _part_of_sample(at: str, sample_dir: str, train: int, validate: int) -> None:
