@@ -214,8 +214,11 @@ def _sample_video_all(at: str, folder: str, sample_dir: str, sizes: Sizes, say: 
 def _part(name: str, at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]) -> None:
     base, size = _PARTS[name]
     shards = os.path.dirname(make(base, folder, sample_dir, sizes, say).train)
-    paths = [os.path.join(shards, n) for n in sorted(os.listdir(shards)) if n.endswith(".tfrecord")]
-    _copy(paths[: getattr(sizes, size)], getattr(sizes, size), os.path.join(at, "train"), shards)
+    _copy(_records_in(shards)[: getattr(sizes, size)], getattr(sizes, size), os.path.join(at, "train"), shards)
+
+
+def _records_in(folder: str) -> List[str]:
+    return [os.path.join(folder, n) for n in sorted(os.listdir(folder)) if n.endswith(".tfrecord")]
 
 
 def _part_of_sample(at: str, sample_dir: str, train: int, validate: int) -> None:
@@ -286,8 +289,7 @@ def _sample_frames(at: str, folder: str, sample_dir: str, sizes: Sizes, say: Cal
 
     base = make("sample-video", folder, sample_dir, sizes, say)
     shards = os.path.dirname(base.validation())
-    some = [os.path.join(shards, n) for n in sorted(os.listdir(shards)) if n.endswith(".tfrecord")]
-    _copy(some[: sizes.frame_validate_shards], sizes.frame_validate_shards, os.path.join(at, "validate-video"), shards)
+    _copy(_records_in(shards)[: sizes.frame_validate_shards], sizes.frame_validate_shards, os.path.join(at, "validate-video"), shards)
     for seed, (split, pattern) in enumerate(
         (("train", base.train), ("validate", os.path.join(at, "validate-video", "*.tfrecord")))
     ):
