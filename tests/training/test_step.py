@@ -87,7 +87,7 @@ def test_data_that_end_within_a_call_leave_the_steps_done():
 
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_no_counter_moves_on_where_the_data_end(replicas, mirrored):
-    """Three steps and a half: the first replica of two has data for a fourth, and the second waits for what never comes."""
+    """Two replicas have data for three steps and a half: the second waits for what never comes, and the first must too."""
 
     def late_end():
         time.sleep(0.5)  # time enough for whatever waits for no data

@@ -58,8 +58,8 @@ ABOUT = {table: _OF_KDD.format(_VIDEOS) for table in ("kdd-1", "kdd-2", "kdd-ada
 ABOUT["kdd-3"] = _OF_KDD.format(_SINGLE)
 ABOUT["kdd-fig-6"] = (
     "Step 1 alone, five epochs each, on growing parts of the training videos, so that a smaller part has fewer steps as well; the"
-    " videos to evaluate on are the same within frames and within means, and differ between the two. Frames lie around the real means and carry nothing that the means do not, so"
-    " that this shows how either mode grows with its data and not which mode is better. The paper's figure ends at 500 million videos."
+    " videos to evaluate on are the same within frames and within means, and differ between the two. Frames lie around the real"
+    " means and carry nothing that the means do not, so that this shows how either mode grows with its data and not which mode is better. The paper's figure ends at 500 million videos."
 )
 ABOUT["kdd-pooling"] = (
     "Step 1 alone, on frames drawn around the real means, 30 of 40 to 60 a video in training and all of them in evaluation. A"
