@@ -86,7 +86,7 @@ def engine(work):
     out["auth"] = os.environ["RAY_AUTH_MODE"]
     out["order"] = executor.map_reduce(ray_tasks.name, range(30), shared, ray_tasks.bracket, fan=3)
     out["again"] = executor.map_reduce(ray_tasks.stuck_once, range(4), shared, ray_tasks.add)
-    for name in ("user_error", "stuck_always"):
+    for name in ["user_error"] * 200 + ["stuck_always"]:  # often: while the other tasks of such a call complete
         began = time.monotonic()
         try:
             executor.map_reduce(getattr(ray_tasks, name), range(4), shared, ray_tasks.add)
@@ -108,6 +108,33 @@ def gpu(work):
     for _ in range(2):
         out["who"] += [value for _, value in executor.map(ray_tasks.who, range(3), {})]
     executor.close()
+    cluster.shutdown()
+    return out
+
+
+def closed(work):
+    """An error on a cluster that goes on: what is left of the job ends when the executor is closed."""
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    executor = make_executor(cluster.address)
+    shared = {"work": executor.broadcast(work, key="w")}
+    out = {}
+    try:
+        list(executor.map(ray_tasks.error_after_the_others_began, range(2), shared))
+    except UserError as error:
+        out["error"] = str(error)
+    with open(os.path.join(work, "begun")) as f:
+        pid = f.read()
+    running = lambda: os.path.exists(f"/proc/{pid}")  # noqa: E731
+    out["before"] = running()
+    executor.close()
+    for _ in range(600):
+        if not running():
+            break
+        time.sleep(0.1)
+    out["after"], out["nodes"] = running(), len(cluster.list_all_nodes())
     cluster.shutdown()
     return out
 
@@ -200,5 +227,5 @@ def faults(work):
 
 if __name__ == "__main__":
     part, folder = sys.argv[1:]
-    parts = {f.__name__: f for f in (engine, gpu, wait_to_be_killed, equal, faults)}
+    parts = {f.__name__: f for f in (engine, gpu, closed, wait_to_be_killed, equal, faults)}
     print("RESULT " + json.dumps(parts[part](folder)))

@@ -116,6 +116,13 @@ def test_a_gpu_is_asked_for_and_its_process_stays_warm(run_driver):
 
 
 @pytest.mark.slow
+def test_after_an_error_nothing_of_the_job_is_left_on_a_cluster_that_goes_on(run_driver):
+    got = run_driver("closed", 300)
+    assert got["error"].startswith("shard 0 is not there") and got["nodes"] == 1
+    assert got["before"] and not got["after"]
+
+
+@pytest.mark.slow
 def test_equal_to_the_bit_in_process_and_on_one_and_two_workers(run_driver):
     got = run_driver("equal", 900)
     assert got["equal"] == [[True] * 3, [True] * 3] and got["moved"]

@@ -9,7 +9,10 @@ What holds, and by whose work:
   lost worker. A machine that stops answering is found by Ray's health checks. A process that somebody stops
   (SIGSTOP) is seen by neither: the call gives up when nothing at all has ended for twice the time-out.
   Ray starts no second copy of a slow task, so keep shards small.
-- The driver's own death ends the job's tasks; the trainer resumes from its last iteration.
+- A call that fails leaves its other tasks running until `close()` or the driver's death, by which the cluster ends
+  the job's tasks. They are not cancelled one by one: where a task completes just then, Ray (2.60) fails an inner
+  check and takes the whole driver with it, and the error that was to be told. The trainer, after its own death,
+  resumes from its last iteration.
 - Equal digits: every worker gets the same number of TensorFlow threads and the same oneDNN setting. Mixed
   processors, or GPUs beside CPUs, may still differ in the last digit. Where the cluster has GPUs every task
   asks for one.
@@ -137,13 +140,12 @@ class RayExecutor:
         refs = self._submit(self._task.options(num_returns=1), fn, tasks, shared)
         place = {ref: i for i, ref in enumerate(refs)}
         ids: List[int] = []
-        with self._cancelled_on_error(refs):
-            for ref in self._as_completed(refs):
-                task_id, (_, value) = self._get(ref)
-                if place.pop(ref) != task_id:
-                    raise RuntimeError(f"the result of task {task_id} came under another id")
-                ids.append(task_id)
-                yield task_id, value
+        for ref in self._as_completed(refs):
+            task_id, (_, value) = self._get(ref)
+            if place.pop(ref) != task_id:
+                raise RuntimeError(f"the result of task {task_id} came under another id")
+            ids.append(task_id)
+            yield task_id, value
         check_counted(sorted(ids), len(tasks))
 
     def map_reduce(
@@ -155,12 +157,11 @@ class RayExecutor:
         del pairs  # so that the cluster may drop a partial sum as soon as it is in its total
         while len(level) > fan:
             level = [self._combine.remote(combine, *level[i : i + fan]) for i in range(0, len(level), fan)]
-        with self._cancelled_on_error(done + level):
-            finished = [self._get(ref) for ref in self._as_completed(done)]
-            check_counted(sorted(finished), len(tasks))
-            for _ in self._as_completed(level):
-                pass
-            ids, total = run_combine(combine, *(self._get(ref) for ref in level))
+        finished = [self._get(ref) for ref in self._as_completed(done)]
+        check_counted(sorted(finished), len(tasks))
+        for _ in self._as_completed(level):
+            pass
+        ids, total = run_combine(combine, *(self._get(ref) for ref in level))
         check_counted(ids, len(tasks))
         return total
 
@@ -189,18 +190,7 @@ class RayExecutor:
                 f" a worker has, or more than {self._limit:.0f} s: give it smaller shards, or --executor=...?task_timeout=SECONDS."
             ) from error
 
-    @contextlib.contextmanager
-    def _cancelled_on_error(self, refs: Sequence[Any]) -> Iterator[None]:
-        """Leave no task running behind an error, or behind a caller who stopped listening."""
-        try:
-            yield
-        except BaseException:
-            for ref in refs:
-                with contextlib.suppress(Exception):
-                    self._ray.cancel(ref, force=True)
-            raise
-
     def close(self) -> None:
-        """Leave the cluster; end it if it was started here."""
+        """Leave the cluster, with which it ends this job's tasks; end the cluster if it was started here."""
         if self._own:
             self._ray.shutdown()
