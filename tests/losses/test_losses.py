@@ -43,6 +43,18 @@ def test_weights_multiply_each_class_before_the_sum(name):
     np.testing.assert_allclose(loss, (weights * _reference(name, Y, P)).sum(-1), rtol=2e-4)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_probability_rounded_above_one_costs_no_more_than_one(name):
+    """The shares of a mixture sum to one but for rounding: logarithms of what is below zero would end a training."""
+    p = tf.constant([[np.nextafter(np.float32(1), np.float32(2)), 1.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(p)
+        above = get(name)(tf.constant([[0, 0]], tf.uint8), p)
+    one = get(name)(tf.constant([[0, 0]], tf.uint8), tf.ones([1, 2]))
+    np.testing.assert_allclose(above, one, rtol=1e-3)
+    assert np.isfinite(tape.gradient(above, p)).all()
+
+
 def test_cross_entropy_has_the_golden_value():
     p, y = np.array([[0.9, 0.1], [0.3, 0.6]], np.float32), np.array([[1, 0], [0, 1]], np.uint8)
     loss = np.mean(get("CrossEntropyLoss")(tf.constant(y), tf.constant(p)))

@@ -23,15 +23,21 @@ def batches(n=5, seed=0):
     return tf.data.Dataset.from_tensor_slices({"video": x, "labels": y})
 
 
-def run(strategy, recipe, steps_per_call=1, jit=False, steps=5):
-    tf.keras.utils.set_random_seed(1)
-    replicas = strategy.num_replicas_in_sync
+def make_step(strategy, recipe, loss=None):
+    """A step of a small model, which with its optimizer and average is an attribute of it."""
     with strategy.scope():
         model = MoeModel(K, SIZES).build_weights()
         average = WeightAverage(model.trainable_variables, recipe.weight_average)
         optimizer = make_optimizer(recipe, 1000)
         prepare(optimizer, model.trainable_variables)
-        step = TrainStep(strategy, model, get(recipe.label_loss), optimizer, average, recipe, jit_compile=jit)
+        return TrainStep(strategy, model, loss or get(recipe.label_loss), optimizer, average, recipe)
+
+
+def run(strategy, recipe, steps_per_call=1, steps=5):
+    tf.keras.utils.set_random_seed(1)
+    replicas = strategy.num_replicas_in_sync
+    step = make_step(strategy, recipe)
+    model, average = step.model, step.average
     weights = [w.shape for w in model.get_weights()]
     rng = np.random.default_rng(2)
     model.set_weights([rng.normal(scale=0.3, size=s).astype(np.float32) for s in weights])
@@ -71,13 +77,7 @@ def test_many_steps_a_call_equal_single_ones():
 
 def test_data_that_end_within_a_call_leave_the_steps_done():
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
-    recipe = RECIPES["adam, averaged"]
-    with strategy.scope():
-        model = MoeModel(K, SIZES).build_weights()
-        average = WeightAverage(model.trainable_variables, 0.0)
-        optimizer = make_optimizer(recipe, 1000)
-        prepare(optimizer, model.trainable_variables)
-        step = TrainStep(strategy, model, get("CrossEntropyLoss"), optimizer, average, recipe)
+    step = make_step(strategy, RECIPES["adam, averaged"])
     iterator = iter(strategy.distribute_datasets_from_function(lambda _: batches(3).batch(B, drop_remainder=True)))
     with pytest.raises(tf.errors.OutOfRangeError):
         step(iterator, tf.constant(5))
@@ -94,18 +94,14 @@ def test_no_counter_moves_on_where_the_data_end(replicas, mirrored):
         yield from ()
 
     strategy = mirrored if replicas == 2 else tf.distribute.OneDeviceStrategy("/cpu:0")
-    with strategy.scope():
-        model = MoeModel(K, SIZES).build_weights()
-        optimizer = make_optimizer(RECIPES["adam, averaged"], 1000)
-        prepare(optimizer, model.trainable_variables)
-        step = TrainStep(strategy, model, get("CrossEntropyLoss"), optimizer, WeightAverage([], 0.0), RECIPES["adam, averaged"])
+    step = make_step(strategy, RECIPES["adam, averaged"])
     data = batches(4).take(3 * B + (B // 2 if replicas == 2 else 0))
     data = data.concatenate(tf.data.Dataset.from_generator(late_end, output_signature=data.element_spec))
     per_replica = data.batch(B // replicas, drop_remainder=True)
     iterator = iter(strategy.distribute_datasets_from_function(lambda _: per_replica))
     with pytest.raises(tf.errors.OutOfRangeError):
         step(iterator, tf.constant(5))
-    assert [int(c) for c in strategy.experimental_local_results(tf_variable(optimizer.iterations))] == [3] * replicas
+    assert [int(c) for c in strategy.experimental_local_results(tf_variable(step.optimizer.iterations))] == [3] * replicas
     assert step.done() == 3
 
 
@@ -123,11 +119,6 @@ def test_clip_against_numpy():
 
 def test_a_gradient_that_is_not_finite_is_counted():
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
-    recipe = RECIPES["adam, averaged"]
-    with strategy.scope():
-        model = MoeModel(K, SIZES).build_weights()
-        optimizer = make_optimizer(recipe, 1000)
-        prepare(optimizer, model.trainable_variables)
-        step = TrainStep(strategy, model, lambda y, p, w: tf.reduce_sum(p, -1) * float("inf"), optimizer, WeightAverage([], 0.0), recipe)
+    step = make_step(strategy, RECIPES["adam, averaged"], loss=lambda y, p, w: tf.reduce_sum(p, -1) * float("inf"))
     step(iter(strategy.distribute_datasets_from_function(lambda _: batches(1).batch(B))), tf.constant(1))
     assert step.read_sums()["broken"] == 1

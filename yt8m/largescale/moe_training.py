@@ -22,10 +22,9 @@ from yt8m.largescale.blocks_file import read_arrays, read_header, write_arrays
 from yt8m.largescale.mixture_block import BETA_1, BETA_2, MixtureBlock, block_header, cut, training_step
 from yt8m.largescale.prefetch import prefetched
 from yt8m.largescale.video_features import FeatureStore
+from yt8m.losses import registry as losses
 from yt8m.models.recipe import Recipe
 from yt8m.training.optimizers import make_schedule
-
-SUMS_OVER_CLASSES = ("BinaryCrossEntropyLoss", "CrossEntropyLoss", "FocalLoss", "HingeLoss")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +66,7 @@ class MoeSettings:
             raise UserError(f"--optimizer={r.optimizer}: partitions are trained by Adam; drop the flag, or take --trainer=joint.")
         if r.global_clip_norm:
             raise UserError("--global_clip_norm couples all classes, which are trained apart; use --clip_gradient_norm, which is by class here.")
-        if r.label_loss not in SUMS_OVER_CLASSES:
-            raise UserError(f"--label_loss={r.label_loss} is not a sum over classes, which are trained apart: {', '.join(SUMS_OVER_CLASSES)}.")
+        losses.check_by_class(r.label_loss)
         if r.weight_average:
             raise UserError("--weight_average is not for classes trained apart; drop it, or take --trainer=joint.")
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import tensorflow as tf
 
 from yt8m.losses.cross_entropy import EPSILON
-from yt8m.losses.registry import register, total
+from yt8m.losses.registry import probability_of_label, register, total
 
 GAMMA = 2.0
 ALPHA = 0.25
 
 
-@register("FocalLoss")
+@register("FocalLoss", by_class=True)
 def focal(labels, predictions, weights=None):
     """−Σ_c α_t·(1 − p_t)^γ·log(p_t + ε), γ = 2, α = 0.25 for positives, 0.75 for negatives (Lin et al. 2017, eq. 5)."""
-    y = tf.cast(labels, tf.float32)
-    p = tf.cast(predictions, tf.float32)
-    right = tf.abs(1.0 - y - p)
-    alpha = (1.0 - ALPHA) + (2.0 * ALPHA - 1.0) * y
+    right = probability_of_label(labels, predictions)
+    alpha = (1.0 - ALPHA) + (2.0 * ALPHA - 1.0) * tf.cast(labels, tf.float32)
     return total(-alpha * tf.pow(tf.maximum(1.0 - right, 0.0), GAMMA) * tf.math.log(right + EPSILON), weights)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from yt8m.losses.registry import register, total
 
 
-@register("HingeLoss")
+@register("HingeLoss", by_class=True)
 def hinge(labels, predictions, weights=None):
     """Σ_c max(0, 1 − y±·p), y± = 2y − 1 (starter code; spec A.11)."""
     y = tf.cast(labels, tf.float32)

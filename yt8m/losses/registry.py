@@ -13,20 +13,24 @@ from yt8m.errors import UserError, near_misses
 Loss = Callable[[tf.Tensor, tf.Tensor, Optional[tf.Tensor]], tf.Tensor]
 _LOSSES: Dict[str, Loss] = {}
 _OF_SOFTMAX: Set[str] = set()
+_BY_CLASS: Set[str] = set()
 
 
-def register(name: str, of_softmax: bool = False) -> Callable[[Loss], Loss]:
+def register(name: str, of_softmax: bool = False, by_class: bool = False) -> Callable[[Loss], Loss]:
     """Decorator: make a function `(labels [B, K], predictions [B, K], weights [B, K] or None) -> [B]` known as `name`.
 
     Args:
       name: what `--label_loss` calls it.
       of_softmax: it means predictions that sum to one over the classes, and no others.
+      by_class: it is a sum of terms of one class each, so that classes may be trained apart.
     """
 
     def add(function: Loss) -> Loss:
         _LOSSES[name] = function
         if of_softmax:
             _OF_SOFTMAX.add(name)
+        if by_class:
+            _BY_CLASS.add(name)
         return function
 
     return add
@@ -66,6 +70,29 @@ def check_output(name: str, sums_to_one: bool, model: str) -> None:
             " one for each class by itself. Give --model_option=activation=softmax (LogisticModel, FrameLevelLogisticModel) or"
             " --model_option=head=softmax (models with a head option), or another loss; a mixture of experts has no softmax."
         )
+
+
+def check_by_class(name: str) -> None:
+    """Refuse a loss that couples classes, for those who train them apart.
+
+    Args:
+      name: of the loss.
+
+    Raises:
+      UserError: it does; the losses that do not are named.
+    """
+    get(name)
+    if name not in _BY_CLASS:
+        raise UserError(f"--label_loss={name} is not a sum over classes, which are trained apart: {', '.join(sorted(_BY_CLASS))}.")
+
+
+def probability_of_label(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:
+    """Return p where the label is 1 and 1 − p where it is 0, [B, K] float32: one logarithm of it does for both terms of a cross-entropy.
+
+    Never below 0: a mixture's shares sum to one but for rounding, so p may be an ulp above it, whose logarithm is none.
+    """
+    y = tf.cast(labels, tf.float32)
+    return tf.maximum((1.0 - y) + (2.0 * y - 1.0) * tf.cast(predictions, tf.float32), 0.0)
 
 
 def total(each: tf.Tensor, weights: Optional[tf.Tensor]) -> tf.Tensor:
