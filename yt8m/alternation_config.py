@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Dict
 
+from yt8m.errors import UserError
+
 VARIANTS = ("full", "baseline", "rprop", "large_moe")
 
 # Field -> what its flag says.
@@ -47,6 +49,15 @@ CHOICES = {
     "step3_optimizer": ("irprop", "gd", "adam"),
     "feature_dtype": ("float32", "float16"),
 }
+# Float flag -> (what it must be above, what it may be at most), where not any number from 0 on will do.
+_RANGES = {
+    "step2_learning_rate": (0.0, None),
+    "step2_decay": (0.0, 1.0),
+    "step3_learning_rate": (0.0, None),
+    "step3_initial_delta": (0.0, 10.0),  # iRProp+'s largest step (spec D.7)
+    "batch_fraction": (0.0, 1.0),
+    "task_minutes": (0.0, None),
+}
 # Least value of an integer flag, where that is not 0.
 LEAST = {"max_experts": 1, "num_partitions": 1, "step2_batch_size": 1}
 
@@ -83,3 +94,18 @@ class AlternationConfig:
     frame_network: str = ""
     executor: str = "in_process"
     task_minutes: float = 30.0
+
+    def check(self) -> None:
+        """Refuse values that some step could not work with, before the first begins.
+
+        Raises:
+          UserError: names the flag and what it may be.
+        """
+        for name, (above, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not value > above or (most is not None and value > most):
+                raise UserError(f"--{name}={value:g} is not above {above:g}" + (f" and at most {most:g}." if most is not None else "."))
+        if self.expert_divisor < 0:
+            raise UserError(f"--expert_divisor={self.expert_divisor:g} is below 0; 0 gives every class --max_experts.")
+        if self.step3_optimizer == "adam" and self.batch_fraction < 1:
+            raise UserError(f"--batch_fraction={self.batch_fraction:g}: a pass of --step3_optimizer=adam is over all the data; drop one of the two.")

@@ -140,14 +140,26 @@ def differences(old: RunConfig, new: RunConfig) -> List[Tuple[str, Any, Any]]:
     ]
 
 
+def _check_same_data(old: RunConfig, new: RunConfig, train_dir: str) -> None:
+    # A run goes on at a place in its data's order, and compares GAPs: both mean nothing over other files.
+    for fact, flag in (("data", "--train_data_pattern"), ("eval_data", "--eval_data_pattern")):
+        was, now = old.facts.get(fact), new.facts.get(fact)
+        if was and now and was["sha1"] != now["sha1"]:
+            raise UserError(
+                f"--train_dir={train_dir} holds a run that began with other files behind {flag}: {was['shards']:,} of {was['bytes']:,}"
+                f" bytes then, {now['shards']:,} of {now['bytes']:,} bytes now. Bring those back, or name another --train_dir"
+                f" (with --init_from={train_dir} it starts from this run's weights), or give --start_new_model to delete the run."
+            )
+
+
 def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> Optional[str]:
-    """Refuse to go on with a run under other settings.
+    """Refuse to go on with a run under other settings, or on other data.
 
     Returns:
       A line that names the harmless differences, or None.
 
     Raises:
-      UserError: where a setting differs that changes what is learnt; it shows each difference.
+      UserError: where a setting differs that changes what is learnt, each of which it shows, or the files do.
     """
     found = differences(old, new)
     fatal = [d for d in found if d[0] not in MAY_CHANGE]
@@ -157,6 +169,7 @@ def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> Optional[s
             f"--train_dir={train_dir} holds a run with other settings:\n{lines}\n"
             "Drop those flags to go on with it, name another --train_dir, or give --start_new_model to delete it."
         )
+    _check_same_data(old, new, train_dir)
     if found:
         return "changed since the run began: " + ", ".join(f"{key} {was!r} -> {now!r}" for key, was, now in found)
     return None

@@ -25,6 +25,9 @@ from yt8m.largescale import (
     partition_map,
     video_features,
 )
+from yt8m.largescale.context import Outcome
+from yt8m.largescale.executors.in_process import InProcessExecutor
+from yt8m.largescale.handoff import copy_model, metrics_of
 from yt8m.models import registry
 from yt8m.training.run_folder import RunFolder
 
@@ -72,10 +75,10 @@ def scores_of(folder, data, which="best"):
     return np.concatenate([p for _, p in trained.predictor(64).over(dataset)])
 
 
-def continued(source, target, config):
+def continued(source, target, config, strategy=None):
     """Run an alternation that begins with the finished step 1 of another."""
     settings = dataclasses.replace(config.alternation, step1_from=str(source))
-    assert alternate.train(dataclasses.replace(config, alternation=settings), str(target)) == 0
+    assert alternate.train(dataclasses.replace(config, alternation=settings), str(target), strategy=strategy) == 0
     return target
 
 
@@ -198,6 +201,67 @@ def test_other_optimisers_of_step_3_move_the_aggregator_and_resume(full, small_d
     assert newest == pytest.approx({(name, i): gap for name, i, gap in steps_of(whole)}, abs=1e-5)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "irprop"])
+def test_two_replicas_move_the_aggregator_as_one_does(full, small_data, tmp_path, optimizer, mirrored):
+    config = config_of(small_data, alternation="rprop", step3_optimizer=optimizer, step3_learning_rate=0.02)
+    one = continued(full, tmp_path / "one", config)
+    two = continued(full, tmp_path / "two", config, mirrored)
+    assert [gap for _, _, gap in steps_of(two)] == pytest.approx([gap for _, _, gap in steps_of(one)], abs=1e-4)
+    losses = [[e["train_loss"] for e in RunFolder(str(run)).logged() if "train_loss" in e] for run in (one, two)]
+    assert len(losses[0]) == 2 and losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_adam_refuses_a_batch_larger_than_the_data(full, small_data, tmp_path):
+    config = config_of(small_data, alternation="rprop", step3_optimizer="adam")
+    config = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, batch_size=601))
+    with pytest.raises(UserError, match="--batch_size=601 is more than the training records"):
+        continued(full, tmp_path, config)
+
+
+def test_each_cycle_draws_its_own_part_of_the_data(full, small_data, tmp_path, monkeypatch):
+    def hands_on(context, step, source):
+        about = metrics_of(context.run, source)
+        copy_model(context.run, source, f"alternation/{step.name}/best", about)
+        return Outcome(f"alternation/{step.name}/best", about, 0.0)
+
+    monkeypatch.setattr(classifier_step, "run", hands_on)
+    config = config_of(small_data, batch_fraction=0.3, max_cycles=2, min_cycle_gain=-1.0)
+    continued(full, tmp_path, config)
+    drawn = {}
+    for e in RunFolder(str(tmp_path)).logged():
+        if "train_examples" in e:
+            drawn.setdefault(e["cycle"], []).append(e["train_examples"])
+    assert set(drawn) == {1, 2} and drawn[1] != drawn[2]
+
+
+def test_a_joint_training_that_has_not_ended_is_taken_and_said(full, small_data, tmp_path, capsys):
+    shutil.copytree(full, tmp_path / "ended", ignore=shutil.ignore_patterns("done"))
+    continued(tmp_path / "ended", tmp_path / "run", config_of(small_data, alternation="baseline"))
+    assert "its joint training has not ended; the best model so far is taken" in capsys.readouterr().out
+
+
+def test_what_workers_are_given_means_the_same_in_another_folder(full, small_data, tmp_path, monkeypatch):
+    """A worker of a cluster has a working folder of its own: the default --train_dir is relative."""
+    class Elsewhere(InProcessExecutor):
+        def map(self, fn, tasks, shared):
+            here = os.getcwd()
+            for i, task in enumerate(tasks):
+                os.chdir("/")
+                try:
+                    value = fn(task, shared)
+                finally:
+                    os.chdir(here)
+                yield i, value
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(alternate, "make_executor", lambda *_, **__: Elsewhere())
+    config = config_of(small_data, step2_max_epochs=1, step3_max_iterations=1)
+    relative = {k: os.path.relpath(getattr(config.training, k)) for k in ("train_data_pattern", "eval_data_pattern")}
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **relative))
+    continued(os.path.relpath(full), "run", config)
+    assert (tmp_path / "run" / "done").exists()
+
+
 def test_a_signal_ends_a_step_where_it_can_be_resumed(full, small_data, tmp_path, monkeypatch):
     config = config_of(small_data, alternation="rprop")
     original = aggregator_movers.FullBatch.move
@@ -250,7 +314,11 @@ def test_with_a_frame_network_given_only_what_follows_it_is_trained(small_data, 
     [
         ({"name": "LogisticModel"}, "--model=LogisticModel does not; these do: DbofBasic"),
         ({"training": {"eval_data_pattern": ""}}, "needs --eval_data_pattern"),
-        ({"settings": {"batch_fraction": 0.0}}, "--batch_fraction=0.0"),
+        ({"training": {"patience": 2}}, "--patience and --min_gain are of --trainer=joint"),
+        ({"settings": {"batch_fraction": 0.0}}, "--batch_fraction=0 is not above 0 and at most 1"),
+        ({"settings": {"step3_initial_delta": 20.0}}, "--step3_initial_delta=20 is not above 0 and at most 10"),
+        ({"settings": {"task_minutes": 0.0}}, "--task_minutes=0 is not above 0"),
+        ({"settings": {"step3_optimizer": "adam", "batch_fraction": 0.5}}, "--batch_fraction=0.5: a pass of --step3_optimizer=adam"),
         ({"settings": {"frame_network": "x"}}, "--frame_network is for DbofBasic"),
     ],
 )

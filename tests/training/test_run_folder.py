@@ -35,6 +35,16 @@ def test_differences_are_shown_and_harmless_ones_allowed():
     assert check_same_run(CONFIG, CONFIG, "run") is None
 
 
+@pytest.mark.parametrize("fact, flag", [("data", "--train_data_pattern"), ("eval_data", "--eval_data_pattern")])
+def test_a_run_does_not_go_on_with_other_files(fact, flag):
+    was = {"shards": 3, "bytes": 1000, "sha1": "a"}
+    old, less = (dataclasses.replace(CONFIG, facts={fact: {**was, **change}}) for change in ({}, {"shards": 2, "sha1": "b"}))
+    with pytest.raises(UserError, match=f"{flag}: 3 of 1,000 bytes then, 2 of 1,000 bytes now.*--init_from=run"):
+        check_same_run(old, less, "run")
+    assert check_same_run(old, old, "run") is None
+    assert check_same_run(CONFIG, old, "run") is None  # begun before this was written down
+
+
 def test_delete_spares_what_no_run_made(tmp_path):
     (tmp_path / "thesis.tex").write_text("years")
     with pytest.raises(UserError, match="thesis.tex"):

@@ -13,19 +13,22 @@ import tensorflow as tf
 
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.pipeline import build_dataset
+from yt8m.errors import UserError
 from yt8m.largescale.context import Context
 from yt8m.largescale.full_batch_gradient import FullBatchGradient, chosen_variables
 from yt8m.largescale.irprop import GradientDescent, IRPropPlus
+from yt8m.largescale.plan import Step
 from yt8m.largescale.shards import pack_shards
 from yt8m.largescale.sources import RecordSource
 from yt8m.losses import registry as losses
 from yt8m.models.base import Yt8mModel
-from yt8m.training.optimizers import prepare
+from yt8m.training.optimizers import apply_reduced, prepare
 from yt8m.training.weight_average import tf_variable
 
 FROZEN = ("head",)
 LOSS_TOLERANCE = 1e-7  # relative; the last digits of a loss hang on threads and machines
-_EPOCHS = 1_000_000  # the passes' orders are none of step 1's epochs'
+_EPOCHS = 1_000_000  # the passes' orders are none of step 1's epochs', nor another cycle's
+_CYCLES = 1_000_003  # between the seeds of two cycles' draws
 
 Arrays = Dict[str, np.ndarray]
 
@@ -46,20 +49,20 @@ class Mover(Protocol):
         """Let go of what was made."""
 
 
-def make_mover(context: Context, model: Yt8mModel) -> Mover:
-    """Return the mover that --step3_optimizer names."""
-    return AdamPasses(context, model) if context.settings.step3_optimizer == "adam" else FullBatch(context, model)
+def make_mover(context: Context, step: Step, model: Yt8mModel) -> Mover:
+    """Return the mover that --step3_optimizer names; its draws are of the cycle that `step` lies in."""
+    return (AdamPasses if context.settings.step3_optimizer == "adam" else FullBatch)(context, step, model)
 
 
 class FullBatch:
     """The mean gradient of all the training data (or a random part), then one update (KDD Algorithm 1; spec D.7)."""
 
-    def __init__(self, context: Context, model: Yt8mModel):
+    def __init__(self, context: Context, step: Step, model: Yt8mModel):
         settings, config = context.settings, context.config
         source = RecordSource(config.schema, config.recipe.batch_size, config.training.max_bad_records)
         self._gradient = FullBatchGradient(
             context.executor, model, source, pack_shards(context.files), FROZEN, config.recipe.label_loss,
-            config.training.regularization_penalty, config.training.seed,
+            config.training.regularization_penalty, config.training.seed + _CYCLES * (step.cycle - 1),
         )  # fmt: skip
         self._fraction = settings.batch_fraction
         if settings.step3_optimizer == "gd":
@@ -91,32 +94,51 @@ class FullBatch:
 class AdamPasses:
     """A pass of mini-batch Adam over the training data an iteration: what iRProp+ is to be compared with."""
 
-    def __init__(self, context: Context, model: Yt8mModel):
-        self._context, self._model = context, model
+    def __init__(self, context: Context, step: Step, model: Yt8mModel):
+        self._context, self._model, self._cycle = context, model, step.cycle
         self._variables = chosen_variables(model, FROZEN)
-        self._optimizer = tf.keras.optimizers.Adam(context.settings.step3_learning_rate, epsilon=1e-8)
-        prepare(self._optimizer, self._variables)
+        with context.strategy.scope():
+            self._optimizer = tf.keras.optimizers.Adam(context.settings.step3_learning_rate, epsilon=1e-8)
+            prepare(self._optimizer, self._variables)
         self._loss = losses.get(context.config.recipe.label_loss)
-        self._step = tf.function(self._one)
+        self._step = tf.function(lambda batch: context.strategy.run(self._replica, args=(batch,)))
 
-    def _one(self, batch: Dict[str, tf.Tensor]) -> tf.Tensor:
+    def _replica(self, batch: Dict[str, tf.Tensor]) -> tf.Tensor:
+        """Move by one replica's part of a batch, and the others'; return the batch's mean loss."""
         with tf.GradientTape() as tape:
             predictions = self._model(self._model.select_inputs(batch), training=False)
-            loss = tf.reduce_mean(self._loss(batch["labels"], predictions, batch.get("weights")))
-        gradients = tape.gradient(loss, [tf_variable(v) for v in self._variables])
-        self._optimizer.apply_gradients(zip(gradients, self._variables))
+            each = self._loss(batch["labels"], predictions, batch.get("weights"))
+            loss = tf.reduce_sum(each) / self._context.config.recipe.batch_size
+        variables = [tf_variable(v) for v in self._variables]
+        gradients = [
+            tf.zeros_like(v) if g is None else tf.convert_to_tensor(g) for g, v in zip(tape.gradient(loss, variables), variables)
+        ]
+        replica = tf.distribute.get_replica_context()
+        if replica.num_replicas_in_sync > 1:
+            gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            loss = replica.all_reduce(tf.distribute.ReduceOp.SUM, loss)
+        apply_reduced(self._optimizer, gradients, self._variables, replica.num_replicas_in_sync)
         return loss
 
     def move(self, iteration: int) -> Dict[str, float]:
-        """One pass; `train_loss` is the mean over it."""
-        config = self._context.config
+        """One pass over all whole batches; `train_loss` is the mean over it.
+
+        Raises:
+          UserError: there is no whole batch.
+        """
+        config, strategy = self._context.config, self._context.strategy
         bad = BadRecords(config.training.max_bad_records)
-        dataset = build_dataset(
+        # Whole batches: on several replicas none may be left without its part of the last one.
+        batches = build_dataset(
             self._context.files, config.schema, batch_size=config.recipe.batch_size, training=True,
-            seed=config.training.seed, epoch=_EPOCHS + iteration, bad_records=bad,
+            seed=config.training.seed, epoch=_EPOCHS * self._cycle + iteration, bad_records=bad,
         )  # fmt: skip
+        batches = batches.map(lambda batch: {k: v for k, v in batch.items() if k != "id"})
         with bad.explained(config.schema.num_classes):
-            found = [float(self._step({k: v for k, v in batch.items() if k != "id"})) for batch in dataset]
+            losses_seen = [self._step(batch) for batch in strategy.experimental_distribute_dataset(batches)]
+        if not losses_seen:
+            raise UserError(f"--batch_size={config.recipe.batch_size} is more than the training records; lower it.")
+        found = [float(strategy.experimental_local_results(loss)[0]) for loss in losses_seen]
         return {"train_loss": float(np.mean(found)), "train_examples": len(found) * config.recipe.batch_size}
 
     def state(self) -> Arrays:

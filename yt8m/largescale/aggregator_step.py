@@ -27,7 +27,7 @@ def run(context: Context, step: Step, source: str) -> Optional[Outcome]:
     own = own_arguments(run_folder, source)
     with context.strategy.scope():
         model = load_model(run_folder, source)
-    mover = make_mover(context, model)
+    mover = make_mover(context, step, model)
     state = StepState(run_folder, f"{folder}/state.npz")
     if state.iterations < 0:
         start = metrics_of(run_folder, source)

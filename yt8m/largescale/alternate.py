@@ -15,7 +15,7 @@ from typing import Any, Dict, Optional
 import tensorflow as tf
 
 from yt8m.config import CONFIG_FILE, RunConfig
-from yt8m.data.sources import find_shards
+from yt8m.data.sources import absolute, find_shards
 from yt8m.errors import UserError
 from yt8m.largescale import aggregator_step, classifier_step, joint_step, video_level_mode
 from yt8m.largescale.context import Context, Outcome
@@ -49,8 +49,12 @@ def check(config: RunConfig) -> None:
         raise UserError("--trainer=alternating needs --eval_data_pattern: each of its steps ends by the validation GAP.")
     if config.schema.segment_labels:
         raise UserError("--trainer=alternating trains on whole videos; drop --segment_labels.")
-    if not 0.0 < config.alternation.batch_fraction <= 1.0:
-        raise UserError(f"--batch_fraction={config.alternation.batch_fraction} is not above 0 and at most 1 (all).")
+    if config.training.patience or config.training.min_gain:
+        raise UserError(
+            "--patience and --min_gain are of --trainer=joint; the steps of the alternation end by --step1_patience,"
+            " --step1_min_gain, --step2_patience, --step3_patience and --min_cycle_gain."
+        )
+    config.alternation.check()
     if config.alternation.frame_network:
         video_level_mode.check(config)
     groups = config.model.arguments.get("groups")
@@ -67,15 +71,17 @@ def train(
       UserError: the folder holds a run with other settings, or the model or the data do not fit.
     """
     check(config)
+    train_dir = absolute(train_dir)  # a worker of a cluster has a working folder of its own
     config, run, finished = open_run(config, train_dir, start_new_model)
     if finished:
         return 0
-    files = find_shards(config.training.train_data_pattern)
+    files = [absolute(f) for f in find_shards(config.training.train_data_pattern)]
     strategy = strategy or make_strategy(config.training.strategy, config.training.num_gpu, [*files[:1], train_dir])
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         raise UserError("--trainer=alternating spreads its work by --executor, not by --strategy=multi_worker; unset TF_CONFIG.")
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if config.training.dtype == "bfloat16" else "float32")
     validation = Validation(config, strategy)
+    validation.files = [absolute(f) for f in validation.files]
     if not run.exists():
         run.write_text(CONFIG_FILE, config.to_json())
     executor = make_executor(config.alternation.executor, task_timeout=60.0 * config.alternation.task_minutes)

@@ -250,19 +250,23 @@ class FullBatchGradient:
 
         Args:
           iteration: with the seed, decides which records a fraction below 1 is.
-          fraction: share of the records, see `draw_fraction`.
+          fraction: share of the records, see `draw_fraction`; where it draws none, twice as much is drawn from.
 
         Raises:
-          UserError: no example was drawn, records are broken, or the loss or the gradient is not finite.
+          UserError: there is no example, records are broken, or the loss or the gradient is not finite.
         """
         began = time.perf_counter()
-        tasks = draw_fraction(self.tasks, fraction, self.seed, iteration)
         self._broadcast("weights", self.variables)
         if self._here:
             warm(self._key, lambda: self._worker)
-        total: GradientSum = self.executor.map_reduce(shard_gradient, tasks, self._shared, add_sums)
+        while True:
+            tasks = draw_fraction(self.tasks, fraction, self.seed, iteration)
+            total: GradientSum = self.executor.map_reduce(shard_gradient, tasks, self._shared, add_sums)
+            if total.num_examples or fraction == 1.0:
+                break
+            fraction = min(1.0, 2.0 * fraction)  # a draw of a few records may be one of none
         if not total.num_examples:
-            raise UserError(f"a fraction of {fraction:g} of the data held no record in iteration {iteration}; raise it.")
+            raise UserError("the training data hold no record; --train_data_pattern names other files.")
         if total.num_broken > self._job.source.max_bad_records:
             raise UserError(
                 f"{total.num_broken} broken records were met, and --max_bad_records={self._job.source.max_bad_records} allows no more;"
@@ -275,8 +279,9 @@ class FullBatchGradient:
         data_loss = total.loss / total.num_examples
         if not math.isfinite(data_loss + penalty) or not all(np.isfinite(g).all() for g in total.gradients):
             raise UserError(
-                f"the full-batch loss ({data_loss}) or its gradient is not finite in iteration {iteration}: the weights"
-                " have run away. Take up an earlier checkpoint with a smaller initial step."
+                f"the full-batch loss ({data_loss}) or its gradient is not finite in iteration {iteration}: the weights have"
+                " run away. The best model so far is kept; a new run with --step1_from this one takes a smaller"
+                " --step3_initial_delta (or, of gd, --step3_learning_rate)."
             )
         return FullGradient(
             loss=data_loss + penalty,

@@ -58,6 +58,8 @@ def _taken(context: Context, step: Step, best: str) -> Outcome:
             f" {', '.join(context.config.schema.feature_names)}; give the model and options of that run."
         )
     weights = weights_file(joint, BEST, flag)
+    if not joint.is_done():
+        context.log.say(f"{flag}={source.path}: its joint training has not ended; the best model so far is taken")
     with context.strategy.scope():
         model = make_model(context.config)
     load_weights(model, weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +21,7 @@ from yt8m.models.base import Yt8mModel
 Arguments = Dict[str, Any]
 
 
-def facts(files: list) -> Dict[str, Any]:
+def facts(files: List[str], eval_files: Sequence[str] = ()) -> Dict[str, Any]:
     """Return what a run keeps about how it came to be: versions, data and the command."""
     return {
         "yt8m": __version__,
@@ -30,6 +30,7 @@ def facts(files: list) -> Dict[str, Any]:
         "keras": getattr(tf.keras, "__version__", "2"),
         "numpy": np.__version__,
         "data": fingerprint(files),
+        **({"eval_data": fingerprint(list(eval_files))} if eval_files else {}),
         "command": sys.argv,
     }
 
