@@ -34,7 +34,6 @@ def main() -> None:
     if not FLAGS.train_dir:
         raise UserError("--train_dir is missing; name the folder that train.py wrote its run to.")
     if FLAGS.watch or not FLAGS.run_once:
-        RunFolder(FLAGS.train_dir).load_config()
         watch(FLAGS.train_dir, once, FLAGS.poll_seconds)
     else:
         once()

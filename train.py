@@ -45,12 +45,14 @@ def main() -> int:
     prepare.check_level(FLAGS.model, schema)
     records, exact = count_records(files)
     print(f"{found}; {len(files)} files, {'' if exact else 'about '}{records:,} records", flush=True)
-    training = yt8m_flags.training_from_flags(model)
+    recipe, training = yt8m_flags.recipe_from_flags(model), yt8m_flags.training_from_flags(model)
+    if exact:
+        prepare.check_batch_size(recipe, records, schema)
     eval_files = find_shards(training.eval_data_pattern, "--eval_data_pattern") if training.eval_data_pattern else []
     config = RunConfig(
         schema=schema,
         model=ModelConfig(registry.own_name(FLAGS.model), arguments),
-        recipe=yt8m_flags.recipe_from_flags(model),
+        recipe=recipe,
         training=training,
         alternation=yt8m_flags.alternation_from_flags(training.trainer),
         facts={**prepare.facts(files, eval_files), "records": records},

@@ -7,10 +7,12 @@ import yt8m.quiet  # noqa: F401
 import sys
 from typing import Callable
 
-from absl import app
+from absl import app, flags
 from absl import logging as absl_logging
 
 from yt8m.errors import UserError
+
+FLAGS = flags.FLAGS
 
 
 def run(main: Callable[[], object]) -> None:
@@ -31,4 +33,7 @@ def run(main: Callable[[], object]) -> None:
             return 130
 
     absl_logging.set_verbosity(absl_logging.WARNING)
+    # Flags that a script shares with others are its own too: --help lists them.
+    for flag in FLAGS.get_flags_for_module("yt8m.flags"):
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     app.run(guarded)

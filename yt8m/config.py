@@ -140,6 +140,21 @@ def differences(old: RunConfig, new: RunConfig) -> List[Tuple[str, Any, Any]]:
     ]
 
 
+def check_same_keras(old: RunConfig, new: RunConfig, train_dir: str) -> None:
+    """Refuse to take up a checkpoint under another Keras: some of it may match, and the rest would begin anew unsaid.
+
+    Raises:
+      UserError: the run was begun under the other major version.
+    """
+    was, now = (str(c.facts.get("keras", "")).partition(".")[0] for c in (old, new))
+    if was and now and was != now:
+        raise UserError(
+            f"--train_dir={train_dir} was begun under Keras {old.facts['keras']} (TensorFlow {old.facts.get('tensorflow')}), and this is Keras"
+            f" {new.facts['keras']}: a run is resumed under the Keras that began it. Its best/ and last/ do for any version:"
+            f" --init_from={train_dir} in a new --train_dir starts from them."
+        )
+
+
 def _check_same_data(old: RunConfig, new: RunConfig, train_dir: str) -> None:
     # A run goes on at a place in its data's order, and compares GAPs: both mean nothing over other files.
     for fact, flag in (("data", "--train_data_pattern"), ("eval_data", "--eval_data_pattern")):
@@ -162,7 +177,8 @@ def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> Optional[s
       UserError: where a setting differs that changes what is learnt, each of which it shows, or the files do.
     """
     found = differences(old, new)
-    fatal = [d for d in found if d[0] not in MAY_CHANGE]
+    # A run that had no validation may get one: nothing it kept was judged by another set.
+    fatal = [d for d in found if d[0] not in MAY_CHANGE and not (d[0] == "training.eval_data_pattern" and not d[1])]
     if fatal:
         lines = "\n".join(f"  {key}: the run has {was!r}, the flags say {now!r}" for key, was, now in fatal)
         raise UserError(

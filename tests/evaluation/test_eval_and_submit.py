@@ -118,6 +118,14 @@ def test_records_without_labels_are_not_evaluated(run, small_data, tmp_path):
     assert not (tmp_path / "e").exists()
 
 
+def test_watch_says_that_it_waits_and_refuses_a_folder_that_is_not_there(tmp_path, capsys):
+    with pytest.raises(UserError, match="--train_dir=.* does not exist"):
+        watch(str(tmp_path / "nowhere"), lambda: None)
+    (tmp_path / "done").write_text("")
+    watch(str(tmp_path), lambda: None, poll_seconds=0.01)
+    assert f"waiting for the first model of the run in {tmp_path}" in capsys.readouterr().out
+
+
 def test_watch_sees_each_model_and_ends_with_the_run(tmp_path):
     folder = RunFolder(str(tmp_path))
     seen = []

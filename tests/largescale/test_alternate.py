@@ -335,6 +335,13 @@ def test_what_cannot_be_alternated_is_refused(change, said, small_data, tmp_path
     assert not (tmp_path / "config.json").exists()
 
 
+def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(small_data, tmp_path):
+    config = config_of(small_data, alternation="baseline")
+    with pytest.raises(UserError, match="--batch_size=5000"):
+        alternate.train(dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, batch_size=5000)), str(tmp_path))
+    assert alternate.train(config, str(tmp_path)) == 0
+
+
 def test_other_settings_of_the_alternation_are_refused(full, small_data):
     with pytest.raises(UserError, match="alternation.max_experts: the run has 6, the flags say 7"):
         alternate.train(config_of(small_data, max_experts=7), str(full))

@@ -69,6 +69,12 @@ def test_output_is_probabilities(name):
     assert np.all(p >= 0) and np.all(p <= 1)
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if "input_norm" in constructor_arguments(registry.model_class(name))])
+def test_the_norm_of_the_input_is_the_one_asked_for(name):
+    outputs = [make(name, input_norm=norm)(batch_for(make(name)), training=False).numpy() for norm in ("l2", "none")]
+    assert np.abs(outputs[0] - outputs[1]).max() > 1e-6
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_gradient_reaches_every_weight(name):
     model = make(name)

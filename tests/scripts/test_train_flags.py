@@ -44,6 +44,12 @@ def test_starter_defaults_are_the_starters_and_flags_win(small_data, tmp_path):
     assert config["model"]["arguments"] == {"initial": "zeros"}
 
 
+def test_help_lists_a_scripts_own_flags_and_those_it_shares(tmp_path):
+    for script, flags in (("train.py", ("--train_data_pattern", "--base_learning_rate", "--max_experts")), ("eval.py", ("--watch", "--feature_names"))):
+        done = subprocess.run([sys.executable, os.path.join(ROOT, script), "--help"], capture_output=True, text=True, timeout=120)
+        assert all(f"  {flag}:" in done.stdout.replace("--[no]", "--") for flag in flags), done.stdout
+
+
 @pytest.mark.slow
 def test_without_data_the_synthetic_sample_is_made_and_used(tmp_path):
     command = [sys.executable, os.path.join(ROOT, "train.py"), "--model=AttnVLAD", "--max_steps=2", "--batch_size=16"]

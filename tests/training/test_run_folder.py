@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from yt8m.config import ModelConfig, RunConfig, TrainingConfig, check_same_run, differences
+from yt8m.config import ModelConfig, RunConfig, TrainingConfig, check_same_keras, check_same_run, differences
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.models.recipe import Recipe
@@ -33,6 +33,13 @@ def test_differences_are_shown_and_harmless_ones_allowed():
     harmless = dataclasses.replace(CONFIG, training=TrainingConfig("a*", num_readers=2))
     assert "num_readers" in check_same_run(CONFIG, harmless, "run")
     assert check_same_run(CONFIG, CONFIG, "run") is None
+
+
+def test_a_run_is_not_resumed_under_another_keras():
+    two, three = (dataclasses.replace(CONFIG, facts={"keras": version}) for version in ("2.15.0", "3.5.0"))
+    with pytest.raises(UserError, match="begun under Keras 2.15.0.*--init_from=run"):
+        check_same_keras(two, three, "run")
+    check_same_keras(two, dataclasses.replace(CONFIG, facts={"keras": "2.16.1"}), "run")
 
 
 @pytest.mark.parametrize("fact, flag", [("data", "--train_data_pattern"), ("eval_data", "--eval_data_pattern")])

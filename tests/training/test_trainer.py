@@ -11,10 +11,12 @@ from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
+from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models import registry
 from yt8m.training.run_folder import RunFolder
 from yt8m.training.trainer import Trainer, train
+from yt8m.training.validation import Validation
 
 SMALL = {
     "cells": 24,
@@ -83,6 +85,26 @@ def losses_of(folder):
     return [line["loss"] for line in RunFolder(str(folder)).logged() if line["event"] == "validation"]
 
 
+def stop_at(trainer, steps):
+    """Let a run be stopped as by a signal after so many steps; return its exit code."""
+    one_step = trainer.step
+
+    class Stopping:
+        """Passes everything on."""
+
+        def __getattr__(self, attribute):
+            return getattr(one_step, attribute)
+
+        def __call__(self, *arguments):
+            result = one_step(*arguments)
+            if one_step.done() == steps:
+                trainer._on_signal(15, None)
+            return result
+
+    trainer.step = Stopping()
+    return trainer.train()
+
+
 @pytest.mark.parametrize("name", ["MoeModel", "DbofBasic"])
 def test_a_run_stopped_in_mid_epoch_ends_like_one_that_was_not(name, small_data, tmp_path):
     config = run_config(small_data, name, epochs=2, recipe={"weight_average": 0.9})
@@ -92,23 +114,7 @@ def test_a_run_stopped_in_mid_epoch_ends_like_one_that_was_not(name, small_data,
     run = RunFolder(str(stopped))
     run.make()
     run.write_text("config.json", config.to_json())
-    trainer = Trainer(config, run)
-    one_step = trainer.step
-
-    class StopAfterFive:
-        """Passes everything on, and asks for a stop as a signal would."""
-
-        def __getattr__(self, attribute):
-            return getattr(one_step, attribute)
-
-        def __call__(self, *arguments):
-            result = one_step(*arguments)
-            if one_step.done() == 5:
-                trainer._on_signal(15, None)
-            return result
-
-    trainer.step = StopAfterFive()
-    assert trainer.train() == 143
+    assert stop_at(Trainer(config, run), 5) == 143
     assert not run.is_done()
     assert train(config, str(stopped)) == 0
     # The same order and the same frames; only the last digits may differ.
@@ -152,9 +158,67 @@ def test_a_loss_that_diverges_stops_the_run_and_keeps_the_last_good_checkpoint(s
     assert (tmp_path / "best" / "model.weights.h5").read_bytes() == weights
 
 
-def test_a_batch_larger_than_the_data_is_refused(small_data, tmp_path):
+def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(small_data, tmp_path):
     with pytest.raises(UserError, match="--batch_size=5000"):
         train(run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 5000}), str(tmp_path))
+    assert not (tmp_path / "config.json").exists()
+    np.save(tmp_path / "priors.npy", np.full(7, 0.5))  # of the attempt, on other data
+    assert train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path)) == 0
+    assert np.load(tmp_path / "priors.npy").shape == (12,)
+
+
+def test_validation_records_that_do_not_fit_are_refused_before_the_first_step(small_data, tmp_path):
+    config = run_config(small_data, "LogisticModel", eval_data_pattern=small_data.pattern("validate", "frame"))
+    with pytest.raises(UserError, match="--eval_data_pattern"):
+        train(config, str(tmp_path))
+    assert not (tmp_path / "config.json").exists() and not (tmp_path / "metrics.jsonl").exists()
+
+
+def test_an_epoch_whose_validation_failed_is_validated_when_the_run_goes_on(small_data, tmp_path, monkeypatch):
+    config = run_config(small_data, "LogisticModel", epochs=2)
+    train(config, str(tmp_path / "whole"))
+
+    def fails(*_):
+        raise UserError("a shard of --eval_data_pattern is broken")
+
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="is broken"):
+        patch.setattr(Validation, "__call__", fails)
+        train(config, str(tmp_path / "mended"))
+    assert train(config, str(tmp_path / "mended")) == 0
+    logged = [[(e["epoch"], e["step"]) for e in RunFolder(str(tmp_path / name)).logged() if e["event"] == "validation"] for name in ("whole", "mended")]
+    assert logged[0] == logged[1] == [(1, 12), (2, 24)]
+    np.testing.assert_allclose(losses_of(tmp_path / "mended"), losses_of(tmp_path / "whole"), rtol=1e-5)
+
+
+def test_a_run_without_validation_keeps_its_last_model_and_may_be_given_one(small_data, tmp_path):
+    config = run_config(small_data, "LogisticModel", epochs=1, eval_data_pattern="")
+    run = RunFolder(str(tmp_path))
+    run.make()
+    assert stop_at(Trainer(config, run), 5) == 143
+    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 5
+    TrainedModel(str(tmp_path))
+    validated = run_config(small_data, "LogisticModel", epochs=1)
+    assert train(validated, str(tmp_path)) == 0
+    assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 12
+    assert run.load_config().training.eval_data_pattern  # for eval.py, which asks for none
+
+
+def test_where_the_newest_checkpoint_is_damaged_an_older_one_is_taken(small_data, tmp_path, capsys):
+    config = run_config(small_data, "LogisticModel", epochs=2, export_model_steps=5)
+    run = RunFolder(str(tmp_path))
+    run.make()
+    assert stop_at(Trainer(config, run), 13) == 143
+    newest = tmp_path / "checkpoints" / "ckpt-13.data-00000-of-00001"
+    newest.write_bytes(newest.read_bytes()[:500])
+    assert train(config, str(tmp_path)) == 0
+    out = capsys.readouterr().out
+    assert "ckpt-13 cannot be read" in out and "resumed at step 12" in out
+    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 24
+    for data in (tmp_path / "checkpoints").glob("*.data*"):
+        data.write_bytes(b"")
+    (tmp_path / "done").unlink()
+    with pytest.raises(UserError, match="no checkpoint of .* can be read.*--init_from"):
+        train(config, str(tmp_path))
 
 
 @pytest.mark.parametrize("rate, min_gain", [(0.0, 0.0), (0.02, 1.0)])

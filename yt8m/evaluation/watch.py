@@ -64,21 +64,33 @@ def evaluate_run(
 def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float = 10.0) -> None:
     """Call `evaluate_once` whenever the run in `train_dir` has saved a new model, and return when the run has ended.
 
-    A run that was killed is not waited for: that shows in nothing but silence, so stop this by hand.
+    Whether a run was killed shows in nothing but silence: stop this by hand.
+
+    Raises:
+      UserError: there is no such folder.
     """
     run, seen = RunFolder(train_dir), None
+    if not tf.io.gfile.isdir(train_dir):
+        run.load_config()  # says so
+    if not run.exists() or not _stamp(run):
+        print(f"waiting for the first model of the run in {train_dir}", flush=True)
     while True:
         ended = run.is_done()  # asked first, so that what was saved before the end is still seen
-        try:
-            # Written after the weights, and it names their step; a file's time is too coarse to tell two apart.
-            about = os.path.join(os.path.dirname(weights_file(run)), "metrics.json")
-            with tf.io.gfile.GFile(about) as f:
-                stamp = f.read()
-        except (UserError, tf.errors.NotFoundError):
-            stamp = None
+        stamp = _stamp(run)
         if stamp is not None and stamp != seen:
             seen = stamp
             evaluate_once()
         if ended:
             return
         time.sleep(poll_seconds)
+
+
+def _stamp(run: RunFolder) -> Optional[str]:
+    """Return what changes with each model that a run saves, or None before the first."""
+    try:
+        # Written after the weights, and it names their step; a file's time is too coarse to tell two apart.
+        about = os.path.join(os.path.dirname(weights_file(run)), "metrics.json")
+        with tf.io.gfile.GFile(about) as f:
+            return f.read()
+    except (UserError, tf.errors.NotFoundError):
+        return None

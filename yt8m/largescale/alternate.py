@@ -72,6 +72,9 @@ def train(
     """
     check(config)
     train_dir = absolute(train_dir)  # a worker of a cluster has a working folder of its own
+    run = RunFolder(train_dir)
+    if run.exists() and not any(tf.io.gfile.exists(run.file(name)) for name in (f"step1/{CONFIG_FILE}", f"step1/{BEST}", ALTERNATION)):
+        tf.io.gfile.remove(run.file(CONFIG_FILE))  # of an attempt that was refused before its first step
     config, run, finished = open_run(config, train_dir, start_new_model)
     if finished:
         return 0

@@ -11,7 +11,7 @@ A new model is one file in this folder:
         def __init__(self, num_classes, feature_sizes=(1024, 128), hidden_size=512, **kwargs):
             super().__init__(num_classes, feature_sizes, **kwargs)
             self.hidden_size = hidden_size
-            self.frames = DequantizeFrames()
+            self.frames = DequantizeFrames(self.input_norm)
             self.hidden = tf.keras.layers.Dense(hidden_size, activation="relu")
             self.head = MixtureOfExperts(num_classes)
 

@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 import time
-from typing import Any
+from typing import Any, Dict
 
 import tensorflow as tf
 
@@ -49,24 +49,34 @@ class Checkpoints:
         self._last_time, self._last_step = time.monotonic(), 0
 
     def restore(self) -> bool:
-        """Restore the latest checkpoint; return whether there was one.
+        """Restore the newest checkpoint that can be read; return whether there was one.
 
         Raises:
-          UserError: it does not fit, as when another Keras version wrote it.
+          UserError: it does not fit, or none can be read.
         """
-        latest = tf.train.latest_checkpoint(self._folder)
-        if latest is None:
-            return False
-        try:
-            # Nothing may be left as it was initialised: what looks restored and is not trains on silently.
-            self._checkpoint.restore(latest).assert_existing_objects_matched()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
-            first = str(error).splitlines()[0]
+        state = tf.train.get_checkpoint_state(self._folder)
+        damaged: Dict[str, str] = {}
+        for path in reversed(state.all_model_checkpoint_paths if state else []):
+            try:
+                # Nothing may be left as it was initialised: what looks restored and is not trains on silently.
+                self._checkpoint.restore(path).assert_existing_objects_matched()
+            except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
+                raise UserError(
+                    f"the checkpoint {path} does not fit this program ({str(error).splitlines()[0]}). A run is resumed under the TensorFlow"
+                    " and Keras that began it (see facts in config.json); best/ and last/ hold the weights for any version."
+                )
+            except (IndexError, RuntimeError, tf.errors.OpError) as error:  # cut short, as by a full disk or a lost network
+                damaged[path] = str(error).splitlines()[0]
+                continue
+            for broken, why in damaged.items():
+                print(f"the checkpoint {broken} cannot be read ({why}): an older one is taken", flush=True)
+            return True
+        if damaged:
             raise UserError(
-                f"the checkpoint {latest} does not fit this program ({first}). A run is resumed under the TensorFlow and"
-                " Keras that began it (see facts in config.json); best/ and last/ hold the weights for any version."
+                f"no checkpoint of {self._folder} can be read ({'; '.join(damaged.values())}). best/ and last/ hold the weights:"
+                " --init_from=RUN in a new --train_dir starts from them, --start_new_model deletes the run."
             )
-        return True
+        return False
 
     def due(self, step: int) -> bool:
         """Whether it is time to save."""

@@ -17,6 +17,7 @@ from yt8m.errors import UserError
 from yt8m.losses.registry import check_output
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
+from yt8m.models.recipe import Recipe
 
 Arguments = Dict[str, Any]
 
@@ -49,6 +50,16 @@ def check_level(name: str, schema: RecordSchema, flag: str = "--train_data_patte
         f"--model={name} takes {wanted}-level records, but {flag} holds {schema.level}-level ones"
         f" ({', '.join(schema.feature_names)}). Name {wanted}-level files, or a model for these: {', '.join(fitting)}."
     )
+
+
+def check_batch_size(recipe: Recipe, records: int, schema: RecordSchema) -> None:
+    """Refuse batches larger than the training set, whose only one would be dropped as a partial one.
+
+    Raises:
+      UserError: they are.
+    """
+    if recipe.batch_size > records and not schema.segment_labels:  # a record has several segments
+        raise UserError(f"--batch_size={recipe.batch_size} is more than the {records:,} training records; lower it.")
 
 
 def make_model(config: RunConfig) -> Yt8mModel:

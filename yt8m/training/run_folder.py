@@ -103,6 +103,11 @@ class RunFolder:
             np.save(f, priors.astype(np.float64))
         tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
+    def remove_priors(self) -> None:
+        """Forget them."""
+        if tf.io.gfile.exists(self.file("priors.npy")):
+            tf.io.gfile.remove(self.file("priors.npy"))
+
     def load_priors(self) -> Optional[np.ndarray]:
         """Return the priors kept with the run, or None."""
         path = self.file("priors.npy")
@@ -149,7 +154,7 @@ def weights_file(run: RunFolder, which: str = "", flag: str = "--train_dir") -> 
         if tf.io.gfile.exists(path):
             return path
     raise UserError(
-        f"{flag}={run.path} holds no {which or 'saved'} model yet: train.py saves one after each validation, and at its end."
+        f"{flag}={run.path} holds no {which or 'saved'} model yet: train.py saves one after each validation (without one, with each checkpoint), and at its end."
     )
 
 

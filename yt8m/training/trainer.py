@@ -13,7 +13,7 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.config import CONFIG_FILE, RunConfig, check_same_run
+from yt8m.config import CONFIG_FILE, RunConfig, check_same_keras, check_same_run
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.pipeline import RecordCache, build_dataset
@@ -96,8 +96,10 @@ class Trainer:
         self.cache = RecordCache(t.cache) if t.cache else None
         self.experiments = LabelExperiments(config, run, self.files, self.bad, self.cache, self.chief, self.progress.say)
         self.stop_signal: Optional[int] = None
-        self._validation: Optional[Validation] = None
+        # Made before the first step: records that do not fit would be found out after an epoch.
+        self._validation = Validation(config, self.strategy) if t.eval_data_pattern else None
         self._predictor: Optional[Predictor] = None
+        self._begun = False  # whether config.json is there and right
 
     def _count(self) -> int:
         if "records" not in self.config.facts:
@@ -115,11 +117,19 @@ class Trainer:
             self.progress.say(f"resumed at step {self.step.done():,}, epoch {int(self.state.epoch) + 1}")
             self.progress.event("resumed", step=self.step.done())
             return
+        if self.chief and not self.run.exists():
+            self.run.remove_priors()  # of an attempt that came to nothing, perhaps on other data
         if self.model.task == "classification":
             self.model.initialize_from_priors(self._priors())
         initialize(self.model, self.config, self.progress.say)
         self.average.reset()
         self.progress.event("started", step=0)
+
+    def _keep_config(self) -> None:
+        """Put the settings down. Only once they have worked: a refused attempt must not stand in the way of the next."""
+        if self.chief and not self._begun and not (self.run.exists() and self.run.load_config() == self.config):
+            self.run.write_text(CONFIG_FILE, self.config.to_json())
+        self._begun = True
 
     def _priors(self) -> np.ndarray:
         return starting_priors(self.config, self.run, self.files, self.progress.say, self.chief)
@@ -140,9 +150,9 @@ class Trainer:
                         self.progress.say(f"stopped by a signal at step {self.step.done():,}; the same command resumes")
                         self.progress.event("stopped", step=self.step.done())
                         return 128 + self.stop_signal
+                    gained = self._validated()
                     self.state.epoch.assign_add(1)
                     self.state.examples_in_epoch.assign(0)
-                    gained = self._validate()
                     self.state.epochs_without_gain.assign(0 if gained else self.state.epochs_without_gain + 1)
                     self._save()
                     if t.patience and int(self.state.epochs_without_gain) >= t.patience:
@@ -221,6 +231,7 @@ class Trainer:
             steps = int(min(self.config.training.steps_per_call, self._steps_left()))
             try:
                 last = self.step(iterator, tf.constant(steps, tf.int32))
+                self._keep_config()
             except tf.errors.OutOfRangeError:
                 break
             finally:
@@ -274,24 +285,36 @@ class Trainer:
         if not self.step.is_finite():
             self._checked_sums()  # says so
         self.checkpoints.save(self.step.done())
+        if self.chief and not self.config.training.eval_data_pattern:
+            # Nothing is validated, so nothing is best: this is what eval.py --watch follows, and what a killed run leaves.
+            with self.average.applied():
+                self._keep("last", None)
+
+    def _validated(self) -> bool:
+        """Validate after an epoch; where that fails, the epoch is kept, and a resumed run validates it first."""
+        try:
+            return self._validate()
+        except UserError:
+            self._save()
+            raise
 
     def _validate(self) -> bool:
         """Evaluate the averaged weights and keep them if they are the best so far; return whether it gained enough."""
         t = self.config.training
-        if not t.eval_data_pattern:
-            return True
         if self._validation is None:
-            self._validation = Validation(self.config, self.strategy)
+            return True
+        if self._predictor is None:
             self._predictor = self._validation.predictor(self.model)
         with self.average.applied():
             result = self._validation(self._predictor)
             score, before = self._validation.score(result), float(self.state.best_gap)
             best = score > before
+            epoch = int(self.state.epoch) + 1
             if best and self.chief:
-                self._keep(BEST, result)
+                self._keep(BEST, {**result, "epoch": epoch})
         if best:
             self.state.best_gap.assign(score)
-        self.progress.validation({**result, "epoch": int(self.state.epoch), "step": self.step.done()}, best)
+        self.progress.validation({**result, "epoch": epoch, "step": self.step.done()}, best)
         return score > before + t.min_gain
 
     def _keep(self, name: str, result: Optional[Dict[str, Any]]) -> None:
@@ -300,6 +323,7 @@ class Trainer:
         self.run.write_text(os.path.join(name, "metrics.json"), json.dumps(about, indent=1) + "\n")
 
     def _end(self) -> None:
+        self._keep_config()
         if self.chief:
             with self.average.applied():
                 self._keep("last", None)
@@ -327,6 +351,8 @@ def open_run(config: RunConfig, train_dir: str, start_new_model: bool = False) -
         return config, run, False
     old = run.load_config()
     note = check_same_run(old, config, train_dir)
+    if not run.is_done():
+        check_same_keras(old, config, train_dir)
     if note:
         print(note, flush=True)
     elif run.is_done():
@@ -352,8 +378,6 @@ def train(
     if finished:
         return 0
     trainer = Trainer(config, run, strategy)
-    if trainer.chief and not run.exists():
-        run.write_text(CONFIG_FILE, config.to_json())
     started = time.monotonic()
     code = trainer.train()
     trainer.progress.event("ended", seconds=round(time.monotonic() - started, 1))
