@@ -83,7 +83,7 @@ def define_training_flags() -> None:
     for name, (kind, text) in _MODEL_FLAGS.items():
         define = {int: F.DEFINE_integer, str: F.DEFINE_string, bool: F.DEFINE_bool}[kind]
         define(name, None, text)
-    F.DEFINE_string("optimizer", None, "Adam, AdamW, LAMB, SGD, or what tensorflow-addons has where it is installed")
+    F.DEFINE_string("optimizer", None, "Adam, AdamW, LAMB, SGD (momentum 0.9), Adagrad, Adadelta, Ftrl, GradientDescent, RMSprop, or what tensorflow-addons has where it is installed")
     F.DEFINE_float("base_learning_rate", None, "learning rate after the warm-up", 0.0)
     F.DEFINE_enum("schedule", None, ["cosine", "exponential", "constant"], "of the learning rate, by examples seen")
     F.DEFINE_float("learning_rate_decay", None, "factor of the exponential schedule")

@@ -46,12 +46,14 @@ def test_every_optimizer_descends(name):
 
     for _ in range(20):
         step()
-    assert float(tf.reduce_sum(v**2)) < 13.0
+    assert float(tf.reduce_sum(v**2)) < 13.0 - 1e-4  # Adadelta's first steps are that small
 
 
-@pytest.mark.parametrize("name", ["AdamOptimizer", "adam", "GradientDescentOptimizer"])
+@pytest.mark.parametrize("name", ["Adam", "Adagrad", "Adadelta", "Ftrl", "GradientDescent", "Momentum", "RMSProp"])
 def test_starter_names_work(name):
-    assert make_optimizer(Recipe(optimizer=name), 100) is not None
+    for spelt in (f"{name}Optimizer", name.lower()):
+        optimizer = make_optimizer(Recipe(optimizer=spelt), 100)
+        assert (getattr(optimizer, "momentum", 0.0) == 0.9) == (name == "Momentum")
 
 
 def test_adams_epsilon_is_tensorflow_1s():

@@ -65,7 +65,11 @@ def _native() -> Dict[str, Callable[[Any, Recipe], Any]]:
         "Adam": lambda rate, r: keras.Adam(rate, epsilon=1e-8),
         "AdamW": lambda rate, r: keras.AdamW(rate, weight_decay=r.weight_decay, epsilon=1e-8),
         "SGD": lambda rate, r: keras.SGD(rate, momentum=0.9),
+        # The rest are those of TensorFlow 1, whose names the starter code took; SGD without momentum among them.
+        "GradientDescent": lambda rate, r: keras.SGD(rate),
         "Adagrad": lambda rate, r: keras.Adagrad(rate),
+        "Adadelta": lambda rate, r: keras.Adadelta(rate),
+        "Ftrl": lambda rate, r: keras.Ftrl(rate),
         "RMSprop": lambda rate, r: keras.RMSprop(rate),
     }
     if hasattr(keras, "Lamb"):
@@ -115,7 +119,7 @@ def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
     name = recipe.optimizer
     table = {**_from_addons(), **_native()}
     short = name[: -len("Optimizer")] if name.endswith("Optimizer") else name
-    if short == "GradientDescent":
+    if short.lower() == "momentum":
         short = "SGD"
     found = {k.lower(): k for k in table}.get(short.lower())
     if found is None:
