@@ -16,7 +16,8 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.config import ModelConfig
+from yt8m.config import ModelConfig, RunConfig
+from yt8m.errors import UserError
 from yt8m.largescale.adaptive_experts import experts_per_class, groups_by_experts
 from yt8m.largescale.class_partition import partition
 from yt8m.largescale.context import Context, Outcome
@@ -28,6 +29,7 @@ from yt8m.largescale.moe_training import MoeSettings
 from yt8m.largescale.partition_map import PartJob, PartTask, train_part
 from yt8m.largescale.plan import Step, best_index, is_over
 from yt8m.largescale.reduce_partitions import fill_head
+from yt8m.largescale.shared_folder import LOCAL, absolute, local_folder
 from yt8m.largescale.step_state import StepState
 from yt8m.largescale.video_features import FeatureStore
 from yt8m.models.base import Yt8mModel
@@ -38,6 +40,26 @@ from yt8m.training.weight_average import tf_variable
 
 _numbers = itertools.count()
 DECAY_EXAMPLES = 2_560_000  # 5,000 batches of 512 (KDD §5.1.3)
+L2 = 1e-8  # of the head's kernels, as in the models that train theirs jointly
+
+
+def check(config: RunConfig, num_examples: Optional[int] = None, train_dir: str = "") -> None:
+    """Refuse, before step 1 is paid for, what step 2 could not do; nothing where the alternation has no step 2.
+
+    Args:
+      config: of the run.
+      num_examples: training videos, where they are known.
+      train_dir: the run's folder, where it is known.
+
+    Raises:
+      UserError: names the flag.
+    """
+    if config.alternation is None or config.alternation.alternation not in ("full", "large_moe"):
+        return
+    if num_examples is not None and num_examples < 1:
+        raise UserError("--train_data_pattern names no training video, and step 2 of --trainer=alternating needs some.")
+    local_folder(train_dir, LOCAL)
+    _moe_settings(config, 1, num_examples or config.alternation.step2_batch_size).check()
 
 
 def run(context: Context, step: Step, source: str) -> Optional[Outcome]:
@@ -49,6 +71,7 @@ def run(context: Context, step: Step, source: str) -> Optional[Outcome]:
       source: folder of the model whose aggregator is kept and whose head is thrown away.
     """
     settings, run_folder = context.settings, context.run
+    check(context.config, train_dir=run_folder.path)
     folder = f"{ALTERNATION}/{step.name}"
     best = f"{folder}/best"
     state = StepState(run_folder, f"{folder}/state.npz")
@@ -84,15 +107,16 @@ def _train(context: Context, step: Step, source: str, folder: str, best: str, st
     run_folder = context.run
     run_folder.write_text(f"{folder}/partitions/partition.json", parts.to_json())
     model = _grown_model(context, source, own)
-    moe = _moe_settings(context, step, train_store.num_examples)
+    moe = _moe_settings(context.config, step.cycle, train_store.num_examples)
+    moe.check()
     each, total = moe.steps(train_store.num_examples)
     counts = train_store.label_counts()
     priors = np.minimum((counts + 0.5) / (train_store.num_examples + 1.0), 0.999)
     here = isinstance(context.executor, InProcessExecutor)
-    job = PartJob(train_store.folder, moe, priors, context.stop if here else None)
+    job = PartJob(absolute(train_store.folder), moe, priors, context.stop if here else None)
     key = f"partitions-{os.uname().nodename}-{os.getpid()}-{next(_numbers)}"
     shared = {"job": context.executor.broadcast(job, key)}
-    paths = [run_folder.file(folder, "partitions", f"{p:05d}") for p in range(len(parts.parts))]
+    paths = [absolute(run_folder.file(folder, "partitions", f"{p:05d}")) for p in range(len(parts.parts))]
     filled = [p for p, classes in enumerate(parts.parts) if classes]
     context.log.say(
         f"{step.name}: {int(experts.sum()):,} experts for {len(experts):,} classes in {len(filled)} partitions,"
@@ -162,8 +186,8 @@ def _grown_model(context: Context, source: str, own: Dict[str, Any]) -> Yt8mMode
     return new
 
 
-def _moe_settings(context: Context, step: Step, num_examples: int) -> MoeSettings:
-    settings, config = context.settings, context.config
+def _moe_settings(config: RunConfig, cycle: int, num_examples: int) -> MoeSettings:
+    settings = config.alternation
     recipe = Recipe(
         base_learning_rate=settings.step2_learning_rate,
         schedule=settings.step2_schedule,
@@ -174,10 +198,10 @@ def _moe_settings(context: Context, step: Step, num_examples: int) -> MoeSetting
         clip_gradient_norm=0.0,
         label_loss=config.recipe.label_loss,
     )
-    initial = config.model.arguments.get("initial", "priors")
-    moe = MoeSettings(recipe, seed=config.training.seed + step.cycle, dtype=config.training.dtype, initial=initial)
-    moe.check()
-    return moe
+    training, initial = config.training, config.model.arguments.get("initial", "priors")
+    return MoeSettings(
+        recipe, seed=training.seed + cycle, dtype=training.dtype, l2=L2 * training.regularization_penalty, initial=initial
+    )
 
 
 class _OnFeatures:

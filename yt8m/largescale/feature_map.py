@@ -20,6 +20,7 @@ from yt8m.errors import UserError
 from yt8m.largescale.executors import Executor, Shared, warm
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.feature_shards import read_shard
+from yt8m.largescale.shared_folder import LOCAL, absolute, local_folder
 from yt8m.largescale.video_features import FeatureStore, build_feature_store, numpy_dtype, write_shard
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
@@ -118,6 +119,7 @@ def map_features(
     Raises:
       UserError: the folder holds other features, records are broken, or a shard did not come back whole.
     """
+    folder = absolute(local_folder(folder, LOCAL))
     about = f"{method} {fingerprint(model)}"
     bad = BadRecords(max_bad_records)
     here = isinstance(executor, InProcessExecutor)
@@ -126,12 +128,12 @@ def map_features(
     store = build_feature_store(folder, files, schema, compute, dtype, about, batch_size, bad, stop if here else lambda: True, say)
     if here:
         return store
-    missing = [(i, f) for i, f in enumerate(files) if read_shard(folder, i, numpy_dtype(dtype), verify=True) is None]
+    missing = [(i, absolute(f)) for i, f in enumerate(files) if read_shard(folder, i, numpy_dtype(dtype), verify=True) is None]
     if missing:
         arguments = {**model.get_config(), "groups": None}  # a worker needs no large head
         job = FeatureJob(
             registry.name_of(type(model)), json.dumps(arguments), tuple(np.array(tf_variable(v)) for v in before_head(model)),
-            method, tf.keras.mixed_precision.global_policy().name, os.path.abspath(folder), schema, dtype, batch_size, max_bad_records,
+            method, tf.keras.mixed_precision.global_policy().name, folder, schema, dtype, batch_size, max_bad_records,
         )  # fmt: skip
         handle = executor.broadcast(job, f"features-{about}-{os.path.basename(folder)}")
         broken = 0

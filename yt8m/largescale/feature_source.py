@@ -12,6 +12,7 @@ import numpy as np
 from yt8m.errors import UserError
 from yt8m.largescale.feature_shards import read_shard
 from yt8m.largescale.shards import Rows
+from yt8m.largescale.shared_folder import absolute
 from yt8m.largescale.video_features import PLAN, numpy_dtype, read_plan
 
 
@@ -39,7 +40,7 @@ class FeatureSource:
         plan = read_plan(folder)
         if plan is None:
             raise UserError(f"{folder} holds no {PLAN}: no features were computed there.")
-        return cls(folder, int(plan["num_classes"]), plan["dtype"], batch_size)
+        return cls(absolute(folder), int(plan["num_classes"]), plan["dtype"], batch_size)
 
     def shards(self) -> List[str]:
         """Return the paths of the store's features, for `pack_shards`."""

@@ -32,7 +32,8 @@ from yt8m.largescale.assemble import assemble
 from yt8m.largescale.blocks_file import read_arrays, read_header, write_arrays
 from yt8m.largescale.mixture_block import MixtureBlock
 from yt8m.largescale.moe_training import MoeSettings, Report, train_partition
-from yt8m.largescale.video_features import FeatureStore, build_feature_store, local_folder
+from yt8m.largescale.shared_folder import local_folder
+from yt8m.largescale.video_features import FeatureStore, build_feature_store
 from yt8m.losses import registry as losses
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel

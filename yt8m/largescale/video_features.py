@@ -19,6 +19,7 @@ from yt8m.data.schema import RecordSchema
 from yt8m.data.sources import fingerprint
 from yt8m.errors import UserError
 from yt8m.largescale.feature_shards import ShardWriter, read_shard
+from yt8m.largescale.shared_folder import local_folder, not_shared
 
 PLAN = "plan.json"
 _DTYPES = ("float32", "float16", "bfloat16")
@@ -254,21 +255,16 @@ def write_shard(
     batch_size: int,
     bad: BadRecords,
 ) -> None:
-    """Compute the features of one shard of a store whose plan is written; see `build_feature_store`."""
+    """Compute the features of one shard of a store whose plan is written; see `build_feature_store`.
+
+    Raises:
+      UserError: the records are not there, or too many are broken.
+    """
+    if not tf.io.gfile.exists(file):  # where broken records may be skipped, reading would never end
+        raise not_shared(f"The records {file} are not there")
     with bad.explained(schema.num_classes), ShardWriter(folder, index, numpy_dtype(dtype)) as out:
         for batch in build_dataset([file], schema, batch_size=batch_size, bad_records=bad):
             out.add(np.asarray(compute(batch)), batch["labels"].numpy(), batch["id"].numpy())
-
-
-def local_folder(folder: str) -> str:
-    """Return the folder.
-
-    Raises:
-      UserError: it is a remote one.
-    """
-    if "://" in folder:
-        raise UserError(f"features are memory-mapped, so {folder} must be a local folder: name one by --cache.")
-    return folder
 
 
 def read_plan(folder: str) -> Optional[Dict[str, Any]]:
