@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 from yt8m.largescale import mixture_block
-from yt8m.largescale.blocks_file import read_arrays
+from yt8m.largescale.blocks_file import read_arrays, read_header
 from yt8m.largescale.class_partition import partition
 from yt8m.largescale.feature_shards import ShardWriter
 from yt8m.largescale.mixture_block import MixtureBlock
@@ -143,6 +143,28 @@ def test_a_stopped_partition_goes_on_where_it_was(store, one, tmp_path):
     assert header["steps"] == 15
     # A finished one is not trained again.
     assert train_partition(store, classes, COUNTS, SETTINGS, path, stop=lambda: 1 / 0) == header
+
+
+def test_an_epoch_reads_what_it_trains_on_and_no_more(store, tmp_path):
+    """Trained up to the end of each epoch, and once to its middle: the same bytes as in one go."""
+    small = FeatureStore(store.folder, window_bytes=1)  # windows as small as they come
+    read, original = [], small.batches
+
+    def batches(*arguments, **more):
+        for batch in original(*arguments, **more):
+            read.append(len(batch[0]))
+            yield batch
+
+    small.batches = batches
+    path = str(tmp_path / "p")
+    for until, steps in ((5, 5), (7, 2), (10, 3), (15, 5)):
+        read.clear()
+        header = train_partition(small, list(range(K)), COUNTS, SETTINGS, path, PRIORS, until=until)
+        assert read == [B] * steps and (header is None) == (until < 15)
+        assert (read_header(path) or read_header(path + ".checkpoint")).get("step", 15) == until
+    whole = str(tmp_path / "whole")
+    train_partition(small, list(range(K)), COUNTS, SETTINGS, whole, PRIORS)
+    assert all(np.array_equal(a, b) for a, b in zip(read_arrays(path)[1], read_arrays(whole)[1]))
 
 
 def test_bfloat16(one, tmp_path):

@@ -104,6 +104,7 @@ def train_partition(
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Report], None] = lambda _: None,
     report_seconds: float = 10.0,
+    until: Optional[int] = None,
 ) -> Optional[Dict[str, Any]]:
     """Train `classes`, write their weights to `path`, and return what is known of it; a finished partition is left alone.
 
@@ -117,10 +118,11 @@ def train_partition(
       priors: label frequencies [K] to start the biases from.
       stop: asked before each step; True saves the state and ends.
       report: called about every `report_seconds`, and at the end.
+      until: steps in all after which to save the state and end, reading no more than they need; None is all.
 
     Returns:
       The file's header: `blocks`, `loss` (mean of the last epoch), `steps`, `seconds`,
-      `examples_per_second`; None when `stop` ended it.
+      `examples_per_second`; None when `stop` or `until` ended it.
 
     Raises:
       UserError: the settings do not fit, or the loss stopped being finite.
@@ -169,8 +171,8 @@ def train_partition(
         write_arrays(path + ".checkpoint", {"blocks": headers, **clock.state(step)}, arrays)
         clock.saved()
 
-    step = int(state["step"])
-    for x, labels in prefetched(_batches(store, settings, order, step, each, total)):
+    step, last = int(state["step"]), total if until is None else min(until, total)
+    for x, labels in prefetched(_batches(store, settings, order, step, each, last)):
         if stop():
             save(step)
             return None
@@ -184,8 +186,11 @@ def train_partition(
         if clock.report_due() or step == total:
             look(step)
         due_by_steps = settings.checkpoint_steps and step % settings.checkpoint_steps == 0
-        if (due_by_steps or clock.save_due()) and step < total:
+        if (due_by_steps or clock.save_due()) and step < last:
             save(step)
+    if last < total:
+        save(step)
+        return None
     if step == 0:
         look(0)
     header = {"blocks": headers, **clock.result(batch), "steps": step}
@@ -196,12 +201,12 @@ def train_partition(
 
 
 def _batches(
-    store: FeatureStore, settings: MoeSettings, classes: List[int], first: int, each: int, total: int
+    store: FeatureStore, settings: MoeSettings, classes: List[int], first: int, each: int, last: int
 ) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-    """Yield the batches of steps `first` to `total`."""
-    while first < total:
+    """Yield the batches of the steps from `first` up to `last`, and read no further."""
+    while first < last:
         epoch, within = divmod(first, each)
-        count = min(each - within, total - first)
+        count = min(each - within, last - first)
         batches = store.batches(settings.recipe.batch_size, settings.seed, epoch, classes, skip=within)
         for _ in range(count):
             yield next(batches)

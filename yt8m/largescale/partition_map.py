@@ -58,21 +58,10 @@ def steps_done(path: str) -> int:
 def train_part(task: PartTask, shared: Shared) -> Any:
     """Train one partition up to `task.until` steps, and leave its state on disk; one that is there already is left alone."""
     job: PartJob = shared["job"].value
-    left = task.until - steps_done(task.path)
-    if left <= 0:
+    if steps_done(task.path) >= task.until:
         return None
     store = warm(shared["job"].key, lambda: FeatureStore(job.features))
+    stop = job.stop or (lambda: False)
     return train_partition(
-        store, task.classes, task.num_mixtures, job.settings, task.path, job.priors, _After(left, job.stop)
+        store, task.classes, task.num_mixtures, job.settings, task.path, job.priors, stop, until=task.until
     )
-
-
-class _After:
-    """Says stop after so many steps, or when another says so."""
-
-    def __init__(self, steps: int, other: Optional[Callable[[], bool]]):
-        self._left, self._other = steps, other
-
-    def __call__(self) -> bool:
-        self._left -= 1
-        return self._left < 0 or (self._other is not None and self._other())
