@@ -1,7 +1,9 @@
 """Features on disk: what went in comes out, in any order asked for, and a killed build goes on."""
 
+import json
 import os
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
-from yt8m.largescale.video_features import FeatureStore, build_feature_store
+from yt8m.largescale.feature_shards import ShardWriter
+from yt8m.largescale.video_features import PLAN, FeatureStore, build_feature_store
 
 B = 32
 
@@ -54,9 +57,9 @@ def test_what_went_in_comes_out(store, everything):
     np.testing.assert_array_equal(ours[1], labels[:, [7, 0, 11]])
 
 
-@pytest.mark.parametrize("window_bytes", [1, 40 * 4 * 250, 1 << 20])
+@pytest.mark.parametrize("window_bytes", [1, 40 * 4 * 70, 40 * 4 * 250, 1 << 20])
 def test_a_shuffled_pass_is_every_video_once_and_hangs_on_seed_and_epoch(store, everything, window_bytes):
-    """Windows of one shard, of some and of all."""
+    """Windows of one video, of a third of a shard, of one shard and of all."""
     store = FeatureStore(store.folder, verify=True, window_bytes=window_bytes)
     _, _, features, labels = everything
     x, y = together(store.batches(B, seed=1, epoch=2, drop_remainder=False))
@@ -118,6 +121,64 @@ def test_damage_and_other_contents_are_refused(store, files, everything, tmp_pat
         FeatureStore(folder, verify=True)
     with pytest.raises(UserError, match="local"):
         FeatureStore("gs://bucket/features")
+
+
+def test_damage_to_the_rows_is_told_and_mended(store, files, everything, tmp_path):
+    folder, told = str(tmp_path / "s"), []
+    shutil.copytree(store.folder, folder)
+    path = os.path.join(folder, "00001.rows.npz")
+    whole = open(path, "rb").read()
+
+    def write(data):
+        with open(path, "wb") as f:
+            f.write(data)
+
+    for length in (0, 1, 30, len(whole) // 2, len(whole) - 1):
+        write(whole[:length])
+        with pytest.raises(UserError, match=r"00001.rows.npz is damaged: .* same command"):
+            FeatureStore(folder)
+    found = 0
+    for at in range(0, len(whole), 41):
+        write(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        try:
+            np.testing.assert_array_equal(together(FeatureStore(folder).sequential(B))[1], everything[3])  # it tells nothing, as a date
+        except UserError:
+            found += 1
+    assert found > len(whole) // 41 // 2
+    write(whole[:-1])
+    again = build_feature_store(folder, files, everything[0], double, say=told.append)
+    assert "damaged" in told[0] and len(told) == 1
+    np.testing.assert_array_equal(together(again.sequential(B))[0], together(store.sequential(B))[0])
+
+
+def test_both_files_of_a_shard_are_on_disk_before_they_have_their_names(tmp_path, monkeypatch):
+    events, replace = [], os.replace
+    monkeypatch.setattr(os, "fsync", lambda _: events.append("sync"))
+    monkeypatch.setattr(os, "replace", lambda a, b: events.append("name") or replace(a, b))
+    with ShardWriter(str(tmp_path), 0, np.dtype("float32")) as out:
+        out.add(np.zeros((2, 3)), np.eye(2), [b"a", b"b"])
+    assert events == ["sync", "sync", "name", "name"]
+
+
+def test_memory_and_open_files_do_not_grow_with_the_videos(tmp_path):
+    n, shards, width = 20_000, 5, 8
+    (tmp_path / PLAN).write_text(json.dumps({"sources": ["x"] * shards, "num_classes": 6, "dtype": "float32"}))
+    rng = np.random.default_rng(0)
+    for i in range(shards):
+        with ShardWriter(str(tmp_path), i, np.dtype("float32")) as out:
+            out.add(rng.normal(size=(n, width)), rng.random((n, 6)) < 0.5, [b"%08d" % j for j in range(n)])
+    files = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    tracemalloc.start()
+    try:
+        store = FeatureStore(str(tmp_path), window_bytes=1000 * 4 * width)
+        assert tracemalloc.get_traced_memory()[0] < 0.2 * n * shards
+        tracemalloc.reset_peak()
+        assert sum(len(x) for x, _ in store.batches(500)) == n * shards
+        assert tracemalloc.get_traced_memory()[1] < 10 * 1000 * 4 * width < n * 4 * width
+    finally:
+        tracemalloc.stop()
+    if files:
+        assert len(os.listdir("/proc/self/fd")) <= files + 2
 
 
 def test_broken_records_are_counted(files, everything, tmp_path):

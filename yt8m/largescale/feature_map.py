@@ -19,9 +19,8 @@ from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale.executors import Executor, Shared, warm
 from yt8m.largescale.executors.in_process import InProcessExecutor
-from yt8m.largescale.feature_shards import read_shard
 from yt8m.largescale.shared_folder import LOCAL, absolute, local_folder
-from yt8m.largescale.video_features import FeatureStore, build_feature_store, numpy_dtype, write_shard
+from yt8m.largescale.video_features import FeatureStore, build_feature_store, is_whole, numpy_dtype, write_shard
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.training.weight_average import tf_variable
@@ -128,7 +127,7 @@ def map_features(
     store = build_feature_store(folder, files, schema, compute, dtype, about, batch_size, bad, stop if here else lambda: True, say)
     if here:
         return store
-    missing = [(i, absolute(f)) for i, f in enumerate(files) if read_shard(folder, i, numpy_dtype(dtype), verify=True) is None]
+    missing = [(i, absolute(f)) for i, f in enumerate(files) if not is_whole(folder, i, numpy_dtype(dtype), say)]
     if missing:
         arguments = {**model.get_config(), "groups": None}  # a worker needs no large head
         job = FeatureJob(

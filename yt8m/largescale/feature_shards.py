@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import struct
+import zipfile
 import zlib
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from yt8m.errors import UserError
 
 
+class DamagedShard(UserError):
+    """A shard's bytes are not those written; what builds the store computes it again."""
+
+
 @dataclasses.dataclass
 class Shard:
-    """A shard that was read: features [n, D] (memory-mapped), ids [n], labels as CSR, (n, D), checksums."""
+    """A shard, memory-mapped: features [n, D], ids [n], labels as CSR (`indptr` [n + 1], `indices`), (n, D), checksums."""
 
-    features: Any
+    features: np.ndarray
     ids: np.ndarray
     indptr: np.ndarray
     indices: np.ndarray
@@ -29,27 +35,81 @@ class Shard:
     checksums: np.ndarray
 
 
-def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -> Optional[Shard]:
-    """Return a shard with its features memory-mapped; None if it is not there or not whole.
+def map_shard(folder: str, index: int, dtype: np.dtype) -> Optional[Shard]:
+    """Return a shard with nothing of it read yet; None if it is not there or not whole.
+
+    Each array holds a file open: let go of one shard before the next.
 
     Raises:
-      UserError: with `verify`, its bytes are not those written.
+      DamagedShard: its rows file cannot be read.
     """
     features, rows = _paths(folder, index)
     if not os.path.exists(rows) or not os.path.exists(features):
         return None
-    with np.load(rows) as f:
-        shard = Shard(None, *(f[key] for key in ("ids", "indptr", "indices", "shape", "checksums")))
-    n, width = (int(x) for x in shard.shape)
+    try:
+        arrays = _mapped(rows)
+        n, width = (int(x) for x in arrays["shape"])
+        parts = [arrays[key] for key in ("ids", "indptr", "indices", "shape", "checksums")]
+    except OSError:
+        raise
+    except Exception as error:  # damage has as many classes as there are bytes in the head of a file
+        raise _damaged(folder, index, str(error)) from error
     if os.path.getsize(features) != n * width * dtype.itemsize:
         return None
-    shard.features = np.memmap(features, dtype, "r", shape=(n, width)) if n else np.zeros((0, width), dtype)
-    if verify and list(shard.checksums) != _checksums(shard):
-        raise UserError(
-            f"{features} or {rows} is damaged: its checksum is not that of what was written."
-            " Delete the two; the same command computes them again."
-        )
+    return Shard(_map(features, dtype, 0, (n, width)), *parts)
+
+
+def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -> Optional[Shard]:
+    """Return a shard whose rows were read once and hold against their checksums; None if it is not there or not whole.
+
+    Args:
+      folder, index, dtype: of the store, the shard, the features.
+      verify: read the features as well.
+
+    Raises:
+      DamagedShard: the bytes are not those written.
+    """
+    shard = map_shard(folder, index, dtype)
+    if shard is None:
+        return None
+    try:
+        with zipfile.ZipFile(_paths(folder, index)[1]) as f:
+            wrong = f.testzip()  # a part after the other, so that it takes no memory
+    except (zipfile.BadZipFile, EOFError, ValueError, zlib.error, NotImplementedError, struct.error) as error:
+        raise _damaged(folder, index, str(error)) from error
+    if wrong or (verify and list(shard.checksums) != _checksums(shard)):
+        raise _damaged(folder, index, "its checksum is not that of what was written")
     return shard
+
+
+def _damaged(folder: str, index: int, why: str) -> DamagedShard:
+    features, rows = _paths(folder, index)
+    return DamagedShard(f"{features} or {rows} is damaged: {why}. The same command computes the two again.")
+
+
+def _mapped(path: str) -> Dict[str, np.ndarray]:
+    """Return the arrays of an .npz file that is not compressed, each memory-mapped."""
+    arrays = {}
+    with zipfile.ZipFile(path) as members, open(path, "rb") as f:
+        for member in members.infolist():
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{member.filename} is compressed")
+            f.seek(member.header_offset + 26)  # there are the lengths of what comes before the array
+            name, extra = struct.unpack("<HH", f.read(4))
+            f.seek(member.header_offset + 30 + name + extra)
+            if np.lib.format.read_magic(f) != (1, 0):
+                raise ValueError(f"{member.filename} is of another version")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(f)
+            if dtype.hasobject:
+                raise ValueError(f"{member.filename} holds no numbers")
+            arrays[member.filename[: -len(".npy")]] = _map(path, dtype, f.tell(), shape)
+    return arrays
+
+
+def _map(path: str, dtype: np.dtype, offset: int, shape: Tuple[int, ...]) -> np.ndarray:
+    if 0 in shape:
+        return np.zeros(shape, dtype)  # nothing cannot be mapped
+    return np.asarray(np.memmap(path, dtype, "r", offset, shape))
 
 
 class ShardWriter:
@@ -86,6 +146,8 @@ class ShardWriter:
         sums = [self._crc, *(zlib.crc32(_bytes(a)) for a in (indptr, indices, ids))]
         with open(self._rows + ".tmp", "wb") as f:
             np.savez(f, checksums=np.asarray(sums, np.int64), **arrays)
+            f.flush()
+            os.fsync(f.fileno())
         os.replace(self._features + ".tmp", self._features)
         os.replace(self._rows + ".tmp", self._rows)
 

@@ -18,10 +18,12 @@ from yt8m.data.pipeline import build_dataset
 from yt8m.data.schema import RecordSchema
 from yt8m.data.sources import fingerprint
 from yt8m.errors import UserError
-from yt8m.largescale.feature_shards import ShardWriter, read_shard
+from yt8m.largescale.feature_shards import DamagedShard, Shard, ShardWriter, map_shard, read_shard
+from yt8m.largescale.feature_window import Batch, Columns, FeatureWindow, in_batches, joined
 from yt8m.largescale.shared_folder import local_folder, not_shared
 
 PLAN = "plan.json"
+Piece = Tuple[int, int, int]  # shard, first row, row after the last
 _DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -37,12 +39,14 @@ def numpy_dtype(name: str) -> np.dtype:
 
 
 class FeatureStore:
-    """Features [N, D] and sparse labels of N videos, read shard by shard; made by `build_feature_store`.
+    """Features [N, D] and sparse labels of N videos, read window by window; made by `build_feature_store`.
+
+    Memory: a window, and 8 bytes a shard; nothing is held for each video.
 
     Args:
       folder: of the store; local, because the features are memory-mapped.
-      verify: also read every byte and hold it against the checksums.
-      window_bytes: features held in memory to shuffle among.
+      verify: also read every byte of the features and hold it against the checksums, as is always done with the labels.
+      window_bytes: features held in memory to shuffle among, at most; larger shards are cut.
 
     Attributes:
       num_examples, width, num_classes: N, D, K.
@@ -59,50 +63,37 @@ class FeatureStore:
             raise UserError(f"{folder} holds no {PLAN}: no features were computed there.")
         self.num_classes = int(plan["num_classes"])
         self.dtype = numpy_dtype(plan["dtype"])
-        shards = [read_shard(self.folder, i, self.dtype, verify) for i in range(len(plan["sources"]))]
-        missing = [plan["sources"][i] for i, shard in enumerate(shards) if shard is None]
+        missing, sizes, widths = [], [], [0]
+        for i, source in enumerate(plan["sources"]):
+            shard = read_shard(self.folder, i, self.dtype, verify)
+            if shard is None:
+                missing.append(source)
+                continue
+            sizes.append(len(shard.features))
+            widths.append(int(shard.shape[1]))
         if missing:
-            raise UserError(f"{folder} lacks the features of {len(missing)} of {len(shards)} shards ({missing[0]}); the same command goes on.")
-        sizes = [len(s.features) for s in shards]
-        self.num_examples = sum(sizes)
-        self.width = max(int(s.shape[1]) for s in shards)
-        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)  # first row of each shard
-        self._features = [s.features for s in shards]
-        self._ids = np.concatenate([s.ids for s in shards])
-        counts = np.concatenate([np.diff(s.indptr) for s in shards])
-        self._indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        self._indices = np.concatenate([s.indices for s in shards])
+            raise UserError(
+                f"{folder} lacks the features of {len(missing)} of {len(plan['sources'])} shards ({missing[0]}); the same command goes on."
+            )
+        self.num_examples, self.width, self._sizes = sum(sizes), max(widths), sizes
         self._window: Tuple[Optional[tuple], Any] = (None, None)
 
     @property
     def ids(self) -> List[str]:
         """The ids of the videos, in the store's order."""
-        return [i.decode() for i in self._ids]
+        return [i.decode() for shard in self._shards() for i in shard.ids]
 
     def label_counts(self) -> np.ndarray:
         """Return the positives of each class, int64 [K]."""
-        return np.bincount(self._indices, minlength=self.num_classes).astype(np.int64)
+        counts = np.zeros(self.num_classes, np.int64)
+        for shard in self._shards():
+            for start in range(0, len(shard.indices), 1 << 20):
+                counts += np.bincount(shard.indices[start : start + (1 << 20)], minlength=self.num_classes)
+        return counts
 
-    def labels(self, rows: np.ndarray, classes: Optional[Sequence[int]] = None) -> np.ndarray:
-        """Return the multi-hot labels of `rows` [n] for `classes` [C] (default: all), uint8 [n, C]."""
-        column, width = np.arange(self.num_classes), self.num_classes
-        if classes is not None:
-            width = len(classes)
-            column = np.full(self.num_classes, -1, np.int64)
-            column[np.asarray(classes, np.int64)] = np.arange(width)
-        first = self._indptr[rows]
-        counts = self._indptr[np.asarray(rows) + 1] - first
-        into = np.repeat(np.arange(len(rows)), counts)
-        found = column[self._indices[np.arange(counts.sum()) + np.repeat(first - (np.cumsum(counts) - counts), counts)]]
-        out = np.zeros((len(rows), width), np.uint8)
-        out[into[found >= 0], found[found >= 0]] = 1
-        return out
-
-    def sequential(self, batch_size: int, classes: Optional[Sequence[int]] = None) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    def sequential(self, batch_size: int, classes: Optional[Sequence[int]] = None) -> Iterator[Batch]:
         """Yield (features [n, D] in the store's type, labels uint8 [n, C]) of every video once, in the store's order."""
-        for start in range(0, self.num_examples, batch_size):
-            rows = np.arange(start, min(start + batch_size, self.num_examples))
-            yield self._slice(rows[0], rows[-1] + 1), self.labels(rows, classes)
+        yield from in_batches(self._shards(), batch_size, Columns(self.num_classes, classes))
 
     def batches(
         self,
@@ -112,12 +103,12 @@ class FeatureStore:
         classes: Optional[Sequence[int]] = None,
         skip: int = 0,
         drop_remainder: bool = True,
-    ) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    ) -> Iterator[Batch]:
         """Yield (features [B, D] in the store's type, labels uint8 [B, C]) of one shuffled pass.
 
-        Shards are permuted and gathered into windows of `window_bytes`, each read in one sweep and
-        shuffled within, so that memory is bounded and the disk is read in order. The order hangs on
-        `seed`, `epoch` and the store alone, not on `classes` nor `batch_size`.
+        Shards, or parts of large ones, are permuted and gathered into windows of `window_bytes`, each read
+        in one sweep and shuffled within, so that memory is bounded and the disk is read in order. The order
+        hangs on `seed`, `epoch` and the store alone, not on `classes` nor `batch_size`.
 
         Args:
           batch_size: B.
@@ -127,63 +118,60 @@ class FeatureStore:
           drop_remainder: leave out a last batch of fewer.
         """
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
-        pending: List[Tuple[np.ndarray, np.ndarray]] = []  # rows and their features, fewer than a batch
+        columns = Columns(self.num_classes, classes)
+        pending: List[Batch] = []  # fewer than a batch
         held, left_out = 0, skip * batch_size
-        for shards in self._windows(rng):
-            rows = np.concatenate([np.arange(self._starts[s], self._starts[s + 1]) for s in shards])
-            order = rng.permutation(len(rows))
-            if left_out >= len(rows):
-                left_out -= len(rows)
+        for pieces in self._windows(rng):
+            order = rng.permutation(sum(high - low for _, low, high in pieces))
+            if left_out >= len(order):
+                left_out -= len(order)
                 continue
             order, left_out = order[left_out:], 0
-            window = self._load(tuple(shards))
+            window = self._load(tuple(pieces))
             while held + len(order) >= batch_size:
                 taken, order = order[: batch_size - held], order[batch_size - held :]
-                pending.append((rows[taken], window[taken]))
-                yield self._batch(pending, classes)
+                yield joined([*pending, window.take(taken, columns)])
                 pending, held = [], 0
             if len(order):
-                pending.append((rows[order], window[order]))
+                pending.append(window.take(order, columns))
                 held += len(order)
         if held and not drop_remainder:
-            yield self._batch(pending, classes)
+            yield joined(pending)
 
-    def _batch(self, pending: List[Tuple[np.ndarray, np.ndarray]], classes: Any) -> Tuple[np.ndarray, np.ndarray]:
-        rows, parts = zip(*pending)
-        features = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        return features, self.labels(np.concatenate(rows), classes)
-
-    def _windows(self, rng: np.random.Generator) -> Iterator[List[int]]:
-        """Yield the shards of each window, sorted."""
+    def _windows(self, rng: np.random.Generator) -> Iterator[List[Piece]]:
+        """Yield the pieces of each window, sorted: shards, and the even parts of those that are larger than a window."""
         most = max(1, self._window_bytes // max(1, self.width * self.dtype.itemsize))
-        window, rows = [], 0
-        for shard in rng.permutation(len(self._features)):
-            size = int(self._starts[shard + 1] - self._starts[shard])
+        pieces: List[Piece] = []
+        for shard, size in enumerate(self._sizes):
+            parts = max(1, -(-size // most))
+            pieces += [(shard, size * i // parts, size * (i + 1) // parts) for i in range(parts)]
+        window: List[Piece] = []
+        rows = 0
+        for i in rng.permutation(len(pieces)):
+            size = pieces[i][2] - pieces[i][1]
             if window and rows + size > most:
                 yield sorted(window)
                 window, rows = [], 0
-            window.append(int(shard))
+            window.append(pieces[i])
             rows += size
         if rows:
             yield sorted(window)
 
-    def _load(self, shards: tuple) -> np.ndarray:
-        """Return the features of `shards`, read in one sweep; the last window is kept, as a small store is one."""
-        if self._window[0] != shards:
+    def _load(self, pieces: Tuple[Piece, ...]) -> FeatureWindow:
+        """Return what `pieces` hold, read in one sweep; the last window is kept, as a small store is one."""
+        if self._window[0] != pieces:
             self._window = (None, None)  # let go of one before the next is read
-            self._window = (shards, np.concatenate([self._features[s] for s in shards if len(self._features[s])]))
+            self._window = (pieces, FeatureWindow(pieces, self._shard, self.width, self.dtype))
         return self._window[1]
 
-    def _slice(self, start: int, stop: int) -> np.ndarray:
-        first = int(np.searchsorted(self._starts, start, side="right")) - 1
-        parts = []
-        for s in range(first, len(self._features)):
-            low, high = max(start, self._starts[s]) - self._starts[s], min(stop, self._starts[s + 1]) - self._starts[s]
-            if self._starts[s] >= stop:
-                break
-            if high > low:
-                parts.append(np.asarray(self._features[s][low:high]))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    def _shards(self) -> Iterator[Shard]:
+        return (self._shard(i) for i in range(len(self._sizes)))
+
+    def _shard(self, index: int) -> Shard:
+        shard = map_shard(self.folder, index, self.dtype)
+        if shard is None or len(shard.features) != self._sizes[index]:
+            raise UserError(f"the features of shard {index} are gone from {self.folder}; the same command computes them again.")
+        return shard
 
 
 def build_feature_store(
@@ -235,7 +223,7 @@ def build_feature_store(
     for index, file in enumerate(files):
         if stop():
             return None
-        if read_shard(folder, index, kept_as, verify=True) is not None:
+        if is_whole(folder, index, kept_as, say):
             continue
         write_shard(folder, index, file, schema, compute, dtype, batch_size, bad)
         done += 1
@@ -243,6 +231,15 @@ def build_feature_store(
             told = time.monotonic()
             say(f"features of {index + 1} of {len(files)} shards, {done / (told - started):.1f} a second")
     return FeatureStore(folder)
+
+
+def is_whole(folder: str, index: int, dtype: np.dtype, say: Callable[[str], None] = print) -> bool:
+    """Whether a shard needs no computing: it is there, and its bytes are those written; damage is told."""
+    try:
+        return read_shard(folder, index, dtype, verify=True) is not None
+    except DamagedShard as error:
+        say(str(error))
+        return False
 
 
 def write_shard(
