@@ -37,6 +37,9 @@ class Costs:
       network_mb: of a node, MB/s; workers_a_node share it.
       workers_a_node: processes a node.
       feature_bytes: of a stored feature (4: float32, 2: float16).
+      process_gb: of a worker of step 2 without its weights and window: TensorFlow, the batches in work.
+      window_mb: of features that such a worker shuffles among.
+      label_bytes: of a video's labels in the window (8 of a bound, 4 of each label).
       task_seconds: overhead of a task.
       task_mb: of records a task reads.
       spread: standard deviation of a task's log time (stragglers).
@@ -62,6 +65,9 @@ class Costs:
     network_mb: float = 1_250.0
     workers_a_node: int = 8
     feature_bytes: int = 2
+    process_gb: float = 0.71
+    window_mb: float = 268.0
+    label_bytes: int = 20
     task_seconds: float = 0.08
     task_mb: float = 512.0
     spread: float = 0.2
@@ -147,6 +153,8 @@ def simulate(costs: Costs, workers: int) -> Dict[str, float]:
     found["moe_bound_by_reading"] = float(reading > compute)
     found["moe_read_tb"] = costs.moe_epochs * parts * n * costs.width * costs.feature_bytes / 1e12
     found["moe_gb_a_worker"] = 12.0 * weights / parts / 1e9
+    window = costs.window_mb / 1e3 * (1.0 + costs.label_bytes / (costs.width * costs.feature_bytes))
+    found["moe_worker_gb"] = found["moe_gb_a_worker"] + window + costs.process_gb
     found["head_gb"] = 4.0 * weights / 1e9
 
     # Step 3: forward, and the gradient of the aggregator, through the frozen head.
@@ -175,6 +183,7 @@ _ROWS = (
     ("moe_bound_by_reading", "… bound by reading (1) or computing (0)", 0),
     ("moe_read_tb", "… features read by all: TB", 0),
     ("moe_gb_a_worker", "… weights and moments of a worker: GB", 3),
+    ("moe_worker_gb", "… all that it holds: GB", 2),
     ("head_gb", "the head: GB", 1),
     ("iteration_minutes", "step 3, an iteration: minutes", 1),
     ("reduce_minutes", "… of which the reduce: minutes", 2),

@@ -35,6 +35,14 @@ def test_a_measured_iteration():
     assert simulator.simulate(costs, 2)["iteration_minutes"] * 60 == pytest.approx(33, rel=0.2)
 
 
+def test_a_measured_worker():
+    """A peak of 1.02 GB with 3.3 M weights, features 2048 wide in float16; and none of it is for each video."""
+    costs = dataclasses.replace(STEADY, videos=2e5, classes=20)
+    found = simulator.simulate(costs, 1)["moe_worker_gb"]
+    assert found == pytest.approx(1.02, rel=0.05)
+    assert simulator.simulate(dataclasses.replace(costs, videos=2e7), 1)["moe_worker_gb"] == found
+
+
 def test_the_papers_iteration():
     """About 20 minutes over 6.2 M videos of 300 frames on 500 to 5,000 workers (KDD §5; spec D.8)."""
     costs = dataclasses.replace(simulator.Costs(), videos=6.2e6, classes=4_716, frame_features=1_152, mean_experts=45.0)

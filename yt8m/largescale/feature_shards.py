@@ -27,12 +27,26 @@ class DamagedShard(UserError):
 class Shard:
     """A shard, memory-mapped: features [n, D], ids [n], labels as CSR (`indptr` [n + 1], `indices`), (n, D), checksums."""
 
+    path: str  # of the features
     features: np.ndarray
     ids: np.ndarray
     indptr: np.ndarray
     indices: np.ndarray
     shape: np.ndarray
     checksums: np.ndarray
+
+    def read_into(self, out: np.ndarray, low: int) -> None:
+        """Fill `out` [m, D], contiguous, with the features from row `low` on.
+
+        It reads the file, because the pages of a map count as this process's memory once more.
+
+        Raises:
+          DamagedShard: there are no longer so many.
+        """
+        with open(self.path, "rb") as f:
+            f.seek(low * out.shape[1] * out.itemsize)
+            if f.readinto(_bytes(out)) != out.nbytes:
+                raise DamagedShard(f"{self.path} has lost a part of what it held; the same command computes it again.")
 
 
 def map_shard(folder: str, index: int, dtype: np.dtype) -> Optional[Shard]:
@@ -56,7 +70,7 @@ def map_shard(folder: str, index: int, dtype: np.dtype) -> Optional[Shard]:
         raise _damaged(folder, index, str(error)) from error
     if os.path.getsize(features) != n * width * dtype.itemsize:
         return None
-    return Shard(_map(features, dtype, 0, (n, width)), *parts)
+    return Shard(features, _map(features, dtype, 0, (n, width)), *parts)
 
 
 def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -> Optional[Shard]:

@@ -57,7 +57,7 @@ class FeatureWindow:
             if high == low:
                 continue
             shard = open_shard(number)
-            self._features[at : at + high - low] = shard.features[low:high]
+            shard.read_into(self._features[at : at + high - low], low)
             bounds = np.array(shard.indptr[low : high + 1])
             indices.append(np.array(shard.indices[bounds[0] : bounds[-1]]))
             self._indptr[at + 1 : at + 1 + high - low] = bounds[1:] - bounds[0] + labels

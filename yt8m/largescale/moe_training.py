@@ -5,7 +5,7 @@ learns does not hang on which classes it is trained with: its first weights come
 own number, the videos come in the same order for all, and nothing couples classes (no norm over all of
 them, no common step size). So the number of partitions changes results by rounding alone.
 
-Memory: 12 bytes a weight (the weight and Adam's two moments), a window of features, and about 0.2 GB.
+Memory: 12 bytes a weight (the weight and Adam's two moments), a window of features, and 0.3 GB beside TensorFlow's own 0.4.
 """
 
 from __future__ import annotations
