@@ -11,12 +11,14 @@ from yt8m.config import CONFIG_FILE, ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
-from yt8m.largescale import classifier_step
+from yt8m.largescale import classifier_step, feature_map, partition_map, video_features
 from yt8m.largescale.context import Context
+from yt8m.largescale.executors.base import Broadcast
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.handoff import save_model
 from yt8m.largescale.plan import Step
 from yt8m.largescale.progress import Log
+from yt8m.largescale.reduce_partitions import newest
 from yt8m.models import registry
 from yt8m.training.prepare import make_model
 from yt8m.training.run_folder import RunFolder
@@ -105,6 +107,42 @@ def test_the_regularization_penalty_holds_for_step_2(small_data, tmp_path):
     with pytest.raises(Sent) as sent:
         classifier_step.run(context, STEP, "source")
     assert sent.value.args[0].settings.l2 == pytest.approx(3e-8)
+
+
+class Unshared(Elsewhere):
+    """Some of its tasks are done by a node whose files the trainer does not see."""
+
+    def __init__(self, folder, lost):
+        super().__init__(folder)
+        self._lost = lost
+
+    def map(self, fn, tasks, shared):
+        if fn is not self._lost:
+            return super().map(fn, tasks, shared)
+        return ((i, 0) for i in range(len(tasks)))
+
+
+@pytest.mark.parametrize("lost, said", [(feature_map.shard_features, "features of 3 shards"), (partition_map.train_part, "2 partitions")])
+def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_data, tmp_path):
+    context = context_of(config_of(small_data), tmp_path, Unshared(str(tmp_path), lost))
+    with pytest.raises(UserError, match=f"{said}.*--train_dir.* must lie on a folder that all nodes share"):
+        classifier_step.run(context, STEP, "source")
+
+
+def test_a_worker_says_what_it_does_not_see(tmp_path):
+    names = [f.name for f in dataclasses.fields(feature_map.FeatureJob)]
+    features = feature_map.FeatureJob(**{**dict.fromkeys(names, 0), "folder": str(tmp_path)})
+    part = partition_map.PartJob(str(tmp_path), None, None)
+    for fn, task, job in (
+        (feature_map.shard_features, (0, "x"), features),
+        (partition_map.train_part, partition_map.PartTask((0,), (1,), str(tmp_path / "p"), 1), part),
+    ):
+        with pytest.raises(UserError, match="plan.json is not there.*all nodes share"):
+            fn(task, {"job": Broadcast("k", job)})
+    with pytest.raises(UserError, match="p, are not there.*all nodes share"):
+        newest(str(tmp_path / "p"))
+    with pytest.raises(UserError, match="records .*x are not there"):
+        video_features.write_shard(str(tmp_path), 0, str(tmp_path / "x"), None, None, "float32", 1, None)
 
 
 def test_what_step_2_cannot_do_is_refused_before_step_1(small_data):

@@ -26,7 +26,7 @@ from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.feature_map import before_head, map_features
 from yt8m.largescale.handoff import METRICS, load_model, metrics_of, save_model
 from yt8m.largescale.moe_training import MoeSettings
-from yt8m.largescale.partition_map import PartJob, PartTask, train_part
+from yt8m.largescale.partition_map import PartJob, PartTask, check_trained, train_part
 from yt8m.largescale.plan import Step, best_index, is_over
 from yt8m.largescale.reduce_partitions import fill_head
 from yt8m.largescale.shared_folder import LOCAL, absolute, local_folder
@@ -136,6 +136,7 @@ def _train(context: Context, step: Step, source: str, folder: str, best: str, st
                 return False
         if context.stop():
             return False
+        check_trained(tasks)
         fill_head(model.head, [paths[p] for p in filled])
         elapsed = before + time.monotonic() - began
         paused = time.monotonic()

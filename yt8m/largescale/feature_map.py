@@ -19,8 +19,9 @@ from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale.executors import Executor, Shared, warm
 from yt8m.largescale.executors.in_process import InProcessExecutor
-from yt8m.largescale.shared_folder import LOCAL, absolute, local_folder
-from yt8m.largescale.video_features import FeatureStore, build_feature_store, is_whole, numpy_dtype, write_shard
+from yt8m.largescale.feature_shards import map_shard
+from yt8m.largescale.shared_folder import LOCAL, absolute, check_plan, local_folder, not_shared
+from yt8m.largescale.video_features import PLAN, FeatureStore, build_feature_store, is_whole, numpy_dtype, write_shard
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.training.weight_average import tf_variable
@@ -74,6 +75,7 @@ def shard_features(task: Tuple[int, str], shared: Shared) -> int:
     """Compute and write the features of one shard; return how many records of it were broken."""
     index, file = task
     job: FeatureJob = shared["job"].value
+    check_plan(job.folder, PLAN)
     compute = warm(shared["job"].key, job.make)
     bad = BadRecords(job.max_bad_records)
     write_shard(job.folder, index, file, job.schema, compute, job.dtype, job.batch_size, bad)
@@ -116,7 +118,7 @@ def map_features(
       say: prints.
 
     Raises:
-      UserError: the folder holds other features, records are broken, or a shard did not come back whole.
+      UserError: the folder is remote, not shared by all nodes, or holds other features; records are broken.
     """
     folder = absolute(local_folder(folder, LOCAL))
     about = f"{method} {fingerprint(model)}"
@@ -142,5 +144,8 @@ def map_features(
                 raise UserError(f"{broken} broken records were met, and --max_bad_records={max_bad_records} allows no more.")
             if stop():
                 return None
+        gone = [i for i, _ in missing if map_shard(folder, i, numpy_dtype(dtype)) is None]
+        if gone:
+            raise not_shared(f"Workers wrote the features of {len(missing)} shards to {folder}, and {len(gone)} are not there")
     return FeatureStore(folder)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Optional, Sequence, Tuple
 
 import numpy as np
 
 from yt8m.largescale.blocks_file import read_header
 from yt8m.largescale.executors import Shared, warm
 from yt8m.largescale.moe_training import MoeSettings, train_partition
-from yt8m.largescale.video_features import FeatureStore
+from yt8m.largescale.shared_folder import check_plan, not_shared
+from yt8m.largescale.video_features import PLAN, FeatureStore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +56,25 @@ def steps_done(path: str) -> int:
     return int(checkpoint["step"]) if checkpoint is not None else 0
 
 
+def check_trained(tasks: Sequence[PartTask]) -> None:
+    """See that what tasks trained is where this process looks for it.
+
+    Raises:
+      UserError: it is not, or is of an earlier epoch.
+    """
+    late = [t.path for t in tasks if steps_done(t.path) < t.until]
+    if late:
+        raise not_shared(f"Workers trained {len(tasks)} partitions, and the weights of {len(late)} ({late[0]}, …) are not there or are older")
+
+
 def train_part(task: PartTask, shared: Shared) -> Any:
-    """Train one partition up to `task.until` steps, and leave its state on disk; one that is there already is left alone."""
+    """Train one partition up to `task.until` steps, and leave its state on disk; one that is there already is left alone.
+
+    Raises:
+      UserError: the features are not where the task says; see also `train_partition`.
+    """
     job: PartJob = shared["job"].value
+    check_plan(job.features, PLAN)
     if steps_done(task.path) >= task.until:
         return None
     store = warm(shared["job"].key, lambda: FeatureStore(job.features))

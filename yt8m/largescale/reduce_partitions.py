@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 
 from yt8m.largescale.blocks_file import read_arrays, read_header
+from yt8m.largescale.shared_folder import not_shared
 from yt8m.layers.grouped_mixture_of_experts import GroupedMixtureOfExperts
 
 
@@ -14,12 +15,12 @@ def newest(path: str) -> str:
     """Return the file of a partition that holds its latest weights: the finished one's, or its checkpoint's.
 
     Raises:
-      FileNotFoundError: there is neither.
+      UserError: there is neither.
     """
     for candidate in (path, path + ".checkpoint"):
         if read_header(candidate) is not None:
             return candidate
-    raise FileNotFoundError(path)
+    raise not_shared(f"The weights of a partition, {path}, are not there")
 
 
 def fill_head(head: GroupedMixtureOfExperts, paths: List[str]) -> None:
@@ -30,6 +31,7 @@ def fill_head(head: GroupedMixtureOfExperts, paths: List[str]) -> None:
       paths: of `train_partition`, one for each partition that has classes.
 
     Raises:
+      UserError: a file is not there.
       ValueError: a class was not trained, or twice, or with another number of experts.
     """
     names = ["gates", "experts"] + ["bias"] * head.expert_bias

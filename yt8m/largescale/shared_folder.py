@@ -30,6 +30,20 @@ def local_folder(folder: str, remedy: str = "name a local folder by --cache") ->
     return folder
 
 
+def check_plan(folder: str, name: str) -> None:
+    """Refuse, in a worker, a folder that is not the one of the process that sent the task.
+
+    Args:
+      folder: of the task.
+      name: of a file that was in it before the task was sent.
+
+    Raises:
+      UserError: it is not there.
+    """
+    if not os.path.exists(os.path.join(folder, name)):
+        raise not_shared(f"{os.path.join(folder, name)} is not there, though it was written before this task was sent")
+
+
 def not_shared(found: str) -> UserError:
     """Return the error of a cluster whose nodes do not see the same files; `found` says what is missing, and where."""
     return UserError(
