@@ -20,26 +20,56 @@ from yt8m.errors import UserError
 from yt8m.largescale.context import Context
 from yt8m.largescale.handoff import metrics_of, own_arguments, save_model
 from yt8m.largescale.pooled_records import pool_records, pooled_schema
+from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.models.dbof_kdd import VIDEO_HALF
 from yt8m.training.initial_weights import load_run
 from yt8m.training.prepare import make_model
-from yt8m.training.run_folder import ALTERNATION, BEST, RunFolder, load_weights
+from yt8m.training.run_folder import ALTERNATION, BEST, RunFolder, config_of, load_weights, weights_file
 from yt8m.training.weight_average import tf_variable
 
 VIDEO_RUN = f"{ALTERNATION}/video_level"
 _FLAG = "--frame_network"
 _HALF = ("video_fc", "video_bn", "video_gate", "head")  # attributes that both models have
+_DATA = ("num_classes", "feature_sizes", "groups")  # arguments that the records and the trainer decide
+_HEAD = ("head", "num_mixtures", "initial")  # arguments that may be other than the frame network's
+_SHARED = ("width", "gate_batch_norm", *_HEAD)  # arguments that the whole model's video-level half has too
 
 
 def check(config: RunConfig) -> None:
-    """Refuse a model without a frame network.
+    """Refuse a model without a frame network, or one that the trained network given does not fit.
 
     Raises:
-      UserError: names those that have one.
+      UserError: names the models that have one; or what differs.
     """
     if config.model.name not in VIDEO_HALF:
         raise UserError(f"{_FLAG} is for {', '.join(VIDEO_HALF)}, not --model={config.model.name}.")
+    other = RunFolder(config.alternation.frame_network)
+    if other.exists():  # a run that is done needs it no more; one that is not says so where it loads it
+        path = weights_file(other, flag=_FLAG)
+        _check_fits(config, config_of(other, path), path)
+
+
+def _check_fits(config: RunConfig, other: RunConfig, path: str) -> None:
+    """Refuse a frame network of another model, of other features or with other settings before the head.
+
+    Raises:
+      UserError: says which.
+    """
+    if other.model.name != config.model.name:
+        raise UserError(f"{_FLAG}: {path} is a {other.model.name}, and --model={config.model.name}; name one model by both.")
+    if other.schema.feature_names != config.schema.feature_names or other.schema.feature_sizes != config.schema.feature_sizes:
+        raise UserError(f"{_FLAG}: {path} takes {', '.join(other.schema.feature_names)}, the records hold {', '.join(config.schema.feature_names)}.")
+    arguments = {"num_classes": other.schema.num_classes, "feature_sizes": other.schema.feature_sizes, **other.model.arguments}
+    theirs = registry.create(other.model.name, **arguments).get_config()  # with the defaults; no weights are made
+    given = config.model.arguments.items()
+    wrong = {k: v for k, v in given if k in theirs and k not in (*_DATA, *_HEAD) and v != theirs[k]}
+    if wrong:
+        listed = "; ".join(f"{k} {theirs[k]!r} there and {v!r} here" for k, v in wrong.items())
+        raise UserError(
+            f"{_FLAG}: the {other.model.name} in {path} has other settings than this run ({listed}). Drop those options of"
+            f" the model: all but {', '.join(_HEAD)} is taken from there."
+        )
 
 
 def run(context: Context, alternate: Callable[..., int]) -> int:
@@ -64,7 +94,7 @@ def run(context: Context, alternate: Callable[..., int]) -> int:
             return 128 + (context.stop.number or 0)
         patterns.append(os.path.join(folder, "*.tfrecord"))
     width = int(network.pooled_frames(network.example_inputs()).shape[-1])
-    code = alternate(_video_config(config, width, *patterns), run_folder.file(VIDEO_RUN), strategy=context.strategy)
+    code = alternate(_video_config(config, network, width, *patterns), run_folder.file(VIDEO_RUN), strategy=context.strategy)
     if code:
         return code
     _finish(context, network)
@@ -75,21 +105,22 @@ def _frame_network(config: RunConfig) -> Yt8mModel:
     """Return the trained model whose frame network is kept.
 
     Raises:
-      UserError: it is another model, or takes other features.
+      UserError: there is none, or it does not fit.
     """
     other, model, path = load_run(config.alternation.frame_network, _FLAG)
-    if other.model.name != config.model.name:
-        raise UserError(f"{_FLAG}: {path} is a {other.model.name}, and --model={config.model.name}; name one model by both.")
-    if other.schema.feature_names != config.schema.feature_names or other.schema.feature_sizes != config.schema.feature_sizes:
-        raise UserError(f"{_FLAG}: {path} takes {', '.join(other.schema.feature_names)}, the records hold {', '.join(config.schema.feature_names)}.")
+    _check_fits(config, other, path)
     return model
 
 
-def _video_config(config: RunConfig, width: int, train: str, validation: str) -> RunConfig:
-    """Return the settings of the video-level half's own run."""
+def _arguments(config: RunConfig, network: Yt8mModel) -> Dict[str, Any]:
+    """Return the whole model's arguments: the frame network's, which need not be given again, and this run's."""
+    return {**{k: v for k, v in network.get_config().items() if k not in _DATA}, **config.model.arguments}
+
+
+def _video_config(config: RunConfig, network: Yt8mModel, width: int, train: str, validation: str) -> RunConfig:
+    """Return the settings of the video-level half's own run, whose layers fit the whole model's."""
     name = VIDEO_HALF[config.model.name]
-    taken = ("width", "gate_batch_norm", "head", "num_mixtures", "initial")
-    arguments: Dict[str, Any] = {k: v for k, v in config.model.arguments.items() if k in taken}
+    arguments: Dict[str, Any] = {k: v for k, v in _arguments(config, network).items() if k in _SHARED}
     arguments.update(input_norm="none", input_batch_norm=False)
     return dataclasses.replace(
         config,
@@ -111,8 +142,7 @@ def _finish(context: Context, network: Yt8mModel) -> None:
     own = own_arguments(video_run, BEST)
     half_config = video_run.load_config()
     half_model = ModelConfig(half_config.model.name, {**half_config.model.arguments, **own})
-    frame_arguments = {k: v for k, v in network.get_config().items() if k not in ("num_classes", "feature_sizes")}
-    taken = {**frame_arguments, **config.model.arguments, **own}
+    taken = {**_arguments(config, network), **own}
     with context.strategy.scope():
         half = make_model(dataclasses.replace(half_config, model=half_model))
         load_weights(half, video_run.file(BEST, "model.weights.h5"))
@@ -121,7 +151,6 @@ def _finish(context: Context, network: Yt8mModel) -> None:
     copy_layers(half, whole, lambda name: name in _HALF)
     result = context.validation(context.validation.predictor(whole))
     about = {**metrics_of(video_run, BEST), **result}
-    # The frame network's own arguments too: they need not have been given again.
     for folder in (BEST, "last"):
         save_model(run_folder, folder, whole, taken, about)
     run_folder.save_priors(video_run.load_priors())
