@@ -18,8 +18,9 @@ from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
-from yt8m.training.prepare import make_model, schema_like
-from yt8m.training.run_folder import BEST, RunFolder, config_of, load_weights, weights_file
+from yt8m.training.prepare import schema_like
+from yt8m.training.run_folder import BEST, RunFolder, config_of, weights_file
+from yt8m.training.saved_model import load_saved
 from yt8m.training.strategy import make_strategy
 
 _BUNDLED = (CONFIG_FILE, "model.weights.h5")
@@ -51,16 +52,16 @@ class TrainedModel:
 
     def __init__(self, train_dir: str, which: str = "", strategy: str = "auto", num_gpu: int = 0, jit_compile: bool = False):
         run = RunFolder(train_dir)
-        check_task(run.load_config(), train_dir)
+        config = run.load_config()
+        check_task(config, train_dir)
         self.path = weights_file(run, which)
-        self.config: RunConfig = config_of(run, self.path)
         self._jit_compile = jit_compile
-        dtype = self.config.training.dtype
+        dtype = config.training.dtype
         tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if dtype == "bfloat16" else "float32")
         self.strategy = make_strategy(strategy, num_gpu, [train_dir])
         with self.strategy.scope():
-            self.model: Yt8mModel = make_model(self.config)
-            load_weights(self.model, self.path)
+            loaded: Tuple[RunConfig, Yt8mModel] = load_saved(run, self.path)
+            self.config, self.model = loaded
 
     def predictor(self, batch_size: int) -> Predictor:
         """Return what turns batches of at most `batch_size` examples into probabilities."""

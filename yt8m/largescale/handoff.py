@@ -9,8 +9,9 @@ from typing import Any, Dict
 import tensorflow as tf
 
 from yt8m.models.base import Yt8mModel
-from yt8m.training.prepare import make_model
-from yt8m.training.run_folder import MODEL_FILE, RunFolder, config_of, load_weights, save_weights
+from yt8m.training import run_folder
+from yt8m.training.run_folder import MODEL_FILE, RunFolder, copy_weights, save_weights
+from yt8m.training.saved_model import load_saved
 
 WEIGHTS = "model.weights.h5"
 METRICS = "metrics.json"
@@ -19,6 +20,8 @@ METRICS = "metrics.json"
 def save_model(run: RunFolder, folder: str, model: Yt8mModel, own: Dict[str, Any], about: Dict[str, Any]) -> None:
     """Write a model and its metrics into a folder of the run, as eval and inference read it.
 
+    A folder that holds one already holds the one or the other at any moment: a single rename switches them.
+
     Args:
       run: the run.
       folder: relative to the run's.
@@ -26,24 +29,20 @@ def save_model(run: RunFolder, folder: str, model: Yt8mModel, own: Dict[str, Any
       own: constructor arguments in which it differs from the run's.
       about: its metrics, and where it is from; written last, so that its presence tells that the folder is whole.
     """
-    run.write_text(os.path.join(folder, MODEL_FILE), json.dumps(own) + "\n")
-    save_weights(model, run.file(folder, WEIGHTS))
-    run.write_text(os.path.join(folder, METRICS), json.dumps(about, indent=1, default=float) + "\n")
+    save_weights(model, run.file(folder, WEIGHTS), own)
+    _write_about(run, folder, own, about)
 
 
 def copy_model(run: RunFolder, source: str, target: str, about: Dict[str, Any]) -> None:
-    """Copy what `save_model` wrote (or the trainer did, without model.json) to another folder, with other words about it."""
-    own = run.file(source, MODEL_FILE)
-    text = "{}\n"
-    if tf.io.gfile.exists(own):
-        with tf.io.gfile.GFile(own) as f:
-            text = f.read()
-    tf.io.gfile.makedirs(run.file(target))
-    part = run.file(target, WEIGHTS + ".tmp")
-    tf.io.gfile.copy(run.file(source, WEIGHTS), part, overwrite=True)
-    run.write_text(os.path.join(target, MODEL_FILE), text)
-    tf.io.gfile.rename(part, run.file(target, WEIGHTS), overwrite=True)
-    run.write_text(os.path.join(target, METRICS), json.dumps(about, indent=1, default=float) + "\n")
+    """Copy what `save_model` wrote (or the trainer did) to another folder, with other words about it."""
+    own = own_arguments(run, source)
+    copy_weights(run.file(source, WEIGHTS), run.file(target, WEIGHTS), own)
+    _write_about(run, target, own, about)
+
+
+def _write_about(run: RunFolder, folder: str, own: Dict[str, Any], about: Dict[str, Any]) -> None:
+    run.write_text(os.path.join(folder, MODEL_FILE), json.dumps(own) + "\n")
+    run.write_text(os.path.join(folder, METRICS), json.dumps(about, indent=1, default=float) + "\n")
 
 
 def load_model(run: RunFolder, folder: str) -> Yt8mModel:
@@ -52,19 +51,12 @@ def load_model(run: RunFolder, folder: str) -> Yt8mModel:
     Raises:
       UserError: there is none, or its weights do not fit.
     """
-    weights = run.file(folder, WEIGHTS)
-    model = make_model(config_of(run, weights))
-    load_weights(model, weights)
-    return model
+    return load_saved(run, run.file(folder, WEIGHTS))[1]
 
 
 def own_arguments(run: RunFolder, folder: str) -> Dict[str, Any]:
     """Return the constructor arguments in which a folder's model differs from the run's."""
-    path = run.file(folder, MODEL_FILE)
-    if not tf.io.gfile.exists(path):
-        return {}
-    with tf.io.gfile.GFile(path) as f:
-        return json.load(f)
+    return run_folder.own_arguments(run.file(folder, WEIGHTS))
 
 
 def metrics_of(run: RunFolder, folder: str) -> Dict[str, Any]:

@@ -18,14 +18,14 @@ import tensorflow as tf
 from yt8m.config import ModelConfig, RunConfig
 from yt8m.errors import UserError
 from yt8m.largescale.context import Context
-from yt8m.largescale.handoff import metrics_of, own_arguments, save_model
+from yt8m.largescale.handoff import load_model, metrics_of, own_arguments, save_model
 from yt8m.largescale.pooled_records import pool_records, pooled_schema
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.models.dbof_kdd import VIDEO_HALF
 from yt8m.training.initial_weights import load_run
 from yt8m.training.prepare import make_model
-from yt8m.training.run_folder import ALTERNATION, BEST, RunFolder, config_of, load_weights, weights_file
+from yt8m.training.run_folder import ALTERNATION, BEST, RunFolder, config_of, weights_file
 from yt8m.training.weight_average import tf_variable
 
 VIDEO_RUN = f"{ALTERNATION}/video_level"
@@ -140,12 +140,9 @@ def _finish(context: Context, network: Yt8mModel) -> None:
         if event["event"] in ("step_begin", "iteration", "step_end"):
             run_folder.log(**event)
     own = own_arguments(video_run, BEST)
-    half_config = video_run.load_config()
-    half_model = ModelConfig(half_config.model.name, {**half_config.model.arguments, **own})
     taken = {**_arguments(config, network), **own}
     with context.strategy.scope():
-        half = make_model(dataclasses.replace(half_config, model=half_model))
-        load_weights(half, video_run.file(BEST, "model.weights.h5"))
+        half = load_model(video_run, BEST)
         whole = make_model(dataclasses.replace(config, model=ModelConfig(config.model.name, taken)))
     copy_layers(network, whole, lambda name: name not in _HALF)
     copy_layers(half, whole, lambda name: name in _HALF)

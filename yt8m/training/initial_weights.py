@@ -7,8 +7,8 @@ from typing import Callable, Tuple
 from yt8m.config import RunConfig
 from yt8m.errors import UserError
 from yt8m.models.base import Yt8mModel
-from yt8m.training.prepare import make_model
-from yt8m.training.run_folder import RunFolder, config_of, load_weights, weights_file
+from yt8m.training.run_folder import RunFolder, weights_file
+from yt8m.training.saved_model import load_saved
 
 
 def load_run(train_dir: str, flag: str) -> Tuple[RunConfig, Yt8mModel, str]:
@@ -24,9 +24,7 @@ def load_run(train_dir: str, flag: str) -> Tuple[RunConfig, Yt8mModel, str]:
     run = RunFolder(train_dir)
     run.load_config(flag)  # says so where there is no run
     path = weights_file(run, flag=flag)
-    config = config_of(run, path)
-    model = make_model(config)
-    load_weights(model, path)
+    config, model = load_saved(run, path)
     return config, model, path
 
 

@@ -8,6 +8,7 @@ import os
 import tempfile
 from typing import Any, Dict, Iterator, Optional
 
+import h5py  # Keras writes `.weights.h5` by it, and requires it
 import numpy as np
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ from yt8m.config import CONFIG_FILE, ModelConfig, RunConfig
 from yt8m.errors import UserError
 
 BEST = "best"  # folder: model.weights.h5 and metrics.json of the best validation, averaged weights
-MODEL_FILE = "model.json"  # beside weights: constructor arguments in which their model differs from the run's
+MODEL_FILE = "model.json"  # in a weight file, and beside it: arguments in which its model differs from the run's
 ALTERNATION = "alternation"  # folder: what the steps of the alternating trainer keep
 LABEL_INDEX = "label_index.npz"  # of the training records, where an experiment with labels needs it
 _OURS = frozenset(
@@ -159,27 +160,62 @@ def weights_file(run: RunFolder, which: str = "", flag: str = "--train_dir") -> 
 
 
 def config_of(run: RunFolder, weights: str) -> RunConfig:
-    """Return a run's settings as they are for one of its weight files.
-
-    A model that grew in training (the KDD trainer's large mixture) has `model.json` beside its weights: the
-    constructor arguments in which it differs from the run's.
-    """
-    config = run.load_config()
-    path = os.path.join(os.path.dirname(weights), MODEL_FILE)
-    if not tf.io.gfile.exists(path):
-        return config
-    with tf.io.gfile.GFile(path) as f:
-        own = json.load(f)
+    """Return a run's settings as they are for one of its weight files."""
+    config, own = run.load_config(), own_arguments(weights)
     return dataclasses.replace(config, model=ModelConfig(config.model.name, {**config.model.arguments, **own}))
 
 
-def save_weights(model: tf.keras.Model, path: str) -> None:
-    """Write `path` (.weights.h5, which Keras 2 and 3 both read) whole or not at all, on any file system."""
-    tf.io.gfile.makedirs(os.path.dirname(path))
+def own_arguments(weights: str) -> Dict[str, Any]:
+    """Return the constructor arguments in which a weight file's model differs from its run's.
+
+    A model that grew in training (the KDD trainer's large mixture) has some. They lie in the file itself, where one
+    rename switches both; `model.json` beside it says the same to whoever looks, and is all that older runs have.
+    """
+    if tf.io.gfile.exists(weights):
+        try:
+            with tf.io.gfile.GFile(weights, "rb") as remote, h5py.File(remote if "://" in weights else weights, "r") as f:
+                if MODEL_FILE in f:
+                    return json.loads(f[MODEL_FILE][()])
+        except OSError:
+            pass  # not such a file: whoever loads its weights says so
+    path = os.path.join(os.path.dirname(weights), MODEL_FILE)
+    if not tf.io.gfile.exists(path):
+        return {}
+    with tf.io.gfile.GFile(path) as f:
+        return json.load(f)
+
+
+def save_weights(model: tf.keras.Model, path: str, own: Optional[Dict[str, Any]] = None) -> None:
+    """Write `path` (.weights.h5, which Keras 2 and 3 both read) whole or not at all, on any file system.
+
+    Args:
+      model: built.
+      path: of the file.
+      own: constructor arguments in which the model differs from the run's, kept in the file; see `own_arguments`.
+    """
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, "model.weights.h5")
         model.save_weights(local)
-        tf.io.gfile.copy(local, path + ".tmp", overwrite=True)
+        _put(local, path, own)
+
+
+def copy_weights(source: str, path: str, own: Dict[str, Any]) -> None:
+    """Write the weights of the file `source` to `path`, with `own`, as `save_weights` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, "model.weights.h5")
+        tf.io.gfile.copy(source, local)
+        _put(local, path, own)
+
+
+def _put(local: str, path: str, own: Optional[Dict[str, Any]]) -> None:
+    """Move a weight file to its place in one step; Keras passes over what it finds in it beside its own."""
+    if own is not None:
+        with h5py.File(local, "r+") as f:
+            if MODEL_FILE in f:
+                del f[MODEL_FILE]
+            f[MODEL_FILE] = json.dumps(own)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    tf.io.gfile.copy(local, path + ".tmp", overwrite=True)
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
 
