@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data import sources
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.schema import RecordSchema
@@ -83,6 +84,27 @@ def pooled_schema(schema: RecordSchema, width: int) -> RecordSchema:
     return RecordSchema("video", (FEATURE,), (width,), schema.num_classes)
 
 
+def _check_same(old: Dict[str, Any], new: Dict[str, Any], folder: str) -> None:
+    """Refuse to go on with records that were made from something else.
+
+    Raises:
+      UserError: says what it was.
+    """
+    what = {"network": "another frame network", "files": "other shards", "data": "other data"}
+    differ = [name for key, name in what.items() if old.get(key) != new[key]]
+    if differ:
+        then, now = (_in_words(about.get("data")) for about in (old, new))
+        shown = f" (then {then}, now {now})" if "other data" in differ else ""
+        raise UserError(
+            f"{folder} holds pooled records of {' and '.join(differ)}{shown}, on which this run's video-level half was"
+            " trained. Put those back, name another --train_dir, or give --start_new_model."
+        )
+
+
+def _in_words(data: Optional[Dict[str, Any]]) -> str:
+    return f"{data['shards']} shards of {data['bytes']:,} bytes, sha1 {data['sha1'][:8]}" if data else "not put down"
+
+
 def pool_records(
     executor: Executor,
     model: Yt8mModel,
@@ -107,15 +129,14 @@ def pool_records(
       say: prints.
 
     Raises:
-      UserError: the folder holds another network's records, or too many records are broken.
+      UserError: the folder holds records of another network or of other data, or too many records are broken.
     """
-    about = {"network": fingerprint(model), "files": list(files)}
+    about = {"network": fingerprint(model), "files": list(files), "data": sources.fingerprint(files)}
     mark = os.path.join(folder, ABOUT)
     tf.io.gfile.makedirs(folder)
     if tf.io.gfile.exists(mark):
         with tf.io.gfile.GFile(mark) as f:
-            if json.load(f) != about:
-                raise UserError(f"{folder} holds pooled records of another frame network or of other shards; delete it.")
+            _check_same(json.load(f), about, folder)
     else:
         with tf.io.gfile.GFile(mark + ".tmp", "w") as f:
             f.write(json.dumps(about))
