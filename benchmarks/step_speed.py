@@ -55,7 +55,7 @@ def main() -> None:
         "num_frames": np.full(FLAGS.batch_size, frames, np.int32),
         "labels": (rng.random((FLAGS.batch_size, FLAGS.num_classes)) < 3.0 / FLAGS.num_classes).astype(np.uint8),
     }
-    batch = {k: tf.constant(v) for k, v in batch.items() if k in (*cls.input_keys, "labels")}
+    batch = {k: tf.constant(v) for k, v in batch.items() if k in (*model.input_keys, "labels")}
     iterator = iter(strategy.distribute_datasets_from_function(lambda _: tf.data.Dataset.from_tensors(batch).repeat()))
     a, b = (tf.cast(tf.random.normal(s), FLAGS.dtype) for s in ((1024, 1152), (1152, 11586)))
     product = tf.function(lambda: tf.matmul(a, b))

@@ -57,7 +57,12 @@ _MODEL_FLAGS = {
 
 def define_data_flags() -> None:
     """Flags that say what the records hold; all are found from the records when not given."""
-    flags.DEFINE_string("feature_names", None, "comma list, in the order of concatenation; found from the records by default")
+    flags.DEFINE_string(
+        "feature_names",
+        None,
+        "comma list, in the order of concatenation; found from the records by default, without the features of whole videos"
+        " in frame-level records (an embedding), which are read where they are named",
+    )
     flags.DEFINE_string("feature_sizes", None, "comma list parallel to --feature_names; found by default")
     flags.DEFINE_bool("frame_features", None, "frame-level records (true) or video-level (false); found by default")
     flags.DEFINE_bool("segment_labels", False, "read rated five-second segments (2019 release)")
@@ -230,7 +235,7 @@ def constructor_arguments(model: type[Yt8mModel]) -> list:
     for cls in model.__mro__:
         if issubclass(cls, Yt8mModel) and "__init__" in vars(cls):
             names += [p for p in inspect.signature(cls.__init__).parameters if p not in names]
-    return [n for n in names if n not in ("self", "num_classes", "feature_sizes", "args", "kwargs")]
+    return [n for n in names if n not in ("self", "num_classes", "feature_sizes", "video_sizes", "args", "kwargs")]
 
 
 def training_from_flags(model: type[Yt8mModel]) -> TrainingConfig:

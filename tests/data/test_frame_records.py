@@ -3,12 +3,16 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from yt8m.data.bad_records import BadRecords
 from yt8m.data.frame_records import parse_frame_record
 from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.pipeline import build_dataset
 from yt8m.data.quantization import dequantize
 from yt8m.data.writers import frame_record
+from yt8m.errors import UserError
 
 
 def parse(payload, schema, sampling=FrameSampling(), **kwargs):
@@ -80,3 +84,23 @@ def test_label_beyond_is_dropped_on_request(make):
     features = {"rgb": make.frame_values(0)[:, :6], "audio": make.frame_values(0)[:, 6:]}
     got = parse(frame_record(b"a", features, [1, 4000]), make.frame, beyond="drop")
     np.testing.assert_array_equal(np.flatnonzero(got["labels"]), [1])
+
+
+WITH = {"video_names": ("cdml", "more"), "video_sizes": (3, 2)}
+
+
+def test_features_of_the_whole_video_come_beside_its_frames(make):
+    of_video = {"more": [4, 5], "cdml": [1, 2, 3]}
+    payload, schema = make.frame_payload(3, of_video=of_video), dataclasses.replace(make.frame, **WITH)
+    got, plain = parse(payload, schema), parse(payload, make.frame)
+    np.testing.assert_array_equal(got.pop("video"), [1, 2, 3, 4, 5])
+    assert sorted(got) == sorted(plain) and all(np.array_equal(got[k], plain[k]) for k in plain)
+    batch = next(iter(build_dataset([make.shard("x", [payload] * 2)], schema, batch_size=2)))
+    assert batch["video"].shape == (2, 5) and batch["video"].dtype == tf.float32
+
+
+def test_a_record_without_the_named_feature_is_told(make):
+    path = make.shard("x", [make.frame_payload(3, of_video={"cdml": [1, 2, 3]})])
+    bad = BadRecords()
+    with pytest.raises(UserError, match="cannot be parsed .*more.*--feature_names"), bad.explained(10):
+        list(build_dataset([path], dataclasses.replace(make.frame, **WITH), batch_size=2, bad_records=bad))

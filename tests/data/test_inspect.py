@@ -162,3 +162,15 @@ def test_as_a_process(make, damage):
     assert bad.returncode == 1 and f"broken: {files[1]} at byte {at}" in bad.stdout
     none = run(files[0] + ".nothing")
     assert none.returncode == 2 and none.stderr.startswith("error: PATTERN=") and "matches no file" in none.stderr
+
+
+def test_features_of_whole_videos_are_read_where_they_are_named(make):
+    files = [make.shard("x.tfrecord", [make.frame_payload(i, of_video={"cdml": [1, 2, 3]}) for i in range(3)])]
+    schema, line = find_schema(files, num_classes=10, max_frames=12)
+    assert schema == make.frame
+    assert line.startswith("frame-level records with rgb (6), audio (2), of whole videos cdml (3); 10 classes")
+    schema, _ = find_schema(files, ["cdml", "rgb"], [3, 6])
+    assert (schema.feature_names, schema.feature_sizes, schema.feature_size) == (("rgb",), (6,), 6)
+    assert (schema.video_names, schema.video_sizes) == (("cdml",), (3,)) and schema.all_sizes == (6, 3)
+    refused(r"--feature_names: clip is not in .*, of whole videos cdml \(3\)", files, ["rgb", "clip"])
+    refused("--feature_names=cdml names no feature of the frames", files, ["cdml"])

@@ -64,3 +64,9 @@ def test_ratings_of_unequal_number(make, schema):
 def test_without_labels(make, schema):
     got = parse(make.frame_payload(1, 30, segments=[(0, 3, 1.0), (0, 77, 1.0)]), schema, with_labels=False)
     assert set(got) == {"id", "frames", "num_frames"}
+
+
+def test_each_segment_has_the_features_of_its_video(make, schema):
+    payload = make.frame_payload(1, 30, segments=[(10, 3, 1.0), (0, 4, 0.0)], of_video={"cdml": [7, 8]})
+    got = parse(payload, dataclasses.replace(schema, video_names=("cdml",), video_sizes=(2,)), with_labels=False)
+    np.testing.assert_array_equal(got["video"], [[7, 8], [7, 8]])

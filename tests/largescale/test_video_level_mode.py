@@ -5,11 +5,14 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from yt8m.alternation_config import AlternationConfig
 from yt8m.config import CONFIG_FILE, ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
+from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
+from yt8m.data.writers import write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.largescale import alternate
@@ -73,3 +76,31 @@ def test_other_settings_before_the_head_are_refused_before_anything_is_made(argu
     with pytest.raises(UserError, match=rf"--frame_network: .*{argument} .* there and {value!r} here.*Drop those options"):
         alternate.train(config, str(tmp_path / "run"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def with_embedding(frames, tmp_path):
+    """The same records, each with a feature of its whole video."""
+    records, rng = [], np.random.default_rng(0)
+    for one in tf.data.TFRecordDataset(frames).as_numpy_iterator():
+        record = tf.train.SequenceExample.FromString(one)
+        record.context.feature["cdml"].float_list.value.extend(rng.normal(size=5))
+        records.append(record.SerializeToString())
+    write_shard(str(tmp_path / "x.tfrecord"), records)
+    return str(tmp_path / "x.tfrecord")
+
+
+@pytest.mark.parametrize("there, here", [("rgb,audio", "rgb,audio,cdml"), ("rgb,audio,cdml", "rgb,audio")])
+def test_features_of_whole_videos_meet_the_pooled_frames(there, here, with_embedding, tmp_path, without_training):
+    network = untrained(config_of(with_embedding, {"width": 8}, names=there.split(",")), tmp_path / "fn")
+    config = config_of(with_embedding, frame_network=network, names=here.split(","))
+    assert without_training(config, str(tmp_path / "run")) == 0
+    half, whole = TrainedModel(str(tmp_path / "run" / "alternation" / "video_level")), TrainedModel(str(tmp_path / "run"))
+    assert half.config.schema.feature_names == ("pooled_frames", *whole.config.schema.video_names)
+    assert whole.model.video_fc.weights[0].shape[0] == (13 if "cdml" in here else 8)
+    pooled = find_shards(str(tmp_path / "run" / "alternation" / "pooled" / "train" / "*.tfrecord"))
+    scores = []
+    for trained, files in ((half, pooled), (whole, [with_embedding])):
+        batches = build_dataset(files, trained.config.schema, batch_size=32)
+        scores.append(np.concatenate([p for _, p in trained.predictor(32).over(batches)]))
+    np.testing.assert_allclose(scores[0], scores[1], atol=1e-5)

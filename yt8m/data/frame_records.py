@@ -1,4 +1,8 @@
-"""Frame-level records (`tf.train.SequenceExample`), parsed one at a time; frames stay bytes up to the device."""
+"""Frame-level records (`tf.train.SequenceExample`), parsed one at a time; frames stay bytes up to the device.
+
+Features of the whole video, such as an embedding, lie in the record's context as floats; those that the schema names
+come as `video`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,11 @@ from yt8m.data.video_records import first_id, id_features
 
 
 def parse_sequence(serialized: tf.Tensor, schema: RecordSchema, context: Dict) -> Tuple[Dict, list, tf.Tensor]:
-    """Parse one record into (context, [steps of each feature], frames they have in common, at most T)."""
+    """Parse one record into (context, [steps of each feature], frames they have in common, at most T).
+
+    The context has the schema's features of whole videos too; `of_the_video` puts them together.
+    """
+    context = {**context, **{n: tf.io.FixedLenFeature([s], tf.float32) for n, s in zip(schema.video_names, schema.video_sizes)}}
     lists = {}
     for key, size in zip(schema.keys, schema.feature_sizes):
         shape, kind = ([size], tf.float32) if schema.float_frames else ([], tf.string)
@@ -26,6 +34,13 @@ def parse_sequence(serialized: tf.Tensor, schema: RecordSchema, context: Dict) -
     for other in steps[1:]:
         common = tf.minimum(common, tf.shape(other)[0])
     return parsed, steps, tf.minimum(common, schema.max_frames)
+
+
+def of_the_video(parsed: Dict, schema: RecordSchema) -> Dict[str, tf.Tensor]:
+    """Return `video` float32 [E], the schema's features of whole videos, E in all; nothing where it names none."""
+    if not schema.video_names:
+        return {}
+    return {"video": tf.concat([parsed[name] for name in schema.video_names], axis=-1)}
 
 
 def to_bytes(steps: list, schema: RecordSchema, num_frames: tf.Tensor) -> tf.Tensor:
@@ -51,7 +66,7 @@ def parse_frame_record(
     with_labels: bool = True,
     beyond: str = "raise",
 ) -> Dict[str, tf.Tensor]:
-    """Parse one record into `frames` uint8 [T, D], zero-padded, and `num_frames`.
+    """Parse one record into `frames` uint8 [T, D], zero-padded, `num_frames`, and `video` [E] where features of it are named.
 
     Only the chosen frames are decoded. The choice depends on `seed` and the record's `position` in
     the epoch alone.
@@ -73,7 +88,7 @@ def parse_frame_record(
     frames = to_bytes(steps, schema, num_frames)
     frames = tf.pad(frames, [[0, length - num_frames], [0, 0]])
     frames.set_shape([length, schema.feature_size])
-    record = {"id": first_id(parsed), "frames": frames, "num_frames": num_frames}
+    record = {"id": first_id(parsed), "frames": frames, "num_frames": num_frames, **of_the_video(parsed, schema)}
     if with_labels:
         values = parsed["labels"].values
         record["labels"] = multi_hot(tf.zeros_like(values), values, 1, schema.num_classes, beyond)[0]

@@ -37,6 +37,7 @@ class Findings:
       sizes: feature -> width.
       keys: feature -> key in the records.
       float_frames: feature -> whether its frames are float lists.
+      video_sizes: of frame-level records, float feature of the whole video (in the context) -> width.
       id_key: where the id lies, or "".
       labels: one list of labels a record that has some.
       frames: frames of each record.
@@ -48,6 +49,7 @@ class Findings:
     sizes: Dict[str, int]
     keys: Dict[str, str]
     float_frames: Dict[str, bool]
+    video_sizes: Dict[str, int] = dataclasses.field(default_factory=dict)
     id_key: str = ""
     labels: List[List[int]] = dataclasses.field(default_factory=list)
     frames: List[int] = dataclasses.field(default_factory=list)
@@ -78,10 +80,11 @@ def _look(payload: bytes) -> Optional[Findings]:
             if size:
                 found.sizes[name], found.keys[name], found.float_frames[name] = size, key, not as_bytes
         found.frames = [min((len(v.feature) for v in lists.values()), default=0)]
+    widths = {k: len(v.float_list.value) for k, v in context.items() if k not in _NOT_FEATURES and v.float_list.value}
+    if lists:
+        found.video_sizes = widths
     else:
-        for key, value in context.items():
-            if key not in _NOT_FEATURES and value.float_list.value:
-                found.sizes[key], found.keys[key] = len(value.float_list.value), key
+        found.sizes, found.keys = widths, {key: key for key in widths}
     found.id_key = next((k for k in ID_KEYS if k in context), "")
     if "labels" in context and context["labels"].int64_list.value:
         found.labels = [list(context["labels"].int64_list.value)]
@@ -94,6 +97,10 @@ def _order(name: str) -> Tuple[int, str]:
         if part in name:
             return rank, name
     return 2, name
+
+
+def _listed(sizes: Dict[str, int]) -> str:
+    return ", ".join(f"{n} ({sizes[n]})" for n in sorted(sizes, key=_order))
 
 
 def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: int = 3, records: int = 8) -> Findings:
@@ -129,7 +136,7 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
             else:
                 if not whole.sizes:  # records without a frame do not tell their level
                     whole.level = one.level
-                for table in ("sizes", "keys", "float_frames"):
+                for table in ("sizes", "keys", "float_frames", "video_sizes"):
                     getattr(whole, table).update(getattr(one, table))
                 whole.labels += one.labels
                 whole.frames += one.frames
@@ -171,6 +178,7 @@ def find_schema(
     Args:
       files: shards.
       feature_names, feature_sizes, frame_features: what the user said, checked against the records; None is found.
+        Features of whole videos in frame-level records are read where they are named.
       num_classes: K; None: the rows of a vocabulary file (given, or lying beside the shards), else the release's.
       segment_labels: read rated segments.
       max_frames: T.
@@ -182,7 +190,9 @@ def find_schema(
       UserError: the records are not what was said.
     """
     found = examine(files, flag)
-    listed = ", ".join(f"{n} ({found.sizes[n]})" for n in sorted(found.sizes, key=_order)) or "no feature"
+    listed = _listed(found.sizes) or "no feature"
+    if found.video_sizes:
+        listed += f", of whole videos {_listed(found.video_sizes)}"
     if frame_features is not None and frame_features != (found.level == "frame"):
         said = "frame" if frame_features else "video"
         raise UserError(
@@ -196,16 +206,23 @@ def find_schema(
             " 2019 files."
         )
     names = list(feature_names) if feature_names else sorted(found.sizes, key=_order)
-    unknown = [n for n in names if n not in found.sizes]
+    unknown = [n for n in names if n not in found.sizes and n not in found.video_sizes]
     if unknown or not names:
         raise UserError(
             f"--feature_names: {', '.join(unknown) or 'nothing'} is not in the records of {flag}, which hold {listed}."
         )
-    sizes = [found.sizes[n] for n in names]
+    sizes = [found.sizes.get(n) or found.video_sizes[n] for n in names]
     if feature_sizes and list(feature_sizes) != sizes:
         raise UserError(
             f"--feature_sizes={','.join(map(str, feature_sizes))} does not fit --feature_names={','.join(names)}: the"
             f" records have {','.join(map(str, sizes))}."
+        )
+    video_names = [n for n in names if n not in found.sizes]
+    names = [n for n in names if n in found.sizes]
+    if not names:
+        raise UserError(
+            f"--feature_names={','.join(video_names)} names no feature of the frames in {flag}, which hold {listed};"
+            " name one of those too."
         )
     how = num_classes_from
     if num_classes is None:
@@ -220,12 +237,14 @@ def find_schema(
     schema = RecordSchema(
         level=found.level,
         feature_names=tuple(names),
-        feature_sizes=tuple(sizes),
+        feature_sizes=tuple(found.sizes[n] for n in names),
         num_classes=int(num_classes),
         max_frames=SEGMENT_FRAMES if segment_labels else max_frames,
         segment_labels=segment_labels,
         feature_keys=() if keys == tuple(names) else keys,
         float_frames=bool(floats),
+        video_names=tuple(video_names),
+        video_sizes=tuple(found.video_sizes[n] for n in video_names),
     )
     if schema.segment_labels:
         schema = dataclasses.replace(schema, max_frames=MAX_FRAMES)

@@ -139,7 +139,8 @@ def build_dataset(
 
     Returns:
       Batches {"id": string [B], "frames": uint8 [B, T, D] or "video": float32 [B, D],
-      "num_frames": int32 [B], "labels": uint8 [B, K], "weights": float32 [B, K] of segments}.
+      "num_frames": int32 [B], "labels": uint8 [B, K], "weights": float32 [B, K] of segments}; beside
+      frames "video" has the features of whole videos [B, E] that the schema names.
     """
     bad = bad_records or BadRecords()
     mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])

@@ -32,6 +32,8 @@ class RecordSchema:
       segment_labels: read rated five-second segments (2019) in place of whole videos.
       feature_keys: keys in the records where they differ from the names (MediaPipe); else empty.
       float_frames: frames are float lists, to be quantised by the reader, not byte strings.
+      video_names, video_sizes: of frame-level records, the float features of whole videos that are read beside the
+        frames (embeddings in the record's context), and the width of each.
     """
 
     level: str
@@ -42,6 +44,8 @@ class RecordSchema:
     segment_labels: bool = False
     feature_keys: Tuple[str, ...] = ()
     float_frames: bool = False
+    video_names: Tuple[str, ...] = ()
+    video_sizes: Tuple[int, ...] = ()
 
     @property
     def feature_size(self) -> int:
@@ -52,3 +56,13 @@ class RecordSchema:
     def keys(self) -> Tuple[str, ...]:
         """The features' keys in the records."""
         return self.feature_keys or self.feature_names
+
+    @property
+    def all_names(self) -> Tuple[str, ...]:
+        """The features of the frames and those of whole videos, as --feature_names takes them."""
+        return self.feature_names + self.video_names
+
+    @property
+    def all_sizes(self) -> Tuple[int, ...]:
+        """The width of each of `all_names`."""
+        return self.feature_sizes + self.video_sizes

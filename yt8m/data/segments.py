@@ -6,7 +6,7 @@ from typing import Dict
 
 import tensorflow as tf
 
-from yt8m.data.frame_records import parse_sequence, to_bytes
+from yt8m.data.frame_records import of_the_video, parse_sequence, to_bytes
 from yt8m.data.labels import only_inside
 from yt8m.data.schema import SEGMENT_FRAMES, RecordSchema
 from yt8m.data.video_records import first_id, id_features
@@ -25,7 +25,8 @@ def parse_segments(
 
     Returns:
       `id` [S] as `<video>:<start>`, `frames` uint8 [S, 5, D], `num_frames` [S] (frames of the
-      segment that the video has), `labels` uint8 [S, K], `weights` float32 [S, K]: 1 where rated.
+      segment that the video has), `labels` uint8 [S, K], `weights` float32 [S, K]: 1 where rated;
+      `video` [S, E] where the schema names features of whole videos.
     """
     lists = {
         "segment_start_times": tf.io.VarLenFeature(tf.int64),
@@ -43,6 +44,7 @@ def parse_segments(
     frames = tf.ensure_shape(frames, [None, SEGMENT_FRAMES, schema.feature_size])
     ids = tf.strings.join([tf.repeat(first_id(parsed), count), tf.strings.as_string(starts)], ":")
     found = {"id": ids, "frames": frames, "num_frames": tf.reduce_sum(tf.cast(there, tf.int32), axis=1)}
+    found.update({k: tf.repeat(v[None], count, axis=0) for k, v in of_the_video(parsed, schema).items()})
     if not with_labels:
         return found
     classes, scores = parsed["segment_labels"].values, parsed["segment_scores"].values

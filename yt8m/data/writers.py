@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterable, Optional, Sequence
+from typing import Dict, Iterable, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -35,6 +35,7 @@ def frame_record(
     labels: Optional[Iterable[int]],
     id_key: str = "id",
     segments: Optional[Sequence[tuple]] = None,
+    of_video: Optional[Dict[str, Iterable[float]]] = None,
 ) -> bytes:
     """Return a serialised frame-level record.
 
@@ -44,6 +45,7 @@ def frame_record(
       labels: of the video, or None.
       id_key: where the id goes.
       segments: ratings (start second, class, score) of the 2019 release.
+      of_video: float features of the whole video, such as an embedding, by their keys in the context.
     """
     context = {id_key: _bytes([video_id])}
     if labels is not None:
@@ -53,6 +55,7 @@ def frame_record(
         context["segment_end_times"] = _ints(s + 5 for s, _, _ in segments)
         context["segment_labels"] = _ints(c for _, c, _ in segments)
         context["segment_scores"] = _floats(x for _, _, x in segments)
+    context.update({key: _floats(values) for key, values in (of_video or {}).items()})
     lists = {}
     for key, values in features.items():
         steps = [_bytes([v.tobytes()]) for v in values] if values.dtype == np.uint8 else [_floats(v) for v in values]

@@ -156,8 +156,8 @@ def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
     """
     own: Dict[str, Any] = {
         "model": config.model.name,
-        "feature_names": list(config.schema.feature_names),
-        "feature_sizes": list(config.schema.feature_sizes),
+        "feature_names": list(config.schema.all_names),
+        "feature_sizes": list(config.schema.all_sizes),
         "frame_features": config.schema.level == "frame",
         "num_classes": config.schema.num_classes,
         "label_loss": config.recipe.label_loss,

@@ -1,5 +1,7 @@
 """A frozen frame network's pooled output of every video, as video-level records that any video-level model trains on.
 
+Features of whole videos that the run names (an embedding) come along, each under its own name.
+
 Frame-level records of a terabyte become one vector a video, once. Each shard of frames gives one shard of the same
 name, whole or not there at all, so that a making that was killed goes on; workers elsewhere need a folder they share.
 """
@@ -22,9 +24,9 @@ from yt8m.data.schema import RecordSchema
 from yt8m.data.writers import video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.largescale.executors import Executor, Shared, warm
-from yt8m.largescale.feature_map import before_head, computing, fingerprint
+from yt8m.largescale.feature_map import before_head, fingerprint
 from yt8m.models import registry
-from yt8m.models.base import Yt8mModel
+from yt8m.models.base import FrameModel, Yt8mModel
 from yt8m.training.weight_average import tf_variable
 
 FEATURE = "pooled_frames"  # the feature's name in the records, and the model's method that computes it
@@ -58,7 +60,9 @@ class PoolJob:
         model = registry.create(self.model, **json.loads(self.arguments)).build_weights()
         for variable, value in zip(before_head(model), self.weights):
             tf_variable(variable).assign(value)
-        return computing(model, FEATURE)
+        # The frames alone, whatever else the network's own run put behind them.
+        pooled = tf.function(lambda inputs: model.pooled_frames(inputs, training=False), reduce_retracing=True)
+        return lambda batch: tf.cast(pooled({k: batch[k] for k in FrameModel.input_keys}), tf.float32).numpy()
 
 
 def pool_shard(task: Tuple[str, str], shared: Shared) -> int:
@@ -71,17 +75,27 @@ def pool_shard(task: Tuple[str, str], shared: Shared) -> int:
     def records() -> Iterator[bytes]:
         for batch in build_dataset([source], job.schema, batch_size=job.batch_size, bad_records=bad):
             labels = batch["labels"].numpy()
-            for i, vector in enumerate(compute(batch)):
-                yield video_record(batch["id"][i].numpy(), {FEATURE: vector}, np.flatnonzero(labels[i]))
+            parts = {FEATURE: compute(batch), **_of_videos(batch, job.schema)}
+            for i, video_id in enumerate(batch["id"].numpy()):
+                yield video_record(video_id, {k: v[i] for k, v in parts.items()}, np.flatnonzero(labels[i]))
 
     with bad.explained(job.schema.num_classes):
         write_shard(target, records())
     return len(bad.found)
 
 
+def _of_videos(batch: Dict[str, tf.Tensor], schema: RecordSchema) -> Dict[str, np.ndarray]:
+    """Return each feature of whole videos that the schema names, [n, size]."""
+    if not schema.video_names:
+        return {}
+    parts = np.split(batch["video"].numpy(), np.cumsum(schema.video_sizes)[:-1], axis=-1)
+    return dict(zip(schema.video_names, parts))
+
+
 def pooled_schema(schema: RecordSchema, width: int) -> RecordSchema:
-    """Return the schema of the records that come from frames of another."""
-    return RecordSchema("video", (FEATURE,), (width,), schema.num_classes)
+    """Return the schema of the records that come from frames of another, its features of whole videos behind the pooled."""
+    names, sizes = (FEATURE, *schema.video_names), (width, *schema.video_sizes)
+    return RecordSchema("video", names, sizes, schema.num_classes)
 
 
 def _check_same(old: Dict[str, Any], new: Dict[str, Any], folder: str) -> None:

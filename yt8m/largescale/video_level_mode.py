@@ -31,7 +31,7 @@ from yt8m.training.weight_average import tf_variable
 VIDEO_RUN = f"{ALTERNATION}/video_level"
 _FLAG = "--frame_network"
 _HALF = ("video_fc", "video_bn", "video_gate", "head")  # attributes that both models have
-_DATA = ("num_classes", "feature_sizes", "groups")  # arguments that the records and the trainer decide
+_DATA = ("num_classes", "feature_sizes", "video_sizes", "groups")  # arguments that the records and the trainer decide
 _HEAD = ("head", "num_mixtures", "initial")  # arguments that may be other than the frame network's
 _SHARED = ("width", "gate_batch_norm", *_HEAD)  # arguments that the whole model's video-level half has too
 
@@ -51,7 +51,9 @@ def check(config: RunConfig) -> None:
 
 
 def _check_fits(config: RunConfig, other: RunConfig, path: str) -> None:
-    """Refuse a frame network of another model, of other features or with other settings before the head.
+    """Refuse a frame network of another model, of other frames or with other settings before the head.
+
+    Features of whole videos may be others: they lie behind the frame network.
 
     Raises:
       UserError: says which.

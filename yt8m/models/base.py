@@ -63,6 +63,9 @@ class Yt8mModel(tf.keras.Model):
     starter_arguments: ClassVar[Dict[str, Any]] = {}
     # Fields of the recipe that the starter code sets for this model otherwise than in general.
     starter_recipe: ClassVar[Dict[str, Any]] = {}
+    # Whether a frame-level model takes features of whole videos too: `video_sizes` are their widths, and its inputs have
+    # "video" float32 [B, E] where there are any.
+    takes_video_features: ClassVar[bool] = False
     # Constructor arguments of a run begun with --init_from, unless given, e.g. {"freeze_encoder": True}.
     initialized_arguments: ClassVar[Dict[str, Any]] = {}
 

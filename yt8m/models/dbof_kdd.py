@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Dict, List, Optional, Sequence
+from typing import Any, ClassVar, Dict, List, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -25,6 +25,8 @@ VIDEO_HALF = {"DbofBasic": "VideoDbofBasic", "DbofCgate": "VideoDbofCgate", "Dbo
 class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
     """Frames → FC, BN, σ → [gate or residual block] → pooling → FC, BN, σ → [gate] → mixture of experts (spec D.2).
 
+    Features of whole videos, such as the paper's CDML embedding, are put behind what was pooled, as they are (spec D.9).
+
     Args:
       width: of every fully connected layer.
       pooling: "swap", "average", "max", "l2" or "attention".
@@ -36,9 +38,11 @@ class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
       num_mixtures: experts a class; the paper's joint training has 5.
       groups: classes with numbers of experts of their own; see `make_head`.
       initial: of the head.
+      video_sizes: width of each feature of the whole video; the input then has `video` [B, E], E in all.
     """
 
     variant: ClassVar[str] = "basic"
+    takes_video_features = True
     recipe = Recipe(
         base_learning_rate=0.002,
         batch_size=128,
@@ -68,13 +72,14 @@ class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
         num_mixtures: int = 5,
         groups: Optional[List[Dict[str, Any]]] = None,
         initial: str = "priors",
+        video_sizes: Sequence[int] = (),
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)
         own = {
             **{"width": width, "pooling": pooling, "swap_weight": swap_weight, "input_batch_norm": input_batch_norm},
             **{"gate_batch_norm": gate_batch_norm, "res_inner": res_inner, "res_outer": res_outer, "head": head},
-            **{"num_mixtures": num_mixtures, "groups": groups, "initial": initial},
+            **{"num_mixtures": num_mixtures, "groups": groups, "initial": initial, "video_sizes": list(video_sizes)},
         }
         self._arguments = json.dumps(own)  # a string: Keras would track a dict's lists
         self.dequantize = DequantizeFrames(self.input_norm)
@@ -86,6 +91,21 @@ class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
         if self.variant == "resnet":
             self.make_residual_block(width, res_inner, res_outer)
         self.head = make_head(head, num_classes, num_mixtures, initial, groups)
+
+    @property
+    def video_sizes(self) -> Tuple[int, ...]:
+        """Width of each feature of the whole video."""
+        return tuple(json.loads(self._arguments)["video_sizes"])
+
+    @property
+    def input_keys(self) -> Tuple[str, ...]:
+        """Names of the inputs."""
+        return (*FrameModel.input_keys, "video") if self.video_sizes else FrameModel.input_keys
+
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
+        """Zeros of the inputs' shapes, T = `num_frames`."""
+        of_video = {"video": tf.zeros([batch_size, sum(self.video_sizes)])} if self.video_sizes else {}
+        return {**super().example_inputs(batch_size, num_frames), **of_video}
 
     def pooled_frames(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return the frame-level network's output pooled over the true frames, [B, width] (attention: hops · width)."""
@@ -101,7 +121,10 @@ class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
 
     def aggregate(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return v [B, width]."""
-        return self.video_network(self.pooled_frames(inputs, training=training), training=training)
+        x = self.pooled_frames(inputs, training=training)
+        if self.video_sizes:
+            x = tf.concat([x, tf.cast(inputs["video"], x.dtype)], axis=-1)
+        return self.video_network(x, training=training)
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""

@@ -37,13 +37,20 @@ def facts(files: List[str], eval_files: Sequence[str] = ()) -> Dict[str, Any]:
 
 
 def check_level(name: str, schema: RecordSchema, flag: str = "--train_data_pattern") -> None:
-    """Refuse frame-level records for a video-level model, and the reverse.
+    """Refuse frame-level records for a video-level model, the reverse, and features that the model has no place for.
 
     Raises:
       UserError: they do not fit; models that would are named.
     """
-    wanted = registry.model_class(name).level
+    model = registry.model_class(name)
+    wanted = model.level
     if wanted == schema.level:
+        if schema.video_names and not model.takes_video_features:
+            able = [m for m in registry.list_models() if registry.model_class(m).takes_video_features]
+            raise UserError(
+                f"--feature_names: {', '.join(schema.video_names)} of {flag} is of whole videos, for which --model={name} has no"
+                f" place beside its frames. Leave it out, or take one of {', '.join(able)}."
+            )
         return
     fitting = [m for m in registry.list_models() if registry.model_class(m).level == schema.level]
     raise UserError(
@@ -71,6 +78,7 @@ def make_model(config: RunConfig) -> Yt8mModel:
     arguments = {
         "num_classes": config.schema.num_classes,
         "feature_sizes": config.schema.feature_sizes,
+        **({"video_sizes": config.schema.video_sizes} if config.schema.video_sizes else {}),
         **config.model.arguments,
     }
     try:
@@ -85,8 +93,8 @@ def schema_like(config: RunConfig, files: list, flag: str) -> Tuple[RecordSchema
     """Return the schema of other files for a run's model: its features and classes, these files' encoding."""
     schema, line = find_schema(
         files,
-        feature_names=config.schema.feature_names,
-        feature_sizes=config.schema.feature_sizes,
+        feature_names=config.schema.all_names,
+        feature_sizes=config.schema.all_sizes,
         num_classes=config.schema.num_classes,
         segment_labels=config.schema.segment_labels,
         frame_features=None,
