@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from yt8m.config import CONFIG_FILE, ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.schema import RecordSchema
-from yt8m.evaluation.trained_model import TrainedModel
+from yt8m.evaluation.trained_model import TrainedModel, open_bundle, write_bundle
 from yt8m.largescale.handoff import copy_model, load_model, metrics_of, own_arguments, save_model
 from yt8m.models import registry
 from yt8m.training import saved_model
@@ -80,7 +80,7 @@ def test_a_kill_at_any_rename_leaves_one_model_or_the_other(way, begun, tmp_path
 
 
 def test_a_model_that_takes_the_place_of_one_that_is_being_read_is_read_whole(begun, tmp_path, monkeypatch):
-    path, small, large, _ = begun
+    path, _, large, _ = begun
     run = RunFolder(shutil.copytree(path, tmp_path / "run"))
     made = saved_model.make_model
 
@@ -91,6 +91,24 @@ def test_a_model_that_takes_the_place_of_one_that_is_being_read_is_read_whole(be
 
     monkeypatch.setattr(saved_model, "make_model", meanwhile)
     np.testing.assert_allclose(scores(run), large, atol=1e-6)
+
+
+def test_a_bundle_is_made_of_one_model(begun, tmp_path, monkeypatch):
+    path, small, _, _ = begun
+    run = RunFolder(shutil.copytree(path, tmp_path / "run"))
+    copy_model(run, "best", "step1/best", {})
+    copy_model(run, "step2/best", "best", {})
+    copy, first = tf.io.gfile.copy, [True]
+
+    def meanwhile(source, *arguments, **more):
+        if first and first.pop():
+            copy_model(run, "step1/best", "best", {})
+        return copy(source, *arguments, **more)
+
+    monkeypatch.setattr(tf.io.gfile, "copy", meanwhile)
+    write_bundle(run.path, str(tmp_path / "m.tgz"))
+    unpacked = open_bundle(str(tmp_path / "m.tgz"), str(tmp_path / "unpacked"))
+    np.testing.assert_allclose(scores(RunFolder(unpacked)), small, atol=1e-6)
 
 
 def test_runs_of_before_are_read_by_model_json_alone(begun, tmp_path):

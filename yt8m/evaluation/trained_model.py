@@ -19,7 +19,7 @@ from yt8m.evaluation.predictor import Predictor
 from yt8m.models import registry
 from yt8m.models.base import Yt8mModel
 from yt8m.training.prepare import schema_like
-from yt8m.training.run_folder import BEST, RunFolder, config_of, weights_file
+from yt8m.training.run_folder import BEST, MODEL_FILE, RunFolder, config_of, weights_file
 from yt8m.training.saved_model import load_saved
 from yt8m.training.strategy import make_strategy
 
@@ -104,9 +104,12 @@ def write_bundle(train_dir: str, path: str, which: str = "") -> None:
         with tempfile.TemporaryDirectory() as folder:
             archive = os.path.join(folder, "bundle.tgz")
             local = [os.path.join(folder, name) for name in _BUNDLED]
-            with open(local[0], "w") as f:
-                f.write(config_of(run, weights).to_json())
             tf.io.gfile.copy(weights, local[1])
+            beside = os.path.join(os.path.dirname(weights), MODEL_FILE)
+            if tf.io.gfile.exists(beside):
+                tf.io.gfile.copy(beside, os.path.join(folder, MODEL_FILE))
+            with open(local[0], "w") as f:  # as the copy has it: the run may be putting another model in its place
+                f.write(config_of(run, local[1]).to_json())
             with tarfile.open(archive, "w:gz") as tar:
                 for name, path_here in zip(_BUNDLED, local):
                     tar.add(path_here, arcname=name)
