@@ -319,6 +319,7 @@ def test_with_a_frame_network_given_only_what_follows_it_is_trained(small_data, 
         ({"settings": {"step3_initial_delta": 20.0}}, "--step3_initial_delta=20 is not above 0 and at most 10"),
         ({"settings": {"task_minutes": 0.0}}, "--task_minutes=0 is not above 0"),
         ({"settings": {"step3_optimizer": "adam", "batch_fraction": 0.5}}, "--batch_fraction=0.5: a pass of --step3_optimizer=adam"),
+        ({"recipe": {"label_loss": "SoftmaxLoss"}}, "--label_loss=SoftmaxLoss is not a sum over classes"),
         ({"settings": {"frame_network": "x"}}, "--frame_network is for DbofBasic"),
     ],
 )
@@ -328,6 +329,7 @@ def test_what_cannot_be_alternated_is_refused(change, said, small_data, tmp_path
         config,
         model=ModelConfig(change.get("name", config.model.name), {}),
         training=dataclasses.replace(config.training, **change.get("training", {})),
+        recipe=dataclasses.replace(config.recipe, **change.get("recipe", {})),
         alternation=dataclasses.replace(config.alternation, **change.get("settings", {})),
     )
     with pytest.raises(UserError, match=said.replace("(", r"\(")):

@@ -31,11 +31,6 @@ def find_shards(pattern: str, flag: str = "--train_data_pattern") -> List[str]:
     return sorted(set(files))
 
 
-def absolute(path: str) -> str:
-    """Return a path that means the same in a process with another working folder; gs:// and the like do as they are."""
-    return path if "://" in path else os.path.abspath(path)
-
-
 def _nearest(glob: str) -> str:
     folder = os.path.dirname(glob)
     while folder and not tf.io.gfile.isdir(folder):

@@ -15,7 +15,7 @@ from typing import Any, Dict, Optional
 import tensorflow as tf
 
 from yt8m.config import CONFIG_FILE, RunConfig
-from yt8m.data.sources import absolute, find_shards
+from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
 from yt8m.largescale import aggregator_step, classifier_step, joint_step, video_level_mode
 from yt8m.largescale.context import Context, Outcome
@@ -23,6 +23,7 @@ from yt8m.largescale.executors import make_executor
 from yt8m.largescale.handoff import copy_model, metrics_of
 from yt8m.largescale.plan import Done, Step, next_step
 from yt8m.largescale.progress import Log, State
+from yt8m.largescale.shared_folder import absolute
 from yt8m.models import registry
 from yt8m.models.aggregated import is_aggregated
 from yt8m.training.run_folder import ALTERNATION, BEST, RunFolder
@@ -32,8 +33,12 @@ from yt8m.training.trainer import open_run
 from yt8m.training.validation import Validation
 
 
-def check(config: RunConfig) -> None:
+def check(config: RunConfig, train_dir: str = "") -> None:
     """Refuse what cannot be alternated.
+
+    Args:
+      config: of the run.
+      train_dir: its folder.
 
     Raises:
       UserError: says what is missing.
@@ -55,6 +60,7 @@ def check(config: RunConfig) -> None:
             " --step1_min_gain, --step2_patience, --step3_patience and --min_cycle_gain."
         )
     config.alternation.check()
+    classifier_step.check(config, train_dir=train_dir)
     if config.alternation.frame_network:
         video_level_mode.check(config)
     groups = config.model.arguments.get("groups")
@@ -70,7 +76,7 @@ def train(
     Raises:
       UserError: the folder holds a run with other settings, or the model or the data do not fit.
     """
-    check(config)
+    check(config, train_dir)
     train_dir = absolute(train_dir)  # a worker of a cluster has a working folder of its own
     run = RunFolder(train_dir)
     if run.exists() and not any(tf.io.gfile.exists(run.file(name)) for name in (f"step1/{CONFIG_FILE}", f"step1/{BEST}", ALTERNATION)):
