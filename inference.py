@@ -7,10 +7,10 @@ from absl import flags
 from yt8m import cli
 from yt8m.errors import UserError
 from yt8m.evaluation.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
-from yt8m.flags import define_overrides, given_overrides
+from yt8m.flags import define_overrides, define_segment_flags, given_overrides
+from yt8m.submission.outputs import csv_writer
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreWriter
-from yt8m.submission.video_csv import CsvWriter
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("train_dir", "", "the run's folder")
@@ -21,7 +21,7 @@ flags.DEFINE_string("output_file", "", "the submission CSV")
 flags.DEFINE_string("output_scores", "", "a folder for every score at full precision, for fusion.py")
 flags.DEFINE_enum("scores_dtype", "float32", ["float32", "float16"], "of --output_scores")
 flags.DEFINE_string("output_model_tgz", "", "also bundle the model into this file")
-flags.DEFINE_integer("top_k", 20, "pairs a video in the CSV", 1)
+flags.DEFINE_integer("top_k", 20, "pairs a video in the CSV; of segments, classes each takes part in", 1)
 flags.DEFINE_enum("checkpoint", "", ["", "best", "last"], "which model; default the best validated, else the last")
 flags.DEFINE_integer("batch_size", 0, "examples a step; 0: the run's", 0)
 flags.DEFINE_integer("eval_frames", None, "evenly spaced frames of each video; 0: all; default the run's", 0)
@@ -30,6 +30,7 @@ flags.DEFINE_integer("max_bad_records", 0, "broken records that may be skipped",
 flags.DEFINE_enum("strategy", "auto", ["auto", "one", "mirrored", "tpu"], "tf.distribute strategy")
 flags.DEFINE_integer("num_gpu", 0, "GPUs to use at most; 0: all", 0)
 flags.DEFINE_bool("jit_compile", False, "compile with XLA")
+define_segment_flags()
 define_overrides()
 
 
@@ -47,17 +48,19 @@ def main() -> None:
         return
     if not FLAGS.input_data_pattern:
         raise UserError("--input_data_pattern is missing; name the records to predict.")
-    trained = TrainedModel(train_dir, FLAGS.checkpoint, FLAGS.strategy, FLAGS.num_gpu, FLAGS.jit_compile)
+    trained = TrainedModel(train_dir, FLAGS.checkpoint, FLAGS.strategy, FLAGS.num_gpu, FLAGS.jit_compile, FLAGS.segment_labels)
     check_overrides(trained.config, given_overrides())
+    schema = trained.config.schema
     with contextlib.ExitStack() as stack:
         writers = []
         if FLAGS.output_file:
-            writers.append(stack.enter_context(CsvWriter(FLAGS.output_file, FLAGS.top_k)))
+            segment_flags = (FLAGS.segment_max_pred, FLAGS.segment_label_ids_file)
+            csv = csv_writer(FLAGS.output_file, schema.segment_labels, FLAGS.top_k, *segment_flags)
+            writers.append(stack.enter_context(csv))
         if FLAGS.output_scores:
-            classes = trained.config.schema.num_classes
             covered = trained.model.covered_classes
-            meta = None if covered is None else {"covered_classes": covered}
-            writers.append(stack.enter_context(ScoreWriter(FLAGS.output_scores, classes, FLAGS.scores_dtype, meta)))
+            meta = {"segments": schema.segment_labels, **({} if covered is None else {"covered_classes": covered})}
+            writers.append(stack.enter_context(ScoreWriter(FLAGS.output_scores, schema.num_classes, FLAGS.scores_dtype, meta)))
         predict(
             trained,
             FLAGS.input_data_pattern,

@@ -246,6 +246,12 @@ def training_from_flags(model: type[Yt8mModel]) -> TrainingConfig:
     return TrainingConfig(**values)
 
 
+def define_segment_flags() -> None:
+    """Flags of what ranks five-second segments."""
+    flags.DEFINE_integer("segment_max_pred", 0, "segments a class at most; 0: 100,000, as in the challenge", 0)
+    flags.DEFINE_string("segment_label_ids_file", "", "segment_label_ids.csv, the classes to rank; path or http address; empty: all classes")
+
+
 def define_overrides() -> None:
     """Flags that eval and inference took in 2017; the run knows them, and refuses others than its own."""
     flags.DEFINE_string("model", None, "checked against the run")
@@ -254,7 +260,7 @@ def define_overrides() -> None:
     flags.DEFINE_bool("frame_features", None, "checked against the run")
     flags.DEFINE_integer("num_classes", None, "checked against the run")
     flags.DEFINE_string("label_loss", None, "checked against the run")
-    flags.DEFINE_bool("segment_labels", None, "checked against the run")
+    flags.DEFINE_bool("segment_labels", None, "five-second segments, also by a run on whole videos; by default as the run was trained")
 
 
 def given_overrides() -> Dict[str, Any]:

@@ -119,6 +119,12 @@ def test_rated_segments(make):
     assert schema.segment_labels and schema.max_frames == 300
 
 
+def test_windows_need_frames_but_no_ratings(make):
+    files = make.shards("frame", 6, 1)
+    assert find_schema(files, segment_labels=True, rated=False)[0].segment_labels
+    refused("cut from frames.*holds video-level", make.shards("video", 6, 1), segment_labels=True, rated=False)
+
+
 def test_report(make, capsys):
     files = make.shards("frame", 30, 2)
     assert main([*files, "--full"]) == 0

@@ -170,5 +170,7 @@ def test_segments_of_a_video_are_spread_in_training(make):
     videos = [name.split(b":")[0] for name in got["id"]]
     assert sum(a == b for a, b in zip(videos, videos[1:])) < 16  # 36 where they lie together
     same({k: v[8:] for k, v in got.items()}, stream([path], schema, skip_examples=8, **options))
+    windows = stream([path], schema, with_labels=False, batch_size=7)
+    assert "labels" not in windows and len(windows["id"]) == 12 * 5 and list(windows["id"][4:6]) == [b"v0:20", b"v1:0"]
     ordered = stream([path], schema)["id"]
     assert list(ordered[:5]) == [b"v0:0", b"v0:5", b"v0:10", b"v0:15", b"v1:0"]

@@ -1,4 +1,4 @@
-"""Rated segments, by the rules of the 2019 release."""
+"""Rated segments and windows, by the rules of the 2019 release."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m.data.bad_records import BadRecords
-from yt8m.data.segments import parse_segments
+from yt8m.data.segments import parse_segments, parse_windows
 from yt8m.errors import UserError
 
 
@@ -61,12 +61,23 @@ def test_ratings_of_unequal_number(make, schema):
         parse(record.SerializeToString(), schema)
 
 
-def test_without_labels(make, schema):
-    got = parse(make.frame_payload(1, 30, segments=[(0, 3, 1.0), (0, 77, 1.0)]), schema, with_labels=False)
+@pytest.mark.parametrize("segments", [None, [(10, 3, 1.0), (10, 77, 1.0)]])
+def test_windows_of_a_video_rated_or_not(make, schema, segments):
+    cut = tf.function(lambda x: parse_windows(x, schema))
+    got = {k: v.numpy() for k, v in cut(tf.constant(make.frame_payload(1, 12, segments=segments))).items()}
     assert set(got) == {"id", "frames", "num_frames"}
+    np.testing.assert_array_equal(got["id"], [b"v1:0", b"v1:5", b"v1:10"])
+    np.testing.assert_array_equal(got["num_frames"], [5, 5, 2])
+    np.testing.assert_array_equal(got["frames"].reshape(15, 8)[:12], make.frame_values(1, 12))
+    assert not got["frames"][2, 2:].any()
+
+
+@pytest.mark.parametrize("frames, windows", [(0, 0), (1, 1), (5, 1), (300, 60), (303, 60)])
+def test_number_of_windows(make, schema, frames, windows):
+    assert len(parse_windows(tf.constant(make.frame_payload(1, frames)), schema)["id"]) == windows
 
 
 def test_each_segment_has_the_features_of_its_video(make, schema):
     payload = make.frame_payload(1, 30, segments=[(10, 3, 1.0), (0, 4, 0.0)], of_video={"cdml": [7, 8]})
-    got = parse(payload, dataclasses.replace(schema, video_names=("cdml",), video_sizes=(2,)), with_labels=False)
+    got = parse(payload, dataclasses.replace(schema, video_names=("cdml",), video_sizes=(2,)))
     np.testing.assert_array_equal(got["video"], [[7, 8], [7, 8]])

@@ -1,10 +1,13 @@
 """The 2019 submission: per class the best segments, ranked at full precision."""
 
+import io
+import urllib.error
+
 import numpy as np
 import pytest
 
 from yt8m.errors import UserError
-from yt8m.submission import segment_csv
+from yt8m.metrics import segment_ranking
 from yt8m.submission.segment_csv import SegmentCsvWriter, read_segment_csv, read_whitelist
 
 
@@ -19,7 +22,7 @@ def slow(ids, scores, classes, top_k, limit):
 @pytest.mark.parametrize("whitelist", [None, [9, 2, 4, 11]])
 @pytest.mark.parametrize("top_k, limit, pending", [(20, 1000, 10**6), (3, 7, 10**6), (3, 7, 50), (1, 1, 1)])
 def test_equals_the_slow_reference(tmp_path, monkeypatch, whitelist, top_k, limit, pending):
-    monkeypatch.setattr(segment_csv, "_PENDING", pending)  # cutting early must not change the answer
+    monkeypatch.setattr(segment_ranking, "_PENDING", pending)  # cutting early must not change the answer
     scores = np.random.default_rng(0).random((60, 12)).round(2)  # with ties
     ids = [f"v{i // 4}:{5 * (i % 4)}" for i in range(60)]
     with SegmentCsvWriter(str(tmp_path / "s.csv"), whitelist, top_k, limit) as writer:
@@ -46,6 +49,18 @@ def test_whitelist(tmp_path):
         read_whitelist(str(tmp_path / "w.csv"))
     with pytest.raises(UserError, match="cannot read"):
         read_whitelist(str(tmp_path / "none.csv"))
+
+
+def test_whitelist_of_an_address_is_downloaded(monkeypatch):
+    monkeypatch.setattr("urllib.request.urlopen", lambda address, timeout: io.BytesIO(b"Index\n3\n"))
+    assert read_whitelist("https://example.com/segment_label_ids.csv").tolist() == [3]
+
+    def unreachable(address, timeout):
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    with pytest.raises(UserError, match="cannot read --segment_label_ids_file='http://x': .*no route"):
+        read_whitelist("http://x")
 
 
 def test_refusals(tmp_path):

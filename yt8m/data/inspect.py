@@ -172,6 +172,7 @@ def find_schema(
     vocabulary_file: str = "",
     flag: str = "--train_data_pattern",
     num_classes_from: str = "--num_classes",
+    rated: bool = True,
 ) -> Tuple[RecordSchema, str]:
     """Return the schema of shards, and a line that says what was found and how.
 
@@ -180,11 +181,12 @@ def find_schema(
       feature_names, feature_sizes, frame_features: what the user said, checked against the records; None is found.
         Features of whole videos in frame-level records are read where they are named.
       num_classes: K; None: the rows of a vocabulary file (given, or lying beside the shards), else the release's.
-      segment_labels: read rated segments.
+      segment_labels: read five-second segments in place of whole videos.
       max_frames: T.
       vocabulary_file: path, or "".
       flag: names the pattern in messages.
       num_classes_from: says where `num_classes` comes from.
+      rated: segments must have ratings; False: any video can be cut into them.
 
     Raises:
       UserError: the records are not what was said.
@@ -200,7 +202,12 @@ def find_schema(
             f" --frame_features={str(frame_features).lower()} says {said}-level;"
             f" drop the flag, or name {said}-level files."
         )
-    if segment_labels and not found.has_segments:
+    if segment_labels and not rated and found.level != "frame" and found.sizes:
+        raise UserError(
+            f"--segment_labels: segments are cut from frames, but {flag} holds {found.level}-level records with {listed};"
+            " name frame-level files."
+        )
+    if segment_labels and rated and not found.has_segments:
         raise UserError(
             f"--segment_labels: the records of {flag} have no segment_start_times; drop the flag or name the"
             " 2019 files."

@@ -15,7 +15,7 @@ from yt8m.data.balanced import BalancedRecords
 from yt8m.data.frame_records import parse_frame_record
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.schema import RecordSchema
-from yt8m.data.segments import parse_segments
+from yt8m.data.segments import parse_segments, parse_windows
 from yt8m.data.tfrecord_scan import OVERHEAD
 from yt8m.data.video_records import parse_video_batch
 
@@ -130,7 +130,8 @@ def build_dataset(
       shuffle_buffer: serialised records (and then segments) shuffled together; 0 is by level.
       cache: keeps records between passes; the order does not depend on it.
       drop_remainder: of the last batch; by default as `training`.
-      with_labels: False leaves labels out, e.g. for a test split.
+      with_labels: False leaves labels out, e.g. for a test split; in place of the rated segments it then gives
+        all consecutive windows of each video.
       bad_records: counts the broken; by default none is allowed.
       worker: (index, count): this worker's part of the shards, or of the records where there are
         fewer shards than workers.
@@ -160,7 +161,8 @@ def build_dataset(
             records = _shuffled(records, buffer, mixed)
     drop = training if drop_remainder is None else drop_remainder
     if schema.segment_labels:
-        parse_all = functools.partial(parse_segments, schema=schema, with_labels=with_labels, beyond=beyond)
+        rated = functools.partial(parse_segments, schema=schema, beyond=beyond)
+        parse_all = rated if with_labels else functools.partial(parse_windows, schema=schema)
         segments = records.map(parse_all, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
         if training:  # a video's segments, which are much alike, must not share a batch
             segments = _shuffled(segments, buffer, mixed)

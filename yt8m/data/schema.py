@@ -29,7 +29,7 @@ class RecordSchema:
       feature_sizes: width of each, e.g. `(1024, 128)`.
       num_classes: K.
       max_frames: T, frames kept of a video.
-      segment_labels: read rated five-second segments (2019) in place of whole videos.
+      segment_labels: read five-second segments (2019), the rated ones or all, in place of whole videos.
       feature_keys: keys in the records where they differ from the names (MediaPipe); else empty.
       float_frames: frames are float lists, to be quantised by the reader, not byte strings.
       video_names, video_sizes: of frame-level records, the float features of whole videos that are read beside the

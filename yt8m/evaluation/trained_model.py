@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tarfile
 import tempfile
@@ -13,6 +14,7 @@ from yt8m.config import CONFIG_FILE, RunConfig
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.pipeline import build_dataset
+from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
@@ -40,6 +42,20 @@ def check_task(config: RunConfig, train_dir: str) -> None:
         )
 
 
+def on_segments(config: RunConfig, train_dir: str) -> RunConfig:
+    """Return the run's settings with five-second segments in place of whole videos.
+
+    Raises:
+      UserError: its model is one of video-level means.
+    """
+    if config.schema.level != "frame":
+        raise UserError(
+            f"--segment_labels: segments are cut from frames, and {train_dir} holds a {config.model.name}, which takes"
+            " video-level means; name a run of a frame-level model."
+        )
+    return dataclasses.replace(config, schema=dataclasses.replace(config.schema, segment_labels=True))
+
+
 class TrainedModel:
     """A model with a run's weights.
 
@@ -48,9 +64,21 @@ class TrainedModel:
       which: "best", "last", or "" for the best there is.
       strategy, num_gpu: where it computes; see `make_strategy`.
       jit_compile: with XLA.
+      segment_labels: read five-second segments, though the run may have been trained on whole videos.
+
+    Raises:
+      UserError: see each step.
     """
 
-    def __init__(self, train_dir: str, which: str = "", strategy: str = "auto", num_gpu: int = 0, jit_compile: bool = False):
+    def __init__(
+        self,
+        train_dir: str,
+        which: str = "",
+        strategy: str = "auto",
+        num_gpu: int = 0,
+        jit_compile: bool = False,
+        segment_labels: bool = False,
+    ):
         run = RunFolder(train_dir)
         config = run.load_config()
         check_task(config, train_dir)
@@ -62,6 +90,8 @@ class TrainedModel:
         with self.strategy.scope():
             loaded: Tuple[RunConfig, Yt8mModel] = load_saved(run, self.path)
             self.config, self.model = loaded
+        if segment_labels:
+            self.config = on_segments(self.config, train_dir)
 
     def predictor(self, batch_size: int) -> Predictor:
         """Return what turns batches of at most `batch_size` examples into probabilities."""
@@ -79,14 +109,16 @@ class TrainedModel:
           eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
           bad: counts broken records.
           say: prints.
-          **more: for `build_dataset`.
+          **more: for `build_dataset`; without labels, segments need not be rated.
 
         Raises:
           UserError: nothing matches, or the records do not fit the model.
         """
         training = self.config.training
+        if eval_frames and self.config.schema.segment_labels:
+            raise UserError(f"--eval_frames={eval_frames}: all {SEGMENT_FRAMES} frames of a segment are used; drop the flag.")
         files = find_shards(pattern, flag)
-        schema, found = schema_like(self.config, files, flag)
+        schema, found = schema_like(self.config, files, flag, rated=more.get("with_labels", True))
         say(f"{self.config.model.name} from {self.path}\n{found}; {len(files)} files")
         frames = training.eval_frames if eval_frames is None else eval_frames
         batch = batch_size or training.eval_batch_size or self.config.recipe.batch_size
@@ -150,6 +182,8 @@ def open_bundle(path: str, folder: str) -> str:
 def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
     """Refuse flags that contradict the run; those that agree with it are taken as said twice.
 
+    A run on whole videos may be asked about segments, as with the starter code; not the reverse.
+
     Args:
       config: the run's.
       given: flag -> value, None where it was not given.
@@ -164,7 +198,7 @@ def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
         "frame_features": config.schema.level == "frame",
         "num_classes": config.schema.num_classes,
         "label_loss": config.recipe.label_loss,
-        "segment_labels": config.schema.segment_labels,
+        "segment_labels": config.schema.segment_labels or given.get("segment_labels"),
     }
     wrong: Tuple[str, ...] = tuple(
         f"  --{flag}: the run has {own[flag]!r}, the flag says {value!r}"

@@ -1,4 +1,4 @@
-"""Predict every video of a data set once, and hand the scores to whoever writes them."""
+"""Predict every video of a data set, or every segment, once, and hand the scores to whoever writes them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def predict(
 ) -> int:
     """Give every video's scores to each writer, in the records' order; return how many videos there were.
 
+    Where the model reads segments, these are all consecutive windows of each video, rated or not, with ids `<video>:<start>`.
+
     Args:
       trained: the model.
       pattern: globs of records, with or without labels.
@@ -37,6 +39,7 @@ def predict(
         pattern, "--input_data_pattern", batch_size, eval_frames, bad, say, with_labels=False, num_readers=num_readers
     )
     outputs, start, count, told = list(writers), time.monotonic(), 0, time.monotonic()
+    what = "segments" if trained.config.schema.segment_labels else "videos"
     with bad.explained(trained.config.schema.num_classes):
         for part, scores in predictor.over(dataset):
             ids: List[str] = [i.decode() for i in part["id"].numpy()]
@@ -45,9 +48,9 @@ def predict(
             count += len(ids)
             if time.monotonic() - told > 10:
                 told = time.monotonic()
-                say(f"{count:,} videos, {count / (told - start):,.0f} a second")
+                say(f"{count:,} {what}, {count / (told - start):,.0f} a second")
     if bad.summary():
         say(bad.summary())
     seconds = time.monotonic() - start
-    say(f"{count:,} videos in {duration(seconds)}, {count / max(seconds, 1e-9):,.0f} a second")
+    say(f"{count:,} {what} in {duration(seconds)}, {count / max(seconds, 1e-9):,.0f} a second")
     return count

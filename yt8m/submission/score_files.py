@@ -29,8 +29,8 @@ class ScoreWriter:
       path: a local folder (the array is memory-mapped).
       num_classes: K.
       dtype: "float32" or "float16".
-      meta: more to keep in meta.json, e.g. the source run, or "covered_classes", the classes that the
-        model was trained on where these are not all.
+      meta: more to keep in meta.json, e.g. the source run, "covered_classes", the classes that the
+        model was trained on where these are not all, or "segments", whether ids are `<video>:<start>`.
       flag: names the place in messages.
 
     Raises:

@@ -89,8 +89,11 @@ def make_model(config: RunConfig) -> Yt8mModel:
     return model
 
 
-def schema_like(config: RunConfig, files: list, flag: str) -> Tuple[RecordSchema, str]:
-    """Return the schema of other files for a run's model: its features and classes, these files' encoding."""
+def schema_like(config: RunConfig, files: list, flag: str, rated: bool = True) -> Tuple[RecordSchema, str]:
+    """Return the schema of other files for a run's model: its features and classes, these files' encoding.
+
+    `rated` is False where segments need no ratings, see `find_schema`.
+    """
     schema, line = find_schema(
         files,
         feature_names=config.schema.all_names,
@@ -101,6 +104,7 @@ def schema_like(config: RunConfig, files: list, flag: str) -> Tuple[RecordSchema
         max_frames=config.schema.max_frames,
         flag=flag,
         num_classes_from="as the run has",
+        rated=rated,
     )
     check_level(config.model.name, schema, flag)
     return schema, line
