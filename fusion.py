@@ -4,6 +4,7 @@ from absl import flags
 
 from yt8m import cli
 from yt8m.errors import UserError
+from yt8m.flags import define_segment_flags
 from yt8m.fusion.run import FusionSettings, run_fusion
 from yt8m.fusion.weights import METHODS
 
@@ -23,6 +24,7 @@ flags.DEFINE_integer("top_k", 20, "pairs a video in the CSV and in the metrics",
 flags.DEFINE_integer("num_classes", 0, "K, where all inputs are CSVs; 0: the highest class in them", 0)
 flags.DEFINE_integer("chunk_size", 1024, "videos read at a time", 1)
 flags.DEFINE_string("output_metrics", "", "a JSON file for the metrics, with --labels")
+define_segment_flags()
 
 
 def main() -> None:
@@ -48,6 +50,8 @@ def main() -> None:
             num_classes=FLAGS.num_classes,
             chunk_size=FLAGS.chunk_size,
             output_metrics=FLAGS.output_metrics,
+            segment_max_pred=FLAGS.segment_max_pred,
+            segment_label_ids_file=FLAGS.segment_label_ids_file,
         )
     )
     print(f"wrote {' and '.join(x for x in (FLAGS.output_file, FLAGS.output_scores) if x) or 'nothing'}")

@@ -11,6 +11,7 @@ from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.metrics.per_class_ap import write_per_class_ap
 from yt8m.submission.ground_truth import GroundTruthWriter
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
+from yt8m.submission.segment_csv import SegmentCsvWriter, read_segment_csv
 from yt8m.submission.video_csv import CsvWriter, read_csv
 
 N, K = 300, 40
@@ -170,3 +171,39 @@ def test_other_videos_and_missing_labels(made, tmp_path):
     (tmp_path / "labels.csv").write_text("v000,1\n")
     with pytest.raises(UserError, match="lacks 299"):
         fuse(made, labels=str(tmp_path / "labels.csv"))
+
+
+@pytest.fixture(scope="module")
+def segments(tmp_path_factory):
+    """Two models' scores of one list of segments, and the whole videos' scores beside them."""
+    folder = tmp_path_factory.mktemp("segments")
+    ids = [f"v{i // 4}:{5 * (i % 4)}" for i in range(20)]
+    parts = [np.random.default_rng(s).random((20, K)).astype(np.float32) for s in (1, 2)]
+    for name, part, meta in (("a", parts[0], True), ("b", parts[1], True), ("whole", parts[1], False)):
+        with ScoreWriter(str(folder / name), K, meta={"segments": meta}) as w:
+            w.write(ids, part)
+    with SegmentCsvWriter(str(folder / "s.csv")) as w:
+        w.write(ids, parts[0])
+    return folder, ids, sum(parts) / 2
+
+
+def test_segments_are_ranked_by_class(segments, tmp_path):
+    (tmp_path / "ids.csv").write_text("Index\n7\n2\n")
+    out = dict(output_file=str(tmp_path / "s.csv"), output_scores=str(tmp_path / "s"))
+    _, said = fuse(segments, segment_label_ids_file=str(tmp_path / "ids.csv"), segment_max_pred=6, **out)
+    assert "20 segments" in said
+    ranked = {c: [segments[1][i] for i in np.argsort(-segments[2][:, c])[:6]] for c in (2, 7)}
+    assert dict(read_segment_csv(out["output_file"])) == ranked
+    assert ScoreFile(out["output_scores"]).meta["segments"] is True
+
+
+def test_segments_and_whole_videos_are_told_apart(segments, made, tmp_path):
+    out = dict(output_file=str(tmp_path / "s.csv"))
+    with pytest.raises(UserError, match="/a hold scores of five-second segments, .*/whole of whole videos"):
+        fuse(segments, "a,whole", **out)
+    with pytest.raises(UserError, match="is a submission of five-second segments, which holds no scores"):
+        fuse(segments, "a,s.csv", **out)
+    with pytest.raises(UserError, match="--labels=.* is about whole videos"):
+        fuse(segments, labels=str(made[0] / "labels.csv"), **out)
+    with pytest.raises(UserError, match="--segment_max_pred: for five-second segments"):
+        fuse(made, segment_max_pred=3, **out)

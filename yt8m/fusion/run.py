@@ -12,13 +12,13 @@ import numpy as np
 from yt8m.errors import UserError
 from yt8m.fusion.fuse import AlignedInputs, aps_from_labels, bounded, weighted_sum
 from yt8m.fusion.labels import load_labels
-from yt8m.fusion.sources import common_num_classes, open_source
+from yt8m.fusion.sources import all_of_segments, common_num_classes, open_source
 from yt8m.fusion.summary import gains_table, weights_table
 from yt8m.fusion.weights import AP_METHODS, METHODS, fusion_weights
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.metrics.per_class_ap import read_per_class_ap
+from yt8m.submission.outputs import csv_writer
 from yt8m.submission.score_files import ScoreWriter
-from yt8m.submission.video_csv import CsvWriter
 
 
 @dataclasses.dataclass
@@ -40,6 +40,8 @@ class FusionSettings:
     num_classes: int = 0
     chunk_size: int = 1024
     output_metrics: str = ""
+    segment_max_pred: int = 0
+    segment_label_ids_file: str = ""
 
 
 def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> Optional[List[dict]]:
@@ -50,16 +52,23 @@ def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> 
     """
     _check(settings)
     sources = [open_source(path) for path in settings.inputs]
-    num_classes = common_num_classes(sources, settings.num_classes)
+    num_classes, segments = common_num_classes(sources, settings.num_classes), all_of_segments(sources)
+    if segments and settings.labels:
+        raise UserError(
+            f"--labels={settings.labels!r} is about whole videos, but the inputs hold five-second segments; drop it. eval.py"
+            " --segment_labels writes the APs for --ap_files."
+        )
     inputs = AlignedInputs(sources, num_classes, settings.chunk_size)
     names = [s.name for s in sources]
-    say(f"fusing {len(sources)} inputs, {len(inputs.ids):,} videos, {num_classes} classes")
+    what = "segments" if segments else "videos"
+    say(f"fusing {len(sources)} inputs, {len(inputs.ids):,} {what}, {num_classes} classes")
     with contextlib.ExitStack() as stack:  # outputs first: an unwritable place is told before any work
         writers: List[Any] = []
         if settings.output_file:
-            writers.append(stack.enter_context(CsvWriter(settings.output_file, settings.top_k)))
+            ranked = (settings.segment_max_pred, settings.segment_label_ids_file)
+            writers.append(stack.enter_context(csv_writer(settings.output_file, segments, settings.top_k, *ranked, say=say)))
         if settings.output_scores:
-            meta = {"fused_from": names, "method": settings.method}
+            meta = {"fused_from": names, "method": settings.method, "segments": segments}
             scores = ScoreWriter(settings.output_scores, num_classes, settings.scores_dtype, meta)
             writers.append(stack.enter_context(scores))
         truth = _truth(settings, inputs)

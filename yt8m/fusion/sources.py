@@ -20,10 +20,12 @@ class ScoreFolderSource:
       num_classes: K.
       covered: bool [K], from "covered_classes" of its meta.json; all where there is none.
       labels_path: its ground truth, or None.
+      segments: whether its rows are five-second segments, not whole videos.
     """
 
     def __init__(self, path: str):
         self._file = ScoreFile(path)
+        self.segments = bool(self._file.meta.get("segments"))
         self.name, self.ids, self.labels_path = path, self._file.ids, self._file.labels_path
         self.num_classes: Optional[int] = self._file.num_classes
 
@@ -47,6 +49,7 @@ class CsvSource:
     """Rows of a submission CSV: pairs that it does not list score 0. Held in memory, 8 bytes a pair."""
 
     labels_path = None
+    segments = False  # a submission of segments has no scores
 
     def __init__(self, path: str):
         self.name, self.ids = path, []  # type: str, List[str]
@@ -96,6 +99,22 @@ def open_source(path: str):  # type: ignore[no-untyped-def]
             f"--inputs: {path!r} does not exist; name score folders (inference.py --output_scores) or CSVs."
         )
     return CsvSource(path)
+
+
+def all_of_segments(sources) -> bool:  # type: ignore[no-untyped-def]
+    """Return whether the sources hold five-second segments, not whole videos.
+
+    Raises:
+      UserError: some do and some do not.
+    """
+    segments = [s.name for s in sources if s.segments]
+    if segments and len(segments) < len(sources):
+        videos = ", ".join(s.name for s in sources if not s.segments)
+        raise UserError(
+            f"--inputs: {', '.join(segments)} hold scores of five-second segments, {videos} of whole videos; fuse one kind"
+            " (inference.py --segment_labels predicts segments)."
+        )
+    return bool(segments)
 
 
 def common_num_classes(sources, num_classes: int = 0) -> int:  # type: ignore[no-untyped-def]

@@ -38,5 +38,8 @@ def csv_writer(
             say("no --segment_label_ids_file: every class gets a line; the challenge asks for the 1000 of segment_label_ids.csv alone")
         return SegmentCsvWriter(path, whitelist, top_k, segment_max_pred or MAX_PER_CLASS)
     if given:
-        raise UserError(f"{', '.join(given)}: for five-second segments, but these are scores of whole videos (no --segment_labels).")
+        raise UserError(
+            f"{', '.join(given)}: for five-second segments, but these are scores of whole videos; drop the flag"
+            " (inference.py --segment_labels predicts segments)."
+        )
     return CsvWriter(path, top_k)

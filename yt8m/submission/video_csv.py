@@ -12,6 +12,7 @@ from absl import logging
 from yt8m.errors import UserError
 from yt8m.metrics.top_k import top_k as best_of_rows
 from yt8m.submission.ids import decode_ids
+from yt8m.submission.segment_csv import HEADER as SEGMENT_HEADER
 from yt8m.submission.whole_file import WholeFile
 
 HEADER = "VideoId,LabelConfidencePairs"
@@ -114,6 +115,11 @@ def read_csv(path: str, num_classes: Optional[int] = None) -> Iterator[CsvRow]:
         with tf.io.gfile.GFile(path, "r") as source:
             for number, line in enumerate(source, 1):
                 line = line.strip().lstrip("\ufeff")
+                if number == 1 and line == SEGMENT_HEADER:
+                    raise UserError(
+                        f"{path} is a submission of five-second segments, which holds no scores; name what"
+                        " inference.py --output_scores wrote."
+                    )
                 if not line or (number == 1 and _is_header(line)):
                     continue
                 yield _parse(line, path, number, num_classes)
