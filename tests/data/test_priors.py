@@ -33,18 +33,18 @@ def test_fewer_records_than_shards(make):
     assert sampled_counts(make.shards("video", 400, 8), make.video, 4)[1] == 4
 
 
-def test_segments_count_positives_among_segments(make):
+def test_segments_count_positives_among_a_class_s_ratings(make):
     schema = dataclasses.replace(make.frame, segment_labels=True)
     ratings = [[(0, 3, 1.0), (0, 4, 0.0), (5, 3, 1.0), (10, 4, 0.0)], [(0, 4, 1.0)], []]
     path = make.shard("s.tfrecord", [make.frame_payload(i, segments=r) for i, r in enumerate(ratings)])
     counts, segments = sampled_counts([path], schema)
-    assert segments == 4
+    np.testing.assert_array_equal(segments, [4, 4, 4, 2, 3, 4, 4, 4, 4, 4])  # of 4 segments: what was not rated says nothing
     np.testing.assert_array_equal(np.flatnonzero(counts), [3, 4])
     assert (counts[3], counts[4]) == (2, 1)
     vocabulary = Vocabulary(tuple("abcdefghij"), np.full(10, 1e6))  # counts videos, so it is no use here
     priors, how = label_priors([path], schema, vocabulary)
-    np.testing.assert_allclose(priors[3], 2.5 / 5)
-    assert how == "the labels of 4 rated segments"
+    np.testing.assert_allclose(priors[[0, 3, 4]], [0.5 / 5, 2.5 / 3, 1.5 / 4])
+    assert how == "each class's ratings of segments"
 
 
 def test_vocabulary_counts(make):

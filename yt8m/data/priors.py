@@ -6,7 +6,7 @@ shards, so that a terabyte is never read before the first step.
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple
+from typing import List, Optional, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -19,10 +19,13 @@ MAX_RECORDS = 100_000
 MAX_BYTES = 512 << 20  # of records read for their labels
 
 
-def sampled_counts(files: List[str], schema: RecordSchema, max_records: int = MAX_RECORDS) -> Tuple[np.ndarray, int]:
+def sampled_counts(
+    files: List[str], schema: RecordSchema, max_records: int = MAX_RECORDS
+) -> Tuple[np.ndarray, Union[int, np.ndarray]]:
     """Return (positives of each class [K], examples looked at), from the first records of shards spread over all.
 
-    An example is a video, or a rated segment where the schema reads those.
+    An example is a video. Of segments there are as many for a class as were rated for it, [K], for no other segment tells
+    anything of that class; where none was, all segments, so that a class of which nothing is learnt starts near 0.
     """
     size = next((s for f in files for s in record_sizes(f, 1)), 1)
     budget = max(len(files[:1]), min(max_records, MAX_BYTES // size))
@@ -41,18 +44,22 @@ def sampled_counts(files: List[str], schema: RecordSchema, max_records: int = MA
     else:
         spec = {"labels": tf.io.VarLenFeature(tf.int64)}
     counts, examples = np.zeros(schema.num_classes, np.int64), 0
+    ratings = np.zeros_like(counts)
     for size, parsed in records.batch(256).map(lambda s: (tf.shape(s)[0], tf.io.parse_example(s, spec))):
         if schema.segment_labels:
             starts = parsed["segment_start_times"]
             segments = np.stack([starts.indices[:, 0].numpy(), starts.values.numpy()], 1)
             examples += len(np.unique(segments, axis=0))
-            values = parsed["segment_labels"].values.numpy()[parsed["segment_scores"].values.numpy() > 0.5]
+            values = parsed["segment_labels"].values.numpy()
+            rated = values[(values >= 0) & (values < schema.num_classes)]
+            ratings += np.bincount(rated, minlength=schema.num_classes)
+            values = values[parsed["segment_scores"].values.numpy() > 0.5]
         else:
             examples += int(size)
             values = parsed["labels"].values.numpy()
         values = values[(values >= 0) & (values < schema.num_classes)]
         counts += np.bincount(values, minlength=schema.num_classes)
-    return counts, examples
+    return counts, np.where(ratings > 0, ratings, examples) if schema.segment_labels else examples
 
 
 def label_priors(
@@ -73,5 +80,5 @@ def label_priors(
         how = f"the vocabulary's counts, over about {videos:,} videos"
     else:
         counts, videos = sampled_counts(files, schema, max_records)
-        how = f"the labels of {videos:,} {'rated segments' if schema.segment_labels else 'videos'}"
+        how = "each class's ratings of segments" if schema.segment_labels else f"the labels of {videos:,} videos"
     return np.minimum((counts + 0.5) / (videos + 1.0), 0.999), how
