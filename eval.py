@@ -8,13 +8,14 @@ from yt8m import cli
 from yt8m.errors import UserError
 from yt8m.evaluation.trained_model import TrainedModel, check_overrides
 from yt8m.evaluation.watch import evaluate_run, watch
-from yt8m.flags import define_overrides, given_overrides
+from yt8m.flags import define_overrides, define_segment_flags, given_overrides
+from yt8m.submission.segment_csv import read_whitelist
 from yt8m.training.run_folder import RunFolder
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("train_dir", "", "the run's folder")
 flags.DEFINE_string("eval_data_pattern", "", "comma list of globs of labelled records; default: what the run validated on")
-flags.DEFINE_string("output_dir", "", "for metrics.json and per_class_ap.json; default TRAIN_DIR/eval")
+flags.DEFINE_string("output_dir", "", "for metrics.json and per_class_ap.json; default TRAIN_DIR/eval, of segments by a run on videos eval/segments")
 flags.DEFINE_enum("checkpoint", "", ["", "best", "last"], "which model; default the best validated, else the last")
 flags.DEFINE_integer("batch_size", 0, "examples a step; 0: the run's", 0)
 flags.DEFINE_integer("top_k", 20, "labels a video that enter GAP and MAP", 1)
@@ -26,6 +27,7 @@ flags.DEFINE_float("poll_seconds", 10.0, "between looks for a new model, with --
 flags.DEFINE_enum("strategy", "auto", ["auto", "one", "mirrored", "tpu"], "tf.distribute strategy")
 flags.DEFINE_integer("num_gpu", 0, "GPUs to use at most; 0: all", 0)
 flags.DEFINE_bool("jit_compile", False, "compile with XLA")
+define_segment_flags()
 define_overrides()
 
 
@@ -46,15 +48,19 @@ def once() -> None:
     pattern = FLAGS.eval_data_pattern or config.training.eval_data_pattern
     if not pattern:
         raise UserError("--eval_data_pattern is missing, and the run was not validated on anything; name labelled records.")
-    trained = TrainedModel(FLAGS.train_dir, FLAGS.checkpoint, FLAGS.strategy, FLAGS.num_gpu, FLAGS.jit_compile)
+    trained = TrainedModel(FLAGS.train_dir, FLAGS.checkpoint, FLAGS.strategy, FLAGS.num_gpu, FLAGS.jit_compile, FLAGS.segment_labels)
+    # A per-class AP of segments must not take the place of that of videos, which fusion.py may weigh by.
+    folder = "eval/segments" if FLAGS.segment_labels and not config.schema.segment_labels else "eval"
     evaluate_run(
         trained,
         pattern,
-        FLAGS.output_dir or os.path.join(FLAGS.train_dir, "eval"),
+        FLAGS.output_dir or os.path.join(FLAGS.train_dir, folder),
         batch_size=FLAGS.batch_size,
         top_k=FLAGS.top_k,
         eval_frames=FLAGS.eval_frames,
         max_bad_records=FLAGS.max_bad_records,
+        segment_max_pred=FLAGS.segment_max_pred,
+        whitelist=read_whitelist(FLAGS.segment_label_ids_file),
     )
 
 

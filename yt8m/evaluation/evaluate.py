@@ -18,7 +18,7 @@ def evaluate(
     loss: Callable[..., Any],
     num_classes: int,
     top_k: int = 20,
-    on_batch: Optional[Callable[[int], None]] = None,
+    on_batch: Optional[Callable[[Dict[str, Any], np.ndarray], None]] = None,
 ) -> EvaluationMetrics:
     """Return the metrics of every example, each seen once.
 
@@ -28,18 +28,16 @@ def evaluate(
       loss: `(labels, predictions, weights) -> [B]`.
       num_classes: K.
       top_k: labels a video that enter GAP and MAP.
-      on_batch: called with the number of examples seen so far, e.g. to show progress.
+      on_batch: called with each batch and its predictions [B, K], for further metrics.
     """
     metrics = EvaluationMetrics(num_classes, top_k=top_k)
-    seen = 0
     for batch, predictions in predictor.over(dataset):
         labels = batch["labels"].numpy()
         weights = batch["weights"].numpy() if "weights" in batch else None
         each = np.asarray(loss(labels, predictions, weights))
         metrics.update(predictions, labels, loss=each, weights=weights)
-        seen += len(labels)
         if on_batch:
-            on_batch(seen)
+            on_batch(batch, predictions)
     return metrics
 
 

@@ -29,6 +29,10 @@ def table(result: Dict[str, Any], top_k: int) -> str:
     for key, name in _ROWS:
         percent = "" if key == "loss" else f"  {100 * result[key]:6.2f} %"
         lines.append(f"{name.format(k=top_k):<8} {result[key]:.6f}{percent}")
+    if "segment_map" in result:
+        found, every = result["segment_map"], result["segment_map_all_classes"]
+        lines.append(f"segment MAP {found:.6f}  {100 * found:6.2f} %  mean over {result['num_segment_map_classes']:,} classes ranked at all")
+        lines.append(f"segment MAP {every:.6f}  {100 * every:6.2f} %  mean over every class with a positive rating")
     lines.append(f"over {result['num_examples']:,} examples, {result['num_classes_with_positives']:,} classes with positives")
     return "\n".join(lines)
 

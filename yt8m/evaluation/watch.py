@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Sequence
 
 import tensorflow as tf
 
@@ -12,6 +12,7 @@ from yt8m.data.bad_records import BadRecords
 from yt8m.errors import UserError
 from yt8m.evaluation import report
 from yt8m.evaluation.evaluate import evaluate
+from yt8m.evaluation.segment_scores import SegmentScores
 from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.losses import registry as losses
 from yt8m.training.run_folder import RunFolder, weights_file
@@ -26,6 +27,9 @@ def evaluate_run(
     eval_frames: Optional[int] = None,
     max_bad_records: int = 0,
     say: Callable[[str], None] = print,
+    num_readers: int = 8,
+    segment_max_pred: int = 0,
+    whitelist: Optional[Sequence[int]] = None,
 ) -> Dict[str, Any]:
     """Evaluate a trained model once over every example of `pattern`; print a table, write the files, return the result.
 
@@ -38,18 +42,30 @@ def evaluate_run(
       eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
       max_bad_records: broken records that may be skipped.
       say: prints.
+      num_readers: shards read side by side.
+      segment_max_pred, whitelist: of rated segments alone, see `SegmentScores`.
+
+    Raises:
+      UserError: the records do not fit, or hold no label; `out_dir` cannot be written.
     """
     config = trained.config
+    segments = SegmentScores(whitelist, top_k, segment_max_pred) if config.schema.segment_labels else None
+    if segments is None and (segment_max_pred or whitelist is not None):
+        raise UserError("--segment_max_pred and --segment_label_ids_file rank five-second segments; add --segment_labels, or drop them.")
     bad = BadRecords(max_bad_records)
-    dataset, predictor = trained.records(pattern, "--eval_data_pattern", batch_size, eval_frames, bad, say)
+    dataset, predictor = trained.records(
+        pattern, "--eval_data_pattern", batch_size, eval_frames, bad, say, num_readers=num_readers
+    )
     classes = config.schema.num_classes
     start = time.monotonic()
     with bad.explained(classes):
-        metrics = evaluate(predictor, dataset, losses.get(config.recipe.label_loss), classes, top_k)
+        loss = losses.get(config.recipe.label_loss)
+        metrics = evaluate(predictor, dataset, loss, classes, top_k, segments.update if segments else None)
     seconds = time.monotonic() - start
     if not metrics.per_class_ap()[1].any():
         raise UserError(f"--eval_data_pattern={pattern} holds no labels; name a labelled split, such as validate.")
     about = {"model": config.model.name, "weights": trained.path, "data": pattern, "top_k": top_k, "seconds": round(seconds, 2)}
+    about.update(segments.result() if segments else {})
     try:
         result = report.write(out_dir, metrics, about)
     except (tf.errors.OpError, OSError) as error:

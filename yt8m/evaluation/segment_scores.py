@@ -1,0 +1,57 @@
+"""What a submission of five-second segments would score on rated ones: ranked per class as inference ranks them."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Sequence, Set
+
+import numpy as np
+
+from yt8m.metrics.segment_map import segment_map
+from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
+
+
+class SegmentScores:
+    """Segment MAP of a stream of batches of rated segments.
+
+    Source: starter code, segment_eval_inference (spec B.1), on the ranking that `SegmentCsvWriter` would write of the same
+    segments.
+
+    Args:
+      whitelist: classes that are asked for, or None for all.
+      top_k: classes of each segment that take part.
+      max_per_class: segments of a class at most, cut off before those without a rating for it are removed; 0 is the challenge's.
+
+    Raises:
+      UserError: a limit below 1.
+    """
+
+    def __init__(self, whitelist: Optional[Sequence[int]] = None, top_k: int = 20, max_per_class: int = 0):
+        self._ranking = SegmentRanking(whitelist, top_k, max_per_class or MAX_PER_CLASS)
+        self._asked: Optional[Set[int]] = None if whitelist is None else {int(c) for c in whitelist}
+        self._ratings: Dict[int, Dict[str, float]] = {}
+
+    def update(self, batch: Dict[str, Any], predictions: np.ndarray) -> None:
+        """Add a batch with `id` [S], `labels` and `weights` [S, K], and what was predicted of it, [S, K]."""
+        ids = [i.decode("utf-8", "replace") for i in batch["id"].numpy()]
+        labels = batch["labels"].numpy()
+        self._ranking.add(ids, predictions)
+        for row, label in zip(*np.nonzero(batch["weights"].numpy())):
+            if self._asked is None or label in self._asked:
+                self._ratings.setdefault(int(label), {})[ids[row]] = float(labels[row, label])
+
+    def result(self) -> Dict[str, Any]:
+        """Return the MAP over classes with a positive rating, under both definitions.
+
+        Returns:
+          `segment_map`: the starter code's mean, over those of the classes that are among any segment's best;
+          `num_segment_map_classes`: how many these are; `segment_map_all_classes`: Kaggle's mean, over all, where a class
+          that is nowhere among the best counts 0.
+        """
+        positive = {label for label, ratings in self._ratings.items() if any(r > 0 for r in ratings.values())}
+        # The ranking is cut already. A class without a positive has no AP; the starter code fails there.
+        mean, ap = segment_map(((c, listed) for c, listed in self._ranking.lists() if c in positive), self._ratings)
+        return {
+            "segment_map": mean,
+            "num_segment_map_classes": len(ap),
+            "segment_map_all_classes": sum(ap.values()) / max(len(positive), 1),
+        }
