@@ -20,6 +20,7 @@ flags.DEFINE_enum("checkpoint", "", ["", "best", "last"], "which model; default 
 flags.DEFINE_integer("batch_size", 0, "examples a step; 0: the run's", 0)
 flags.DEFINE_integer("top_k", 20, "labels a video that enter GAP and MAP", 1)
 flags.DEFINE_integer("eval_frames", None, "evenly spaced frames of each video; 0: all; default the run's", 0)
+flags.DEFINE_integer("num_readers", 8, "shards read side by side", 1)
 flags.DEFINE_integer("max_bad_records", 0, "broken records that may be skipped", 0)
 flags.DEFINE_bool("run_once", True, "evaluate once and end (the default); --norun_once is --watch")
 flags.DEFINE_bool("watch", False, "evaluate each new model of a run in training, and end with it")
@@ -59,6 +60,7 @@ def once() -> None:
         top_k=FLAGS.top_k,
         eval_frames=FLAGS.eval_frames,
         max_bad_records=FLAGS.max_bad_records,
+        num_readers=FLAGS.num_readers,
         segment_max_pred=FLAGS.segment_max_pred,
         whitelist=read_whitelist(FLAGS.segment_label_ids_file),
     )

@@ -55,6 +55,10 @@ _MODEL_FLAGS = {
 }
 
 
+def _define(kind: type) -> Any:
+    return {int: flags.DEFINE_integer, str: flags.DEFINE_string, bool: flags.DEFINE_bool}[kind]
+
+
 def define_data_flags() -> None:
     """Flags that say what the records hold; all are found from the records when not given."""
     flags.DEFINE_string(
@@ -86,9 +90,13 @@ def define_training_flags() -> None:
     F.DEFINE_multi_string("model_option", [], "NAME=VALUE, a constructor argument of the model; may be repeated")
     F.DEFINE_bool("starter_defaults", False, "the starter code's values in place of the model's recipe")
     for name, (kind, text) in _MODEL_FLAGS.items():
-        define = {int: F.DEFINE_integer, str: F.DEFINE_string, bool: F.DEFINE_bool}[kind]
-        define(name, None, text)
-    F.DEFINE_string("optimizer", None, "Adam, AdamW, LAMB, SGD (momentum 0.9), Adagrad, Adadelta, Ftrl, GradientDescent, RMSprop, or what tensorflow-addons has where it is installed")
+        _define(kind)(name, None, text)
+    F.DEFINE_string(
+        "optimizer",
+        None,
+        "Adam, AdamW, LAMB, SGD (momentum 0.9), Adagrad, Adadelta, Ftrl, GradientDescent, RMSprop, or what"
+        " tensorflow-addons has where it is installed",
+    )
     F.DEFINE_float("base_learning_rate", None, "learning rate after the warm-up", 0.0)
     F.DEFINE_enum("schedule", None, ["cosine", "exponential", "constant"], "of the learning rate, by examples seen")
     F.DEFINE_float("learning_rate_decay", None, "factor of the exponential schedule")
@@ -253,7 +261,11 @@ def define_segment_flags() -> None:
 
 
 def define_overrides() -> None:
-    """Flags that eval and inference took in 2017; the run knows them, and refuses others than its own."""
+    """Flags that the starter code's eval and inference take or took; the run knows them, and refuses others than its own."""
+    for name, (kind, _) in _MODEL_FLAGS.items():
+        _define(kind)(name, None, "checked against the run")
+    flags.DEFINE_integer("iterations", None, "checked against the run's training; here see --eval_frames", 0)
+    flags.DEFINE_bool("sample_random_frames", None, "checked against the run's training; here frames are never drawn")
     flags.DEFINE_string("model", None, "checked against the run")
     flags.DEFINE_string("feature_names", None, "checked against the run")
     flags.DEFINE_string("feature_sizes", None, "checked against the run")
@@ -271,4 +283,5 @@ def given_overrides() -> Dict[str, Any]:
         "feature_names": split_list(FLAGS["feature_names"].value),
         "feature_sizes": sizes_list(FLAGS["feature_sizes"].value),
         **{n: FLAGS[n].value for n in ("frame_features", "num_classes", "label_loss", "segment_labels")},
+        **{n: FLAGS[n].value for n in ("iterations", "sample_random_frames", *_MODEL_FLAGS)},
     }

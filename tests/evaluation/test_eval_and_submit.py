@@ -1,7 +1,11 @@
 """A run's model is evaluated, bundled and submitted with the same numbers everywhere."""
 
+import dataclasses
 import json
 import os
+import pathlib
+import subprocess
+import sys
 import threading
 import time
 
@@ -23,6 +27,8 @@ from yt8m.submission.score_files import ScoreFile, ScoreWriter
 from yt8m.submission.video_csv import CsvWriter
 from yt8m.training.run_folder import RunFolder
 from yt8m.training.trainer import train
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +116,38 @@ def test_overrides_must_agree(run):
     check_overrides(config, {"model": "MoeModel", "num_classes": 12, "label_loss": None})
     with pytest.raises(UserError, match="the run has 12, the flag says 3862"):
         check_overrides(config, {"num_classes": 3862})
+
+
+def test_the_starter_codes_model_flags_must_agree(run):
+    config = RunFolder(run).load_config()
+    check_overrides(config, {"moe_num_mixtures": 2, "feature_sizes": [32, 8], "iterations": config.recipe.train_frames, "lstm_cells": None})
+    with pytest.raises(UserError, match="moe_num_mixtures: the run has 2, the flag says 4"):
+        check_overrides(config, {"moe_num_mixtures": 4})
+    with pytest.raises(UserError, match="lstm_cells: the run has '.no such argument of MoeModel.', the flag says 1024"):
+        check_overrides(config, {"lstm_cells": 1024})
+    lstm = dataclasses.replace(config, model=ModelConfig("LstmModel", {"head": "logistic"}))
+    for head in ("LogisticModel", "logistic"):
+        check_overrides(lstm, {"video_level_classifier_model": head, "lstm_layers": 2})
+    with pytest.raises(UserError, match="the run has 'LogisticModel', the flag says 'MoeModel'"):
+        check_overrides(lstm, {"video_level_classifier_model": "MoeModel"})
+
+
+@pytest.mark.parametrize("script", ["eval", "inference"])
+def test_every_flag_of_the_starter_codes_scripts_is_known(script):
+    """Of spec A.10; each is given, and the one mistake that is told is of a folder."""
+    flags = ["--train_dir=/nowhere", "--batch_size=4", "--num_readers=4", "--top_k=5", "--segment_labels"]
+    flags += ["--model=LstmModel", "--feature_names=rgb", "--feature_sizes=1024", "--frame_features", "--label_loss=CrossEntropyLoss"]
+    flags += ["--iterations=30", "--sample_random_frames", "--dbof_add_batch_norm", "--dbof_cluster_size=8192", "--dbof_hidden_size=1024"]
+    flags += ["--dbof_pooling_method=max", "--dbof_activation=sigmoid", "--video_level_classifier_model=MoeModel", "--moe_num_mixtures=2"]
+    flags += ["--lstm_cells=1024", "--lstm_layers=2"]
+    own = {
+        "eval": ["--eval_data_pattern=x", "--run_once"],
+        "inference": ["--input_data_pattern=x", "--input_model_tgz=", "--untar_model_dir=x", "--segment_max_pred=5"]
+        + ["--segment_label_ids_file=x", "--output_file=x", "--output_model_tgz="],
+    }
+    command = [sys.executable, str(ROOT / f"{script}.py"), *flags, *own[script]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})
+    assert done.returncode == 2 and done.stderr.strip().startswith("error: --train_dir=/nowhere does not exist"), done.stderr
 
 
 def test_records_without_labels_are_not_evaluated(run, small_data, tmp_path):

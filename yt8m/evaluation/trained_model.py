@@ -26,6 +26,7 @@ from yt8m.training.saved_model import load_saved
 from yt8m.training.strategy import make_strategy
 
 _BUNDLED = (CONFIG_FILE, "model.weights.h5")
+_HEADS = {"moe": "MoeModel", "logistic": "LogisticModel"}  # a head may be called by either name
 
 
 def check_task(config: RunConfig, train_dir: str) -> None:
@@ -179,6 +180,18 @@ def open_bundle(path: str, folder: str) -> str:
     return folder
 
 
+def _starter_values(config: RunConfig) -> Dict[str, Any]:
+    """Return what the starter code's model flags, those that the run's model has, are in it."""
+    schema = config.schema
+    model = registry.create(
+        config.model.name, num_classes=schema.num_classes, feature_sizes=schema.feature_sizes, **config.model.arguments
+    )
+    arguments = model.get_config()
+    values = {flag: arguments[name] for flag, name in model.starter_flags.items()}
+    head = values.get("video_level_classifier_model")
+    return values if head is None else {**values, "video_level_classifier_model": _HEADS.get(head, head)}
+
+
 def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
     """Refuse flags that contradict the run; those that agree with it are taken as said twice.
 
@@ -199,7 +212,16 @@ def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
         "num_classes": config.schema.num_classes,
         "label_loss": config.recipe.label_loss,
         "segment_labels": config.schema.segment_labels or given.get("segment_labels"),
+        "iterations": config.recipe.train_frames,
+        "sample_random_frames": config.recipe.frame_sampling == "random",
     }
+    others = [flag for flag, value in given.items() if value is not None and flag not in own]
+    if others:
+        values = _starter_values(config)
+        own.update({flag: values.get(flag, f"(no such argument of {config.model.name})") for flag in others})
+    head = given.get("video_level_classifier_model")
+    if head is not None:
+        given = {**given, "video_level_classifier_model": _HEADS.get(head, head)}
     wrong: Tuple[str, ...] = tuple(
         f"  --{flag}: the run has {own[flag]!r}, the flag says {value!r}"
         for flag, value in given.items()
