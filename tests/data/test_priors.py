@@ -7,6 +7,8 @@ import pytest
 
 from yt8m.data.priors import label_priors, sampled_counts
 from yt8m.data.vocabulary import Vocabulary
+from yt8m.data.writers import video_record
+from yt8m.errors import UserError
 
 
 @pytest.mark.parametrize("level", ["video", "frame"])
@@ -67,3 +69,43 @@ def test_never_0_nor_1(make):
     files = make.shards("video", 20, 2)
     priors, _ = label_priors(files, dataclasses.replace(make.video, num_classes=50))
     assert priors.shape == (50,) and priors.min() > 0 and priors.max() < 1
+
+
+@pytest.mark.parametrize("index", [0, 7])
+@pytest.mark.parametrize("counts", [None, np.arange(10)])
+def test_a_broken_record_costs_itself_alone(make, damage, index, counts):
+    files = make.shards("video", 60, 2)
+    damage(files[0], index, "payload")
+    left = [i for i in range(60) if i != 2 * index]
+    assert sampled_counts(files, make.video)[1] == 59
+    priors, how = label_priors(files, make.video, Vocabulary(tuple("abcdefghij"), counts))
+    if counts is None:
+        expected = np.bincount([c for i in left for c in make.labels(i)], minlength=10)
+        np.testing.assert_allclose(priors, (expected + 0.5) / 60)
+    else:
+        videos = round(45 / np.mean([len(make.labels(i)) for i in left]))
+        assert how == f"the vocabulary's counts, over about {videos:,} videos"
+
+
+def test_a_record_that_does_not_parse_costs_itself_alone(make):
+    path = make.shard("x.tfrecord", [make.video_payload(0), b"garbage payload", make.video_payload(2)])
+    counts, videos = sampled_counts([path], make.video)
+    assert videos == 2
+    np.testing.assert_array_equal(counts, np.bincount(make.labels(0) + make.labels(2), minlength=10))
+
+
+@pytest.mark.parametrize("counts", [None, np.ones(10)])
+def test_refused_where_nothing_was_counted(make, damage, counts):
+    vocabulary = Vocabulary(tuple("abcdefghij"), counts)
+    path = make.shard("x.tfrecord", [make.video_payload(0)])
+    damage(path, 0, "payload")
+    for lost in (path, make.shard("y.tfrecord", [b"garbage payload"])):
+        with pytest.raises(UserError, match="no example for the label priors .*--full.*tfrecord"):
+            label_priors([lost], make.video, vocabulary)
+
+
+def test_vocabulary_counts_need_labels(make):
+    x = make.video_values(0)
+    path = make.shard("x.tfrecord", [video_record(b"a", {"mean_rgb": x[:6], "mean_audio": x[6:]}, [])])
+    with pytest.raises(UserError, match="none of 1 records looked at .* has a label"):
+        label_priors([path], make.video, Vocabulary(tuple("abcdefghij"), np.ones(10)))

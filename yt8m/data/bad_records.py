@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from typing import Iterator, List, NamedTuple, Optional
+from typing import Iterator, List, NamedTuple, Optional, Set
 
 import numpy as np
 import tensorflow as tf
@@ -42,6 +42,7 @@ class BadRecords:
     def __init__(self, limit: int = 0):
         self.limit = limit
         self.found: List[BadRecord] = []
+        self._known: Set[BadRecord] = set()
         self._lock = threading.Lock()
         self._error: Optional[str] = None
 
@@ -65,7 +66,8 @@ class BadRecords:
     def add(self, bad: BadRecord) -> None:
         """Count a broken record, once however often it is met; a `ValueError`, which `explained` tells, above the limit."""
         with self._lock:
-            if bad not in self.found:  # a shard read again in the next epoch
+            if bad not in self._known:  # else a shard read again in the next epoch
+                self._known.add(bad)
                 self.found.append(bad)
             if len(self.found) > self.limit:
                 self._error = (

@@ -50,33 +50,38 @@ class RecordCache:
         return copy.encode()
 
 
+def read_shard(name: tf.Tensor, bad: BadRecords, cache: Optional[RecordCache] = None, chunk: int = _CHUNK) -> tf.data.Dataset:
+    """Return the serialised records of the shard `name`, those behind a broken one too, read `chunk` at a time."""
+    path = name
+    if cache is not None:
+        path = tf.ensure_shape(tf.numpy_function(cache.local, [name], tf.string), [])
+    records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
+    chunks = records.batch(chunk).map(lambda r: (r, False))
+    end = tf.data.Dataset.from_tensors((tf.constant([], tf.string), True))
+
+    # The reader stops silently at a broken record, so the bytes seen are held against the
+    # file's size at its end; only a file that falls short is walked again.
+    def account(seen: tf.Tensor, chunk: Tuple) -> Tuple:
+        found, is_end = chunk
+        size = tf.reduce_sum(tf.cast(tf.strings.length(found), tf.int64) + OVERHEAD)
+        found = tf.cond(
+            is_end,
+            lambda: tf.ensure_shape(tf.numpy_function(bad.recover, [path, seen, name], tf.string), [None]),
+            lambda: found,
+        )
+        return seen + size, found
+
+    whole = chunks.concatenate(end)
+    return whole.scan(tf.constant(0, tf.int64), lambda state, chunk: account(state, chunk)).unbatch()
+
+
 def read_records(
     files: List[str], bad: BadRecords, num_readers: int = 8, cache: Optional[RecordCache] = None
 ) -> tf.data.Dataset:
     """Return serialised records of shards read side by side; their order depends on `files` alone."""
 
     def shard(name: tf.Tensor) -> tf.data.Dataset:
-        path = name
-        if cache is not None:
-            path = tf.ensure_shape(tf.numpy_function(cache.local, [name], tf.string), [])
-        records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
-        chunks = records.batch(_CHUNK).map(lambda r: (r, False))
-        end = tf.data.Dataset.from_tensors((tf.constant([], tf.string), True))
-
-        # The reader stops silently at a broken record, so the bytes seen are held against the
-        # file's size at its end; only a file that falls short is walked again.
-        def account(seen: tf.Tensor, chunk: Tuple) -> Tuple:
-            found, is_end = chunk
-            size = tf.reduce_sum(tf.cast(tf.strings.length(found), tf.int64) + OVERHEAD)
-            found = tf.cond(
-                is_end,
-                lambda: tf.ensure_shape(tf.numpy_function(bad.recover, [path, seen, name], tf.string), [None]),
-                lambda: found,
-            )
-            return seen + size, found
-
-        whole = chunks.concatenate(end)
-        return whole.scan(tf.constant(0, tf.int64), lambda state, chunk: account(state, chunk)).unbatch()
+        return read_shard(name, bad, cache)
 
     paths = tf.data.Dataset.from_tensor_slices(files)
     cycle = min(_CYCLE, len(files))

@@ -6,14 +6,18 @@ shards, so that a terabyte is never read before the first step.
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple, Union
+import sys
+from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data.bad_records import BadRecords
+from yt8m.data.pipeline import read_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.data.tfrecord_scan import record_sizes
 from yt8m.data.vocabulary import Vocabulary
+from yt8m.errors import UserError
 
 MAX_RECORDS = 100_000
 MAX_BYTES = 512 << 20  # of records read for their labels
@@ -26,14 +30,17 @@ def sampled_counts(
 
     An example is a video. Of segments there are as many for a class as were rated for it, [K], for no other segment tells
     anything of that class; where none was, all segments, so that a class of which nothing is learnt starts near 0.
+    Records that cannot be read or parsed are passed over: the training, which meets them again, counts them against
+    its limit.
     """
     size = next((s for f in files for s in record_sizes(f, 1)), 1)
     budget = max(len(files[:1]), min(max_records, MAX_BYTES // size))
     step = max(1, -(-len(files) // budget))
     chosen = files[::step]
     per_shard = max(1, -(-budget // len(chosen)))
+    bad = BadRecords(limit=sys.maxsize)
     records = tf.data.Dataset.from_tensor_slices(chosen).interleave(
-        lambda f: tf.data.TFRecordDataset(f).ignore_errors().take(per_shard),
+        lambda f: read_shard(f, bad, chunk=min(16, per_shard)).take(per_shard),
         cycle_length=8,
         num_parallel_calls=8,
     )
@@ -45,7 +52,7 @@ def sampled_counts(
         spec = {"labels": tf.io.VarLenFeature(tf.int64)}
     counts, examples = np.zeros(schema.num_classes, np.int64), 0
     ratings = np.zeros_like(counts)
-    for size, parsed in records.batch(256).map(lambda s: (tf.shape(s)[0], tf.io.parse_example(s, spec))):
+    for size, parsed in _parsed(records.batch(256), spec):
         if schema.segment_labels:
             starts = parsed["segment_start_times"]
             segments = np.stack([starts.indices[:, 0].numpy(), starts.values.numpy()], 1)
@@ -62,6 +69,27 @@ def sampled_counts(
     return counts, np.where(ratings > 0, ratings, examples) if schema.segment_labels else examples
 
 
+def _parsed(batches: tf.data.Dataset, spec: Dict[str, Any]) -> Iterator[Tuple[int, Dict[str, Any]]]:
+    """Yield (records, what they hold) of each batch of serialised records, without those that do not parse."""
+    for payloads in batches:
+        try:
+            parsed = tf.io.parse_example(payloads, spec)
+        except tf.errors.InvalidArgumentError:  # which of them, the batch does not say
+            payloads = tf.constant([p for p in payloads.numpy() if _parses(p, spec)], tf.string)
+            if not len(payloads):
+                continue
+            parsed = tf.io.parse_example(payloads, spec)
+        yield len(payloads), parsed
+
+
+def _parses(payload: bytes, spec: Dict[str, Any]) -> bool:
+    try:
+        tf.io.parse_example([payload], spec)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True
+
+
 def label_priors(
     files: List[str], schema: RecordSchema, vocabulary: Optional[Vocabulary] = None, max_records: int = MAX_RECORDS
 ) -> Tuple[np.ndarray, str]:
@@ -69,16 +97,34 @@ def label_priors(
 
     (n_c + 1/2) / (N + 1), so that no class starts at zero. A vocabulary says how often a class was
     seen but not among how many videos; N is then its sum over the labels a video of a few records.
+
+    Raises:
+      UserError: no record could be read, or the few that a vocabulary's counts are held against have no label.
     """
     counted = vocabulary is not None and vocabulary.counts is not None and not schema.segment_labels
     use_counts = counted and vocabulary.num_classes == schema.num_classes
     if use_counts:
         few, videos = sampled_counts(files, schema, 2000)
-        labels_each = max(few.sum() / max(videos, 1), 1e-6)
+        _check_counted(videos, files)
+        if not few.sum():
+            raise UserError(
+                f"none of {videos:,} records looked at behind --train_data_pattern has a label, so the vocabulary's counts"
+                " say nothing of how frequent a class is; name the train or validate files."
+            )
+        labels_each = few.sum() / videos
         counts = vocabulary.counts
         videos = max(int(round(counts.sum() / labels_each)), int(counts.max()))
         how = f"the vocabulary's counts, over about {videos:,} videos"
     else:
         counts, videos = sampled_counts(files, schema, max_records)
+        _check_counted(np.max(videos), files)
         how = "each class's ratings of segments" if schema.segment_labels else f"the labels of {videos:,} videos"
     return np.minimum((counts + 0.5) / (videos + 1.0), 0.999), how
+
+
+def _check_counted(examples: Any, files: List[str]) -> None:
+    if not examples:
+        raise UserError(
+            f"no example for the label priors could be read from the {len(files):,} files of --train_data_pattern, the first"
+            f" {files[0]}; `python -m yt8m.data.inspect --full {files[0]}` lists its broken records. Name whole files."
+        )
