@@ -14,6 +14,11 @@ class UserError(Exception):
     """
 
 
+def look_for_nan(pattern: str = "PATTERN") -> str:
+    """Return what to do first where a loss or a score is not finite: NaN features do it as a diverged model does."""
+    return f"First let `python -m yt8m.data.inspect --full '{pattern}'` look for records with NaN: they do this too."
+
+
 def near_misses(name: str, known: Iterable[str]) -> str:
     """Return ` Did you mean A or B?` for the known names nearest to `name`, or an empty string."""
     by_lower = {k.lower(): k for k in known}

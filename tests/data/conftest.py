@@ -41,6 +41,9 @@ class Maker:
         x = self.frame_values(i, n)
         return frame_record(b"v%d" % i, {"rgb": x[:, :RGB], "audio": x[:, RGB:]}, self.labels(i), **kwargs)
 
+    def offsets(self, path):
+        return offsets(path)
+
     def shard(self, name, payloads):
         path = str(self.folder / name)
         write_shard(path, payloads)

@@ -1,10 +1,12 @@
 """Broken records cost themselves alone, are counted, and are named where too many."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from yt8m.data.bad_records import BadRecords
-from yt8m.data.pipeline import RecordCache, build_dataset
+from yt8m.data.pipeline import RecordCache, build_dataset, read_batches
 from yt8m.data.writers import frame_record, video_record
 from yt8m.errors import UserError
 
@@ -97,3 +99,55 @@ def test_label_beyond_classes(make, level):
     with pytest.raises(UserError, match="label 4715, but there are 10 classes, 0 to 9; give the right --num_classes"):
         read([path], getattr(make, level), BadRecords())
     assert read([path], getattr(make, level), BadRecords(), beyond="drop") == [1]
+
+
+def wrong_payloads(make, level):
+    """Records that are whole and cannot be parsed, with what is said of each."""
+    if level == "video":
+        narrow = video_record(b"w", {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}, [1])
+        lacking = video_record(b"w", {"mean_rgb": np.zeros(6)}, [1])
+        told = ["mean_rgb has 5 values, not 6", "no values of mean_audio"]
+    else:
+        x = np.zeros((4, 6), np.uint8)
+        narrow = frame_record(b"w", {"rgb": x[:, :5], "audio": x[:, :2]}, [1])
+        lacking = frame_record(b"w", {"rgb": x, "audio": x}, [1])
+        told = ["rgb has 5 values in frame 0, not 6", "audio has 6 values in frame 0, not 2"]
+    return [(narrow, told[0]), (lacking, told[1]), (b"garbage payload", "neither a tf.train.Example nor a SequenceExample")]
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_those_that_do_not_parse_are_skipped_and_named(make, level):
+    payload = make.video_payload if level == "video" else make.frame_payload
+    payloads, wrong = [payload(i) for i in range(40)], wrong_payloads(make, level)
+    for at, (bad_one, _) in zip((9, 20, 33), wrong):
+        payloads[at] = bad_one
+    files = [make.shard("a.tfrecord", payloads[:30]), make.shard("b.tfrecord", payloads[30:])]
+    places = [(files[0], make.offsets(files[0])[9]), (files[0], make.offsets(files[0])[20]), (files[1], make.offsets(files[1])[3])]
+    bad, schema = BadRecords(3), getattr(make, level)
+    with bad.explained(10):
+        seen = np.concatenate([b["id"].numpy() for b in read_batches(files, schema, bad, batch_size=4)])
+    assert sorted(int(i[1:]) for i in seen) == [i for i in range(40) if i not in (9, 20, 33)]  # each once
+    assert [(b.file, b.offset) for b in bad.found] == places
+    assert [b.problem for b in bad.found] == [told for _, told in wrong]
+    assert read(files, schema, bad) == sorted(int(i[1:]) for i in seen)  # the next pass knows them
+    strict = BadRecords(0)
+    with pytest.raises(UserError, match=f"{files[0]} has a broken record at byte {places[0][1]}: {wrong[0][1]}"):
+        with strict.explained(10):
+            list(read_batches(files, schema, strict, batch_size=4))
+
+
+def test_segments_go_on_behind_one_that_does_not_parse(make):
+    schema = dataclasses.replace(make.frame, segment_labels=True)
+    payloads = [make.frame_payload(i, 12, segments=[(0, 1, 1.0), (5, 2, 1.0)]) for i in range(9)]
+    payloads[5] = b"garbage payload"
+    bad = BadRecords(1)
+    seen = [i for b in read_batches([make.shard("x.tfrecord", payloads)], schema, bad, batch_size=4) for i in b["id"].numpy()]
+    assert seen == [b"v%d:%d" % (i, s) for i in range(9) if i != 5 for s in (0, 5)]
+
+
+def test_a_label_beyond_is_no_broken_record(make):
+    path = make.shard("x.tfrecord", [make.video_payload(0), video_record(b"v1", {"mean_rgb": np.zeros(6), "mean_audio": np.zeros(2)}, [12])])
+    bad = BadRecords(5)
+    with pytest.raises(UserError, match="label 12, but there are 10 classes"), bad.explained(10):
+        list(read_batches([path], make.video, bad, batch_size=4))
+    assert not bad.found

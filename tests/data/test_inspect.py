@@ -151,6 +151,49 @@ def test_full_lists_the_broken(make, damage, capsys, part, index):
     assert f"broken: {files[1]} at byte {at}: " in out and "1 broken records" in out
 
 
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_full_lists_what_does_not_parse(make, capsys, level):
+    payload = make.video_payload if level == "video" else make.frame_payload
+    values = {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}
+    frames = {"rgb": np.zeros((3, 5), np.uint8), "audio": np.zeros((3, 2), np.uint8)}
+    narrow = video_record(b"n", values, [1]) if level == "video" else frame_record(b"n", frames, [1])
+    payloads = [payload(0), narrow, *[payload(i) for i in range(1, 18)], b"garbage payload", payload(18)]
+    path = make.shard("x.tfrecord", payloads)
+    starts = np.cumsum([0] + [len(p) + 16 for p in payloads])
+    assert main([path, "--full"]) == 1
+    out = capsys.readouterr().out
+    key, where = ("mean_rgb", "") if level == "video" else ("rgb", " in frame 0")
+    assert f"broken: {path} at byte {starts[1]}: {key} has 5 values{where}, not 6" in out
+    assert f"broken: {path} at byte {starts[19]}: neither a tf.train.Example nor a SequenceExample" in out
+    assert "2 broken records" in out and "(of 19 records looked at)" in out
+
+
+def test_full_lists_values_that_are_not_finite(make, capsys):
+    x = np.zeros(8)
+    x[[1, 7]] = np.nan, np.inf
+    nan = video_record(b"n", {"mean_rgb": x[:6], "mean_audio": x[6:]}, [1])
+    path = make.shard("video.tfrecord", [make.video_payload(0), nan])
+    assert main([path, "--full"]) == 1
+    assert f"at byte {len(make.video_payload(0)) + 16}: 2 of 8 values are NaN or infinite" in capsys.readouterr().out
+    frames = dequantize(make.frame_values(0, 5))
+    frames[2, 3] = np.nan
+    path = make.shard("frame.tfrecord", [frame_record(b"n", {"rgb": frames[:, :6], "audio": frames[:, 6:]}, [1])])
+    assert main([path, "--full"]) == 1
+    assert "at byte 0: 1 of 40 values are NaN or infinite" in capsys.readouterr().out
+
+
+def test_full_reads_rated_segments(make, capsys):
+    path = make.shard("x.tfrecord", [make.frame_payload(i, segments=[(0, 1, 1.0)]) for i in range(3)] + [make.frame_payload(4)])
+    assert main([path, "--full"]) == 0
+    assert "0 broken records" in capsys.readouterr().out
+
+
+def test_a_strange_record_among_the_first_is_left_to_training(make):
+    values = {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}
+    path = make.shard("x.tfrecord", [make.video_payload(0), b"garbage payload", video_record(b"n", values, [1])])
+    assert find_schema([path], num_classes=10)[0] == make.video
+
+
 def test_as_a_process(make, damage):
     files = make.shards("video", 20, 2)
 

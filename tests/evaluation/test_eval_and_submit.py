@@ -11,11 +11,13 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
+from yt8m.data.writers import write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
 from yt8m.evaluation.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
@@ -24,7 +26,7 @@ from yt8m.models import registry
 from yt8m.submission.ground_truth import GroundTruth, score_submission
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
-from yt8m.submission.video_csv import CsvWriter
+from yt8m.submission.video_csv import CsvWriter, read_csv
 from yt8m.training.run_folder import RunFolder
 from yt8m.training.trainer import train
 
@@ -60,6 +62,17 @@ def test_eval_gives_the_validation_again(run, small_data, tmp_path):
     assert written["gap"] == result["gap"]
     ap = json.loads((tmp_path / "per_class_ap.json").read_text())
     assert len(ap["ap"]) == 12
+
+
+def test_prediction_goes_on_behind_a_record_that_does_not_parse(run, small_data, tmp_path):
+    payloads = [r.numpy() for r in tf.data.TFRecordDataset(find_shards(small_data.pattern("test", "video")))]
+    path, csv = str(tmp_path / "x.tfrecord"), str(tmp_path / "s.csv")
+    write_shard(path, [*payloads[:20], b"garbage payload", *payloads[20:]])
+    said = []
+    with CsvWriter(csv, 20) as out:
+        assert predict(TrainedModel(run), path, [out], batch_size=8, max_bad_records=1, say=said.append) == 40
+    assert [row.id for row in read_csv(csv)] == [tf.train.Example.FromString(p).features.feature["id"].bytes_list.value[0].decode() for p in payloads]
+    assert any("skipped 1 broken" in line for line in said)
 
 
 def test_submission_alone_gives_the_same_gap(run, small_data, tmp_path):

@@ -5,11 +5,13 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
+from yt8m.data.writers import write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
@@ -151,11 +153,26 @@ def test_a_loss_that_diverges_stops_the_run_and_keeps_the_last_good_checkpoint(s
         arguments={"l2": 1.0},
     )
     other = tmp_path / "diverging"
-    with pytest.raises(UserError, match="--base_learning_rate"):
+    with pytest.raises(UserError, match="First .*inspect --full .* look for records with NaN.* Else lower --base_learning_rate"):
         train(diverging, str(other))
     assert not (other / "best").exists()
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == checkpoint
     assert (tmp_path / "best" / "model.weights.h5").read_bytes() == weights
+
+
+def test_records_that_do_not_parse_are_skipped(small_data, tmp_path, capsys):
+    good = run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 25})
+    payloads = [bytes(r.numpy()) for r in tf.data.TFRecordDataset(find_shards(good.training.train_data_pattern)[0])][:100]
+    payloads[40] = b"garbage payload"
+    path = str(tmp_path / "x.tfrecord")
+    write_shard(path, payloads)
+    about = {"train_data_pattern": path, "eval_data_pattern": "", "steps_per_call": 2}
+    allowed = dataclasses.replace(good, training=dataclasses.replace(good.training, **about, max_bad_records=1))
+    assert train(allowed, str(tmp_path / "run")) == 0
+    out = capsys.readouterr().out
+    at = sum(len(p) + 16 for p in payloads[:40])
+    assert f"skipped 1 broken records; the first: {path} at byte {at}, neither a tf.train.Example" in out
+    assert "done after 3 steps" in out  # of 99 records
 
 
 def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(small_data, tmp_path):

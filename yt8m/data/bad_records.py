@@ -14,6 +14,25 @@ from yt8m.data.tfrecord_scan import scan
 from yt8m.errors import UserError
 
 LABEL_MARK = "YT8M_LABEL_BEYOND_CLASSES"
+HASHES = 1 << 62
+
+
+def is_parse_error(message: str) -> bool:
+    """Whether a TensorFlow error says that a record cannot be parsed (a label beyond the classes can)."""
+    told = re.search(r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized", message)
+    return bool(told) and LABEL_MARK not in message
+
+
+def parse_error(message: str) -> str:
+    """Return the line of such an error that says most."""
+    where = re.compile(r"\s*(Graph execution error|Detected at|File \"|\[\[|$)")
+    lines = [x.strip() for x in message.splitlines() if not where.match(x)] or [message]
+    return next((x for x in lines if is_parse_error(x)), lines[0])[:200]
+
+
+def content_hash(payload: bytes) -> int:
+    """Return what tells a record from others, and is computed alike within a pipeline."""
+    return int(tf.strings.to_hash_bucket_fast(payload, HASHES))
 
 
 def label_beyond(label: int, num_classes: int) -> str:
@@ -37,11 +56,16 @@ class BadRecords:
 
     Args:
       limit: how many may be skipped before reading stops with an error.
+
+    Attributes:
+      found: the broken ones.
+      left_out: hashes of whole records that cannot be parsed, which `build_dataset` leaves out.
     """
 
     def __init__(self, limit: int = 0):
         self.limit = limit
         self.found: List[BadRecord] = []
+        self.left_out: Set[int] = set()
         self._known: Set[BadRecord] = set()
         self._lock = threading.Lock()
         self._error: Optional[str] = None
@@ -77,6 +101,11 @@ class BadRecords:
                 )
                 raise ValueError(self._error)
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the pipeline was stopped from here, be it for too many broken records."""
+        return self._error is not None
+
     def refuse(self, message: str) -> None:
         """Stop the pipeline from within, with a message that `explained` gives to the user."""
         self._error = message
@@ -104,10 +133,9 @@ class BadRecords:
             label = re.search(LABEL_MARK + r"[^\d-]*(-?\d+)", error.message)
             if label:
                 raise UserError(label_beyond(int(label.group(1)), num_classes)) from None
-            if re.search(r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized", error.message):
-                line = next((x for x in error.message.splitlines() if x.strip()), "")
+            if is_parse_error(error.message):
                 raise UserError(
-                    f"a record cannot be parsed ({line[:200]}). `python -m yt8m.data.inspect --full PATTERN` names it"
+                    f"a record cannot be parsed ({parse_error(error.message)}). `python -m yt8m.data.inspect --full PATTERN` names it"
                     " by file and byte; --feature_names and --feature_sizes must fit the records."
                 ) from None
             raise

@@ -1,6 +1,7 @@
 """What is this file? The level and the features, found from a few records of a few shards, never guessed from names.
 
-`python -m yt8m.data.inspect PATTERN [--full]` prints it, with every broken record by file and byte.
+`python -m yt8m.data.inspect PATTERN [--full]` prints it, with every broken record by file and byte: those whose
+checksum is wrong, those that do not parse, and those with values that are not finite.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tensorflow as tf
 
 from yt8m.data import vocabulary as vocabularies
 from yt8m.data.bad_records import BadRecord
+from yt8m.data.record_check import RecordCheck, checked_scan
 from yt8m.data.record_count import count_records
 from yt8m.data.schema import ID_KEYS, KEY_ALIASES, MAX_FRAMES, RELEASES, SEGMENT_FRAMES, RecordSchema
 from yt8m.data.sources import find_shards
@@ -111,6 +113,7 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
     """
     chosen = sorted({files[i] for i in np.linspace(0, len(files) - 1, shards).astype(int)})
     whole: Optional[Findings] = None
+    strange = ""
     for path in chosen:
         seen = 0
         for record in scan(path):
@@ -121,13 +124,10 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
                     )
                 continue
             one = _look(record.payload)
-            if one is None:
-                raise UserError(
-                    f"{flag}: the record at byte {record.offset} of {path} is neither a tf.train.Example nor a"
-                    " SequenceExample with features; YouTube-8M records are one of the two."
-                )
             seen += 1
-            if whole is None:
+            if one is None:
+                strange = strange or f"the record at byte {record.offset} of {path}"
+            elif whole is None:
                 whole = one
             elif one.level != whole.level and one.sizes and whole.sizes:
                 raise UserError(
@@ -137,7 +137,8 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
                 if not whole.sizes:  # records without a frame do not tell their level
                     whole.level = one.level
                 for table in ("sizes", "keys", "float_frames", "video_sizes"):
-                    getattr(whole, table).update(getattr(one, table))
+                    known = getattr(whole, table)
+                    known.update({**getattr(one, table), **known})  # one record of another width does not change it
                 whole.labels += one.labels
                 whole.frames += one.frames
                 whole.id_key = whole.id_key or one.id_key
@@ -145,6 +146,11 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
                 whole.records += 1
             if seen >= records:
                 break
+    if whole is None and strange:
+        raise UserError(
+            f"{flag}: {strange} is neither a tf.train.Example nor a"
+            " SequenceExample with features; YouTube-8M records are one of the two."
+        )
     if whole is None:
         raise UserError(f"{flag}: {', '.join(chosen)} hold no whole record.")
     return whole
@@ -258,11 +264,12 @@ def find_schema(
     return schema, f"{found.level}-level records with {listed}; {num_classes} classes ({how})"
 
 
-def _read_all(files: Sequence[str]) -> Tuple[List[List[int]], List[int], int, List[BadRecord]]:
-    """Return (labels, frames, records, the broken) of every record."""
+def _read_all(files: Sequence[str], schema: Optional[RecordSchema]) -> Tuple[List[List[int]], List[int], int, List[BadRecord]]:
+    """Return (labels, frames, records, the broken) of every record; without a schema, parsing is not tried."""
     labels, frames, looked, bad = [], [], 0, []
+    check = RecordCheck(schema) if schema else None
     for path in files:
-        for record in scan(path):
+        for record in checked_scan(path, check, finite=True) if check else scan(path):
             one = _look(record.payload) if record.problem is None else None
             if one is None:
                 bad.append(BadRecord(path, record.offset, record.problem or "not an example"))
@@ -275,16 +282,24 @@ def _read_all(files: Sequence[str]) -> Tuple[List[List[int]], List[int], int, Li
 
 def report(files: Sequence[str], full: bool) -> int:
     """Print what files hold; return the number of broken records (looked for in all of each file if `full`)."""
-    labels, frames, looked, bad = _read_all(files) if full else ([], [], 0, [])
-    for broken in bad:
-        print(f"broken: {broken.file} at byte {broken.offset}: {broken.problem}")
+    schema: Optional[RecordSchema] = None
+    unknown: Optional[UserError] = None
     try:
         found = examine(files, "PATTERN")
         schema, line = find_schema(files, flag="PATTERN")
     except UserError as error:
-        if not bad:
+        if not full:
             raise
-        print(f"{len(bad)} broken records, and what the files hold cannot be told: {error}")
+        unknown = error
+    if schema and found.has_segments:
+        schema = dataclasses.replace(schema, segment_labels=True)
+    labels, frames, looked, bad = _read_all(files, schema) if full else ([], [], 0, [])
+    for broken in bad:
+        print(f"broken: {broken.file} at byte {broken.offset}: {broken.problem}")
+    if unknown:
+        if not bad:
+            raise unknown
+        print(f"{len(bad)} broken records, and what the files hold cannot be told: {unknown}")
         return len(bad)
     print(line)
     count, exact = count_records(list(files))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from typing import List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords
+from yt8m.data.bad_records import HASHES, BadRecords
 from yt8m.data.balanced import BalancedRecords
 from yt8m.data.frame_records import parse_frame_record
 from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.record_check import leave_out_unparsable
 from yt8m.data.schema import RecordSchema
 from yt8m.data.segments import parse_segments, parse_windows
 from yt8m.data.tfrecord_scan import OVERHEAD
@@ -137,7 +138,8 @@ def build_dataset(
       drop_remainder: of the last batch; by default as `training`.
       with_labels: False leaves labels out, e.g. for a test split; in place of the rated segments it then gives
         all consecutive windows of each video.
-      bad_records: counts the broken; by default none is allowed.
+      bad_records: counts the broken; by default none is allowed. Of those that do not parse it must have been
+        told (`leave_out_unparsable`), or they end the pass with an error; see `read_batches`.
       worker: (index, count): this worker's part of the shards, or of the records where there are
         fewer shards than workers.
       beyond: "raise" or "drop" a label index beyond the classes.
@@ -165,6 +167,10 @@ def build_dataset(
         if training:
             records = _shuffled(records, buffer, mixed)
     drop = training if drop_remainder is None else drop_remainder
+    if skip_examples and balanced is None and not schema.segment_labels:
+        records = records.skip(skip_examples)
+    # After the shuffle and the skip, so that the stream is the one that failed, without those records.
+    records = _without(records, bad)
     if schema.segment_labels:
         rated = functools.partial(parse_segments, schema=schema, beyond=beyond)
         parse_all = rated if with_labels else functools.partial(parse_windows, schema=schema)
@@ -172,8 +178,6 @@ def build_dataset(
         if training:  # a video's segments, which are much alike, must not share a batch
             segments = _shuffled(segments, buffer, mixed)
         return _finish(segments.skip(skip_examples).batch(batch_size, drop_remainder=drop))
-    if skip_examples and balanced is None:
-        records = records.skip(skip_examples)
     if schema.level == "video":
         parse = functools.partial(parse_video_batch, schema=schema, with_labels=with_labels, beyond=beyond)
         batches = records.batch(batch_size, drop_remainder=drop).map(
@@ -188,6 +192,43 @@ def build_dataset(
         )
         batches = examples.batch(batch_size, drop_remainder=drop)
     return _finish(batches)
+
+
+def read_batches(
+    files: List[str], schema: RecordSchema, bad_records: BadRecords, with_labels: bool = True, **settings: Any
+) -> Iterator[Dict[str, tf.Tensor]]:
+    """Yield the batches of one pass in a fixed order, without the records that cannot be parsed, which `bad_records` counts.
+
+    Args:
+      files, schema, bad_records, with_labels, **settings: see `build_dataset`; not for training.
+
+    Raises:
+      UserError: more records than allowed cannot be parsed; it names one by file and byte.
+    """
+
+    def batches(skip: int) -> tf.data.Dataset:
+        return build_dataset(
+            files, schema, bad_records=bad_records, with_labels=with_labels, skip_examples=skip, **settings
+        )
+
+    done = 0
+    try:
+        for batch in batches(0):
+            yield batch
+            done += len(batch["id"])
+        return
+    except tf.errors.OpError as error:
+        if not leave_out_unparsable(error, files, schema, bad_records, with_labels):
+            raise
+    yield from batches(done)
+
+
+def _without(records: tf.data.Dataset, bad: BadRecords) -> tf.data.Dataset:
+    """Return the records but those that `bad` leaves out; where there are none, the very same."""
+    if not bad.left_out:
+        return records
+    known = tf.constant(sorted(bad.left_out), tf.int64)
+    return records.filter(lambda s: tf.reduce_all(tf.strings.to_hash_bucket_fast(s, HASHES) != known))
 
 
 def _finish(batches: tf.data.Dataset) -> tf.data.Dataset:

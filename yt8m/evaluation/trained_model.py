@@ -6,14 +6,14 @@ import dataclasses
 import os
 import tarfile
 import tempfile
-from typing import Any, Callable, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 import tensorflow as tf
 
 from yt8m.config import CONFIG_FILE, RunConfig
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.frame_sampling import FrameSampling
-from yt8m.data.pipeline import build_dataset
+from yt8m.data.pipeline import read_batches
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
@@ -100,7 +100,7 @@ class TrainedModel:
 
     def records(
         self, pattern: str, flag: str, batch_size: int, eval_frames: Optional[int], bad: BadRecords, say: Callable[[str], None], **more: Any
-    ) -> Tuple[tf.data.Dataset, Predictor]:
+    ) -> Tuple[Iterator[Dict[str, tf.Tensor]], Predictor]:
         """Return the batches of `pattern` as the run would validate on them, and the predictor for their size; say what they are.
 
         Args:
@@ -110,7 +110,7 @@ class TrainedModel:
           eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
           bad: counts broken records.
           say: prints.
-          **more: for `build_dataset`; without labels, segments need not be rated.
+          **more: for `read_batches`; without labels, segments need not be rated.
 
         Raises:
           UserError: nothing matches, or the records do not fit the model.
@@ -124,8 +124,8 @@ class TrainedModel:
         frames = training.eval_frames if eval_frames is None else eval_frames
         batch = batch_size or training.eval_batch_size or self.config.recipe.batch_size
         sampling = FrameSampling("even", frames) if frames else FrameSampling()
-        dataset = build_dataset(files, schema, batch_size=batch, sampling=sampling, bad_records=bad, **more)
-        return dataset, self.predictor(batch)
+        batches = read_batches(files, schema, bad, batch_size=batch, sampling=sampling, **more)
+        return batches, self.predictor(batch)
 
 
 def write_bundle(train_dir: str, path: str, which: str = "") -> None:

@@ -35,14 +35,14 @@ def _from_records(pattern: str, num_classes: int) -> GroundTruth:
 
     from yt8m.data.bad_records import BadRecords
     from yt8m.data.inspect import find_schema
-    from yt8m.data.pipeline import build_dataset
+    from yt8m.data.pipeline import read_batches
     from yt8m.data.sources import find_shards
 
     files = find_shards(pattern, "--labels")
     schema, _ = find_schema(files, num_classes=num_classes, flag="--labels")
     ids, labels, bad = [], [], BadRecords(0)
     with bad.explained(num_classes):
-        for batch in build_dataset(files, schema, batch_size=1024 if schema.level == "video" else 64, bad_records=bad):
+        for batch in read_batches(files, schema, bad, batch_size=1024 if schema.level == "video" else 64):
             ids.extend(i.decode("utf-8", "replace") for i in batch["id"].numpy())
             labels.extend(np.flatnonzero(row) for row in batch["labels"].numpy())
     if not any(len(row) for row in labels):

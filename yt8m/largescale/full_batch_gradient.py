@@ -29,7 +29,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from yt8m.errors import UserError
+from yt8m.errors import UserError, look_for_nan
 from yt8m.largescale.executors.base import Executor, Shared, forget, warm
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.gradient_sum import GradientSum, add_sums
@@ -279,8 +279,8 @@ class FullBatchGradient:
         data_loss = total.loss / total.num_examples
         if not math.isfinite(data_loss + penalty) or not all(np.isfinite(g).all() for g in total.gradients):
             raise UserError(
-                f"the full-batch loss ({data_loss}) or its gradient is not finite in iteration {iteration}: the weights have"
-                " run away. The best model so far is kept; a new run with --step1_from this one takes a smaller"
+                f"the full-batch loss ({data_loss}) or its gradient is not finite in iteration {iteration}. {look_for_nan()}"
+                " Else the weights have run away. The best model so far is kept; a new run with --step1_from this one takes a smaller"
                 " --step3_initial_delta (or, of gd, --step3_learning_rate)."
             )
         return FullGradient(

@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 import tensorflow as tf
 
-from yt8m.errors import UserError
+from yt8m.errors import UserError, look_for_nan
 from yt8m.largescale.blocks_file import read_arrays, read_header, write_arrays
 from yt8m.largescale.mixture_block import BETA_1, BETA_2, MixtureBlock, block_header, cut, training_step
 from yt8m.largescale.prefetch import prefetched
@@ -158,8 +158,8 @@ def train_partition(
         loss.assign(0.0)
         if not np.isfinite(taken):
             raise UserError(
-                f"the loss of classes {order[0]} and others stopped being finite by step {step:,}; lower --base_learning_rate"
-                f" (now {settings.recipe.base_learning_rate}) or give --clip_gradient_norm, and --start_new_model."
+                f"the loss of classes {order[0]} and others stopped being finite by step {step:,}. {look_for_nan()}"
+                f" Else lower --base_learning_rate (now {settings.recipe.base_learning_rate}) or give --clip_gradient_norm, and --start_new_model."
             )
         mean, speed = clock.taken(step, taken, each, batch)
         if mean is not None:

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from yt8m.data import sources
 from yt8m.data.bad_records import BadRecords
-from yt8m.data.pipeline import build_dataset
+from yt8m.data.pipeline import read_batches
 from yt8m.data.schema import RecordSchema
 from yt8m.data.writers import video_record, write_shard
 from yt8m.errors import UserError
@@ -73,7 +73,7 @@ def pool_shard(task: Tuple[str, str], shared: Shared) -> int:
     bad = BadRecords(job.max_bad_records)
 
     def records() -> Iterator[bytes]:
-        for batch in build_dataset([source], job.schema, batch_size=job.batch_size, bad_records=bad):
+        for batch in read_batches([source], job.schema, bad, batch_size=job.batch_size):
             labels = batch["labels"].numpy()
             parts = {FEATURE: compute(batch), **_of_videos(batch, job.schema)}
             for i, video_id in enumerate(batch["id"].numpy()):

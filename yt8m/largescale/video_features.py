@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.bad_records import BadRecords
-from yt8m.data.pipeline import build_dataset
+from yt8m.data.pipeline import read_batches
 from yt8m.data.schema import RecordSchema
 from yt8m.data.sources import fingerprint
 from yt8m.errors import UserError
@@ -192,7 +192,7 @@ def build_feature_store(
       folder: of the store; local.
       files: shards of records.
       schema: what they hold.
-      compute: batch (as `build_dataset` gives it) -> features [n, D].
+      compute: batch (as `read_batches` gives it) -> features [n, D].
       dtype: "float32", "float16" or "bfloat16", as they are kept.
       about: names what computes, such as a fingerprint of the weights; a store of something else is refused.
       batch_size: videos computed together.
@@ -260,7 +260,7 @@ def write_shard(
     if not tf.io.gfile.exists(file):  # where broken records may be skipped, reading would never end
         raise not_shared(f"The records {file} are not there")
     with bad.explained(schema.num_classes), ShardWriter(folder, index, numpy_dtype(dtype)) as out:
-        for batch in build_dataset([file], schema, batch_size=batch_size, bad_records=bad):
+        for batch in read_batches([file], schema, bad, batch_size=batch_size):
             out.add(np.asarray(compute(batch)), batch["labels"].numpy(), batch["id"].numpy())
 
 

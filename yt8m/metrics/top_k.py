@@ -6,7 +6,7 @@ from typing import Tuple
 
 import numpy as np
 
-from yt8m.errors import UserError
+from yt8m.errors import UserError, look_for_nan
 
 # A row with more candidates than this many times k has large ties, and is sorted in full.
 _CANDIDATES = 8
@@ -79,6 +79,6 @@ def _refuse_nan(scores: np.ndarray) -> None:
     bad = int(np.isnan(scores).any(axis=1).sum())
     if bad:
         raise UserError(
-            f"the scores of {bad} of {len(scores)} rows are NaN; ranking needs numbers. The model has probably"
+            f"the scores of {bad} of {len(scores)} rows are NaN; ranking needs numbers. {look_for_nan()} Else the model has"
             " diverged: train again with a lower --base_learning_rate, or use an earlier checkpoint."
         )

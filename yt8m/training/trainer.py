@@ -17,9 +17,10 @@ from yt8m.config import CONFIG_FILE, RunConfig, check_same_keras, check_same_run
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.pipeline import RecordCache, build_dataset
+from yt8m.data.record_check import leave_out_unparsable
 from yt8m.data.record_count import count_records
 from yt8m.data.sources import find_shards
-from yt8m.errors import UserError
+from yt8m.errors import UserError, look_for_nan
 from yt8m.evaluation.predictor import Predictor
 from yt8m.losses import registry as loss_registry
 from yt8m.losses.class_weights import class_weights
@@ -229,14 +230,23 @@ class Trainer:
         last = None
         while self.stop_signal is None and self._steps_left() > 0:
             steps = int(min(self.config.training.steps_per_call, self._steps_left()))
+            unparsable = False
             try:
                 last = self.step(iterator, tf.constant(steps, tf.int32))
                 self._keep_config()
             except tf.errors.OutOfRangeError:
                 break
+            except tf.errors.OpError as error:
+                # One of several workers cannot begin anew while the others wait for it in a step.
+                if self.worker[1] > 1 or not leave_out_unparsable(error, self.files, self.config.schema, self.bad):
+                    raise
+                unparsable = True
             finally:
                 done = (self.step.done() - first_step) * recipe.batch_size
                 self.state.examples_in_epoch.assign(began_at + done)
+            if unparsable:
+                iterator = self._dataset(epoch)  # from the step that failed on
+                continue
             if self.progress.due():
                 self._report(epoch, last)
             if self.checkpoints.due(self.step.done()):
@@ -276,8 +286,9 @@ class Trainer:
         if values["broken"] or not math.isfinite(values["loss"] + values["regularization"]):
             self.progress.event("diverged", step=self.step.done())
             raise UserError(
-                f"the loss or its gradient stopped being finite by step {self.step.done():,}. The last good checkpoint is"
-                f" kept; lower --base_learning_rate (now {self.config.recipe.base_learning_rate}), or clip harder, and start anew."
+                f"the loss or its gradient stopped being finite by step {self.step.done():,}."
+                f" {look_for_nan(self.config.training.train_data_pattern)} Else lower --base_learning_rate (now"
+                f" {self.config.recipe.base_learning_rate}), or clip harder, and start anew; the last good checkpoint is kept."
             )
         return values
 

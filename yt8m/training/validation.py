@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, Optional
 
 import tensorflow as tf
 
 from yt8m.config import RunConfig
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.frame_sampling import FrameSampling
-from yt8m.data.pipeline import build_dataset
+from yt8m.data.pipeline import read_batches
 from yt8m.data.sources import find_shards
 from yt8m.evaluation.evaluate import evaluate, evaluate_reconstruction, timed
 from yt8m.evaluation.predictor import Predictor
@@ -63,6 +63,6 @@ class Validation:
         """Return what is to be maximised of a result: GAP, or minus the loss of a reconstruction."""
         return float(result["gap"] if self._classifies else -result["loss"])
 
-    def records(self, bad: BadRecords) -> tf.data.Dataset:
+    def records(self, bad: BadRecords) -> Iterator[Dict[str, tf.Tensor]]:
         """Return the batches of one pass over the records."""
-        return build_dataset(self.files, self.schema, batch_size=self.batch_size, sampling=self.sampling, bad_records=bad)
+        return read_batches(self.files, self.schema, bad, batch_size=self.batch_size, sampling=self.sampling)
