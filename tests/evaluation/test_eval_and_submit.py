@@ -17,7 +17,7 @@ from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
-from yt8m.data.writers import write_shard
+from yt8m.data.writers import video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.predictor import Predictor
 from yt8m.evaluation.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
@@ -73,6 +73,27 @@ def test_prediction_goes_on_behind_a_record_that_does_not_parse(run, small_data,
         assert predict(TrainedModel(run), path, [out], batch_size=8, max_bad_records=1, say=said.append) == 40
     assert [row.id for row in read_csv(csv)] == [tf.train.Example.FromString(p).features.feature["id"].bytes_list.value[0].decode() for p in payloads]
     assert any("skipped 1 broken" in line for line in said)
+
+
+def test_ids_that_do_not_name_a_video_are_told(run, small_data, tmp_path):
+    def records(*ids):
+        path = str(tmp_path / "x.tfrecord")
+        values = {"mean_rgb": np.ones(32, np.float32), "mean_audio": np.ones(8, np.float32)}
+        write_shard(path, [video_record(i, values, [1], id_key="video_id") for i in ids])
+        return path
+
+    trained, said = TrainedModel(run), []
+    with CsvWriter(str(tmp_path / "s.csv")) as out:
+        assert predict(trained, records(b"a", b"same", b"same", b"same", b"\xff"), [out], say=said.append) == 5
+    assert any("warning: 2 of 5 ids repeat an earlier one, first 'same'" in line for line in said)
+    assert [row.id for row in read_csv(str(tmp_path / "s.csv"))][-1] == "\\xff"
+    empty = records(b"", b"")
+    with pytest.raises(UserError, match="2 of 2 videos have an empty id"):
+        with CsvWriter(str(tmp_path / "t.csv")) as out:
+            predict(trained, empty, [out], say=said.append)
+    with ScoreWriter(str(tmp_path / "scores"), 12) as out:  # late copies of the 2017 release are still scored and fused
+        assert predict(trained, empty, [out], say=said.append) == 2
+    assert any("warning: 2 of 2 ids are empty" in line for line in said)
 
 
 def test_submission_alone_gives_the_same_gap(run, small_data, tmp_path):

@@ -207,3 +207,13 @@ def test_segments_and_whole_videos_are_told_apart(segments, made, tmp_path):
         fuse(segments, labels=str(made[0] / "labels.csv"), **out)
     with pytest.raises(UserError, match="--segment_max_pred: for five-second segments"):
         fuse(made, segment_max_pred=3, **out)
+
+
+def test_ids_that_repeat_or_are_empty_are_told(tmp_path):
+    for name in "ab":
+        with ScoreWriter(str(tmp_path / name), K) as w:
+            w.write(["x", "same", "same", "", ""], np.full((5, K), 0.5))
+    _, said = fuse([tmp_path], output_scores=str(tmp_path / "fused"))
+    assert "warning: 2 of 5 ids are empty" in said and "warning: 1 of 5 ids repeat an earlier one, first 'same'" in said
+    with pytest.raises(UserError, match="2 of 5 videos have an empty id"):
+        fuse([tmp_path], output_file=str(tmp_path / "s.csv"))

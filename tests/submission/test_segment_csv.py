@@ -70,3 +70,9 @@ def test_refusals(tmp_path):
     (tmp_path / "s.csv").write_text("Class,Segments\n3,a:0\nx,a:0\n")
     with pytest.raises(UserError, match="line 3"):
         list(read_segment_csv(str(tmp_path / "s.csv")))
+
+
+def test_a_segment_of_no_video_is_refused(tmp_path):
+    with pytest.raises(UserError, match="1 of 2 videos have an empty id"):
+        with SegmentCsvWriter(str(tmp_path / "s.csv")) as writer:
+            writer.write(["a:0", ":5"], np.full((2, 3), 0.5))

@@ -54,6 +54,22 @@ def test_refusals_of_the_writer(tmp_path):
                 writer.write(["x", bad], np.repeat(GOLDEN, 2, axis=0))
 
 
+def test_an_empty_id_is_refused(tmp_path):
+    with pytest.raises(UserError, match="1 of 2 videos have an empty id.*--output_scores"):
+        with CsvWriter(str(tmp_path / "s.csv")) as writer:
+            writer.write(["x", ""], np.repeat(GOLDEN, 2, axis=0))
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "old.csv").write_text("VideoId,LabelConfidencePairs\n,3 0.5\n")
+    with pytest.raises(UserError, match="line 2: no id"):
+        list(read_csv(str(tmp_path / "old.csv")))
+
+
+def test_an_id_that_is_not_utf8_keeps_its_bytes(tmp_path):
+    with CsvWriter(str(tmp_path / "s.csv"), 1) as writer:
+        writer.write([b"a\xff", b"a\xfe"], np.repeat(GOLDEN, 2, axis=0))
+    assert [row.id for row in read_csv(str(tmp_path / "s.csv"))] == ["a\\xff", "a\\xfe"]
+
+
 def test_write_and_read_back(tmp_path):
     scores = np.random.default_rng(0).random((50, 300), dtype=np.float32)
     ids = [f"v{i}" for i in range(50)]

@@ -6,6 +6,7 @@ import os
 
 from yt8m.errors import UserError
 from yt8m.submission.ground_truth import GroundTruth, read_ground_truth
+from yt8m.submission.ids import as_text
 from yt8m.submission.score_files import LABELS, is_score_folder
 
 
@@ -43,7 +44,7 @@ def _from_records(pattern: str, num_classes: int) -> GroundTruth:
     ids, labels, bad = [], [], BadRecords(0)
     with bad.explained(num_classes):
         for batch in read_batches(files, schema, bad, batch_size=1024 if schema.level == "video" else 64):
-            ids.extend(i.decode("utf-8", "replace") for i in batch["id"].numpy())
+            ids.extend(as_text(i) for i in batch["id"].numpy())
             labels.extend(np.flatnonzero(row) for row in batch["labels"].numpy())
     if not any(len(row) for row in labels):
         raise UserError(f"--labels: no record of {pattern!r} has a label; this looks like a test split.")

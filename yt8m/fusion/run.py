@@ -17,6 +17,7 @@ from yt8m.fusion.summary import gains_table, weights_table
 from yt8m.fusion.weights import AP_METHODS, METHODS, fusion_weights
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.metrics.per_class_ap import read_per_class_ap
+from yt8m.submission.ids import IdWatch
 from yt8m.submission.outputs import csv_writer
 from yt8m.submission.score_files import ScoreWriter
 
@@ -62,6 +63,10 @@ def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> 
     names = [s.name for s in sources]
     what = "segments" if segments else "videos"
     say(f"fusing {len(sources)} inputs, {len(inputs.ids):,} {what}, {num_classes} classes")
+    watch = IdWatch()
+    watch.add(inputs.ids)
+    for line in watch.warnings():
+        say(line)
     with contextlib.ExitStack() as stack:  # outputs first: an unwritable place is told before any work
         writers: List[Any] = []
         if settings.output_file:

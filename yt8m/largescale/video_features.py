@@ -81,7 +81,7 @@ class FeatureStore:
     @property
     def ids(self) -> List[str]:
         """The ids of the videos, in the store's order."""
-        return [i.decode() for shard in self._shards() for i in shard.ids]
+        return [i.decode("utf-8", "backslashreplace") for shard in self._shards() for i in shard.ids]
 
     def label_counts(self) -> np.ndarray:
         """Return the positives of each class, int64 [K]."""

@@ -7,6 +7,7 @@ from typing import Any, Callable, Iterable, List, Optional
 
 from yt8m.data.bad_records import BadRecords
 from yt8m.evaluation.trained_model import TrainedModel
+from yt8m.submission.ids import IdWatch, decode_ids
 from yt8m.training.progress import duration
 
 
@@ -32,7 +33,10 @@ def predict(
       eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
       max_bad_records: broken records that may be skipped.
       num_readers: shards read side by side.
-      say: prints.
+      say: prints; also a warning where ids are empty or repeat.
+
+    Raises:
+      UserError: records are broken, or an id that an output cannot carry.
     """
     bad = BadRecords(max_bad_records)
     dataset, predictor = trained.records(
@@ -40,9 +44,11 @@ def predict(
     )
     outputs, start, count, told = list(writers), time.monotonic(), 0, time.monotonic()
     what = "segments" if trained.config.schema.segment_labels else "videos"
+    watch = IdWatch()
     with bad.explained(trained.config.schema.num_classes):
         for part, scores in predictor.over(dataset):
-            ids: List[str] = [i.decode() for i in part["id"].numpy()]
+            ids: List[str] = decode_ids(part["id"].numpy())
+            watch.add(ids)
             for writer in outputs:
                 writer.write(ids, scores)
             count += len(ids)
@@ -51,6 +57,8 @@ def predict(
                 say(f"{count:,} {what}, {count / (told - start):,.0f} a second")
     if bad.summary():
         say(bad.summary())
+    for line in watch.warnings():
+        say(line)
     seconds = time.monotonic() - start
     say(f"{count:,} {what} in {duration(seconds)}, {count / max(seconds, 1e-9):,.0f} a second")
     return count

@@ -9,7 +9,7 @@ import numpy as np
 
 from yt8m.errors import UserError
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
-from yt8m.submission.ids import decode_ids
+from yt8m.submission.ids import decode_ids, refuse_empty
 from yt8m.submission.whole_file import WholeFile
 
 HEADER = "Class,Segments"
@@ -67,8 +67,14 @@ class SegmentCsvWriter:
         self._file = WholeFile(path, "--output_file")
 
     def write(self, ids: Sequence[object], scores: np.ndarray) -> None:
-        """Append segments: ids `<video>:<start>` [S] (str or bytes), scores float [S, K]; see `SegmentRanking.add`."""
-        self._ranking.add(decode_ids(ids), scores)
+        """Append segments: ids `<video>:<start>` [S] (str or bytes), scores float [S, K]; see `SegmentRanking.add`.
+
+        Raises:
+          UserError: an id that no line can carry.
+        """
+        texts = decode_ids(ids)
+        refuse_empty(texts)
+        self._ranking.add(texts, scores)
 
     def close(self) -> None:
         """Rank, write one line a class in the order of the classes, and give the file its name."""

@@ -11,7 +11,7 @@ from absl import logging
 
 from yt8m.errors import UserError
 from yt8m.metrics.top_k import top_k as best_of_rows
-from yt8m.submission.ids import decode_ids
+from yt8m.submission.ids import decode_ids, refuse_empty
 from yt8m.submission.segment_csv import HEADER as SEGMENT_HEADER
 from yt8m.submission.whole_file import WholeFile
 
@@ -67,8 +67,10 @@ class CsvWriter:
             self.top_k = scores.shape[1]
         if len(ids) == 0:
             return
+        texts = decode_ids(ids)
+        refuse_empty(texts)
         values, classes = best_of_rows(scores, self.top_k)
-        self._file.write(format_lines(decode_ids(ids), classes, values))
+        self._file.write(format_lines(texts, classes, values))
         self.num_videos += len(ids)
 
     def close(self) -> None:
@@ -143,6 +145,8 @@ def _parse(line: str, path: str, number: int, num_classes: Optional[int]) -> Csv
     video, comma, pairs = line.partition(",")
     if not comma:
         raise bad("no comma")
+    if not video.strip():
+        raise bad("no id")
     tokens = pairs.replace(":", " ").split()
     if len(tokens) % 2:
         raise bad("a class without a score")
