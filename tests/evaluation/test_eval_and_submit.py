@@ -123,6 +123,19 @@ def test_a_bundle_predicts_like_the_run(run, small_data, tmp_path):
     np.testing.assert_allclose(opened.predictor(40)(batch), TrainedModel(run).predictor(16 * 3)(batch), atol=1e-6)
 
 
+def test_a_bundle_that_is_cut_off_or_damaged_is_refused(run, tmp_path):
+    path, folder = tmp_path / "model.tgz", str(tmp_path / "opened")
+    write_bundle(run, str(path))
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0xFF
+    for damaged in [whole[: int(len(whole) * part)] for part in (0.001, 0.3, 0.6, 0.99)] + [bytes(flipped)]:
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match="is not a .tgz bundle, or not a whole one"):
+            open_bundle(str(path), folder)
+        assert not os.path.exists(folder)
+
+
 def test_what_is_no_bundle_is_named(tmp_path):
     (tmp_path / "x.tgz").write_text("no")
     with pytest.raises(UserError, match="--input_model_tgz"):

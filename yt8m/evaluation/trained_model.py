@@ -6,6 +6,7 @@ import dataclasses
 import os
 import tarfile
 import tempfile
+import zlib
 from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 import tensorflow as tf
@@ -169,12 +170,18 @@ def open_bundle(path: str, folder: str) -> str:
                 missing = [name for name in _BUNDLED if name not in members]
                 if missing:
                     raise UserError(f"--input_model_tgz={path} lacks {', '.join(missing)}; inference.py --output_model_tgz writes whole ones.")
-                tf.io.gfile.makedirs(os.path.join(folder, BEST))
-                for name, place in zip(_BUNDLED, (CONFIG_FILE, os.path.join(BEST, "model.weights.h5"))):
-                    with tf.io.gfile.GFile(os.path.join(folder, place), "wb") as out:
-                        out.write(tar.extractfile(members[name]).read())
-    except (tarfile.TarError, OSError) as error:
-        raise UserError(f"--input_model_tgz={path} is not a .tgz bundle ({error}).")
+                contents = [tar.extractfile(members[name]).read() for name in _BUNDLED]
+                while tar.fileobj.read(1 << 20):  # the checksum lies at the end
+                    pass
+        # A bundle that is cut off leaves an earlier one's folder alone.
+        tf.io.gfile.makedirs(os.path.join(folder, BEST))
+        for content, place in zip(contents, (CONFIG_FILE, os.path.join(BEST, "model.weights.h5"))):
+            with tf.io.gfile.GFile(os.path.join(folder, place), "wb") as out:
+                out.write(content)
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:  # the last two: cut off, or damaged within
+        raise UserError(
+            f"--input_model_tgz={path} is not a .tgz bundle, or not a whole one ({error}); inference.py --output_model_tgz writes such a file."
+        )
     except tf.errors.OpError as error:
         raise UserError(f"--untar_model_dir={folder} cannot be written ({error.message}).")
     return folder
