@@ -151,3 +151,11 @@ def test_a_label_beyond_is_no_broken_record(make):
     with pytest.raises(UserError, match="label 12, but there are 10 classes"), bad.explained(10):
         list(read_batches([path], make.video, bad, batch_size=4))
     assert not bad.found
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_file_that_is_gone_is_told_and_not_waited_for(make, tmp_path, cached):
+    files = make.shards("video", 30, 3)
+    gone = str(tmp_path / "gone.tfrecord")
+    with pytest.raises(UserError, match=f"{gone} is not there any more, or not on this machine"):
+        read([files[0], gone], make.video, BadRecords(5), cache=RecordCache(str(tmp_path)) if cached else None)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m.data.schema import RecordSchema
+from yt8m.data.tfrecord_scan import scan
 from yt8m.data.writers import frame_record, video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor
@@ -171,6 +172,25 @@ def test_records_are_read_as_the_training_pipeline_reads_them(folder):
             assert set(a) == set(b)
             for key in a:
                 np.testing.assert_array_equal(np.asarray(a[key]), b[key].numpy())
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_records_that_do_not_parse_are_counted_or_refused(level, tmp_path):
+    paths = write(tmp_path, level, 2)
+    payloads = [r.payload for r in scan(paths[0])]
+    write_shard(paths[0], [*payloads[:3], b"garbage payload", *payloads[3:]])
+    schema, broken = VIDEO if level == "video" else FRAME, []
+    batches = list(RecordSource(schema, 16, max_bad_records=1).batches(paths, None, broken))
+    assert sum(len(b["labels"]) for b in batches) == N
+    at = sum(len(p) + 16 for p in payloads[:3])
+    assert broken == [f"{paths[0]} at byte {at}: neither a tf.train.Example nor a SequenceExample"]
+    with pytest.raises(UserError, match=f"{paths[0]} at byte {at}.*--max_bad_records=0"):
+        list(RecordSource(schema, 16).batches(paths, None, []))
+
+
+def test_a_file_that_is_not_on_this_machine_is_told(tmp_path):
+    with pytest.raises(UserError, match="nowhere.tfrecord are not there .*a folder that all nodes share"):
+        list(RecordSource(VIDEO, 16, max_bad_records=5).batches([str(tmp_path / "nowhere.tfrecord")], None, []))
 
 
 def test_broken_records_are_counted_or_refused(folder):

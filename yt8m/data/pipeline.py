@@ -53,9 +53,13 @@ class RecordCache:
 
 def read_shard(name: tf.Tensor, bad: BadRecords, cache: Optional[RecordCache] = None, chunk: int = _CHUNK) -> tf.data.Dataset:
     """Return the serialised records of the shard `name`, those behind a broken one too, read `chunk` at a time."""
-    path = name
-    if cache is not None:
-        path = tf.ensure_shape(tf.numpy_function(cache.local, [name], tf.string), [])
+
+    def found(name: bytes) -> bytes:
+        if not tf.io.gfile.exists(name.decode()):  # the reader, told to pass over errors, would try it for ever
+            bad.refuse(f"{name.decode()} is not there any more, or not on this machine; every worker must see the files that the run began with.")
+        return cache.local(name) if cache is not None else name
+
+    path = tf.ensure_shape(tf.numpy_function(found, [name], tf.string), [])
     records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
     chunks = records.batch(chunk).map(lambda r: (r, False))
     end = tf.data.Dataset.from_tensors((tf.constant([], tf.string), True))

@@ -51,11 +51,11 @@ def _taken(context: Context, step: Step, best: str) -> Outcome:
     source = RunFolder(context.settings.step1_from)
     config = source.load_config(flag)
     joint = RunFolder(source.file(step.name)) if config.alternation else source
-    if config.model != context.config.model or config.schema.feature_names != context.config.schema.feature_names:
+    if config.model != context.config.model or config.schema.all_names != context.config.schema.all_names:
         raise UserError(
-            f"{flag}={source.path} is a {config.model.name} {config.model.arguments or ''} of {', '.join(config.schema.feature_names)},"
+            f"{flag}={source.path} is a {config.model.name} {config.model.arguments or ''} of {', '.join(config.schema.all_names)},"
             f" this run a {context.config.model.name} {context.config.model.arguments or ''} of"
-            f" {', '.join(context.config.schema.feature_names)}; give the model and options of that run."
+            f" {', '.join(context.config.schema.all_names)}; give the model and options of that run."
         )
     weights = weights_file(joint, BEST, flag)
     if not joint.is_done():

@@ -11,20 +11,22 @@ import functools
 import itertools
 import queue
 import threading
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords
+from yt8m.data.bad_records import BadRecords, is_parse_error
 from yt8m.data.frame_records import parse_frame_record
 from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.record_check import RecordCheck
 from yt8m.data.schema import RecordSchema
 from yt8m.data.segments import parse_segments
-from yt8m.data.tfrecord_scan import scan
+from yt8m.data.tfrecord_scan import Scanned, scan
 from yt8m.data.video_records import parse_video_batch
 from yt8m.errors import UserError
 from yt8m.largescale.shards import Rows
+from yt8m.largescale.shared_folder import not_shared
 
 Batch = Dict[str, Any]
 
@@ -60,30 +62,54 @@ class RecordSource:
         Raises:
           UserError: more records are broken than allowed, or do not fit the schema.
         """
-        payloads = self._payloads(shards, rows, broken)
+        records = self._records(shards, rows, broken)
         with BadRecords().explained(self.schema.num_classes):
             if self.schema.level == "video":
                 parse = _video_parser(self.schema, self.beyond)
-                while together := list(itertools.islice(payloads, self.batch_size)):
-                    yield parse(tf.constant(together))
+                while together := list(itertools.islice(records, self.batch_size)):
+                    yield from self._parsed(lambda payloads: parse(tf.constant(payloads)), together, broken)
             else:
-                yield from _stacked(map(_frame_parser(self.schema, self.beyond), payloads), self.batch_size)
+                parse_one = _frame_parser(self.schema, self.beyond)
+                parsed = (self._parsed(lambda payloads: parse_one(payloads[0]), [record], broken) for record in records)
+                yield from _stacked(itertools.chain.from_iterable(parsed), self.batch_size)
 
-    def _payloads(self, shards: Sequence[str], rows: Optional[Rows], broken: List[str]) -> Iterator[bytes]:
+    def _records(self, shards: Sequence[str], rows: Optional[Rows], broken: List[str]) -> Iterator[Tuple[str, Scanned]]:
         keeps = rows.keeps() if rows else itertools.repeat(True)
         for path in shards:
+            if not tf.io.gfile.exists(path):
+                raise not_shared(f"The records {path} are not there")
             for record in scan(path):
                 keep = next(keeps)
-                if record.problem is None:
-                    if keep:
-                        yield record.payload
-                    continue
-                broken.append(f"{path} at byte {record.offset}: {record.problem}")
-                if len(broken) > self.max_bad_records:
-                    raise UserError(
-                        f"{broken[-1]}. {len(broken)} broken records so far, and --max_bad_records={self.max_bad_records}"
-                        f" allows no more. `python -m yt8m.data.inspect --full {path}` lists them; raise the flag to skip them."
-                    )
+                if record.problem is not None:
+                    self._count(path, record, broken)
+                elif keep:
+                    yield path, record
+
+    def _parsed(self, parse: Callable[[List[bytes]], Batch], records: List[Tuple[str, Scanned]], broken: List[str]) -> Iterator[Batch]:
+        """Yield records parsed together; where that fails, without those of them that do not parse; nothing if none does."""
+        try:
+            yield parse([record.payload for _, record in records])
+            return
+        except tf.errors.OpError as error:
+            if not is_parse_error(error.message):
+                raise
+            problems = RecordCheck(self.schema).problems([record.payload for _, record in records])
+            if not any(problems):
+                raise
+        for (path, record), problem in zip(records, problems):
+            if problem:
+                self._count(path, record._replace(problem=problem), broken)
+        kept = [record.payload for (_, record), problem in zip(records, problems) if not problem]
+        if kept:
+            yield parse(kept)
+
+    def _count(self, path: str, record: Scanned, broken: List[str]) -> None:
+        broken.append(f"{path} at byte {record.offset}: {record.problem}")
+        if len(broken) > self.max_bad_records:
+            raise UserError(
+                f"{broken[-1]}. {len(broken)} broken records so far, and --max_bad_records={self.max_bad_records}"
+                f" allows no more. `python -m yt8m.data.inspect --full {path}` lists them; raise the flag to skip them."
+            )
 
 
 def _stacked(examples: Iterable[Batch], batch_size: int) -> Iterator[Batch]:
