@@ -188,6 +188,19 @@ def test_full_reads_rated_segments(make, capsys):
     assert "0 broken records" in capsys.readouterr().out
 
 
+def test_unequal_lengths_are_warned_of_and_counted(make, capsys, caplog):
+    x = make.frame_values(0, 9)
+    path = make.shard("x.tfrecord", [make.frame_payload(0), frame_record(b"u", {"rgb": x[:, :6], "audio": x[:7, 6:]}, [1])])
+    find_schema([path])
+    assert caplog.messages[0].startswith("--train_data_pattern: 1 of 2 records looked at have more frames of one feature")
+    caplog.clear()
+    find_schema([path], ["rgb"])  # nothing is cut from it
+    find_schema([make.shard("y.tfrecord", [make.frame_payload(i) for i in range(5)])])
+    assert not caplog.messages
+    assert main([path, "--full"]) == 0
+    assert "unequal: 1 of 2 records looked at have more frames" in capsys.readouterr().out
+
+
 def test_a_strange_record_among_the_first_is_left_to_training(make):
     values = {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}
     path = make.shard("x.tfrecord", [make.video_payload(0), b"garbage payload", video_record(b"n", values, [1])])
