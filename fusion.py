@@ -21,7 +21,7 @@ flags.DEFINE_string("labels", "", "truth: a VIDEO_ID,L1 L2 CSV, a score folder w
 flags.DEFINE_bool("fit_on_half", False, "take the APs on a random half of the videos and the metrics on the other")
 flags.DEFINE_integer("seed", 0, "of the random half")
 flags.DEFINE_integer("top_k", 20, "pairs a video in the CSV and in the metrics", 1)
-flags.DEFINE_integer("num_classes", 0, "K, where all inputs are CSVs; 0: the highest class in them", 0)
+flags.DEFINE_integer("num_classes", 0, "K, where all inputs are CSVs; 0: the highest class in them and in --labels", 0)
 flags.DEFINE_integer("chunk_size", 1024, "videos read at a time", 1)
 flags.DEFINE_string("output_metrics", "", "a JSON file for the metrics, with --labels")
 define_segment_flags()

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from yt8m.data.writers import video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.fusion.run import FusionSettings, run_fusion
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
@@ -217,3 +218,16 @@ def test_ids_that_repeat_or_are_empty_are_told(tmp_path):
     assert "warning: 2 of 5 ids are empty" in said and "warning: 1 of 5 ids repeat an earlier one, first 'same'" in said
     with pytest.raises(UserError, match="2 of 5 videos have an empty id"):
         fuse([tmp_path], output_file=str(tmp_path / "s.csv"))
+
+
+@pytest.mark.parametrize("labels", ["labels.csv", "x.tfrecord"])
+def test_labels_of_a_class_that_no_csv_lists(tmp_path, labels):
+    for name, scores in (("a.csv", [[0.9, 0.1, 0.0, 0.0]]), ("b.csv", [[0.4, 0.6, 0.0, 0.0]])):
+        with CsvWriter(str(tmp_path / name), 2) as w:
+            w.write(["v"], np.array(scores))
+    write_shard(str(tmp_path / "x.tfrecord"), [video_record(b"v", {"mean_rgb": np.ones(3, np.float32)}, [1, 3])])
+    (tmp_path / "labels.csv").write_text("v,1 3\n")
+    results, said = fuse([tmp_path], "a.csv,b.csv", labels=str(tmp_path / labels))
+    assert "4 classes" in said and results[-1]["num_classes_with_positives"] == 2
+    with pytest.raises(UserError, match="label 3, but there are 2 classes"):
+        fuse([tmp_path], "a.csv,b.csv", labels=str(tmp_path / labels), num_classes=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Optional
 
 from yt8m.errors import UserError
 from yt8m.submission.ground_truth import GroundTruth, read_ground_truth
@@ -10,13 +11,13 @@ from yt8m.submission.ids import as_text
 from yt8m.submission.score_files import LABELS, is_score_folder
 
 
-def load_labels(place: str, num_classes: int) -> GroundTruth:
+def load_labels(place: str, num_classes: Optional[int] = None) -> GroundTruth:
     """Return the ground truth in `place`.
 
     Args:
       place: a CSV of `VIDEO_ID,L1 L2 L3` lines, a score folder that has labels, or a comma list of
         globs of TFRecords.
-      num_classes: K.
+      num_classes: K; None is what the records say.
 
     Raises:
       UserError: nothing there, or no labels in it.
@@ -31,7 +32,7 @@ def load_labels(place: str, num_classes: int) -> GroundTruth:
     return _from_records(place, num_classes)
 
 
-def _from_records(pattern: str, num_classes: int) -> GroundTruth:
+def _from_records(pattern: str, num_classes: Optional[int]) -> GroundTruth:
     import numpy as np
 
     from yt8m.data.bad_records import BadRecords
@@ -42,7 +43,7 @@ def _from_records(pattern: str, num_classes: int) -> GroundTruth:
     files = find_shards(pattern, "--labels")
     schema, _ = find_schema(files, num_classes=num_classes, flag="--labels")
     ids, labels, bad = [], [], BadRecords(0)
-    with bad.explained(num_classes):
+    with bad.explained(schema.num_classes):
         for batch in read_batches(files, schema, bad, batch_size=1024 if schema.level == "video" else 64):
             ids.extend(as_text(i) for i in batch["id"].numpy())
             labels.extend(np.flatnonzero(row) for row in batch["labels"].numpy())

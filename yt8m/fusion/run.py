@@ -17,6 +17,7 @@ from yt8m.fusion.summary import gains_table, weights_table
 from yt8m.fusion.weights import AP_METHODS, METHODS, fusion_weights
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.metrics.per_class_ap import read_per_class_ap
+from yt8m.submission.ground_truth import GroundTruth
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.outputs import csv_writer
 from yt8m.submission.score_files import ScoreWriter
@@ -53,12 +54,15 @@ def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> 
     """
     _check(settings)
     sources = [open_source(path) for path in settings.inputs]
-    num_classes, segments = common_num_classes(sources, settings.num_classes), all_of_segments(sources)
+    segments, truth = all_of_segments(sources), None
     if segments and settings.labels:
         raise UserError(
             f"--labels={settings.labels!r} is about whole videos, but the inputs hold five-second segments; drop it. eval.py"
             " --segment_labels writes the APs for --ap_files."
         )
+    if settings.labels and not settings.num_classes and all(s.num_classes is None for s in sources):
+        truth = load_labels(settings.labels)  # a class that is in no line of a CSV may still be true of a video
+    num_classes = common_num_classes(sources, settings.num_classes, truth.num_classes if truth else 0)
     inputs = AlignedInputs(sources, num_classes, settings.chunk_size)
     names = [s.name for s in sources]
     what = "segments" if segments else "videos"
@@ -76,7 +80,7 @@ def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> 
             meta = {"fused_from": names, "method": settings.method, "segments": segments}
             scores = ScoreWriter(settings.output_scores, num_classes, settings.scores_dtype, meta)
             writers.append(stack.enter_context(scores))
-        truth = _truth(settings, inputs)
+        truth = _truth(settings, inputs, truth)
         held_out = _held_out(settings, len(inputs.ids))
         weights = _weights(settings, inputs, truth, held_out, say)
         say("\n" + weights_table(names, weights))
@@ -142,10 +146,11 @@ def _check(settings: FusionSettings) -> None:
         raise UserError(f"--fit_on_half: --method={settings.method} fits nothing; drop the flag.")
 
 
-def _truth(settings: FusionSettings, inputs: AlignedInputs):  # type: ignore[no-untyped-def]
+def _truth(settings: FusionSettings, inputs: AlignedInputs, truth: Optional[GroundTruth]) -> Optional[GroundTruth]:
+    """Return the labels, read now unless they are known, which every video must have."""
     if not settings.labels:
         return None
-    truth = load_labels(settings.labels, inputs.num_classes)
+    truth = truth or load_labels(settings.labels, inputs.num_classes)
     lacking = [video for video in inputs.ids if video not in truth]
     if lacking:
         raise UserError(

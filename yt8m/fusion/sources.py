@@ -117,8 +117,11 @@ def all_of_segments(sources) -> bool:  # type: ignore[no-untyped-def]
     return bool(segments)
 
 
-def common_num_classes(sources, num_classes: int = 0) -> int:  # type: ignore[no-untyped-def]
-    """Return K of all sources; `num_classes` (0: not given) where only CSVs are fused.
+def common_num_classes(sources, num_classes: int = 0, labels: int = 0) -> int:  # type: ignore[no-untyped-def]
+    """Return K of all sources.
+
+    Where only CSVs are fused that is `num_classes`, or (0: not given) one more than the highest class in them and in the
+    ground truth, which has classes below `labels`.
 
     Raises:
       UserError: the sources differ, or a CSV has a class beyond K.
@@ -130,7 +133,7 @@ def common_num_classes(sources, num_classes: int = 0) -> int:  # type: ignore[no
         listed = ", ".join(f"{name} {k}" for name, k in known.items())
         raise UserError(f"the inputs differ in their number of classes: {listed}. Fuse models of one vocabulary.")
     highest = {s.name: s.highest_class for s in sources if isinstance(s, CsvSource)}
-    width = next(iter(known.values())) if known else max(highest.values()) + 1
+    width = next(iter(known.values())) if known else max(labels, max(highest.values()) + 1)
     for name, last in highest.items():
         if last >= width:
             raise UserError(f"{name} has class {last}, but there are {width} classes ({', '.join(known)}).")
