@@ -17,6 +17,7 @@ from yt8m.config import TrainingConfig
 from yt8m.data.schema import RELEASES
 from yt8m.errors import UserError
 from yt8m.models import registry
+from yt8m.models.arguments import out_of_bounds
 from yt8m.models.base import Yt8mModel
 from yt8m.models.recipe import STARTER_RECIPE, Recipe
 from yt8m.training import trainers
@@ -213,7 +214,11 @@ def recipe_from_flags(model: type[Yt8mModel]) -> Recipe:
 
 
 def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> Dict[str, Any]:
-    """Return the constructor arguments given by starter flags and by --model_option."""
+    """Return the constructor arguments given by starter flags and by --model_option.
+
+    Raises:
+      UserError: an option that the model does not have, or a whole number that is out of bounds.
+    """
     arguments: Dict[str, Any] = dict(model.starter_arguments) if FLAGS.starter_defaults else {}
     if FLAGS.init_from:
         arguments.update(model.initialized_arguments)
@@ -225,6 +230,9 @@ def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> Dict[str, A
         if flag not in model.starter_flags:
             offered = ", ".join(f"--{f}" for f in model.starter_flags) or "none of the starter code's model flags"
             raise UserError(f"--{flag} is not for --model={name}, which takes {offered}; its options are {', '.join(known)}.")
+        wrong = out_of_bounds(model, model.starter_flags[flag], value)
+        if wrong:
+            raise UserError(f"--{flag}={value}: {wrong}.")
         arguments[model.starter_flags[flag]] = value
     for option in FLAGS.model_option:
         key, equals, text = option.partition("=")
@@ -234,6 +242,9 @@ def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> Dict[str, A
             arguments[key] = json.loads(text.lower() if text in ("True", "False") else text)
         except ValueError:
             arguments[key] = text
+        wrong = out_of_bounds(model, key, arguments[key])
+        if wrong:
+            raise UserError(f"--model_option={option}: {wrong}.")
     return arguments
 
 

@@ -59,7 +59,9 @@ def test_without_data_the_synthetic_sample_is_made_and_used(tmp_path):
     assert (tmp_path / "runs" / "AttnVLAD" / "best" / "model.weights.h5").exists()
 
 
-def test_a_start_from_another_run_sets_what_the_model_then_wants(monkeypatch):
+@pytest.fixture
+def arguments_of(monkeypatch):
+    """Return a function that gives a model's arguments for the flags of a command."""
     from yt8m import flags as yt8m_flags
     from yt8m.models import registry
 
@@ -70,13 +72,35 @@ def test_a_start_from_another_run_sets_what_the_model_then_wants(monkeypatch):
         define = getattr(yt8m_flags.flags, f"DEFINE_{name}")
         monkeypatch.setattr(yt8m_flags.flags, f"DEFINE_{name}", lambda *a, _d=define, **k: _d(*a, **k, flag_values=values))
     yt8m_flags.define_training_flags()
-    model = registry.model_class("ContextGruModel")
 
-    def arguments(*given):
+    def arguments(name, *given):
         values.unparse_flags()
         values(["train.py", *given])
-        return yt8m_flags.model_arguments_from_flags("ContextGruModel", model)
+        return yt8m_flags.model_arguments_from_flags(name, registry.model_class(name))
+
+    return arguments
+
+
+def test_a_start_from_another_run_sets_what_the_model_then_wants(arguments_of):
+    def arguments(*given):
+        return arguments_of("ContextGruModel", *given)
 
     assert arguments() == {}
     assert arguments("--init_from=runs/encoder") == {"freeze_encoder": True}
     assert arguments("--init_from=runs/encoder", "--model_option=freeze_encoder=false") == {"freeze_encoder": False}
+
+
+@pytest.mark.parametrize(
+    "name, flag, wrong",
+    [
+        ("LstmModel", "lstm_layers", "0"),
+        ("MoeModel", "moe_num_mixtures", "-1"),
+        ("DbofModel", "dbof_cluster_size", "0"),
+        ("MoeModel", "model_option", "num_mixtures=1.5"),
+    ],
+)
+def test_a_number_that_makes_no_model_is_told_by_its_flag(arguments_of, name, flag, wrong):
+    from yt8m.errors import UserError
+
+    with pytest.raises(UserError, match=f"^--{flag}={wrong}: expected a whole number of 1 or more\\.$"):
+        arguments_of(name, f"--{flag}={wrong}")

@@ -33,6 +33,7 @@ class AttnVladModel(FrameModel):
         its projection and VLAD are taken and stay as they are, and a new head learns on them.
     """
 
+    zero_has_meaning = ("projection_size",)
     recipe = Recipe(
         base_learning_rate=0.005,
         batch_size=128,

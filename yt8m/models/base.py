@@ -59,6 +59,8 @@ class Yt8mModel(tf.keras.Model):
     task: ClassVar[str] = "classification"
     # Starter-code flag -> constructor argument, e.g. {"moe_num_mixtures": "num_mixtures"}.
     starter_flags: ClassVar[Dict[str, str]] = {}
+    # Integer arguments of which 0 has a meaning, though it is not their default; see `arguments.integer_bounds`.
+    zero_has_meaning: ClassVar[Tuple[str, ...]] = ()
     # Constructor arguments with which the starter code's own settings are reproduced.
     starter_arguments: ClassVar[Dict[str, Any]] = {}
     # Fields of the recipe that the starter code sets for this model otherwise than in general.

@@ -8,6 +8,7 @@ import pkgutil
 from typing import Any, Callable, Dict, List, Optional, Type, TypeVar
 
 from yt8m.errors import UserError, near_misses
+from yt8m.models.arguments import out_of_bounds
 from yt8m.models.base import Yt8mModel
 
 _MODELS: Dict[str, Type[Yt8mModel]] = {}
@@ -61,8 +62,13 @@ def name_of(model: Type[Yt8mModel]) -> str:
 
 
 def create(name: str, **arguments: Any) -> Yt8mModel:
-    """Make the model `name` with constructor `arguments`."""
-    return model_class(name)(**arguments)
+    """Make the model `name` with constructor `arguments`; a `ValueError` where a whole number is out of bounds."""
+    model = model_class(name)
+    for key, value in arguments.items():
+        wrong = out_of_bounds(model, key, value)
+        if wrong:
+            raise ValueError(f"{key}={value!r}, {wrong}")
+    return model(**arguments)
 
 
 def list_models(pattern: str = "*", task: Optional[str] = "classification") -> List[str]:
