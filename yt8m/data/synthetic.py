@@ -5,7 +5,8 @@ belong to no class, and some classes differ in nothing but the order of two scen
 long-tailed, about three a video.
 
 `python -m yt8m.data.synthetic --out_dir=DIR` makes one; with `--from_video_level=PATTERN` it
-builds frame-level records around real video-level means instead.
+builds frame-level records around real video-level means instead. `--segment_labels` adds ratings of
+five-second segments, as the 2019 release has them, to the frame-level records.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.quantization import dequantize, quantize
 from yt8m.data.sources import find_shards
+from yt8m.data.synthetic_ratings import rate_segments
 from yt8m.data.vocabulary import FILE, write_vocabulary
 from yt8m.data.writers import frame_record, video_record, write_shard
 from yt8m.errors import UserError
@@ -43,6 +45,8 @@ class SyntheticSpec:
       noise: standard deviation of a frame's noise in each dimension, a scene's signal being 0.25.
       num_shards: a split.
       seed: equal specs give equal bytes.
+      segment_labels: frame-level records have ratings of five-second segments too, but for the test split's; all else stays
+        the same.
     """
 
     videos: Tuple[Tuple[str, int], ...] = (("train", 3000), ("validate", 600), ("test", 600))
@@ -53,6 +57,14 @@ class SyntheticSpec:
     noise: float = 0.5
     num_shards: int = 4
     seed: int = 0
+    segment_labels: bool = False
+
+    def about(self) -> str:
+        """Return what tells this data set from others, as JSON; without ratings as before there were any."""
+        values = dataclasses.asdict(self)
+        if not self.segment_labels:
+            del values["segment_labels"]
+        return json.dumps(values, sort_keys=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +96,14 @@ class _World:
         weight = 1.0 / (rank + 2.0)
         self.frequency = weight / weight.sum()
 
+    def scenes_of(self, label: int) -> List[int]:
+        """Return the scenes of a class, in order."""
+        if label < self.first_paired:
+            return [label]
+        pair, order = divmod(label - self.first_paired, 2)
+        scenes = [self.first_paired + 2 * pair, self.first_paired + 2 * pair + 1]
+        return scenes if order == 0 else scenes[::-1]
+
     def script(self, rng: np.random.Generator) -> Tuple[List[int], List[int]]:
         """Return (labels, scenes in order) of a new video."""
         count = int(np.clip(rng.poisson(2.0) + 1, 1, 6))
@@ -91,23 +111,18 @@ class _World:
         blocks: List[List[int]] = []
         kept = []
         for label in labels:
-            if label < self.first_paired:
-                blocks.append([label])
-                kept.append(label)
-                continue
-            pair, order = divmod(label - self.first_paired, 2)
-            if any(k >= self.first_paired and (k - self.first_paired) // 2 == pair for k in kept):
+            scenes = self.scenes_of(label)
+            if any(sorted(scenes) == sorted(block) for block in blocks):
                 continue  # a video cannot show one pair's scenes in both orders
-            scenes = [self.first_paired + 2 * pair, self.first_paired + 2 * pair + 1]
-            blocks.append(scenes if order == 0 else scenes[::-1])
+            blocks.append(scenes)
             kept.append(label)
         distractors = rng.integers(self.num_label_scenes, len(self.scenes), int(rng.integers(2, 5)))
         blocks += [[int(d)] for d in distractors]
         rng.shuffle(blocks)
         return kept, [scene for block in blocks for scene in block]
 
-    def frames(self, rng: np.random.Generator, scenes: Sequence[int]) -> np.ndarray:
-        """Return uint8 [n, D] of a video that shows `scenes`, each for at least a frame."""
+    def frames(self, rng: np.random.Generator, scenes: Sequence[int]) -> Tuple[np.ndarray, np.ndarray]:
+        """Return (uint8 [n, D] of a video that shows `scenes`, each for at least a frame; the scene of each frame [n])."""
         spec = self.spec
         n = max(int(rng.integers(spec.min_frames, spec.max_frames + 1)), len(scenes))
         cuts = (
@@ -116,9 +131,10 @@ class _World:
             else np.array([], int)
         )
         which = np.searchsorted(cuts, np.arange(n), side="right")
-        x = self.scenes[np.asarray(scenes)[which]]
+        shown = np.asarray(scenes)[which]
+        x = self.scenes[shown]
         x = x + spec.noise * rng.standard_normal(x.shape, dtype=np.float32)
-        return quantize(x)
+        return quantize(x), shown
 
 
 def make_synthetic(out_dir: str, spec: Optional[SyntheticSpec] = None) -> SyntheticPaths:
@@ -137,7 +153,7 @@ def make_synthetic(out_dir: str, spec: Optional[SyntheticSpec] = None) -> Synthe
     spec = spec or SyntheticSpec()
     paths = SyntheticPaths(out_dir)
     done = os.path.join(out_dir, "synthetic.json")
-    about = json.dumps(dataclasses.asdict(spec), sort_keys=True)
+    about = spec.about()
     if tf.io.gfile.exists(done):
         with tf.io.gfile.GFile(done) as f:
             if json.loads(f.read()) == json.loads(about):
@@ -150,7 +166,9 @@ def make_synthetic(out_dir: str, spec: Optional[SyntheticSpec] = None) -> Synthe
     try:
         for index, (split, videos) in enumerate(spec.videos):
             rng = np.random.default_rng([spec.seed, index + 1])
-            made = [_make_video(world, rng, split, i, counts) for i in range(videos)]
+            # Ratings are drawn apart from the videos, which are the same without them.
+            rater = np.random.default_rng([spec.seed, index + 1, 1]) if spec.segment_labels else None
+            made = [_make_video(world, rng, split, i, counts, rater) for i in range(videos)]
             for shard in range(spec.num_shards):
                 for level in (0, 1):
                     name = f"{split}{shard:04d}.tfrecord"
@@ -173,21 +191,26 @@ def _class_name(world: _World, c: int) -> str:
     return f"pair {pair} {'in order' if order == 0 else 'reversed'}"
 
 
-def _make_video(world: _World, rng: np.random.Generator, split: str, i: int, counts: np.ndarray) -> Tuple[bytes, bytes]:
+def _make_video(
+    world: _World, rng: np.random.Generator, split: str, i: int, counts: np.ndarray, rater: Optional[np.random.Generator]
+) -> Tuple[bytes, bytes]:
     labels, scenes = world.script(rng)
-    frames = world.frames(rng, scenes)
+    frames, shown = world.frames(rng, scenes)
     if split == "train":
         counts[labels] += 1
     rgb = world.spec.feature_sizes[0]
     video_id = f"{split[:2]}{i:05d}".encode()
     mean = dequantize(frames).mean(0)
     known = None if split == "test" else labels
+    rated = rater is not None and known is not None
+    ratings = rate_segments(shown, labels, world.scenes_of, world.frequency, rater) if rated else None
     return (
         video_record(video_id, {"mean_rgb": mean[:rgb], "mean_audio": mean[rgb:]}, known),
         frame_record(
             video_id,
             {"rgb": np.ascontiguousarray(frames[:, :rgb]), "audio": np.ascontiguousarray(frames[:, rgb:])},
             known,
+            segments=ratings,
         ),
     )
 
@@ -254,16 +277,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--frames", default="120,300", help="fewest and most frames a video, with --from_video_level")
     parser.add_argument("--noise", type=float, default=0.5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--segment_labels", action="store_true", help="with ratings of five-second segments in the frame-level records")
     a = parser.parse_args(argv)
     try:
         if a.from_video_level:
+            if a.segment_labels:
+                raise UserError("--segment_labels: frames around real means have no scenes to rate; drop it, or --from_video_level.")
             low, high = (int(x) for x in a.frames.split(","))
             print(
                 f"wrote {from_video_level(a.from_video_level, a.out_dir, (low, high), a.noise, a.seed)} videos"
                 f" to {a.out_dir}"
             )
         else:
-            make_synthetic(a.out_dir, SyntheticSpec(noise=a.noise, seed=a.seed))
+            make_synthetic(a.out_dir, SyntheticSpec(noise=a.noise, seed=a.seed, segment_labels=a.segment_labels))
             print(
                 f"wrote {', '.join(f'{n} {s}' for s, n in SyntheticSpec().videos)} videos"
                 f" to {a.out_dir}/frame and {a.out_dir}/video"
