@@ -8,7 +8,7 @@ from yt8m import cli
 from yt8m.errors import UserError
 from yt8m.evaluation.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
 from yt8m.flags import define_overrides, define_segment_flags, given_overrides
-from yt8m.submission.outputs import csv_writer
+from yt8m.submission.outputs import csv_writer, refuse_without_csv
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreWriter
 
@@ -40,6 +40,9 @@ def main() -> None:
         raise UserError("give either --train_dir, the folder of a run, or --input_model_tgz, a bundled model.")
     if not (FLAGS.output_file or FLAGS.output_scores or FLAGS.output_model_tgz):
         raise UserError("nothing to write: give --output_file (submission CSV), --output_scores (for fusion) or --output_model_tgz.")
+    segment_flags = (FLAGS.segment_max_pred, FLAGS.segment_label_ids_file)
+    if not FLAGS.output_file:
+        refuse_without_csv(*segment_flags)
     train_dir = FLAGS.train_dir or open_bundle(FLAGS.input_model_tgz, FLAGS.untar_model_dir)
     if FLAGS.output_model_tgz:
         write_bundle(train_dir, FLAGS.output_model_tgz, FLAGS.checkpoint)
@@ -54,7 +57,6 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         writers = []
         if FLAGS.output_file:
-            segment_flags = (FLAGS.segment_max_pred, FLAGS.segment_label_ids_file)
             csv = csv_writer(FLAGS.output_file, schema.segment_labels, FLAGS.top_k, *segment_flags)
             writers.append(stack.enter_context(csv))
         if FLAGS.output_scores:

@@ -1,5 +1,7 @@
 """The synthetic data set: equal bytes for equal specs, and the patterns that it promises."""
 
+import dataclasses
+import json
 import os
 
 import numpy as np
@@ -60,6 +62,24 @@ def test_levels_hold_the_same_videos(made):
 
 def test_test_split_has_no_labels(made):
     assert not read(made.pattern("test", "frame"))[1]["labels"].any()
+
+
+def test_ratings_come_on_demand_and_change_nothing_else(made, tmp_path):
+    spec = dataclasses.replace(SPEC, segment_labels=True)
+    rated = make_synthetic(str(tmp_path / "rated"), spec)
+    assert "segment_labels" not in json.loads(SPEC.about()) and json.loads(spec.about())["segment_labels"] is True
+    plain, with_ratings = contents(made.folder), contents(rated.folder)
+    same = {name for name in plain if plain[name] == with_ratings[name]}
+    assert same == {n for n in plain if not n.startswith(("frame/train", "frame/validate")) or n.endswith(".csv")} - {"synthetic.json"}
+    for split in ("train", "validate"):
+        np.testing.assert_array_equal(read(made.pattern(split, "frame"))[1]["frames"], read(rated.pattern(split, "frame"))[1]["frames"])
+    files = find_shards(rated.pattern("train", "frame"))
+    schema, _ = find_schema(files, segment_labels=True)
+    batches = list(build_dataset(files, schema, batch_size=64))
+    weights, labels = (np.concatenate([b[k] for b in batches]) for k in ("weights", "labels"))
+    assert len(labels) > 3 * 60 and (weights.sum(1) >= 1).all() and 0.1 < labels.sum() / weights.sum() < 0.5
+    with pytest.raises(UserError, match="made with other settings"):
+        make_synthetic(made.folder, spec)
 
 
 def test_an_existing_set_is_kept_or_refused(made):
@@ -124,3 +144,5 @@ def test_from_real_video_level(tmp_path):
 def test_command_refuses_what_cannot_be(tmp_path, capsys):
     assert main(["--out_dir", str(tmp_path), "--from_video_level", str(tmp_path / "none*")]) == 2
     assert "error: --from_video_level=" in capsys.readouterr().err
+    assert main(["--out_dir", str(tmp_path), "--from_video_level", "x", "--segment_labels"]) == 2
+    assert "error: --segment_labels: frames around real means have no scenes" in capsys.readouterr().err

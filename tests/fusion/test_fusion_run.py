@@ -208,6 +208,8 @@ def test_segments_and_whole_videos_are_told_apart(segments, made, tmp_path):
         fuse(segments, labels=str(made[0] / "labels.csv"), **out)
     with pytest.raises(UserError, match="--segment_max_pred: for five-second segments"):
         fuse(made, segment_max_pred=3, **out)
+    with pytest.raises(UserError, match="--segment_max_pred: for the submission, and there is no --output_file"):
+        fuse(segments, segment_max_pred=3, output_scores=str(tmp_path / "s"))
 
 
 def test_ids_that_repeat_or_are_empty_are_told(tmp_path):

@@ -121,7 +121,7 @@ def test_scales_read_every_rth_frame():
         ("LstmModel", {"cell": "gru"}, "lstm or ln_lstm"),
         ("HierarchicalGruModel", {"carry_state": "all"}, "carry_state is one of"),
         ("HierarchicalGruModel", {"random_order": "eval"}, "random_order is one of"),
-        ("HierarchicalGruModel", {"window_size": 0}, "at least 1"),
+        ("HierarchicalGruModel", {"window_size": 0}, "1 or more"),
         ("MultiScaleGruModel", {"intervals": [1, 0]}, "1 or more"),
     ],
 )

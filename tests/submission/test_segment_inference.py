@@ -15,7 +15,7 @@ from yt8m.data.writers import frame_record, write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.trained_model import TrainedModel, check_overrides
 from yt8m.models import registry
-from yt8m.submission.outputs import csv_writer
+from yt8m.submission.outputs import csv_writer, refuse_without_csv
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
 from yt8m.submission.segment_csv import read_segment_csv
@@ -79,6 +79,9 @@ def test_what_does_not_fit_is_refused(made, small_data, tmp_path):
     said = []
     csv_writer(str(tmp_path / "s.csv"), True, say=said.append).abandon()
     assert "no --segment_label_ids_file: every class gets a line" in said[0]
+    refuse_without_csv()
+    with pytest.raises(UserError, match="--segment_max_pred, --segment_label_ids_file: for the submission, and there is no --output_file"):
+        refuse_without_csv(5, "ids.csv")
 
 
 def test_a_video_level_model_has_no_segments(small_data, tmp_path):

@@ -11,7 +11,7 @@ from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
-from yt8m.data.writers import write_shard
+from yt8m.data.writers import frame_record, write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
@@ -182,6 +182,20 @@ def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(small_data, tmp
     np.save(tmp_path / "priors.npy", np.full(7, 0.5))  # of the attempt, on other data
     assert train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path)) == 0
     assert np.load(tmp_path / "priors.npy").shape == (12,)
+
+
+def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):
+    frames = np.random.default_rng(0).integers(0, 256, (12, 10, 8), dtype=np.uint8)
+    ratings = [(0, 1, 1.0), (5, 2, 0.0), (5, 1, 0.0)]
+    shard = str(tmp_path / "rated.tfrecord")
+    write_shard(shard, [frame_record(b"v%d" % i, {"rgb": x}, [1], segments=ratings) for i, x in enumerate(frames)])
+    recipe = registry.model_class("FrameLevelLogisticModel").recipe.updated({"batch_size": 4, "num_epochs": 2, "schedule": "cosine", "warmup_examples": 0})
+    schema = find_schema([shard], feature_names=["rgb"], num_classes=4, segment_labels=True)[0]
+    config = RunConfig(schema, ModelConfig("FrameLevelLogisticModel"), recipe, TrainingConfig(shard, eval_data_pattern=shard, progress_seconds=0.0))
+    assert train(config, str(tmp_path / "run")) == 0
+    rates = [e["learning_rate"] / recipe.base_learning_rate for e in RunFolder(str(tmp_path / "run")).logged() if e["event"] == "train"]
+    assert len(rates) == 12 and rates[6] == pytest.approx(0.5) and 0 < rates[-1] < 0.1  # 24 segments an epoch, of 12 videos
+    assert "(24 segments in" in capsys.readouterr().out
 
 
 def test_validation_records_that_do_not_fit_are_refused_before_the_first_step(small_data, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import numpy as np
 import tensorflow as tf
@@ -30,11 +30,18 @@ def table(result: Dict[str, Any], top_k: int) -> str:
         percent = "" if key == "loss" else f"  {100 * result[key]:6.2f} %"
         lines.append(f"{name.format(k=top_k):<8} {result[key]:.6f}{percent}")
     if "segment_map" in result:
-        found, every = result["segment_map"], result["segment_map_all_classes"]
-        lines.append(f"segment MAP {found:.6f}  {100 * found:6.2f} %  mean over {result['num_segment_map_classes']:,} classes ranked at all")
-        lines.append(f"segment MAP {every:.6f}  {100 * every:6.2f} %  mean over every class with a positive rating")
+        lines += segment_lines(result)
     lines.append(f"over {result['num_examples']:,} examples, {result['num_classes_with_positives']:,} classes with positives")
     return "\n".join(lines)
+
+
+def segment_lines(result: Dict[str, Any]) -> List[str]:
+    """Return the segment MAP under both definitions, of `segment_scores.both_means`."""
+    found, every = result["segment_map"], result["segment_map_all_classes"]
+    return [
+        f"segment MAP {found:.6f}  {100 * found:6.2f} %  mean over {result['num_segment_map_classes']:,} classes ranked at all",
+        f"segment MAP {every:.6f}  {100 * every:6.2f} %  mean over every class with a positive rating",
+    ]
 
 
 def write(folder: str, metrics: EvaluationMetrics, about: Dict[str, Any]) -> Dict[str, Any]:

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence, Set
+from typing import Any, Dict, Iterable, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
 from yt8m.metrics.segment_map import segment_map
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
+
+Ratings = Dict[int, Dict[str, float]]  # class -> {`<video>:<start>`: rating, above 0 where positive}
+
+
+def both_means(lists: Iterable[Tuple[int, Sequence[str]]], ratings: Ratings) -> Dict[str, Any]:
+    """Return the segment MAP of ranked lists under both definitions, each over classes with a positive rating.
+
+    A class without a positive has no AP: it is left out, where the starter code fails.
+
+    Args:
+      lists: (class, segments from the surest down), cut to their limit already.
+      ratings: all of them.
+
+    Returns:
+      `segment_map`: the starter code's mean, over the classes that have a list; `num_segment_map_classes`: how many these
+      are; `segment_map_all_classes`: Kaggle's mean, over all, where a class without a list counts 0;
+      `num_segment_map_positive_classes`: how many these are.
+    """
+    positive = {label for label, rated in ratings.items() if any(r > 0 for r in rated.values())}
+    mean, ap = segment_map(((c, listed) for c, listed in lists if c in positive), ratings)
+    return {
+        "segment_map": mean,
+        "num_segment_map_classes": len(ap),
+        "segment_map_all_classes": sum(ap.values()) / max(len(positive), 1),
+        "num_segment_map_positive_classes": len(positive),
+    }
 
 
 class SegmentScores:
@@ -28,7 +54,7 @@ class SegmentScores:
     def __init__(self, whitelist: Optional[Sequence[int]] = None, top_k: int = 20, max_per_class: int = 0):
         self._ranking = SegmentRanking(whitelist, top_k, max_per_class or MAX_PER_CLASS)
         self._asked: Optional[Set[int]] = None if whitelist is None else {int(c) for c in whitelist}
-        self._ratings: Dict[int, Dict[str, float]] = {}
+        self._ratings: Ratings = {}
 
     def update(self, batch: Dict[str, Any], predictions: np.ndarray) -> None:
         """Add a batch with `id` [S], `labels` and `weights` [S, K], and what was predicted of it, [S, K]."""
@@ -40,18 +66,5 @@ class SegmentScores:
                 self._ratings.setdefault(int(label), {})[ids[row]] = float(labels[row, label])
 
     def result(self) -> Dict[str, Any]:
-        """Return the MAP over classes with a positive rating, under both definitions.
-
-        Returns:
-          `segment_map`: the starter code's mean, over those of the classes that are among any segment's best;
-          `num_segment_map_classes`: how many these are; `segment_map_all_classes`: Kaggle's mean, over all, where a class
-          that is nowhere among the best counts 0.
-        """
-        positive = {label for label, ratings in self._ratings.items() if any(r > 0 for r in ratings.values())}
-        # The ranking is cut already. A class without a positive has no AP; the starter code fails there.
-        mean, ap = segment_map(((c, listed) for c, listed in self._ranking.lists() if c in positive), self._ratings)
-        return {
-            "segment_map": mean,
-            "num_segment_map_classes": len(ap),
-            "segment_map_all_classes": sum(ap.values()) / max(len(positive), 1),
-        }
+        """Return what `both_means` returns; a list is of what is among any segment's best."""
+        return both_means(self._ranking.lists(), self._ratings)

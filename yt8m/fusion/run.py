@@ -19,7 +19,7 @@ from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.metrics.per_class_ap import read_per_class_ap
 from yt8m.submission.ground_truth import GroundTruth
 from yt8m.submission.ids import IdWatch
-from yt8m.submission.outputs import csv_writer
+from yt8m.submission.outputs import csv_writer, refuse_without_csv
 from yt8m.submission.score_files import ScoreWriter
 
 
@@ -115,6 +115,8 @@ def _check(settings: FusionSettings) -> None:
         raise UserError(f"--inputs names one input twice: {', '.join(settings.inputs)}.")
     if not settings.output_file and not settings.output_scores and not settings.labels:
         raise UserError("nothing to do: give --output_file (CSV), --output_scores (a folder) or --labels (metrics).")
+    if not settings.output_file:
+        refuse_without_csv(settings.segment_max_pred, settings.segment_label_ids_file)
     if settings.output_scores.rstrip("/") in [i.rstrip("/") for i in settings.inputs]:
         raise UserError(f"--output_scores={settings.output_scores!r} is also an input; name another place.")
     if settings.output_file in settings.inputs:

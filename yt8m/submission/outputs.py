@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Union
+from typing import Callable, List, Union
 
 from yt8m.errors import UserError
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS
@@ -31,7 +31,7 @@ def csv_writer(
     Raises:
       UserError: unwritable path, unreadable classes, or a setting of segments for whole videos.
     """
-    given = [f"--{n}" for n, v in (("segment_max_pred", segment_max_pred), ("segment_label_ids_file", segment_label_ids_file)) if v]
+    given = _given(segment_max_pred, segment_label_ids_file)
     if segments:
         whitelist = read_whitelist(segment_label_ids_file)
         if whitelist is None:
@@ -43,3 +43,22 @@ def csv_writer(
             " (inference.py --segment_labels predicts segments)."
         )
     return CsvWriter(path, top_k)
+
+
+def refuse_without_csv(segment_max_pred: int = 0, segment_label_ids_file: str = "") -> None:
+    """Refuse settings of a submission where none is asked for.
+
+    Raises:
+      UserError: one of them was given.
+    """
+    given = _given(segment_max_pred, segment_label_ids_file)
+    if given:
+        raise UserError(
+            f"{', '.join(given)}: for the submission, and there is no --output_file; give one, or drop the flag"
+            " (--output_scores keeps every class of every segment)."
+        )
+
+
+def _given(segment_max_pred: int, segment_label_ids_file: str) -> List[str]:
+    flags = {"--segment_max_pred": segment_max_pred, "--segment_label_ids_file": segment_label_ids_file}
+    return [flag for flag, value in flags.items() if value]

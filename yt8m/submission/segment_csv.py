@@ -115,5 +115,5 @@ def read_segment_csv(path: str) -> Iterator[Tuple[int, List[str]]]:
                         f"{path}, line {number}: {line[:60]!r}; expected '<class>,<video>:<start> <video>:<start> ...'."
                     )
                 yield int(head), segments
-    except tf.errors.OpError as error:
-        raise UserError(f"cannot read {path!r}: {error.message}.") from None
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path!r}: {getattr(error, 'message', error)}.") from None

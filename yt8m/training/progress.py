@@ -41,10 +41,10 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Writes the log of a run; of several workers only the chief's `active` one does."""
+    """Writes the log of a run; of several workers only the chief's `active` one does. An example is one of `what`."""
 
-    def __init__(self, run: RunFolder, active: bool, every_seconds: float):
-        self._run, self._active, self._every = run, active, every_seconds
+    def __init__(self, run: RunFolder, active: bool, every_seconds: float, what: str = "videos"):
+        self._run, self._active, self._every, self._what = run, active, every_seconds, what
         self._writer = tf.summary.create_file_writer(run.file("logs")) if active else None
         self._last = time.monotonic()
         self._last_examples = 0
@@ -77,7 +77,7 @@ class Progress:
         metrics = "".join(f"{name} {values[key]:.4f}  " for name, key in names.items() if key in values)
         self.say(
             f"validation after epoch {values['epoch']}: {metrics}loss {values['loss']:.4g}"
-            f"  ({values['num_examples']:,} videos in {duration(values['seconds'])})" + ("  best so far" if best else "")
+            f"  ({values['num_examples']:,} {self._what} in {duration(values['seconds'])})" + ("  best so far" if best else "")
         )
 
     def event(self, name: str, **values: Any) -> None:

@@ -19,6 +19,7 @@ from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.pipeline import RecordCache, build_dataset
 from yt8m.data.record_check import leave_out_unparsable
 from yt8m.data.record_count import count_records
+from yt8m.data.segment_ratings import segments_a_record
 from yt8m.data.sources import find_shards
 from yt8m.errors import UserError, look_for_nan
 from yt8m.evaluation.predictor import Predictor
@@ -66,8 +67,9 @@ class Trainer:
             )
         tf.keras.utils.set_random_seed(t.seed)
         tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if t.dtype == "bfloat16" else "float32")
-        self.progress = Progress(run, self.chief, t.progress_seconds)
-        self.total_records = self._count()
+        self.what = "segments" if config.schema.segment_labels else "videos"
+        self.progress = Progress(run, self.chief, t.progress_seconds, self.what)
+        self.epoch_examples = self._count()
         self.loss = loss_registry.get(recipe.label_loss)
         with self.strategy.scope():
             self.model = make_model(config)
@@ -103,13 +105,14 @@ class Trainer:
         self._begun = False  # whether config.json is there and right
 
     def _count(self) -> int:
-        if "records" not in self.config.facts:
-            return count_records(self.files)[0]
-        return int(self.config.facts["records"])
+        """Return the examples of an epoch: records, or about as many segments as they have."""
+        facts = self.config.facts
+        records = int(facts["records"]) if "records" in facts else count_records(self.files)[0]
+        return round(records * segments_a_record(self.files)) if self.config.schema.segment_labels else records
 
     def _total_examples(self) -> int:
         recipe, t = self.config.recipe, self.config.training
-        total = recipe.num_epochs * (self.total_records // recipe.batch_size) * recipe.batch_size
+        total = recipe.num_epochs * (self.epoch_examples // recipe.batch_size) * recipe.batch_size
         return min(total, t.max_steps * recipe.batch_size) if t.max_steps else total
 
     def begin(self) -> None:
@@ -218,7 +221,7 @@ class Trainer:
             left = self.config.training.max_steps - self.step.done()
         if self.worker[1] > 1:
             done = int(self.state.examples_in_epoch) // self.config.recipe.batch_size
-            left = min(left, self.total_records // self.config.recipe.batch_size - done)
+            left = min(left, self.epoch_examples // self.config.recipe.batch_size - done)
         return left
 
     def _train_epoch(self, epoch: int) -> None:
@@ -253,7 +256,7 @@ class Trainer:
                 self._save()
         if int(self.state.examples_in_epoch) == 0 and self.stop_signal is None and not self._out_of_steps():
             raise UserError(
-                f"--batch_size={recipe.batch_size} is more than the {self.total_records} training records hold; lower it."
+                f"--batch_size={recipe.batch_size} is more than the {self.epoch_examples} {self.what} that the training records hold; lower it."
             )
         if last is not None:
             self._report(epoch, last)

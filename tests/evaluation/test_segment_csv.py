@@ -1,0 +1,98 @@
+"""Scoring a finished submission of segments: against a slow rewrite of the definition, and what it refuses."""
+
+import numpy as np
+import pytest
+
+from yt8m.data.writers import frame_record, write_shard
+from yt8m.errors import UserError
+from yt8m.evaluation.segment_csv import main, score_segment_csv
+
+K = 6
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory):
+    """Records with ratings, the ratings as (segment, class) -> score, and a submission with unrated segments among the rated."""
+    folder, rng = tmp_path_factory.mktemp("rated"), np.random.default_rng(0)
+    frames = {"rgb": np.zeros((2, 3), np.uint8)}
+    records, ratings = [], {}
+    for i in range(20):
+        rows = [(5 * int(s), int(c), float(rng.random() < 0.5 and c != 4)) for s, c in zip(rng.integers(0, 3, 4), rng.integers(0, 5, 4))]
+        records.append(frame_record(b"v%d" % i, frames, [0], segments=rows))
+        for s, c, x in rows:
+            ratings[f"v{i}:{s}", c] = max(x, ratings.get((f"v{i}:{s}", c), 0.0))
+    for shard in (0, 1):
+        write_shard(str(folder / f"validate{shard}.tfrecord"), records[shard::2])
+    lists = {c: [f"v{i}:{5 * s}" for i, s in rng.permutation([(i, s) for i in range(25) for s in range(4)])] for c in (5, 2, 0, 4)}
+    (folder / "s.csv").write_text("Class,Segments\n" + "".join(f"{c},{' '.join(s)}\n" for c, s in lists.items()))
+    return folder, ratings, lists
+
+
+def slow_ap(listed, ratings, label, top_n):
+    total, hits, place = 0.0, 0, 0
+    for segment in listed[: top_n or None]:  # the cut comes first
+        if (segment, label) in ratings:
+            place += 1
+            if ratings[segment, label] > 0:
+                hits += 1
+                total += hits / place
+    return total / sum(x > 0 for (_, c), x in ratings.items() if c == label)
+
+
+@pytest.mark.parametrize("top_n", [0, 40])
+def test_equals_the_slow_reference(rated, top_n):
+    folder, ratings, lists = rated
+    said = []
+    got = score_segment_csv(str(folder / "s.csv"), str(folder / "validate*"), top_n, say=said.append)
+    # Class 5 was never rated and 4 is never positive; 1 and 3 are not in the submission.
+    aps = [slow_ap(lists[c], ratings, c, top_n) for c in (0, 2)]
+    assert got["segment_map"] == pytest.approx(np.mean(aps)) and got["num_segment_map_classes"] == 2
+    assert got["segment_map_all_classes"] == pytest.approx(sum(aps) / 4) and got["num_segment_map_positive_classes"] == 4
+    assert got["num_ratings"] == len(ratings)
+    assert got["num_ratings_listed"] == sum((s, c) in ratings for c in lists for s in lists[c][: top_n or None])
+    assert "mean over 2 classes ranked at all" in said[0] and "every class with a positive" in said[1] and "4 classes" in said[2]
+
+
+def test_the_cache_is_written_once_and_then_read(rated, tmp_path, capsys):
+    folder, ratings, _ = rated
+    cache, command = tmp_path / "cache" / "labels.csv", [f"--submission_file={folder}/s.csv", f"--label_cache={tmp_path}/cache/labels.csv"]
+    assert main([*command, f"--eval_data_pattern={folder}/validate*"]) == 0
+    first = capsys.readouterr().out
+    lines = [line.split(",") for line in cache.read_text().splitlines()]
+    assert {(s, int(c)): float(x) for s, c, x in lines} == ratings and len(lines) == len(ratings)
+    assert main([*command, "--eval_data_pattern=nowhere*"]) == 0
+    told, rest = capsys.readouterr().out.split("\n", 1)
+    assert rest == first and "--eval_data_pattern is not read" in told
+    for text in ("v1:0,3,1.0\nv1:5\n", "v1:0,3,1.0\nv1:5,3,x\n"):
+        cache.write_text(text)
+        assert main(command) == 2
+        assert "labels.csv, line 2, is not" in capsys.readouterr().err
+
+
+def test_a_cache_that_came_to_nothing_is_not_left_behind(rated, tmp_path):
+    folder, _, _ = rated
+    write_shard(str(tmp_path / "unrated.tfrecord"), [frame_record(b"v1", {"rgb": np.zeros((2, 3), np.uint8)}, [0])])
+    for pattern, message in (("unrated*", "holds no positive rating"), ("none*", "matches no file")):
+        with pytest.raises(UserError, match=message):
+            score_segment_csv(str(folder / "s.csv"), str(tmp_path / pattern), label_cache=str(tmp_path / "c.csv"))
+    assert [p.name for p in tmp_path.iterdir()] == ["unrated.tfrecord"]
+
+
+def test_what_is_no_submission_of_these_videos_is_refused(rated, tmp_path, capsys):
+    folder, _, _ = rated
+    csv, pattern = tmp_path / "s.csv", f"--eval_data_pattern={folder}/validate*"
+    for text, message in (
+        ("Class,Segments\n0,other:0 other:5\n", "lists none of the"),
+        ("Class,Segments\n", "has no line of a class"),
+        ("VideoId,LabelConfidencePairs\nv1,3 0.5\n", "line 1: .*expected '<class>,<video>:<start>"),
+        ("0,v1:0\n0,v2:0\n", "class 0 has two lines"),
+    ):
+        csv.write_text(text)
+        with pytest.raises(UserError, match=message):
+            score_segment_csv(str(csv), f"{folder}/validate*")
+    csv.write_bytes(b"0,v1:0\n1,v2:\xff\xfe\n")
+    assert main([f"--submission_file={csv}", pattern]) == 2
+    assert main([f"--submission_file={tmp_path}/none.csv", pattern]) == 2
+    assert main([f"--submission_file={folder}/s.csv", pattern, "--top_n=-1"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("error: cannot read") == 2 and "--top_n=-1" in err and "Traceback" not in err
