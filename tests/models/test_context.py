@@ -163,7 +163,7 @@ def test_another_encoder_is_refused(there, here, message):
 def test_from_the_encoders_run_to_the_classifiers(small_data, tmp_path):
     first, second = str(tmp_path / "encoder"), str(tmp_path / "classifier")
     sizes = {"projection_size": 16, "cells": 24}
-    config = run_config(small_data, "ContextEncoderModel", epochs=3, arguments={**sizes, "clip_size": 4, "dropout": 0.0})
+    config = run_config(small_data, "ContextEncoderModel", epochs=2, arguments={**sizes, "clip_size": 4, "dropout": 0.0})
     assert train(config, first) == 0
     losses = losses_of(first)
     assert losses[-1] < 0.99 * losses[0]
@@ -172,7 +172,7 @@ def test_from_the_encoders_run_to_the_classifiers(small_data, tmp_path):
     arguments = {"freeze_encoder": True, "encoder_cells": 24, "encoder_projection": 16}
     with pytest.raises(UserError, match="needs --init_from=RUN_DIR"):
         train(run_config(small_data, "ContextGruModel", epochs=1, arguments=arguments), str(tmp_path / "refused"))
-    config = run_config(small_data, "ContextGruModel", epochs=6, arguments=arguments, init_from=first)
+    config = run_config(small_data, "ContextGruModel", epochs=2, recipe={"batch_size": 15}, arguments=arguments, init_from=first)
     assert train(config, second) == 0
     best = json.loads((tmp_path / "classifier" / "best" / "metrics.json").read_text())
     assert best["gap"] > prior_gap(config) + 0.05

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.alike import every_model
 from yt8m.flags import constructor_arguments
 from yt8m.losses.registry import get
 from yt8m.models import registry
@@ -128,7 +129,7 @@ def test_get_config_holds_every_constructor_argument(name):
     assert not missing
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", every_model())
 def test_trains_under_mirrored_strategy(name, mirrored):
     recipe = registry.model_class(name).recipe.updated({"batch_size": 4})
     with mirrored.scope():
@@ -189,6 +190,7 @@ def test_starts_from_the_priors(name):
         np.testing.assert_array_equal(plain(batch_for(plain), training=False), before)
 
 
+@pytest.mark.slow  # half a minute each
 @pytest.mark.parametrize("part", range(XLA_PROCESSES))
 def test_models_compile_under_xla(part):
     """In a process of its own: XLA cannot compile where one CPU is split into two devices."""

@@ -92,6 +92,7 @@ def test_it_trains_on_two_replicas(name, mirrored):
     assert any(np.any(a != b) for a, b in zip(before, model.get_weights()))
 
 
+@pytest.mark.slow
 def test_they_compile_under_xla():
     code = "from tests.models.test_reconstruction_models import compare_with_xla; compare_with_xla()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})

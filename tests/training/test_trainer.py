@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.alike import every_model
 from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
@@ -75,9 +76,9 @@ def prior_gap(config):
     return metrics.result()["gap"]
 
 
-@pytest.mark.parametrize("name", registry.list_models())
+@pytest.mark.parametrize("name", every_model())
 def test_every_model_beats_the_prior(name, small_data, tmp_path):
-    config = run_config(small_data, name)
+    config = run_config(small_data, name, epochs=2, recipe={"batch_size": 15})  # 80 steps
     assert train(config, str(tmp_path)) == 0
     best = json.loads((tmp_path / "best" / "metrics.json").read_text())
     assert best["gap"] > prior_gap(config) + 0.05

@@ -1,0 +1,24 @@
+"""Which models the costliest tests run by default: all but those whose code is another's, but for a cell or a level.
+
+The rest are slow tests, which CI runs. A new model is in no list here, and so is tested in full by default.
+"""
+
+import pytest
+
+from yt8m.models import registry
+
+ALIKE = {
+    "BiLstmModel": "BiGruModel",
+    "LstmModel": "GruModel",
+    "LayerNormHierarchicalGruModel": "HierarchicalGruModel",
+    "VideoDbofCgate": "DbofCgate",
+    "VideoDbofResNet": "DbofResNet",
+    "VideoLabelDecoderModel": "LabelDecoderModel",
+}
+
+
+def every_model():
+    """Return each registered model's name as a test parameter, slow where it is alike another."""
+    names = registry.list_models()
+    assert set(ALIKE) | set(ALIKE.values()) <= set(names)
+    return [pytest.param(name, marks=pytest.mark.slow) if name in ALIKE else name for name in names]
