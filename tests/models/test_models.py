@@ -72,7 +72,8 @@ def test_output_is_probabilities(name):
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "input_norm" in constructor_arguments(registry.model_class(name))])
 def test_the_norm_of_the_input_is_the_one_asked_for(name):
-    outputs = [make(name, input_norm=norm)(batch_for(make(name)), training=False).numpy() for norm in ("l2", "none")]
+    models = [make(name, input_norm=norm) for norm in ("l2", "none")]
+    outputs = [model(batch_for(model), training=False).numpy() for model in models]
     assert np.abs(outputs[0] - outputs[1]).max() > 1e-6
 
 
