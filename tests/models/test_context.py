@@ -163,7 +163,7 @@ def test_another_encoder_is_refused(there, here, message):
 def test_from_the_encoders_run_to_the_classifiers(small_data, tmp_path):
     first, second = str(tmp_path / "encoder"), str(tmp_path / "classifier")
     sizes = {"projection_size": 16, "cells": 24}
-    config = run_config(small_data, "ContextEncoderModel", epochs=2, arguments={**sizes, "clip_size": 4, "dropout": 0.0})
+    config = run_config(small_data, "ContextEncoderModel", epochs=3, arguments={**sizes, "clip_size": 4, "dropout": 0.0})
     assert train(config, first) == 0
     losses = losses_of(first)
     assert losses[-1] < 0.99 * losses[0]
