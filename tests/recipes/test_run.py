@@ -4,6 +4,7 @@ import dataclasses
 import glob
 import json
 import os
+import subprocess
 import sys
 
 import pytest
@@ -131,10 +132,14 @@ def test_run_all_goes_past_failures_and_stops_when_asked(sample, tmp_path, faked
     def stopped(command, cwd, log, say):
         return process.Finished(143, 1.0, 0)
 
-    faked(stopped)
-    with pytest.raises(run.Failed) as error:
-        command_line._run_all(a, {n: RECIPES[n] for n in ("two", "logistic")})
-    assert error.value.code == 143
+    def ended_well(command, cwd, log, say):  # as where the signal comes with the last line of a script
+        return process.Finished(0, 1.0, 0, stopped=15)
+
+    for how in (stopped, ended_well):
+        faked(how)
+        with pytest.raises(run.Failed) as error:
+            command_line._run_all(a, {n: RECIPES[n] for n in ("two", "logistic")})
+        assert error.value.code == 143
 
 
 _init = run.Runner.__init__
@@ -186,6 +191,41 @@ def test_a_process_is_measured_and_logged(tmp_path):
     ended = process.run([sys.executable, "-c", code], str(tmp_path), str(tmp_path / "log" / "a.log"), lines.append)
     assert ended.code == 5 and lines == ["hello"] and (tmp_path / "log" / "a.log").read_text() == "hello\n"
     assert ended.seconds > 0 and ended.cpu_seconds > 0 and ended.peak_bytes > 50_000_000
+
+
+def test_asked_to_stop_while_a_script_cannot_save_anything(tmp_path):
+    """A script that is still importing, or evaluating, dies of SIGTERM: that is a stop, not a failure to go past."""
+    child = "import time; print('up', flush=True); time.sleep(60)"
+    code = (
+        "import os, signal, sys; from yt8m.recipes import process\n"
+        f"ended = process.run([sys.executable, '-c', {child!r}], '.', {str(tmp_path / 'a.log')!r}, lambda _: os.kill(os.getpid(), signal.SIGTERM))\n"
+        "print(ended.code, ended.stopped)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, cwd=run.ROOT)
+    assert done.stdout == "143 15\n", done.stderr
+
+
+def test_nothing_goes_on_behind_a_closed_pipe(tmp_path, monkeypatch, capsys):
+    pids = []
+
+    def closed(line):
+        pids.append(int(line))
+        raise BrokenPipeError
+
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with pytest.raises(BrokenPipeError):
+        process.run([sys.executable, "-c", code], str(tmp_path), str(tmp_path / "a.log"), closed)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+
+    def broken(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(command_line.os, "dup2", lambda *_: None)  # which would close the tests' own stdout
+    for arguments, expected in ((["run", "lstm"], 141), (["run-all"], 141), (["list"], 0), (["table", "1", "--norun"], 0)):
+        monkeypatch.setitem(command_line._DO, arguments[0], broken)
+        with capsys.disabled():
+            assert command_line.main(arguments) == expected
 
 
 def test_frames_are_made_around_the_same_videos(sample, tmp_path):

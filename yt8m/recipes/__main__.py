@@ -64,9 +64,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # as of `… list | head`
+    except BrokenPipeError:  # as of `… list | head`, which has all it wanted; a run has not ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        only_prints = a.what in ("list", "show") or getattr(a, "norun", False) or getattr(a, "dry", False)
+        return 0 if only_prints else 141
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         return error.code if error.code in (2, *STOPPED) else 1

@@ -142,6 +142,8 @@ class Runner:
         log = self._at(folder, f"{step.name}.log")
         ended = process.run([sys.executable, *step.arguments], ROOT, log, self.say)
         state.add(step.name, shown, ended)
+        if ended.stopped:  # whatever the script made of it: else a run-all would go on with the next
+            raise Failed(f"stopped during {step.arguments[0]}; the same command goes on", 128 + ended.stopped)
         if ended.code:
             raise Failed(f"{step.arguments[0]} ended with exit code {ended.code}; its output is in {log}", ended.code)
 
