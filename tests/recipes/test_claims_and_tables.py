@@ -6,6 +6,7 @@ import pytest
 
 from yt8m.errors import UserError
 from yt8m.recipes import catalog, results, tables
+from yt8m.recipes.__main__ import main
 from yt8m.recipes.claims import (
     ASSUMED_SD,
     CLAIMS,
@@ -19,6 +20,8 @@ from yt8m.recipes.claims import (
     noise_of,
     verdicts,
 )
+from yt8m.recipes.current import commands_now, sort_out
+from yt8m.recipes.data import describe
 from yt8m.recipes.report import report
 
 RECIPES = catalog.load_all()
@@ -140,7 +143,51 @@ def test_record_keeps_small_results_and_the_recipes_expectation(tmp_path):
         results.record([broken], RECIPES, folder, str(settings))
 
 
-def test_committed_results_are_of_recipes_that_exist():
-    for r in results.committed():
+def test_what_is_recorded_is_checked_before_anything_is_written(tmp_path):
+    broken = result("video-moe-4", 0.5)
+    del broken["metrics"]["perr"]
+    with pytest.raises(UserError, match="video-moe-4 lacks metrics.perr"):
+        results.record([result("video-moe-2", 0.61), broken], RECIPES, str(tmp_path), str(tmp_path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_results_of_other_settings_are_neither_recorded_nor_shown(tmp_path, monkeypatch, capsys):
+    kept = next(r for r in results.committed() if (r["recipe"], r["seed"]) == ("video-moe-4", 0))
+    old = {**result("video-moe-2", 0.9876), "commands": [c.replace("rate=0.25", "rate=0.01") for c in _commands("video-moe-2")]}
+    for r in (kept, old):
+        results.write_json(str(tmp_path / r["recipe"] / "sample-video-all-seed0" / results.RESULT), r)
+    recorded = []
+    monkeypatch.setattr(results, "record", lambda found, recipes: recorded.extend(found) or found)
+    assert main(["record", f"--out_dir={tmp_path}"]) == 2 and recorded == []
+    assert "other settings gave than the recipes have now: video-moe-2 on sample-video-all, seed 0" in capsys.readouterr().err
+    assert main(["table", "1", "--norun", f"--out_dir={tmp_path}"]) == 0
+    shown = capsys.readouterr().out
+    assert "left out" in shown and "0.9876" not in shown and f"{kept['metrics']['gap']:.4f}" in shown
+    (tmp_path / "video-moe-2" / "sample-video-all-seed0" / results.RESULT).unlink()
+    assert main(["record", f"--out_dir={tmp_path}"]) == 0 and recorded == [kept]
+
+
+def test_records_of_ones_own_named_as_a_data_set_are_not_taken_for_it(tmp_path):
+    """--data=/somewhere/sample-video-all: its results bear the folder's name."""
+    own = {**result("video-moe-2", 0.9), "commands": [c.replace("runs/recipes/data/", "/somewhere/") for c in _commands("video-moe-2")]}
+    assert sort_out([own], RECIPES) == ([], [own])
+
+
+def _commands(name):
+    return commands_now(RECIPES, name, "small", describe("sample-video-all", "runs/recipes/data"), 0)
+
+
+def test_committed_results_are_of_the_settings_that_the_recipes_have():
+    found = results.committed()
+    for r in found:
         results.check(r)
         assert r["recipe"] in RECIPES and r["data"]["name"] in RECIPES[r["recipe"]].small.data
+    assert found and sort_out(found, RECIPES) == (found, [])
+
+
+def test_what_show_prints_is_what_a_run_does(capsys):
+    for name in ("kdd-basic-rprop", "labels-remove"):  # both take another recipe's trained folder
+        assert main(["show", name]) == 0
+        kept = next(r for r in results.committed() if r["recipe"] == name)
+        shown = capsys.readouterr().out
+        assert all(f"  {c}\n" in shown for c in kept["commands"])

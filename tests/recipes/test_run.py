@@ -12,7 +12,7 @@ import pytest
 from yt8m.data.synthetic import SyntheticSpec, make_synthetic
 from yt8m.errors import UserError
 from yt8m.recipes import __main__ as command_line
-from yt8m.recipes import catalog, process, run
+from yt8m.recipes import catalog, commands, process, run
 from yt8m.recipes.data import Sizes, describe, make
 from yt8m.recipes.results import in_folder
 
@@ -59,8 +59,8 @@ def runner(out, sample="", say=lambda text: None):
 class Fake:
     """Stands for the scripts: writes what they would, and counts."""
 
-    def __init__(self, fail_at=None):
-        self.commands, self.fail_at = [], fail_at
+    def __init__(self, fail_at=None, gap=0.5):
+        self.commands, self.fail_at, self.gap = [], fail_at, gap
 
     def __call__(self, command, cwd, log, say):
         self.commands.append(command[1])
@@ -69,7 +69,7 @@ class Fake:
         flag = {a.partition("=")[0]: a.partition("=")[2] for a in command[2:]}
         if command[1] == "eval.py":
             os.makedirs(flag["--output_dir"], exist_ok=True)
-            values = dict(gap=0.5, map=0.4, perr=0.3, hit_at_1=0.6, hit_at_5=0.7, loss=2.0, num_examples=60, num_classes_with_positives=9)
+            values = dict(gap=self.gap, map=0.4, perr=0.3, hit_at_1=0.6, hit_at_5=0.7, loss=2.0, num_examples=60, num_classes_with_positives=9)
             with open(os.path.join(flag["--output_dir"], "metrics.json"), "w") as f:
                 json.dump(values, f)
         return process.Finished(0, 2.0, 100)
@@ -120,6 +120,24 @@ def test_other_settings_are_refused(sample, tmp_path, faked):
     changed = {"two": recipe("two", "--model=MoeModel --batch_size=64")}
     with pytest.raises(UserError, match="other settings; --again"):
         run.Runner(changed, str(tmp_path), sample, SIZES, print).run("two")
+
+
+def test_what_is_made_from_a_run_is_not_taken_for_that_of_another(sample, tmp_path, faked):
+    """An input run anew leaves the commands of what used it as they were: the folders have the same names."""
+    stages = [{"name": "model", "flags": "--model=MoeModel --init_from={run:two}"}]
+    own = {**DATA, "level": "video", "stages": stages}
+    values = dict(table="1", row="r", order=2, source="s", reported={}, notes="", paper=own, small=own)
+    recipes = {"two": RECIPES["two"], "later": catalog.parse({"name": "later", **values}, "test")}
+    start = run.Runner(recipes, str(tmp_path), sample, SIZES, lambda text: None)
+    faked(Fake())
+    first = start.run("later")
+    start.run("two", again=True)
+    assert start.run("later") == first, "the same numbers: a run can be repeated"
+    faked(Fake(gap=0.6))
+    start.run("two", again=True)
+    with pytest.raises(UserError, match="made from an earlier run of two; --again"):
+        start.run("later")
+    assert start.run("later", again=True)["metrics"]["gap"] == 0.6 and start.run("later")["metrics"]["gap"] == 0.6
 
 
 def test_run_all_goes_past_failures_and_stops_when_asked(sample, tmp_path, faked, monkeypatch, capsys):
@@ -299,3 +317,12 @@ def test_results_tell_no_place_of_the_machine(sample, tmp_path, faked):
     result = runner(tmp_path, sample).run("two")
     assert str(tmp_path) not in " ".join(result["commands"]).replace(sample, "")
     assert "--train_dir=runs/recipes/two/" in result["commands"][0]
+
+
+@pytest.mark.parametrize("place", ["/tmp/x", "runs/other", "x", "runs/of another place", "runs/recipes"])
+def test_commands_compare_equal_wherever_they_were_run(place):
+    """Within the checkout and outside, in a folder whose name a shell must quote, and in one of a short name."""
+    start = runner(os.path.join(run.ROOT, place))
+    at = start.out_dir
+    step = commands.Step("m", "train", ("train.py", f"--train_dir={at}/a", f"--inputs={at}/a,{at}/b", "--of=max/2"), "")
+    assert start.shown(step) == "python train.py --train_dir=runs/recipes/a --inputs=runs/recipes/a,runs/recipes/b --of=max/2"

@@ -12,7 +12,8 @@ from typing import Callable, Dict, List, Optional, Sequence
 from yt8m.errors import UserError
 from yt8m.recipes import catalog, commands, results, tables
 from yt8m.recipes.catalog import Recipe
-from yt8m.recipes.data import describe
+from yt8m.recipes.current import commands_now, sort_out
+from yt8m.recipes.data import DataSet, describe
 
 DEFAULT_OUT = os.path.join(results.ROOT, "runs", "recipes")
 STOPPED = (130, 143)  # asked to stop: go no further
@@ -90,28 +91,24 @@ def _show(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
         if notes:
             print(f"notes: {notes}")
     print(f"\npaper's setting, on {', '.join(recipe.paper.data)}:")
-    _print_commands(recipe, "paper", commands.PAPER_DATA.name)
+    _print_commands(recipe, recipes, "paper", commands.PAPER_DATA)
     for data in recipe.small.data:
         measured = recipe.small.measured.get(data)
         expected = f"about {recipe.small.minutes:g} min"
         if measured:
             expected = f"{measured['minutes']:g} min, GAP {measured['gap']:.4f}, MAP {measured['map']:.4f}"
         print(f"\nsmall, on {data} ({expected}): python -m yt8m.recipes run {recipe.name} --data={data}")
-        _print_commands(recipe, "small", data)
+        _print_commands(recipe, recipes, "small", describe(data, os.path.join(commands.USUAL_PLACE, "data")))
     return 0
 
 
-def _print_commands(recipe: Recipe, variant: str, data_name: str) -> None:
+def _print_commands(recipe: Recipe, recipes: Dict[str, Recipe], variant: str, data: DataSet) -> None:
     fuse = recipe.variant(variant).fuse
     if fuse:
         print(f"  fusion of {', '.join(fuse.inputs)} by --method={fuse.method}")
         return
-    out = os.path.join("runs", "recipes")
-    data = commands.PAPER_DATA if variant == "paper" else describe(data_name, os.path.join(out, "data"))
-    seed = recipe.variant(variant).seeds[0]
-    folder = commands.folder_of(out, recipe.name, variant, data.name, seed)
-    for step in commands.steps(recipe, variant, data, seed, folder, lambda n: os.path.join(out, n)):
-        print("  " + step.shown())
+    for command in commands_now(recipes, recipe.name, variant, data, recipe.variant(variant).seeds[0]):
+        print("  " + command)
 
 
 def _run(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
@@ -126,7 +123,10 @@ def _run(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
 def _table(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
     rows = catalog.of_table(a.table, recipes)
     code = 0 if a.norun else _run_each(a, recipes, catalog.runs_of(rows))
-    found = results.in_folder(a.out_dir)
+    names = {r.name for r in rows}
+    found, others = sort_out((r for r in results.in_folder(a.out_dir) if r["recipe"] in names), recipes)
+    if others:
+        print(f"\nleft out, for other settings gave them than the recipes have now (`run NAME --again` runs one anew): {_told(others)}")
     if a.norun:
         own = {(r["recipe"], r["data"]["name"], r["seed"]) for r in found}
         found += [r for r in results.committed() if (r["recipe"], r["data"]["name"], r["seed"]) not in own]
@@ -164,8 +164,18 @@ def _run_each(a: argparse.Namespace, recipes: Dict[str, Recipe], runs: List[tupl
     return 1 if failures else 0
 
 
+def _told(found: Sequence[results.Result]) -> str:
+    return ", ".join(f"{r['recipe']} on {r['data']['name']}, seed {r['seed']}" for r in found)
+
+
 def _record(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
-    written = results.record(results.in_folder(a.out_dir), recipes)
+    found, others = sort_out(results.in_folder(a.out_dir), recipes)
+    if others:
+        raise UserError(
+            f"{a.out_dir} holds results that other settings gave than the recipes have now: {_told(others)}. Nothing was kept;"
+            " `run NAME --again` runs one anew, or delete its folder."
+        )
+    written = results.record(found, recipes)
     print(f"kept {len(written)} results of {a.out_dir} in {results.COMMITTED}; `report` writes RESULTS.md from them")
     return 0
 

@@ -6,11 +6,14 @@ import dataclasses
 import os
 import re
 import shlex
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 from yt8m.errors import UserError
 from yt8m.recipes.catalog import Recipe, Stage
 from yt8m.recipes.data import DataSet
+
+USUAL_PLACE = "runs/recipes"  # of --out_dir, in a checkout
+FITTED = ("l1", "l2", "l3")  # the methods that take APs
 
 # What stands for the data in a paper's command, until somebody names them.
 PAPER_DATA = DataSet("release", "the paper's data", "TRAIN_RECORDS", {"": "VALIDATE_RECORDS"}, "")
@@ -111,6 +114,37 @@ def predict(train_dir: str, records: str, output: str) -> Tuple[str, ...]:
 def fuse(inputs: List[str], method: str, labels: str, metrics: str, *more: str) -> Tuple[str, ...]:
     """Return the command that fuses score folders and measures the fusion on `labels`."""
     return ("fusion.py", f"--inputs={','.join(inputs)}", f"--method={method}", f"--labels={labels}", f"--output_metrics={metrics}", *more)
+
+
+def fusion_steps(
+    recipe: Recipe, variant: str, data: DataSet, folder: str, models: Sequence[Tuple[Recipe, str]]
+) -> Tuple[List[Tuple[str, Step]], List[Step]]:
+    """Return the predictions, each with the run's folder that it goes into, and the two fusions of a recipe that fuses.
+
+    Args:
+      recipe: with `fuse`.
+      variant: "small" or "paper".
+      data: whose validation videos are predicted and fused.
+      folder: of this run.
+      models: each input's recipe, and the folder of its run.
+    """
+    fuse_ = recipe.variant(variant).fuse
+    assert fuse_ is not None
+    predictions = []
+    for model, at in models:
+        # Beside its model, for every fusion on the same videos to use; named by them.
+        name = f"scores-{data.name}"
+        output = os.path.join(at, name)
+        arguments = predict(trained_folder(model, variant, at), data.validation(model.variant(variant).level), output)
+        predictions.append((at, Step(name, "predict", arguments, output)))
+    scores = [step.output for _, step in predictions]
+    labels = data.validation("video" if "video" in data.validate else "")
+    path = {k: os.path.join(folder, f"{k}.json") for k in ("all", "half")}
+    method, power = (fuse_.method, []) if fuse_.method in FITTED else ("power", ["--power=0"])  # equal weights, on a half
+    return predictions, [
+        Step("all", "fuse", fuse(scores, fuse_.method, labels, path["all"]), path["all"]),
+        Step("half", "fuse", fuse(scores, method, labels, path["half"], "--fit_on_half", *power), path["half"]),
+    ]
 
 
 def merged(flags: List[str]) -> List[str]:

@@ -66,8 +66,9 @@ def record(
     """Keep small variants' results in `folder`, and each recipe's minutes, GAP and MAP in its own file; return paths."""
     written = []
     results = [r for r in results if r["variant"] == "small" and r["recipe"] in recipes and r["data"]["name"] in recipes[r["recipe"]].small.data]
-    for result in results:
+    for result in results:  # before anything is written
         check(result)
+    for result in results:
         path = os.path.join(folder, f"{result['recipe']}--{result['data']['name']}--seed{result['seed']}.json")
         write_json(path, result)
         written.append(path)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import hashlib
+import json
 import os
+import re
 import shutil
 import statistics
 import sys
@@ -14,8 +18,6 @@ from yt8m.recipes import commands, process
 from yt8m.recipes.catalog import METRICS, Recipe, find
 from yt8m.recipes.data import DataSet, Sizes, make
 from yt8m.recipes.results import RESULT, ROOT, Result, commit, read_json, write_json
-
-USUAL_PLACE = "runs/recipes"  # of --out_dir, in a checkout
 
 
 class Failed(Exception):
@@ -84,7 +86,7 @@ class Runner:
         used = {n: self.run(n, variant, data_name, seed) for n in commands.needed(recipe, variant)}
         places = {n: commands.trained_folder(self.recipes[n], variant, commands.folder_of(self.out_dir, n, variant, data.name, seed)) for n in used}
         steps = commands.steps(recipe, variant, data, seed, folder, places.__getitem__)
-        done = self.finished(folder, steps, what)
+        done = self.finished(folder, steps, what, used)
         if done:
             return done
         self.say(f"== {what}: about {recipe.small.minutes:g} min" if variant == "small" else f"== {what}")
@@ -116,14 +118,15 @@ class Runner:
 
     def shown(self, step: commands.Step) -> str:
         """Return a step's command as results keep it: wherever `out_dir` lies, they tell the usual place and compare equal."""
-        text = step.shown()
-        return text.replace(self.out_dir + os.sep, USUAL_PLACE + "/") if os.path.isabs(self.out_dir) else text
+        ours = re.compile(r"(?<![\w./-])" + re.escape(self.out_dir + os.sep))
+        return dataclasses.replace(step, arguments=tuple(ours.sub(commands.USUAL_PLACE + "/", a) for a in step.arguments)).shown()
 
     def _at(self, *names: str) -> str:
         return os.path.join(ROOT, *names)
 
-    def finished(self, folder: str, wanted: List[commands.Step], what: str) -> Optional[Result]:
-        """Return the result in `folder` if the same commands gave it, None if there is none."""
+    def finished(self, folder: str, wanted: List[commands.Step], what: str, used: Dict[str, Result]) -> Optional[Result]:
+        """Return the result in `folder` if the same commands gave it from the same runs `used`, None if there is none."""
+        self._see_that_inputs_are_the_same(folder, what, used)
         path = self._at(folder, RESULT)
         if not os.path.isfile(path):
             return None
@@ -132,6 +135,20 @@ class Runner:
             raise UserError(f"{folder} holds a run of {what} with other settings; --again runs it anew, --out_dir names another place.")
         self.say(f"== {what}: done before, GAP {result['metrics']['gap']:.4f}")
         return result
+
+    def _see_that_inputs_are_the_same(self, folder: str, what: str, used: Dict[str, Result]) -> None:
+        """Refuse a run that began with other runs of what it is made from: its commands, folders all, are the same."""
+        path = self._at(folder, "made_from.json")
+        now = {n: hashlib.sha1(json.dumps([r["commands"], r["metrics"]]).encode()).hexdigest() for n, r in used.items()}
+        before = read_json(path) if os.path.isfile(path) else {}
+        changed = [n for n in now if before.get(n, now[n]) != now[n]]
+        if changed:
+            raise UserError(
+                f"{folder} holds a run of {what} that was made from an earlier run of {', '.join(changed)}; --again runs it anew,"
+                " --out_dir names another place."
+            )
+        if now and now != before:
+            write_json(path, now)
 
     def execute(self, state: "_State", step: commands.Step, folder: str) -> None:
         """Run one command unless `state` says that it was done; its time and memory go into `state`."""
