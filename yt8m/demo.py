@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
-from typing import List, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -68,18 +69,43 @@ def commands(out_dir: str, data_dir: str) -> List[List[str]]:
     return steps
 
 
+def run(command: Sequence[str]) -> int:
+    """Run a command in the checkout; return its exit code, or 128 + n where it, or this process, was ended by signal n.
+
+    SIGTERM goes on to the command, as a terminal's Ctrl-C does by itself: it saves what it has, and is waited for.
+    """
+    stopped = 0
+
+    def note(number: int, _: Any) -> None:
+        nonlocal stopped
+        stopped = number
+        if number == signal.SIGTERM:
+            child.terminate()
+
+    child = subprocess.Popen(command, cwd=ROOT)
+    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        code = child.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return 128 + stopped if stopped else code if code >= 0 else 128 - code
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the demo, showing each command; return the first exit code that is not 0."""
     parser = argparse.ArgumentParser(prog="python -m yt8m.demo", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out_dir", default=os.path.join("runs", "demo"))
     arguments = parser.parse_args(argv)
+    # The commands run in the checkout, where a relative name would be another folder than here.
+    out_dir = arguments.out_dir if os.path.realpath(os.getcwd()) == os.path.realpath(ROOT) else os.path.abspath(arguments.out_dir)
     start = time.monotonic()
-    for command in commands(arguments.out_dir, os.path.join(arguments.out_dir, "data")):
+    for command in commands(out_dir, os.path.join(out_dir, "data")):
         print("\n$ " + shlex.join(["python", *command[1:]]), flush=True)
-        code = subprocess.run(command, cwd=ROOT).returncode
+        code = run(command)
         if code:
             return code
-    print(f"\ndemo done in {time.monotonic() - start:.0f} s; everything is in {arguments.out_dir}")
+    print(f"\ndemo done in {time.monotonic() - start:.0f} s; everything is in {out_dir}")
     return 0
 
 
