@@ -204,13 +204,24 @@ def table(results: Sequence[Dict[str, float]]) -> str:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Print the table; returns 0."""
+    """Print the table; returns 0. A mistake ends it with code 2, as argparse does."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", default="50,500,5000", help="comma list")
     for field in dataclasses.fields(Costs):
-        parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default, help=f"default {field.default}")
+        # Any other word would be taken for "video" by what follows.
+        choices = ("frame", "video") if field.name == "level" else None
+        parser.add_argument(
+            f"--{field.name}", type=type(field.default), default=field.default, choices=choices, help=f"default {field.default}"
+        )
     values = vars(parser.parse_args(argv))
-    workers = [int(w) for w in values.pop("workers").split(",")]
+    given = values.pop("workers")
+    workers = [int(w) if w.strip().isdigit() else 0 for w in given.split(",")]
+    if min(workers) < 1:
+        parser.error(f"--workers={given}: a comma list of whole numbers from 1 was expected")
+    may_be_zero = ("task_seconds", "spread", "deaths", "seed")
+    wrong = [k for k, v in values.items() if k != "level" and not (v > 0 or (v == 0 and k in may_be_zero))]
+    if wrong:
+        parser.error(f"--{wrong[0]}={values[wrong[0]]}: a number above 0 was expected")
     costs = Costs(**values)
     print(table([simulate(costs, w) for w in workers]))
     return 0

@@ -54,3 +54,14 @@ def test_the_command_prints_a_column_for_each_number_of_workers(capsys):
     assert simulator.main(["--videos=1e5", "--classes=100", "--workers=1,2"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "| workers | 1 | 2 |" and len(lines) == 2 + len(simulator._ROWS)
+
+
+@pytest.mark.parametrize(
+    "argument", ["--level=frames", "--workers=0", "--workers=2,", "--workers=a", "--videos=0", "--gflops=-1", "--spread=-1", "--videos=nan"]
+)
+def test_what_it_cannot_compute_it_says(argument, capsys):
+    """A level of another name was computed as "video"."""
+    with pytest.raises(SystemExit) as error:
+        simulator.main(["--videos=1e5", "--classes=100", argument])
+    name = argument.partition("=")[0]
+    assert error.value.code == 2 and name in capsys.readouterr().err.splitlines()[-1]
