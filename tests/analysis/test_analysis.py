@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+import warnings
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from yt8m.analysis.label_lists import LabelLists, read_label_lists
-from yt8m.analysis.run import AnalysisSettings, analyse
+from yt8m.analysis.run import AnalysisSettings, _titles, analyse
 from yt8m.analysis.statistics import (
     by_frequency,
     conditional,
@@ -143,7 +144,32 @@ def test_without_matplotlib_it_says_so_before_any_work_and_nofigures_needs_none(
     assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["analysis.json", "report.md"]
 
 
+def test_videos_of_one_label_each_give_numbers_that_every_reader_takes(tmp_path):
+    """Where no two classes go together nothing correlates, and JSON has no nan."""
+    for split in ("train", "validate"):
+        records = [video_record(b"a", {"mean_rgb": [0.0] * 4}, [c % 3]) for c in range(6)]
+        write_shard(str(tmp_path / f"{split}0.tfrecord"), records)
+    settings = AnalysisSettings(
+        str(tmp_path / "train*"), str(tmp_path / "out"), compare_pattern=str(tmp_path / "validate*"), num_classes=3, figures=False
+    )
+    analyse(settings, say=lambda _: None)
+    numbers = json.loads((tmp_path / "out" / "analysis.json").read_text(), parse_constant=pytest.fail)
+    assert numbers["cooccurrence"]["correlation_of_log_counts"] is None
+    assert numbers["sets"][0]["rank_correlation_of_index_and_positives"] is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(correlation(np.ones([1, 1]), np.ones([1, 1])))  # one class has no others
+
+
+def test_a_set_is_called_by_its_split_and_not_by_a_part_of_a_word():
+    assert _titles(["/data/latest/*.tfrecord"]) == ["the data set"]
+    assert _titles(["/data/train/*.tfrecord", "/data/validate00*.tfrecord"]) == ["train", "validate"]
+
+
 def test_mistakes_are_explained(small_data, tmp_path):
+    with pytest.raises(UserError, match="matches no file"):
+        analyse(AnalysisSettings(str(tmp_path / "none*"), str(tmp_path / "new"), figures=False))
+    assert not (tmp_path / "new").exists()
     with pytest.raises(UserError, match="--out_dir is missing"):
         analyse(AnalysisSettings(small_data.pattern("train", "video"), ""))
     with pytest.raises(UserError, match="none of the 40 records has a label"):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
+import re
 from typing import Any, Callable, Dict, List, Optional
 
 import tensorflow as tf
@@ -47,9 +49,9 @@ def analyse(settings: AnalysisSettings, say: Callable[[str], None] = print) -> D
         figures.require_matplotlib()
     if not s.out_dir:
         raise UserError("--out_dir is missing; name a folder for the report, the numbers and the figures.")
-    write_whole(s.out_dir, "report.md", b"")  # an unwritable place is told before any work
     patterns = {"--data_pattern": s.data_pattern, "--compare_pattern": s.compare_pattern}
     files = {flag: find_shards(p, flag) for flag, p in patterns.items() if p or flag == "--data_pattern"}
+    write_whole(s.out_dir, "report.md", b"")  # an unwritable place is told before any work
     schema, line = find_schema(
         files["--data_pattern"], num_classes=s.num_classes, vocabulary_file=s.vocabulary_file, flag="--data_pattern"
     )
@@ -72,7 +74,7 @@ def analyse(settings: AnalysisSettings, say: Callable[[str], None] = print) -> D
         drawn[f"fig1_positives.{s.format}"] = figures.positives_figure(sets, names, s.format)
         drawn[f"fig2_cooccurrence.{s.format}"] = figures.cooccurrence_figure(together, titles, names, s.format)
     named = {} if names is None else {"names": {c: names[c] for c in together["classes"] if c < len(names)}}
-    numbers = json.dumps({"vocabulary": path or "", **found, **named}, indent=None, separators=(",", ":")) + "\n"
+    numbers = json.dumps(_json({"vocabulary": path or "", **found, **named}), allow_nan=False, separators=(",", ":")) + "\n"
     text = markdown(sets, together, names, list(drawn))
     for name, content in {**drawn, "analysis.json": numbers.encode(), "report.md": text.encode()}.items():
         write_whole(s.out_dir, name, content)
@@ -80,11 +82,21 @@ def analyse(settings: AnalysisSettings, say: Callable[[str], None] = print) -> D
     return found
 
 
+def _json(value: Any) -> Any:
+    """Return values with null for nan, which JSON does not have: a correlation where one side does not vary."""
+    if isinstance(value, dict):
+        return {k: _json(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_json(v) for v in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 def _titles(patterns: List[str]) -> List[str]:
     """Return a short name for each set: the split that its pattern names, else first and second set."""
     splits = ("train", "validate", "test")
     places = [(os.path.basename(p), os.path.basename(os.path.dirname(p))) for p in patterns]
-    found = [next((split for place in two for split in splits if split in place), "") for two in places]
+    # Not within a word: "latest" is no test split.
+    found = [next((split for place in two for split in splits if re.search(rf"(?<![a-z]){split}", place)), "") for two in places]
     distinct = all(found) and len(set(found)) == len(found)
     return found if distinct else ["the data set"] if len(patterns) == 1 else ["first set", "second set"]
 

@@ -72,6 +72,8 @@ def conditional(counts: np.ndarray) -> np.ndarray:
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Pearson's r of two matrices [M, M] over the entries off the diagonal; nan where one does not vary."""
     off = ~np.eye(len(a), dtype=bool)
+    if len(a) < 2:
+        return float("nan")
     x, y = a[off] - a[off].mean(), b[off] - b[off].mean()
     scale = np.sqrt((x * x).sum() * (y * y).sum())
     return float((x * y).sum() / scale) if scale > 0 else float("nan")
