@@ -184,8 +184,9 @@ def test_the_papers_variant_wants_records(sample, tmp_path, faked):
         runner(tmp_path, sample).run("two", "paper")
     with pytest.raises(UserError, match="neither a data set nor a folder"):
         runner(tmp_path, sample).run("two", "paper", "no-such-folder")
-    fake = faked(Fake())
-    result = runner(tmp_path, sample).run("two", "paper", sample)
+    fake, lines = faked(Fake()), []
+    result = runner(tmp_path, sample, lines.append).run("two", "paper", sample)
+    assert "validate/*.tfrecord to evaluate on. The paper had: sample-video" in lines[0], "a folder's splits may be others than the paper's"
     assert fake.commands == ["train.py", "eval.py"] and f"{sample}/train/*.tfrecord" in result["commands"][0]
 
 

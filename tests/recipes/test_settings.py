@@ -57,6 +57,14 @@ def test_every_flag_and_every_option_exists(train_flags, variant, step):
     model(num_classes=9, feature_sizes=(12, 4), **small)
 
 
+def test_the_papers_settings_start_no_head_from_label_frequencies():
+    """That is ours: neither paper has it."""
+    for recipe in RECIPES.values():
+        for stage in recipe.paper.stages:
+            if stage.kind == "train" and "--model=ContextEncoderModel" not in stage.flags:  # which has no head
+                assert "--model_option=initial=zeros" in stage.flags, recipe.name
+
+
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
 def test_every_recipe_is_complete(recipe):
     assert recipe.row and recipe.source and (recipe.notes or recipe.table in catalog.ABOUT) and recipe.small.minutes > 0

@@ -79,6 +79,10 @@ class Runner:
         if again:
             self._delete(folder)
         what = f"{name} ({variant}) on {data.name}, seed {seed}"
+        if variant == "paper":
+            # A folder's own splits are taken: who has those of the release need not have the paper's.
+            own = " or ".join(data.validate.values())
+            self.say(f"{what}: {data.train} to train on, {own} to evaluate on. The paper had: {', '.join(recipe.paper.data)}")
         if recipe.variant(variant).fuse:
             from yt8m.recipes.fused import run_fused
 
