@@ -1,6 +1,7 @@
 """Tables, marks and the report, from canned results."""
 
 import copy
+import os
 
 import pytest
 
@@ -22,7 +23,7 @@ from yt8m.recipes.claims import (
 )
 from yt8m.recipes.current import commands_now, sort_out
 from yt8m.recipes.data import describe
-from yt8m.recipes.report import report
+from yt8m.recipes.report import PATH, report
 
 RECIPES = catalog.load_all()
 
@@ -183,6 +184,24 @@ def test_committed_results_are_of_the_settings_that_the_recipes_have():
         results.check(r)
         assert r["recipe"] in RECIPES and r["data"]["name"] in RECIPES[r["recipe"]].small.data
     assert found and sort_out(found, RECIPES) == (found, [])
+
+
+def test_what_is_written_of_the_results_is_what_they_are():
+    found = results.committed()
+    with open(PATH, encoding="utf-8") as f:
+        assert f.read() == report(RECIPES, found), "`python -m yt8m.recipes report` writes it"
+    m = {r["recipe"]: r["metrics"] for r in found if r["data"]["name"] == "sample-video-all" and r["seed"] == 0}
+    basic, few, many, early, rprop, adam = (
+        m[f"kdd-{n}"] for n in ("basic-baseline", "basic-retrained", "basic-large-moe", "early-baseline", "early-rprop", "early-adam")
+    )
+    with open(os.path.join(results.ROOT, "README.md"), encoding="utf-8") as f:
+        readme = " ".join(f.read().split())
+    for sentence in (
+        f"joint training GAP {basic['gap']:.3f}, MAP {basic['map']:.3f};",
+        f"{few['gap']:.3f} and {few['map']:.3f} with 5 experts at most, {many['gap']:.3f} and {many['map']:.3f} with 50;",
+        f"it gains {rprop['gap'] - early['gap']:.3f} GAP in eight iterations, and eight passes of Adam {adam['gap'] - early['gap']:.3f}.",
+    ):
+        assert sentence in readme
 
 
 def test_what_show_prints_is_what_a_run_does(capsys):

@@ -17,10 +17,11 @@ _HEAD = """# Reported results, and what the small variants gave
 Written by `python -m yt8m.recipes report` from the JSONs in `results/`; not by hand.
 
 The papers trained on millions of videos and models of thousands of units. The small variants here train on
-thousands of videos with models of about a hundred units, in minutes, on two cores without a GPU. So the absolute numbers
+thousands of videos with models of a hundred to five hundred units, in minutes, on two cores without a GPU. So the absolute numbers
 cannot be compared with the papers'; rows of one table on one data set can be compared with one another,
-as far as the noise allows. Rates and epochs were set by hand, once for all rows of a table, after looks at a
-few runs on these videos; no epoch is selected by them: a run is evaluated once, at its end, unless its notes say otherwise.
+as far as the noise allows. Rates and epochs were set by hand, once for all rows of a table but the ResNet, the VLAD and the
+label decoders, after looks at a few runs on these videos. In the tables of UTS no epoch is selected by them: a run is
+evaluated once, at its end. In those of the KDD paper each step hands on its best model by their GAP, as in the paper.
 MAP leaves out classes without positives. "min" is the training by the clock of a machine that may have done other things
 besides, "CPU min" its processor time on both cores.
 """
