@@ -102,6 +102,29 @@ def test_what_is_done_is_not_run_again_and_what_failed_goes_on(sample, tmp_path,
     assert fake.commands == ["eval.py"] + 2 * ["train.py", "eval.py"]
 
 
+def test_a_killed_runner_loses_none_of_its_time(sample, tmp_path, faked):
+    """After kill -9 nothing is put down; the log tells how long the script had worked. Its processor time is not known."""
+
+    def killed(command, cwd, log, say):
+        os.makedirs(os.path.dirname(log), exist_ok=True)
+        with open(log, "w") as f:
+            f.write("epoch 1\n")
+        state = tmp_path / "two" / "sample-video-seed0" / "state.json"
+        values = json.loads(state.read_text())
+        values["model"]["began"] -= 100  # as if it had worked so long
+        state.write_text(json.dumps(values))
+        raise SystemExit
+
+    for _ in range(2):
+        faked(killed)
+        with pytest.raises(SystemExit):
+            runner(tmp_path, sample).run("two")
+    fake = faked(Fake())
+    result = runner(tmp_path, sample).run("two")
+    assert fake.commands == ["train.py", "eval.py"] and 202 <= result["seconds"] < 210  # twice 100, and 2
+    assert result["cpu_seconds"] == 0 and result["eval_seconds"] == 2.0
+
+
 def test_what_several_begin_with_is_trained_once(sample, tmp_path, faked):
     stages = [{"name": "model", "flags": "--model=MoeModel --init_from={run:two}"}]
     own = {**DATA, "level": "video", "stages": stages}

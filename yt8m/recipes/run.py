@@ -11,6 +11,7 @@ import re
 import shutil
 import statistics
 import sys
+import time
 from typing import Any, Callable, Dict, List, Optional
 
 from yt8m.errors import UserError
@@ -161,6 +162,7 @@ class Runner:
             return
         self.say("$ " + step.shown())
         log = self._at(folder, f"{step.name}.log")
+        state.begin(step.name, shown, log)
         ended = process.run([sys.executable, *step.arguments], ROOT, log, self.say)
         state.add(step.name, shown, ended)
         if ended.stopped:  # whatever the script made of it: else a run-all would go on with the next
@@ -175,6 +177,7 @@ class Runner:
         def known(pattern: str) -> Dict[str, Any]:
             return fingerprint(find_shards(",".join(self._at(p) for p in pattern.split(","))))
 
+        worked = [s.name for s in wanted if s.name != "eval"]
         return {
             "recipe": recipe.name,
             "table": recipe.table,
@@ -188,10 +191,10 @@ class Runner:
             },
             "seed": seed,
             "reported": recipe.reported,
-            "seconds": round(state.total("seconds", but="eval"), 1),
-            "cpu_seconds": round(state.total("cpu_seconds", but="eval"), 1),
+            "seconds": round(sum(state.of(n, "seconds") for n in worked), 1),
+            "cpu_seconds": 0.0 if any(state.of(n, "cpu_lost") for n in worked) else round(sum(state.of(n, "cpu_seconds") for n in worked), 1),
             "eval_seconds": round(state.of("eval", "seconds"), 1),
-            "peak_bytes": int(state.largest("peak_bytes", but="eval")),
+            "peak_bytes": int(max(state.of(n, "peak_bytes") for n in worked)),
             "commands": [self.shown(s) for s in wanted],
             "commit": commit(),
             "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
@@ -216,27 +219,32 @@ class _State:
         step = self._steps.get(name, {})
         return bool(step.get("done")) and step.get("command") == command
 
-    def add(self, name: str, command: str, ended: process.Finished) -> None:
+    def begin(self, name: str, command: str, log: str) -> None:
+        """Put down that an attempt begins. One that was begun and not ended, for this process was killed, lasted till its log's last line."""
         step = self._steps.get(name, {})
         if step.get("command") != command or step.get("done"):
-            step = {}
+            step = {"seconds": 0.0, "cpu_seconds": 0.0, "peak_bytes": 0}
+        if "began" in step:
+            last = os.path.getmtime(log) if os.path.isfile(log) else 0.0
+            step["seconds"] += max(0.0, last - step["began"])
+            step["cpu_lost"] = True  # nobody measured it, so that the whole is not known either
+        self._steps[name] = {**step, "command": command, "began": time.time(), "done": False}
+        write_json(self._path, self._steps)
+
+    def add(self, name: str, command: str, ended: process.Finished) -> None:
+        """Put down how the attempt ended that `begin` put down."""
+        step = {k: v for k, v in self._steps[name].items() if k != "began"}
         self._steps[name] = {
-            "command": command,
-            "seconds": step.get("seconds", 0.0) + ended.seconds,
-            "cpu_seconds": step.get("cpu_seconds", 0.0) + ended.cpu_seconds,
-            "peak_bytes": max(step.get("peak_bytes", 0), ended.peak_bytes),
+            **step,
+            "seconds": step["seconds"] + ended.seconds,
+            "cpu_seconds": step["cpu_seconds"] + ended.cpu_seconds,
+            "peak_bytes": max(step["peak_bytes"], ended.peak_bytes),
             "done": ended.code == 0,
         }
         write_json(self._path, self._steps)
 
     def of(self, name: str, key: str) -> float:
         return self._steps.get(name, {}).get(key, 0)
-
-    def total(self, key: str, but: str) -> float:
-        return sum(s.get(key, 0.0) for n, s in self._steps.items() if n != but)
-
-    def largest(self, key: str, but: str) -> float:
-        return max((s[key] for n, s in self._steps.items() if n != but), default=0)
 
 
 def _metrics(values: Dict[str, Any]) -> Dict[str, Any]:
