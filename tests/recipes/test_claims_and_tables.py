@@ -144,12 +144,37 @@ def test_record_keeps_small_results_and_the_recipes_expectation(tmp_path):
         results.record([broken], RECIPES, folder, str(settings))
 
 
+def test_a_folder_without_results_or_with_broken_ones_is_told(tmp_path, capsys):
+    assert main(["record", f"--out_dir={tmp_path}"]) == 2 and "holds no finished small run" in capsys.readouterr().err
+    path = str(tmp_path / "gru" / "sample-frames-seed0" / results.RESULT)
+    results.write_json(path, {"recipe": "gru"})
+    for command in (["record"], ["table", "2", "--norun"]):
+        assert main([*command, f"--out_dir={tmp_path}"]) == 2
+        assert f"error: {path}, the result of gru, lacks variant, data" in capsys.readouterr().err
+
+
 def test_what_is_recorded_is_checked_before_anything_is_written(tmp_path):
     broken = result("video-moe-4", 0.5)
     del broken["metrics"]["perr"]
-    with pytest.raises(UserError, match="video-moe-4 lacks metrics.perr"):
+    with pytest.raises(UserError, match="video-moe-4, lacks metrics.perr"):
         results.record([result("video-moe-2", 0.61), broken], RECIPES, str(tmp_path), str(tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_results_on_other_records_are_not_recorded_beside_those_that_stay(tmp_path):
+    """A data set is told by its name, whatever sample it was made from."""
+    import shutil
+
+    folder, settings = str(tmp_path / "results"), str(tmp_path / "settings")
+    shutil.copytree(catalog.FOLDER, settings)
+    results.record([result("video-moe-2", 0.61)], RECIPES, folder, settings)
+    other = result("video-moe-4", 0.62)
+    other["data"]["train"] = {**other["data"]["train"], "sha1": "another"}
+    with pytest.raises(UserError, match="video-moe-4--.* is of other train records of sample-video-all than the result of video-moe-2"):
+        results.record([other], RECIPES, folder, settings)
+    assert [r["recipe"] for r in results.committed(folder)] == ["video-moe-2"]
+    again = {**result("video-moe-2", 0.6), "data": other["data"]}
+    assert len(results.record([other, again], RECIPES, folder, settings)) == 2, "all of them anew"
 
 
 def test_results_of_other_settings_are_neither_recorded_nor_shown(tmp_path, monkeypatch, capsys):

@@ -197,6 +197,12 @@ def test_a_missing_sample_is_told(tmp_path, monkeypatch, capsys):
     assert command_line.main(["show", "video-moe"]) == 2 and "Did you mean" in capsys.readouterr().err
 
 
+def test_a_place_that_cannot_be_written_is_told(sample, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert command_line.main(["run", "video-moe-2", f"--out_dir={tmp_path / 'file'}", f"--sample_dir={sample}"]) == 2
+    assert "Not a directory; --out_dir names a folder that can be written" in capsys.readouterr().err
+
+
 def test_a_sample_too_small_is_told(sample, tmp_path):
     with pytest.raises(UserError, match="holds 2 shards, but .* takes 20"):
         make("sample-video", str(tmp_path), sample)

@@ -69,6 +69,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         only_prints = a.what in ("list", "show") or getattr(a, "norun", False) or getattr(a, "dry", False)
         return 0 if only_prints else 141
+    except OSError as error:
+        # Of a place that cannot be written; any other is a fault of ours.
+        out_dir = os.path.abspath(getattr(a, "out_dir", results.ROOT))
+        if not os.path.abspath(str(error.filename or "")).startswith(out_dir):
+            raise
+        print(f"error: {error.filename}: {error.strerror}; --out_dir names a folder that can be written.", file=sys.stderr)
+        return 2
     except Failed as error:
         print(f"error: {error}", file=sys.stderr)
         return error.code if error.code in (2, *STOPPED) else 1
@@ -175,6 +182,8 @@ def _record(a: argparse.Namespace, recipes: Dict[str, Recipe]) -> int:
             f"{a.out_dir} holds results that other settings gave than the recipes have now: {_told(others)}. Nothing was kept;"
             " `run NAME --again` runs one anew, or delete its folder."
         )
+    if not found:
+        raise UserError(f"--out_dir={a.out_dir} holds no finished small run on one of the recipes' data sets; `run NAME` makes one.")
     written = results.record(found, recipes)
     print(f"kept {len(written)} results of {a.out_dir} in {results.COMMITTED}; `report` writes RESULTS.md from them")
     return 0

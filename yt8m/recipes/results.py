@@ -43,6 +43,7 @@ def in_folder(out_dir: str) -> List[Result]:
                 path = os.path.join(out_dir, name, run, RESULT)
                 if os.path.isfile(path):
                     found.append(read_json(path))
+                    check(found[-1], f"{path}, ")
     return found
 
 
@@ -52,12 +53,12 @@ def committed(folder: str = COMMITTED) -> List[Result]:
     return [read_json(os.path.join(folder, f)) for f in names]
 
 
-def check(result: Result) -> None:
-    """Raise a `UserError` where a result lacks what tables and claims need."""
+def check(result: Result, where: str = "") -> None:
+    """Raise a `UserError` where a result lacks what tables and claims need; `where` begins the message."""
     lacking = [k for k in ("recipe", "variant", "data", "seed", "metrics", "seconds", "commands", "date") if k not in result]
     lacking += [f"metrics.{m}" for m in METRICS if m not in result.get("metrics", {})]
     if lacking:
-        raise UserError(f"the result of {result.get('recipe', 'a recipe')} lacks {', '.join(lacking)}; run the recipe again.")
+        raise UserError(f"{where}the result of {result.get('recipe', 'a recipe')}, lacks {', '.join(lacking)}; run the recipe again.")
 
 
 def record(
@@ -68,13 +69,30 @@ def record(
     results = [r for r in results if r["variant"] == "small" and r["recipe"] in recipes and r["data"]["name"] in recipes[r["recipe"]].small.data]
     for result in results:  # before anything is written
         check(result)
-    for result in results:
-        path = os.path.join(folder, f"{result['recipe']}--{result['data']['name']}--seed{result['seed']}.json")
+    of = {os.path.join(folder, f"{r['recipe']}--{r['data']['name']}--seed{r['seed']}.json"): r for r in results}
+    _see_that_data_are_the_same(of, folder)
+    for path, result in of.items():
         write_json(path, result)
         written.append(path)
         if result["seed"] == recipes[result["recipe"]].small.seeds[0]:
             _measured(os.path.join(settings, f"{result['recipe']}.json"), result)
     return written
+
+
+def _see_that_data_are_the_same(new: Dict[str, Result], folder: str) -> None:
+    """Refuse results on other records than those that stay in `folder` were made on: no table could compare them."""
+    names = [f for f in os.listdir(folder) if f.endswith(".json")] if os.path.isdir(folder) else []
+    stay = {p: read_json(p) for p in (os.path.join(folder, f) for f in names) if p not in new}
+    first: Dict[str, Result] = {}
+    for path, result in sorted({**stay, **new}.items()):
+        data = result["data"]
+        other = first.setdefault(data["name"], result)
+        wrong = [s for s in ("train", "validate") if data.get(s, {}).get("sha1") != other["data"].get(s, {}).get("sha1")]
+        if wrong:
+            raise UserError(
+                f"{os.path.basename(path)} is of other {wrong[0]} records of {data['name']} than the result of {other['recipe']}"
+                f" (made from another sample?). Nothing was kept; run all of a data set's recipes on one sample (--sample_dir)."
+            )
 
 
 def _measured(path: str, result: Result) -> None:
