@@ -8,6 +8,7 @@ speed drifts is the same for all. The plain loop is `build_dataset`, a tape and 
 import yt8m.quiet  # noqa: F401
 
 import os
+import re
 import time
 
 import numpy as np
@@ -18,6 +19,7 @@ from yt8m import cli
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.sources import find_shards
+from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor
 from yt8m.largescale.full_batch_gradient import FullBatchGradient, chosen_variables
 from yt8m.largescale.shards import TASK_BYTES, pack_shards
@@ -117,6 +119,9 @@ def ratio(times, a, b):
 
 def main() -> None:
     """Time every way in turn, hold their results against each other, and print ratios."""
+    unknown = [way for way in FLAGS.ways if not re.fullmatch(r"plain|in_process|ray[1-9]\d*x[1-9]\d*", way)]
+    if unknown or not FLAGS.ways:  # another word would be timed in-process, under its own name
+        raise UserError(f"--ways={','.join(FLAGS.ways)}: {', '.join(unknown) or 'nothing'} is none of plain, in_process and rayWxT (ray2x1).")
     pattern = FLAGS.data_pattern or os.path.join(os.environ.get("YT8M_SAMPLE_DIR", "YT8M_SAMPLE_DIR"), "train", "*.tfrecord")
     files = find_shards(pattern, "--data_pattern")[: FLAGS.shards]
     schema, line = find_schema(files)
