@@ -163,6 +163,18 @@ def test_what_is_made_from_a_run_is_not_taken_for_that_of_another(sample, tmp_pa
     assert start.run("later", again=True)["metrics"]["gap"] == 0.6 and start.run("later")["metrics"]["gap"] == 0.6
 
 
+def test_a_fusion_that_has_made_nothing_takes_its_inputs_as_they_are_now(sample, tmp_path, faked):
+    faked(Fake(fail_at="inference.py"))
+    with pytest.raises(run.Failed):
+        runner(tmp_path, sample).run("both")
+    faked(Fake(gap=0.6))
+    runner(tmp_path, sample).run("two", data_name="sample-video", again=True)
+    fake = faked(Fake(fail_at="fusion.py"))
+    with pytest.raises(run.Failed):
+        runner(tmp_path, sample).run("both")
+    assert fake.commands == ["inference.py", "inference.py", "fusion.py"]
+
+
 def test_run_all_goes_past_failures_and_stops_when_asked(sample, tmp_path, faked, monkeypatch, capsys):
     monkeypatch.setattr(run.Runner, "__init__", lambda self, *a: _init(self, *a[:3], SIZES, lambda text: None))
     fake = faked(Fake(fail_at="train.py"))

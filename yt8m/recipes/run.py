@@ -145,7 +145,8 @@ class Runner:
         """Refuse a run that began with other runs of what it is made from: its commands, folders all, are the same."""
         path = self._at(folder, "made_from.json")
         now = {n: hashlib.sha1(json.dumps([r["commands"], r["metrics"]]).encode()).hexdigest() for n, r in used.items()}
-        before = read_json(path) if os.path.isfile(path) else {}
+        begun = os.path.isfile(self._at(folder, "state.json"))  # else nothing of it was made from anything yet
+        before = read_json(path) if begun and os.path.isfile(path) else {}
         changed = [n for n in now if before.get(n, now[n]) != now[n]]
         if changed:
             raise UserError(
