@@ -112,7 +112,7 @@ def wrong_payloads(make, level):
         narrow = frame_record(b"w", {"rgb": x[:, :5], "audio": x[:, :2]}, [1])
         lacking = frame_record(b"w", {"rgb": x, "audio": x}, [1])
         told = ["rgb has 5 values in frame 0, not 6", "audio has 6 values in frame 0, not 2"]
-    return [(narrow, told[0]), (lacking, told[1]), (b"garbage payload", "neither a tf.train.Example nor a SequenceExample")]
+    return [(narrow, told[0]), (lacking, told[1]), (b"garbage \xff payload", "neither a tf.train.Example nor a SequenceExample")]
 
 
 @pytest.mark.parametrize("level", ["video", "frame"])

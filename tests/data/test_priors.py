@@ -88,7 +88,7 @@ def test_a_broken_record_costs_itself_alone(make, damage, index, counts):
 
 
 def test_a_record_that_does_not_parse_costs_itself_alone(make):
-    path = make.shard("x.tfrecord", [make.video_payload(0), b"garbage payload", make.video_payload(2)])
+    path = make.shard("x.tfrecord", [make.video_payload(0), b"garbage \xff payload", make.video_payload(2)])
     counts, videos = sampled_counts([path], make.video)
     assert videos == 2
     np.testing.assert_array_equal(counts, np.bincount(make.labels(0) + make.labels(2), minlength=10))

@@ -5,6 +5,7 @@ import pytest
 
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.balanced import BalancedRecords
+from yt8m.data.pipeline import read_batches
 from yt8m.data.record_index import build_index, load_index, save_index
 from yt8m.errors import UserError
 
@@ -44,6 +45,22 @@ def test_broken_records_are_left_out_and_counted_and_what_follows_is_found(make,
     assert BalancedRecords(index, files, bad).read(last).tolist() == [make.video_payload(38)]
     with pytest.raises(UserError, match="broken record at byte"):
         build_index(files, "video", 10)
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+@pytest.mark.parametrize("garbage", [b"garbage payload", b"garbage \xff payload"])
+def test_whole_records_that_do_not_parse_are_left_out_and_counted(make, level, garbage):
+    payload = make.video_payload if level == "video" else make.frame_payload
+    files = [make.shard("x.tfrecord", [garbage if i == 20 else payload(i) for i in range(30)])]
+    bad = BadRecords(1)
+    index = build_index(files, level, 10, bad)
+    assert index.num_records == 29 and b"v20" not in index.ids.tolist()
+    assert BalancedRecords(index, files, bad).read(np.array([28])).tolist() == [payload(29)]
+    assert [b.offset for b in bad.found] == [make.offsets(files[0])[20]]
+    list(read_batches(files, getattr(make, level), bad, batch_size=4))  # which meets it again, and counts it once
+    assert len(bad.found) == 1
+    with pytest.raises(UserError, match="x.tfrecord has a broken record at byte .*: cannot be parsed"):
+        build_index(files, level, 10)
 
 
 def test_a_label_beyond_the_classes_is_the_users_mistake(make):

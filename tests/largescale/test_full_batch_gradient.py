@@ -178,7 +178,7 @@ def test_records_are_read_as_the_training_pipeline_reads_them(folder):
 def test_records_that_do_not_parse_are_counted_or_refused(level, tmp_path):
     paths = write(tmp_path, level, 2)
     payloads = [r.payload for r in scan(paths[0])]
-    write_shard(paths[0], [*payloads[:3], b"garbage payload", *payloads[3:]])
+    write_shard(paths[0], [*payloads[:3], b"garbage \xff payload", *payloads[3:]])
     schema, broken = VIDEO if level == "video" else FRAME, []
     batches = list(RecordSource(schema, 16, max_bad_records=1).batches(paths, None, broken))
     assert sum(len(b["labels"]) for b in batches) == N

@@ -164,7 +164,7 @@ def test_a_loss_that_diverges_stops_the_run_and_keeps_the_last_good_checkpoint(s
 def test_records_that_do_not_parse_are_skipped(small_data, tmp_path, capsys):
     good = run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 25})
     payloads = [bytes(r.numpy()) for r in tf.data.TFRecordDataset(find_shards(good.training.train_data_pattern)[0])][:100]
-    payloads[40] = b"garbage payload"
+    payloads[40] = b"garbage \xff payload"  # TensorFlow's message quotes it, and is then no text
     path = str(tmp_path / "x.tfrecord")
     write_shard(path, payloads)
     about = {"train_data_pattern": path, "eval_data_pattern": "", "steps_per_call": 2}

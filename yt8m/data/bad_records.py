@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from typing import Iterator, List, NamedTuple, Optional, Set
+from typing import Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +15,13 @@ from yt8m.errors import UserError
 
 LABEL_MARK = "YT8M_LABEL_BEYOND_CLASSES"
 HASHES = 1 << 62
+# What TensorFlow raises of a record that does not parse: the second where the message quotes bytes of it that are no UTF-8.
+PARSE_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
+
+
+def message_of(error: Union[tf.errors.OpError, UnicodeDecodeError]) -> str:
+    """Return the message of one of `PARSE_ERRORS`; bytes of it that are no UTF-8 are replaced."""
+    return error.object.decode("utf-8", "replace") if isinstance(error, UnicodeDecodeError) else error.message
 
 
 def is_parse_error(message: str) -> bool:
@@ -26,6 +33,7 @@ def is_parse_error(message: str) -> bool:
 def parse_error(message: str) -> str:
     """Return the line of such an error that says most."""
     where = re.compile(r"\s*(Graph execution error|Detected at|File \"|\[\[|$)")
+    message = re.sub(r"\{\{.*?\}\} ?", "", message)  # names of TensorFlow's own, which come first
     lines = [x.strip() for x in message.splitlines() if not where.match(x)] or [message]
     return next((x for x in lines if is_parse_error(x)), lines[0])[:200]
 
@@ -66,7 +74,7 @@ class BadRecords:
         self.limit = limit
         self.found: List[BadRecord] = []
         self.left_out: Set[int] = set()
-        self._known: Set[BadRecord] = set()
+        self._known: Set[Tuple[str, int]] = set()
         self._lock = threading.Lock()
         self._error: Optional[str] = None
 
@@ -90,8 +98,8 @@ class BadRecords:
     def add(self, bad: BadRecord) -> None:
         """Count a broken record, once however often it is met; a `ValueError`, which `explained` tells, above the limit."""
         with self._lock:
-            if bad not in self._known:  # else a shard read again in the next epoch
-                self._known.add(bad)
+            if (bad.file, bad.offset) not in self._known:  # else a shard read again, in the next epoch or for other ends
+                self._known.add((bad.file, bad.offset))
                 self.found.append(bad)
             if len(self.found) > self.limit:
                 self._error = (
@@ -127,15 +135,16 @@ class BadRecords:
             yield
         except tf.errors.OutOfRangeError:
             raise
-        except tf.errors.OpError as error:
+        except PARSE_ERRORS as error:
             if self._error:
                 raise UserError(self._error) from None
-            label = re.search(LABEL_MARK + r"[^\d-]*(-?\d+)", error.message)
+            message = message_of(error)
+            label = re.search(LABEL_MARK + r"[^\d-]*(-?\d+)", message)
             if label:
                 raise UserError(label_beyond(int(label.group(1)), num_classes)) from None
-            if is_parse_error(error.message):
+            if is_parse_error(message):
                 raise UserError(
-                    f"a record cannot be parsed ({parse_error(error.message)}). `python -m yt8m.data.inspect --full PATTERN` names it"
+                    f"a record cannot be parsed ({parse_error(message)}). `python -m yt8m.data.inspect --full PATTERN` names it"
                     " by file and byte; --feature_names and --feature_sizes must fit the records."
                 ) from None
             raise

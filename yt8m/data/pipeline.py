@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import HASHES, BadRecords
+from yt8m.data.bad_records import HASHES, PARSE_ERRORS, BadRecords
 from yt8m.data.balanced import BalancedRecords
 from yt8m.data.frame_records import parse_frame_record
 from yt8m.data.frame_sampling import FrameSampling
@@ -221,7 +221,7 @@ def read_batches(
             yield batch
             done += len(batch["id"])
         return
-    except tf.errors.OpError as error:
+    except PARSE_ERRORS as error:
         if not leave_out_unparsable(error, files, schema, bad_records, with_labels):
             raise
     yield from batches(done)

@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords
+from yt8m.data.bad_records import PARSE_ERRORS, BadRecords
 from yt8m.data.pipeline import read_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.data.tfrecord_scan import record_sizes
@@ -74,7 +74,7 @@ def _parsed(batches: tf.data.Dataset, spec: Dict[str, Any]) -> Iterator[Tuple[in
     for payloads in batches:
         try:
             parsed = tf.io.parse_example(payloads, spec)
-        except tf.errors.InvalidArgumentError:  # which of them, the batch does not say
+        except PARSE_ERRORS:  # which of them, the batch does not say
             payloads = tf.constant([p for p in payloads.numpy() if _parses(p, spec)], tf.string)
             if not len(payloads):
                 continue
@@ -85,7 +85,7 @@ def _parsed(batches: tf.data.Dataset, spec: Dict[str, Any]) -> Iterator[Tuple[in
 def _parses(payload: bytes, spec: Dict[str, Any]) -> bool:
     try:
         tf.io.parse_example([payload], spec)
-    except tf.errors.InvalidArgumentError:
+    except PARSE_ERRORS:
         return False
     return True
 

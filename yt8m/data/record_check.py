@@ -6,13 +6,21 @@ for when a batch has failed, and not before: reading costs nothing more where al
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from yt8m.data.bad_records import BadRecord, BadRecords, content_hash, is_parse_error, parse_error
+from yt8m.data.bad_records import (
+    PARSE_ERRORS,
+    BadRecord,
+    BadRecords,
+    content_hash,
+    is_parse_error,
+    message_of,
+    parse_error,
+)
 from yt8m.data.frame_records import parse_frame_record, parse_sequence
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.schema import RecordSchema
@@ -58,7 +66,7 @@ class RecordCheck:
             return [self._problem(p, finite) for p in payloads]
         try:
             values = self._values(tf.constant(list(payloads), tf.string))[0].numpy()
-        except tf.errors.OpError:
+        except PARSE_ERRORS:
             return [self._problem(p, finite) for p in payloads]
         if not finite or np.isfinite(values).all():
             return [None] * len(payloads)
@@ -67,8 +75,8 @@ class RecordCheck:
     def _problem(self, payload: bytes, finite: bool) -> Optional[str]:
         try:
             values = self._values(tf.constant([payload] if self.schema.level == "video" else payload))[0].numpy()
-        except tf.errors.OpError as error:
-            return self._reason(payload) or f"cannot be parsed ({parse_error(error.message)})"
+        except PARSE_ERRORS as error:
+            return self._reason(payload) or f"cannot be parsed ({parse_error(message_of(error))})"
         return _not_finite(values) if finite else None
 
     def _reason(self, payload: bytes) -> Optional[str]:
@@ -117,7 +125,7 @@ def checked_scan(path: str, check: RecordCheck, finite: bool = False) -> Iterato
 
 
 def leave_out_unparsable(
-    error: tf.errors.OpError, files: Sequence[str], schema: RecordSchema, bad: BadRecords, with_labels: bool = True
+    error: Union[tf.errors.OpError, UnicodeDecodeError], files: Sequence[str], schema: RecordSchema, bad: BadRecords, with_labels: bool = True
 ) -> bool:
     """Look for the records that made a pipeline fail, and have `bad` count them and the next pipeline leave them out.
 
@@ -133,7 +141,7 @@ def leave_out_unparsable(
     Raises:
       UserError: they are more than `bad` allows; it names one by file and byte.
     """
-    if not is_parse_error(error.message) or bad.has_stopped:
+    if not is_parse_error(message_of(error)) or bad.has_stopped:
         return False
     logging.warning("a record cannot be parsed; looking through %d files for such records", len(files))
     check, known = RecordCheck(schema, with_labels), len(bad.left_out)

@@ -14,7 +14,7 @@ from typing import Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecord, BadRecords, label_beyond
+from yt8m.data.bad_records import PARSE_ERRORS, BadRecord, BadRecords, label_beyond, message_of, parse_error
 from yt8m.data.sources import fingerprint
 from yt8m.data.tfrecord_scan import OVERHEAD, scan
 from yt8m.data.video_records import first_id, id_features
@@ -68,7 +68,7 @@ class RecordIndex:
 
 
 def build_index(files: List[str], level: str, num_classes: int, bad_records: Optional[BadRecords] = None) -> RecordIndex:
-    """Read every record of the shards once, checksums included; broken ones are left out and counted.
+    """Read every record of the shards once, checksums included; those that are broken or do not parse are left out and counted.
 
     Args:
       files: shards.
@@ -104,7 +104,15 @@ def _shard(path: str, level: str, num_classes: int, bad: BadRecords) -> Dict[str
     found: Dict[str, List[np.ndarray]] = {key: [] for key in ("offset", "size", "ids", "labels", "each")}
 
     def keep(payloads: tf.Tensor, offsets: np.ndarray) -> None:
-        parsed = tf.io.parse_example(payloads, spec)  # a SequenceExample's context lies where an Example's features do
+        try:
+            parsed = tf.io.parse_example(payloads, spec)  # a SequenceExample's context lies where an Example's features do
+        except PARSE_ERRORS as error:
+            if len(offsets) == 1:
+                bad.add(BadRecord(path, int(offsets[0]), f"cannot be parsed ({parse_error(message_of(error))})"))
+                return
+            for i in range(len(offsets)):  # which of them it is, the error does not say
+                keep(payloads[i : i + 1], offsets[i : i + 1])
+            return
         rows, values = parsed["labels"].indices[:, 0].numpy(), parsed["labels"].values.numpy()
         outside = values[(values < 0) | (values >= num_classes)]
         if len(outside):

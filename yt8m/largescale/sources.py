@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Prot
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords, is_parse_error
+from yt8m.data.bad_records import PARSE_ERRORS, BadRecords, is_parse_error, message_of
 from yt8m.data.frame_records import parse_frame_record
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.record_check import RecordCheck
@@ -90,8 +90,8 @@ class RecordSource:
         try:
             yield parse([record.payload for _, record in records])
             return
-        except tf.errors.OpError as error:
-            if not is_parse_error(error.message):
+        except PARSE_ERRORS as error:
+            if not is_parse_error(message_of(error)):
                 raise
             problems = RecordCheck(self.schema).problems([record.payload for _, record in records])
             if not any(problems):

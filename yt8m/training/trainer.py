@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.config import CONFIG_FILE, RunConfig, check_same_keras, check_same_run
-from yt8m.data.bad_records import BadRecords
+from yt8m.data.bad_records import PARSE_ERRORS, BadRecords
 from yt8m.data.frame_sampling import FrameSampling
 from yt8m.data.pipeline import RecordCache, build_dataset
 from yt8m.data.record_check import leave_out_unparsable
@@ -239,7 +239,7 @@ class Trainer:
                 self._keep_config()
             except tf.errors.OutOfRangeError:
                 break
-            except tf.errors.OpError as error:
+            except PARSE_ERRORS as error:
                 # One of several workers cannot begin anew while the others wait for it in a step.
                 if self.worker[1] > 1 or not leave_out_unparsable(error, self.files, self.config.schema, self.bad):
                     raise
