@@ -69,6 +69,25 @@ def test_the_weight_file_is_what_was_trained(k, split, small_data, tmp_path, mon
     assert trained.model.covered_classes == list(range(8))
 
 
+def with_training(config, **changes):
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, **changes))
+
+
+def test_a_run_that_is_done_is_not_trained_again(run, small_data, capsys):
+    """Its groups are gone, so that to take it up would be to begin anew."""
+    config = run_config(small_data)
+    assert partitioned.train(with_training(config, num_readers=2), run) == 0
+    assert "it is done" in capsys.readouterr().out and len(events(run, "group")) == 3
+
+
+def test_a_run_that_was_not_validated_is_not_trained_again_for_it(small_data, tmp_path):
+    config = run_config(small_data, recipe={"num_epochs": 1}, max_steps=2)
+    assert partitioned.train(with_training(config, eval_data_pattern=""), str(tmp_path)) == 0
+    with pytest.raises(UserError, match="--eval_data_pattern: .* eval.py --train_dir="):
+        partitioned.train(config, str(tmp_path))
+    assert len(events(tmp_path, "group")) == 3
+
+
 def test_stopped_between_and_within_groups(run, small_data, tmp_path, monkeypatch):
     """Two signals, at any step and in the features; the third run ends like the undisturbed one."""
     folder, config = str(tmp_path / "run"), run_config(small_data)
@@ -83,11 +102,13 @@ def test_stopped_between_and_within_groups(run, small_data, tmp_path, monkeypatc
     monkeypatch.setattr(partitioned.StopSignal, "__call__", signalled)
     for steps, files in ((2, 0), (20, 0), (75, 1)):
         left[0] = steps
-        assert partitioned.train(config, folder) == 143
+        assert partitioned.train(with_training(config, eval_batch_size=30), folder) == 143
         names = os.listdir(os.path.join(folder, "groups")) if os.path.isdir(os.path.join(folder, "groups")) else []
         assert sum(n.endswith(".blocks") for n in names) == files and not os.path.exists(os.path.join(folder, "done"))
     left[0] = 10**9
+    assert os.path.exists(os.path.join(folder, "groups", "0000.scores"))  # in batches of 30, and now the others in those of 50
     assert partitioned.train(config, folder) == 0
+    assert RunFolder(folder).load_config().training.eval_batch_size == 0
     ours, theirs = (json.loads(open(os.path.join(f, "best", "metrics.json")).read()) for f in (folder, run))
     assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6) and ours["gap"] == pytest.approx(theirs["gap"], abs=1e-6)
     assert len(events(folder, "stopped")) == 3 and len(events(folder, "resumed")) == 3 and len(events(folder, "group")) == 3
@@ -120,6 +141,29 @@ def test_without_validation_the_model_is_the_last(small_data, tmp_path):
 def test_what_it_cannot_do_is_refused(change, message, small_data, tmp_path):
     with pytest.raises(UserError, match=message):
         partitioned.train(run_config(small_data, **change), str(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("change", [{"recipe": {"optimizer": "SGD"}}, {"eval_data_pattern": "frames"}, {"priors_from": "nowhere"}])
+def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(change, small_data, tmp_path, monkeypatch):
+    if "eval_data_pattern" in change:
+        change = {"eval_data_pattern": small_data.pattern("validate", "frame")}
+    with pytest.raises(UserError):
+        partitioned.train(run_config(small_data, **change), str(tmp_path))
+    assert not (tmp_path / "config.json").exists() and not (tmp_path / "features").exists()
+    np.save(tmp_path / "priors.npy", np.full(7, 0.5))  # of the attempt, on other data
+    monkeypatch.setattr(partitioned.StopSignal, "__call__", lambda self: True)
+    assert partitioned.train(run_config(small_data), str(tmp_path)) == 128
+    assert np.load(tmp_path / "priors.npy").shape == (12,)
+
+
+def test_a_shared_cache_of_other_features_is_refused(small_data, tmp_path):
+    config = run_config(small_data, recipe={"num_epochs": 1}, max_steps=1, cache=str(tmp_path / "features"))
+    assert partitioned.train(config, str(tmp_path / "first")) == 0
+    files = find_shards(small_data.pattern("train", "video"))
+    for names in (["mean_audio", "mean_rgb"], ["mean_rgb"]):  # as wide in another order, or narrower
+        other = dataclasses.replace(config, schema=find_schema(files, feature_names=names)[0])
+        with pytest.raises(UserError, match="features of something else .other schema."):
+            partitioned.train(other, str(tmp_path / "-".join(names)))
 
 
 def test_a_run_cannot_be_lengthened(small_data, tmp_path, monkeypatch):

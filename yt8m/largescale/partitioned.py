@@ -87,8 +87,14 @@ def train(
                 f"--train_dir={train_dir} was begun with num_epochs={before.recipe.num_epochs} and max_steps={before.training.max_steps}:"
                 " groups of one model are trained equally long. Give those, or --start_new_model."
             )
-    else:
-        run.write_text(CONFIG_FILE, config.to_json())
+        if run.is_done():  # its groups are gone: it would begin anew, and nothing that may change changes what was learnt
+            if before.training.eval_data_pattern != config.training.eval_data_pattern:
+                raise UserError(
+                    f"--eval_data_pattern: the run in {train_dir} is done, and was not validated;"
+                    f" eval.py --train_dir={train_dir} does it, or --start_new_model trains it again."
+                )
+            print(f"{train_dir} holds this run, and it is done; --start_new_model trains it again.", flush=True)
+            return 0
     return PartitionedTrainer(config, run).train()
 
 
@@ -152,28 +158,37 @@ class PartitionedTrainer:
         self.progress.event("resumed" if resumed else "started", groups_done=done, groups=len(self.groups))
         if done:
             self.progress.say(f"resumed with {done} of {len(self.groups)} groups trained")
+        files = find_shards(t.eval_data_pattern, "--eval_data_pattern") if t.eval_data_pattern else []
+        schema = schema_like(self.config, files, "--eval_data_pattern")[0] if files else None
+        if not self.run.exists():
+            self.run.remove_priors()  # of an attempt that came to nothing, perhaps on other data
+        priors = starting_priors(self.config, self.run, self.files, self.progress.say)
+        self._keep_config()
         bad = BadRecords(t.max_bad_records)
         store = self._store("train", self.files, self.config.schema, bad)
         if bad.summary():
             self.progress.say(bad.summary())
         validation = None
-        if t.eval_data_pattern and store is not None:
-            files = find_shards(t.eval_data_pattern, "--eval_data_pattern")
-            validation = self._store("validate", files, schema_like(self.config, files, "--eval_data_pattern")[0], BadRecords(0))
+        if schema is not None and store is not None:
+            validation = self._store("validate", files, schema, BadRecords(0))
         if self.stop() or store is None:
             return None
         self.settings.steps(store.num_examples)  # refuses too large a batch
-        priors = starting_priors(self.config, self.run, self.files, self.progress.say)
         self._say_what_it_takes(store)
         tf.io.gfile.makedirs(self.run.file("groups"))
         for i in range(len(self.groups)):
             if not self._train_group(i, store, priors):
                 return None
-            if validation is not None and not tf.io.gfile.exists(self._file(i, "scores")):
+            if validation is not None and not self._is_scored(i):
                 self._score_group(i, validation)
             if self.stop() and i + 1 < len(self.groups):
                 return None
         return store, validation
+
+    def _keep_config(self) -> None:
+        """Put the settings down, once nothing of them was refused: a mistake must not stand in the way of the next attempt."""
+        if not (self.run.exists() and self.run.load_config() == self.config):
+            self.run.write_text(CONFIG_FILE, self.config.to_json())
 
     def _store(self, name: str, files: List[str], schema: RecordSchema, bad: BadRecords) -> Optional[FeatureStore]:
         compute = tf.function(lambda batch: self.model.head_features(self.model.select_inputs(batch)), reduce_retracing=True)
@@ -202,6 +217,10 @@ class PartitionedTrainer:
 
     def _is_trained(self, i: int) -> bool:
         return tf.io.gfile.exists(self._file(i))
+
+    def _is_scored(self, i: int) -> bool:
+        header = read_header(self._file(i, "scores"))  # a resumed run may have another --eval_batch_size
+        return header is not None and header["batch"] == self._eval_batch()
 
     def _train_group(self, i: int, store: FeatureStore, priors: np.ndarray) -> bool:
         """Train a group, unless it is; return False when a signal came before its end."""

@@ -5,6 +5,7 @@ A store is a folder: `plan.json` says what it is made of, and each input shard h
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -210,6 +211,8 @@ def build_feature_store(
     kept_as, bad = numpy_dtype(dtype), bad or BadRecords()
     plan = {"format": 1, "sources": list(files), "num_classes": schema.num_classes, "dtype": dtype, "about": about}
     plan["data"] = fingerprint(files)
+    # Which features, in which order: the width alone would not tell, and a folder named by --cache is shared by runs.
+    plan["schema"] = dataclasses.asdict(schema)
     os.makedirs(folder, exist_ok=True)
     old = read_plan(folder)
     if old is not None and old != json.loads(json.dumps(plan)):
