@@ -21,6 +21,7 @@ from yt8m.models.arguments import out_of_bounds
 from yt8m.models.base import Yt8mModel
 from yt8m.models.recipe import STARTER_RECIPE, Recipe
 from yt8m.training import trainers
+from yt8m.training.optimizers import decays
 
 FLAGS = flags.FLAGS
 
@@ -131,7 +132,7 @@ def define_training_flags() -> None:
     F.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "of the computation; weights stay float32")
     F.DEFINE_bool("jit_compile", False, "compile the forward and backward pass with XLA")
     F.DEFINE_integer("steps_per_call", 1, "steps a call of the compiled loop; more pays off on GPUs and TPUs", 1)
-    F.DEFINE_integer("seed", 0, "of the initial weights and the data order")
+    F.DEFINE_integer("seed", 0, "of the initial weights and the data order", 0, 2**32 - 1)
     F.DEFINE_integer("patience", 0, "stop after so many epochs without a better validation GAP; 0: never", 0)
     F.DEFINE_float("min_gain", 0.0, "--patience counts an epoch as better if its GAP gained more than this", 0.0)
     F.DEFINE_integer("eval_batch_size", 0, "validation batch; 0: that of training", 0)
@@ -205,12 +206,22 @@ def sizes_list(text: Optional[str]) -> Optional[list]:
 
 
 def recipe_from_flags(model: type[Yt8mModel]) -> Recipe:
-    """Return the model's recipe, or the starter's, with every flag that was given."""
+    """Return the model's recipe, or the starter's, with every flag that was given.
+
+    Raises:
+      UserError: a weight decay for an optimizer that has none.
+    """
     base = STARTER_RECIPE.updated(model.starter_recipe) if FLAGS.starter_defaults else model.recipe
     values: Dict[str, Any] = {field: FLAGS[flag].value for flag, field in _RECIPE_FLAGS.items()}
     if FLAGS.sample_random_frames is not None:
         values["frame_sampling"] = "random" if FLAGS.sample_random_frames else "contiguous"
-    return base.updated(values)
+    recipe = base.updated(values)
+    if FLAGS.weight_decay and not decays(recipe.optimizer):
+        raise UserError(
+            f"--weight_decay={FLAGS.weight_decay} is of AdamW and LAMB, and this run's optimizer is {recipe.optimizer};"
+            " give --optimizer=AdamW, or drop it."
+        )
+    return recipe
 
 
 def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> Dict[str, Any]:

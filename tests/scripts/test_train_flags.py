@@ -73,12 +73,27 @@ def arguments_of(monkeypatch):
         monkeypatch.setattr(yt8m_flags.flags, f"DEFINE_{name}", lambda *a, _d=define, **k: _d(*a, **k, flag_values=values))
     yt8m_flags.define_training_flags()
 
-    def arguments(name, *given):
+    def arguments(name, *given, of=yt8m_flags.model_arguments_from_flags):
         values.unparse_flags()
         values(["train.py", *given])
-        return yt8m_flags.model_arguments_from_flags(name, registry.model_class(name))
+        model = registry.model_class(name)
+        return of(name, model) if of is yt8m_flags.model_arguments_from_flags else of(model)
 
     return arguments
+
+
+def test_a_flag_that_would_do_nothing_or_cannot_be_is_refused(arguments_of):
+    from absl.flags import IllegalFlagValueError
+
+    from yt8m.errors import UserError
+    from yt8m.flags import recipe_from_flags
+
+    with pytest.raises(UserError, match="--weight_decay=0.1 is of AdamW and LAMB, and this run's optimizer is Adam"):
+        arguments_of("MoeModel", "--weight_decay=0.1", of=recipe_from_flags)
+    for optimizer in ("AdamW", "LambOptimizer"):
+        assert arguments_of("MoeModel", "--weight_decay=0.1", f"--optimizer={optimizer}", of=recipe_from_flags).weight_decay == 0.1
+    with pytest.raises(IllegalFlagValueError, match="seed"):  # NumPy's and Keras' are of 32 bits, without a sign
+        arguments_of("MoeModel", "--seed=-1")
 
 
 def test_a_start_from_another_run_sets_what_the_model_then_wants(arguments_of):

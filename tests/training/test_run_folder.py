@@ -63,6 +63,14 @@ def test_delete_spares_what_no_run_made(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis.tex"]
 
 
+def test_delete_passes_over_what_a_refused_attempt_left(tmp_path):
+    """Else a mistake in a first command with --start_new_model would stand in the way of the next."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "priors.npy").write_text("")
+    RunFolder(str(tmp_path)).delete()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["logs", "priors.npy"]
+
+
 def test_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="--train_dir"):

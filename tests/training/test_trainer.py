@@ -18,7 +18,7 @@ from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models import registry
 from yt8m.training.run_folder import RunFolder
-from yt8m.training.trainer import Trainer, train
+from yt8m.training.trainer import Trainer, open_run, train
 from yt8m.training.validation import Validation
 
 SMALL = {
@@ -183,6 +183,22 @@ def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(small_data, tmp
     np.save(tmp_path / "priors.npy", np.full(7, 0.5))  # of the attempt, on other data
     assert train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path)) == 0
     assert np.load(tmp_path / "priors.npy").shape == (12,)
+
+
+@pytest.mark.parametrize("flag", ["init_from", "priors_from"])
+def test_a_run_is_not_deleted_to_start_from_it(flag, small_data, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    config = run_config(small_data, "LogisticModel", epochs=1, **{flag: f"{tmp_path}/"})
+    with pytest.raises(UserError, match=f"--start_new_model would delete what --{flag}="):
+        train(config, str(tmp_path), start_new_model=True)
+    assert (tmp_path / "config.json").exists()
+
+
+def test_of_several_workers_one_deletes_an_earlier_run(small_data, tmp_path):
+    config = run_config(small_data, "LogisticModel", epochs=1)
+    RunFolder(str(tmp_path)).write_text("config.json", dataclasses.replace(config, model=ModelConfig("MoeModel")).to_json())
+    assert open_run(config, str(tmp_path), True, chief=False)[2] is False and (tmp_path / "config.json").exists()
+    assert open_run(config, str(tmp_path), True, chief=True)[2] is False and not (tmp_path / "config.json").exists()
 
 
 def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):

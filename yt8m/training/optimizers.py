@@ -97,6 +97,11 @@ def available() -> List[str]:
     return sorted({**_from_addons(), **_native()})
 
 
+def decays(name: str) -> bool:
+    """Whether the optimiser called `name` knows a weight decay."""
+    return name.lower().removesuffix("optimizer") in ("adamw", "lamb")
+
+
 def make_schedule(recipe: Recipe, total_examples: int) -> ExamplesSchedule:
     """Return the recipe's learning rate over a run of `total_examples`."""
     return ExamplesSchedule(

@@ -24,6 +24,8 @@ _OURS = frozenset(
     | {"groups", "features"}  # of the partitioned trainer
     | {LABEL_INDEX}
 )
+# What an attempt that was refused, or killed before its first step, leaves without a config.json.
+_OF_ATTEMPTS = frozenset({"logs", "metrics.jsonl", "priors.npy", "features", LABEL_INDEX})
 
 
 class RunFolder:
@@ -56,7 +58,7 @@ class RunFolder:
             raise UserError(f"--train_dir={self.path} cannot be written ({_reason(error)}); name a folder that can.")
 
     def delete(self) -> None:
-        """Delete an earlier run, and nothing that a run did not make (trap E-47).
+        """Delete an earlier run, and nothing that a run did not make (trap E-47); where none was begun there is nothing to delete.
 
         Raises:
           UserError: the folder holds other things.
@@ -64,7 +66,9 @@ class RunFolder:
         if not tf.io.gfile.isdir(self.path):
             return
         names = {n.rstrip("/") for n in tf.io.gfile.listdir(self.path)}
-        if names and CONFIG_FILE not in names:
+        if names <= _OF_ATTEMPTS:
+            return  # and stay: of the names alone none is surely a run's
+        if CONFIG_FILE not in names:
             raise UserError(
                 f"--start_new_model: {self.path} holds {', '.join(sorted(names)[:5])} but no {CONFIG_FILE}, so it is not"
                 " a run's folder and is not deleted; name another --train_dir."

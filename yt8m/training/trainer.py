@@ -351,17 +351,31 @@ class Trainer:
             self.progress.say(f"done after {self.step.done():,} steps, {which}; the run is in {self.run.path}")
 
 
-def open_run(config: RunConfig, train_dir: str, start_new_model: bool = False) -> Tuple[RunConfig, RunFolder, bool]:
+def open_run(
+    config: RunConfig, train_dir: str, start_new_model: bool = False, chief: bool = True
+) -> Tuple[RunConfig, RunFolder, bool]:
     """Return (settings with the facts of the run's beginning, its folder, whether it is done and nothing has changed).
 
+    Args:
+      config: the run's settings.
+      train_dir: its folder.
+      start_new_model: delete an earlier run there first.
+      chief: whether this is the process that deletes: two that do, take files from under each other.
+
     Raises:
-      UserError: the folder holds a run with other settings, or cannot be written.
+      UserError: the folder holds a run with other settings, or cannot be written, or what is to be deleted is needed.
     """
     run = RunFolder(train_dir)
     if start_new_model:
-        run.delete()
+        for flag in ("init_from", "priors_from"):
+            if _same_folder(getattr(config.training, flag), train_dir):
+                raise UserError(
+                    f"--start_new_model would delete what --{flag}={train_dir} is to be read from; name another --train_dir."
+                )
+        if chief:
+            run.delete()
     run.make()
-    if not run.exists():
+    if not run.exists() or (start_new_model and not chief):  # the chief is about to delete what is there
         return config, run, False
     old = run.load_config()
     note = check_same_run(old, config, train_dir)
@@ -372,6 +386,11 @@ def open_run(config: RunConfig, train_dir: str, start_new_model: bool = False) -
     elif run.is_done():
         print(f"{train_dir} holds this very run, and it is done; --start_new_model trains it again.", flush=True)
     return dataclasses.replace(config, facts=old.facts), run, run.is_done() and not note
+
+
+def _same_folder(a: str, b: str) -> bool:
+    here, there = (path.rstrip("/") if "://" in path else os.path.realpath(path) for path in (a, b))
+    return bool(a) and here == there
 
 
 def train(
@@ -388,7 +407,7 @@ def train(
     Raises:
       UserError: the folder holds a run with other settings, the data do not fit, the loss diverged.
     """
-    config, run, finished = open_run(config, train_dir, start_new_model)
+    config, run, finished = open_run(config, train_dir, start_new_model, strategy is None or is_chief(strategy))
     if finished:
         return 0
     trainer = Trainer(config, run, strategy)
