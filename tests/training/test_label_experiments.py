@@ -96,6 +96,11 @@ def test_a_models_scores_of_the_training_records_say_which_labels_go(small_data,
     assert (tmp_path / "second" / "label_index.npz").exists()
     RunFolder(str(tmp_path / "second")).delete()  # which knows the index for its own
     assert not list((tmp_path / "second").iterdir())
+    with ScoreWriter(str(tmp_path / "part"), 12, meta={"covered_classes": [0, 1]}) as writer:
+        writer.write(["x"], np.zeros((1, 12)))
+    partial = dataclasses.replace(config.training, label_noise_scores=str(tmp_path / "part"))
+    with pytest.raises(UserError, match="learnt 2 of the 12 classes"):
+        train(dataclasses.replace(config, training=partial), str(tmp_path / "third"))
     small = ScoreWriter(str(tmp_path / "few"), 12)
     small.write(["x"], np.zeros((1, 12)))
     small.close()

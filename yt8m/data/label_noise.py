@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -34,12 +34,24 @@ class AlignedScores:
     """A trained model's scores [M, K] of videos in some order, read in the index's order.
 
     Raises:
-      UserError: other classes, or a record without scores.
+      UserError: other classes, classes that the model never learnt, or a record without scores.
     """
 
-    def __init__(self, index: RecordIndex, ids: List[str], scores: Any, flag: str = "--label_noise_scores"):
+    def __init__(
+        self,
+        index: RecordIndex,
+        ids: List[str],
+        scores: Any,
+        flag: str = "--label_noise_scores",
+        covered: Optional[Sequence[int]] = None,
+    ):
         if scores.shape[1] != index.num_classes:
             raise UserError(f"{flag}: scores of {scores.shape[1]} classes, but the records have {index.num_classes}.")
+        if covered is not None and len(covered) < index.num_classes:  # the rest score 0 alike, and would say nothing
+            raise UserError(
+                f"{flag}: the scores are of a model that learnt {len(covered):,} of the {index.num_classes:,} classes, and say nothing"
+                " of the others; give those of a model that learnt all."
+            )
         row = {name: i for i, name in enumerate(ids)}
         texts = [i.decode("utf-8", "replace") for i in index.ids.tolist()]
         missing = [t for t in texts if t not in row]

@@ -121,7 +121,7 @@ class LabelExperiments:
         scores = None
         if t.label_noise_scores:
             source = ScoreFile(t.label_noise_scores, "--label_noise_scores")
-            scores = AlignedScores(index, source.ids, source.scores)
+            scores = AlignedScores(index, source.ids, source.scores, covered=source.meta.get("covered_classes"))
         records, classes = changes(index, t.label_noise, t.label_noise_fraction, t.seed, scores)
         how = "by the scores" if scores is not None else "at random"
         did = "removed" if t.label_noise == "remove" else "added"
