@@ -29,7 +29,8 @@ def starting_priors(
       UserError: `--priors_from` holds none, or of another number of classes.
     """
     t, schema = config.training, config.schema
-    priors = run.load_priors()
+    # Before the run has begun, what lies there is of a refused attempt, and the chief removes it while the other workers look.
+    priors = run.load_priors() if keep or run.exists() else None
     if priors is None and t.priors_from:
         priors = RunFolder(t.priors_from).load_priors()
         if priors is None:

@@ -1,0 +1,18 @@
+"""Where a run's label priors come from, in every process of it alike."""
+
+import numpy as np
+
+from tests.training.test_trainer import run_config
+from yt8m.data.sources import find_shards
+from yt8m.training.run_folder import RunFolder
+from yt8m.training.starting_priors import starting_priors
+
+
+def test_a_worker_does_not_take_priors_that_the_chief_is_about_to_remove(small_data, tmp_path):
+    """Those of a refused attempt, perhaps on other data: its weights would then differ from the chief's."""
+    config, run = run_config(small_data, "LogisticModel", epochs=1), RunFolder(str(tmp_path))
+    files = find_shards(config.training.train_data_pattern)
+    run.save_priors(np.full(12, 0.5))
+    assert not np.any(starting_priors(config, run, files, str, keep=False) == 0.5)
+    run.write_text("config.json", config.to_json())  # of a run that was begun, they are right
+    assert starting_priors(config, run, files, str, keep=False).tolist() == [0.5] * 12
