@@ -129,6 +129,7 @@ def test_without_validation_the_model_is_the_last(small_data, tmp_path):
     [
         ({"name": "MoeModel"}, "PmoeModel, not --model=MoeModel"),
         ({"patience": 2}, "--patience"),
+        ({"shuffle_buffer": 9}, "--shuffle_buffer"),
         ({"jit_compile": True}, "--jit_compile"),
         ({"init_from": "x"}, "--init_from"),
         ({"cache": "memory"}, "--cache=memory"),

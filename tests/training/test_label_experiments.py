@@ -139,6 +139,7 @@ def test_what_makes_no_sense_is_refused(small_data):
 
     segments = dataclasses.replace(base.schema, segment_labels=True)
     refused("--label_noise_scores is given without --label_noise", label_noise_scores="x")
+    refused("--label_noise_fraction is given without --label_noise", label_noise_fraction=0.2)
     refused("--balanced_batches: only for --trainer=joint", balanced_batches=True, trainer="partitioned")
     refused("--balanced_batches: for labels of whole videos", segments, balanced_batches=True)
     refused("--label_noise: for labels of whole videos", segments, label_noise="remove")

@@ -61,6 +61,7 @@ def check(config: RunConfig, strategy: Optional[tf.distribute.Strategy] = None) 
         "--init_from": t.init_from and "groups start from the label priors",
         "--segment_labels": config.schema.segment_labels and "rated segments have weights, which are not kept with features",
         "--cache=memory": t.cache == "memory" and "features are kept on disk; name a local folder",
+        "--shuffle_buffer": t.shuffle_buffer and "features are shuffled in windows of 256 MB, not records",
         "--strategy": strategy is not None and strategy.num_replicas_in_sync > 1 and "it computes on one device",
     }
     for flag, why in refused.items():

@@ -6,7 +6,7 @@ from typing import Callable, List, Optional
 
 import tensorflow as tf
 
-from yt8m.config import RunConfig
+from yt8m.config import RunConfig, TrainingConfig
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.balanced import BalancedRecords
 from yt8m.data.label_noise import AlignedScores, LabelNoise, changes
@@ -36,6 +36,8 @@ def check(config: RunConfig) -> None:
     ]
     if t.label_noise_scores and not t.label_noise:
         raise UserError("--label_noise_scores is given without --label_noise; say --label_noise=remove or --label_noise=complete.")
+    if t.label_noise_fraction != TrainingConfig.label_noise_fraction and not t.label_noise:
+        raise UserError("--label_noise_fraction is given without --label_noise; say --label_noise=remove or --label_noise=complete.")
     if not given:
         return
     if t.trainer != "joint":
