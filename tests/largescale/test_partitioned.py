@@ -144,6 +144,13 @@ def test_what_it_cannot_do_is_refused(change, message, small_data, tmp_path):
         partitioned.train(run_config(small_data, **change), str(tmp_path / "run"))
 
 
+def test_more_groups_than_files_may_be_open_are_refused_before_any_is_trained(small_data, tmp_path, monkeypatch):
+    monkeypatch.setattr(partitioned, "_MOST_GROUPS", 2)
+    with pytest.raises(UserError, match="3 groups of labels are more than the 2 .*group_size .now 5"):
+        partitioned.train(run_config(small_data), str(tmp_path))
+    assert not os.listdir(tmp_path)
+
+
 @pytest.mark.parametrize("change", [{"recipe": {"optimizer": "SGD"}}, {"eval_data_pattern": "frames"}, {"priors_from": "nowhere"}])
 def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(change, small_data, tmp_path, monkeypatch):
     if "eval_data_pattern" in change:

@@ -44,6 +44,8 @@ from yt8m.training.starting_priors import starting_priors
 from yt8m.training.stop_signal import StopSignal
 from yt8m.training.trainer import open_run
 
+_MOST_GROUPS = 500  # a file of each is open when they are joined, and 1,024 open files is a usual limit
+
 
 def check(config: RunConfig, strategy: Optional[tf.distribute.Strategy] = None) -> None:
     """Refuse what this trainer cannot do.
@@ -115,6 +117,11 @@ class PartitionedTrainer:
         self.features_folder = local_folder(t.cache or run.file("features"))
         self.model = self._model(config.schema.feature_sizes)  # never built: it is too large for that
         self.groups = self.model.head.groups
+        if len(self.groups) > _MOST_GROUPS:
+            raise UserError(
+                f"{len(self.groups):,} groups of labels are more than the {_MOST_GROUPS} that can be joined in the end;"
+                f" raise --model_option=group_size (now {self.model.get_config().get('group_size')})."
+            )
         self.settings = MoeSettings(
             recipe=config.recipe,
             max_steps=t.max_steps,
