@@ -38,3 +38,12 @@ def test_it_is_one_big_mixture(split):
         mixture.set_weights([w[..., group["classes"]] for w in one.get_weights()])
     inputs = {"video": tf.random.stateless_normal([3, 7], [1, 2])}
     np.testing.assert_allclose(model(inputs), one(inputs), atol=1e-6)
+
+
+@pytest.mark.parametrize("split", ["ordered", "random"])
+def test_every_group_starts_at_its_own_classes_priors(split):
+    model = make(group_size=4, split=split)
+    priors = np.linspace(0.05, 0.4, 11)
+    model.initialize_from_priors(priors)
+    p = model({"video": tf.zeros([1, 7])}).numpy()[0]  # even gates: the biases alone speak
+    np.testing.assert_allclose(p, priors, atol=1e-6)

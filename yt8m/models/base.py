@@ -144,8 +144,11 @@ class Yt8mModel(tf.keras.Model):
     def initialize_from_priors(self, priors: np.ndarray) -> None:
         """Start every classification head at the label frequencies `priors` [K] (after `build_weights`)."""
         heads = [layer for layer in self._flatten_layers(include_self=False) if hasattr(layer, "initialize_from_priors")]
+        # A head of several groups of classes is one of mixtures, and gives each of them its part of the priors itself.
+        inner = [layer for head in heads for layer in head._flatten_layers(include_self=False)]
         for head in heads:
-            head.initialize_from_priors(np.asarray(priors, np.float64))
+            if not any(head is layer for layer in inner):
+                head.initialize_from_priors(np.asarray(priors, np.float64))
 
     @property
     def lacks(self) -> str:
