@@ -176,6 +176,15 @@ def test_windows_hand_on_their_state(carry, training):
             state = {"moe_stopgrad": answer, "gru_stopgrad": h, "none": np.zeros(U)}[carry]
 
 
+@pytest.mark.parametrize("carry", ["moe_stopgrad", "gru_stopgrad", "none"])
+def test_a_video_of_one_window_is_trained_on_with_an_open_batch_size(carry):
+    layer, windows, mask = windowed(carry)
+    specs = [tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in (windows[:, :1], mask[:, :1])]
+    step = tf.function(lambda x, m: layer(x, mask=m, training=True), input_signature=specs)
+    whole = layer(windows, mask=mask, training=True)  # the first window does not know of the others
+    np.testing.assert_allclose(step(windows[:, :1], mask[:, :1]), whole[:, :1], atol=1e-6)
+
+
 @pytest.mark.parametrize("carry", ["moe_stopgrad", "gru_stopgrad"])
 def test_no_gradient_crosses_a_window(carry):
     layer, windows, mask = windowed(carry)

@@ -73,12 +73,11 @@ class WindowedRecurrent(tf.keras.layers.Layer):
         steps = tf.concat([tf.ones_like(mask[:, :, :1]), mask[:, :, 1:]], axis=2)
         keep = self.drop(tf.ones([batch, windows, self.cells], x.dtype), training=training)  # 0 or 1 / (1 − rate)
         if self.carry_state == "moe_stopgrad" and not training:
-            out = self._carried(x, steps, keep, windows)
+            out = self._starts(x, steps, keep, windows)[:, 1:]
         else:
             start = tf.zeros([batch, windows, self.cells], x.dtype)
             if self.carry_state != "none":
-                carried = self._carried(x, steps, keep, windows - 1)
-                start = tf.concat([start[:, :1], tf.stop_gradient(carried)], axis=1)
+                start = tf.stop_gradient(self._starts(x, steps, keep, windows - 1))
             final = self.rnn(
                 tf.reshape(x, [-1, frames, x.shape[3]]),
                 initial_state=[tf.reshape(start, [-1, self.cells])],
@@ -88,8 +87,8 @@ class WindowedRecurrent(tf.keras.layers.Layer):
             out = tf.reshape(self._answer(final), [-1, windows, self.cells]) * keep
         return out * tf.cast(mask[:, :, :1], out.dtype)
 
-    def _carried(self, x: tf.Tensor, steps: tf.Tensor, keep: tf.Tensor, count: Any) -> tf.Tensor:
-        """Return what each of the first `count` windows hands on, [B, count, H]."""
+    def _starts(self, x: tf.Tensor, steps: tf.Tensor, keep: tf.Tensor, count: Any) -> tf.Tensor:
+        """Return zeros, where the first window begins, and then what each of the first `count` hands on, [B, 1 + count, H]."""
         batch = tf.shape(x)[0]
 
         def window(i: tf.Tensor, state: tf.Tensor, handed: tf.TensorArray) -> Any:
@@ -97,10 +96,12 @@ class WindowedRecurrent(tf.keras.layers.Layer):
             if self.carry_state == "moe_stopgrad":
                 state = self._answer(state) * keep[:, i]
             state = tf.ensure_shape(state, [None, self.cells])
-            return i + 1, state, handed.write(i, state)
+            return i + 1, state, handed.write(i + 1, state)
 
-        handed = tf.TensorArray(x.dtype, size=count, element_shape=[x.shape[0], self.cells])
-        start = (tf.constant(0), tf.zeros([batch, self.cells], x.dtype), handed)
+        zeros = tf.zeros([batch, self.cells], x.dtype)
+        # Never empty, which a video of one window would leave it: TensorFlow cannot stack nothing of an open batch size.
+        handed = tf.TensorArray(x.dtype, size=count + 1, element_shape=[x.shape[0], self.cells]).write(0, zeros)
+        start = (tf.constant(0), zeros, handed)
         _, _, handed = tf.while_loop(lambda i, *_: i < count, window, start, maximum_iterations=count)
         return tf.transpose(handed.stack(), [1, 0, 2])
 
