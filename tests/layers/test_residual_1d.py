@@ -65,6 +65,20 @@ def test_padding_changes_nothing(stride, width, training):
     np.testing.assert_array_equal(left, [strided(n, stride) for n in (7, 4, 1)])
 
 
+def test_the_maximum_of_the_last_frames_does_not_reach_into_the_padding():
+    """Counted positions are ⌈n / 2⌉, but the window of the next one still has the last of an even number of frames in it."""
+    x, counts = frames([4, 3], 8)
+    pooled, left = max_pool(tf.abs(x), counts)
+    np.testing.assert_array_equal(left, [2, 2])
+    np.testing.assert_array_equal(pooled[:, 2:], np.zeros_like(pooled[:, 2:]))
+    # With a single stage no convolution comes after to mask it: its shortcuts carry it to the average over time.
+    model = registry.create("ResNet1D", num_classes=5, feature_sizes=(6,), first_width=8, widths=[8], blocks=[2]).build_weights()
+    inputs = tf.constant(RNG.integers(0, 256, (1, 8, 6)), tf.uint8)
+    longer = tf.pad(inputs, [[0, 0], [0, 8], [0, 0]])
+    p = [model({"frames": f, "num_frames": tf.constant([8])}, training=False) for f in (inputs, longer)]
+    np.testing.assert_allclose(p[0], p[1], atol=1e-6)
+
+
 def test_a_shortcut_is_a_convolution_where_the_shape_changes_alone():
     same, wider, shorter = Bottleneck1D(6), Bottleneck1D(8), Bottleneck1D(6, 2)
     x, counts = frames([4], 4)

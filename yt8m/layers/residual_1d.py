@@ -136,4 +136,6 @@ def max_pool(x: tf.Tensor, counts: tf.Tensor, size: int = 3, stride: int = 2) ->
     """Return (the maximum of each `size` positions, `stride` apart, of x >= 0 [B, T, D]; counts)."""
     side = size // 2
     x = tf.pad(x, [[0, 0], [side, side], [0, 0]])  # zeros, which no x is below
-    return tf.nn.max_pool1d(x, size, stride, padding="VALID"), strided(counts, stride)
+    x, counts = tf.nn.max_pool1d(x, size, stride, padding="VALID"), strided(counts, stride)
+    # The first position of the padding still looks back at the last true one, and a shortcut would carry that on.
+    return masked(x, valid(x, counts)), counts
