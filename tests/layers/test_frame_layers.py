@@ -78,6 +78,16 @@ def test_pooling_has_finite_gradients_even_of_nothing(method):
     assert np.all(np.isfinite(tape.gradient(y, x)))
 
 
+@pytest.mark.parametrize("swap_weight", ["elementwise", "l1", "l2"])
+def test_a_frame_of_zeros_among_others_has_a_finite_gradient(swap_weight):
+    x = tf.constant([[[0.0, 0.0], [1.0, 2.0]]])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = FramePooling("swap", swap_weight)(x)
+    np.testing.assert_allclose(y, [[1.0, 2.0]], atol=1e-5)  # a frame of no size has no weight
+    assert np.all(np.isfinite(tape.gradient(y, x)))
+
+
 def test_attention_pooling_against_numpy():
     layer = AttentionPooling(hops=2, projection=3)
     pooled = layer(tf.constant(X), mask=tf.constant(MASK)).numpy()
@@ -172,6 +182,19 @@ def test_vlad_against_numpy(kernel, scheme):
         v = v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-6)
         np.testing.assert_allclose(out[video], v.ravel() / max(np.linalg.norm(v), 1e-6), rtol=2e-3, atol=2e-4)
     assert float(tf.add_n(layer.losses)) == pytest.approx(auxiliary, rel=1e-3)
+
+
+def test_distances_to_near_centres_survive_bfloat16():
+    """All distances are near the frames' own square norm, 256 here, and bfloat16 has one number in two between 256 and 512."""
+    x = tf.cast(np.random.RandomState(1).normal(size=[2, 9, 256]), tf.bfloat16)
+    mask = tf.ones([2, 9], tf.bool)
+    layers = [AttnVlad(4, "soft", "a", dtype=t) for t in ("float32", "mixed_bfloat16")]
+    inputs = [tf.cast(x, tf.float32), x]
+    for layer, value in zip(layers, inputs):
+        layer(value, mask=mask)
+        layer.set_weights(layers[0].get_weights())
+    a, b = (np.asarray(tf.cast(layer.attention(v, mask)[0], tf.float32)) for layer, v in zip(layers, inputs))
+    np.testing.assert_allclose(b, a, atol=0.02)
 
 
 @pytest.mark.parametrize("kernel", ["additive", "linear", "soft"])

@@ -47,7 +47,8 @@ class FramePooling(tf.keras.layers.Layer):
             if self.swap_weight == "l1":
                 size = tf.reduce_sum(size, axis=-1, keepdims=True)
             elif self.swap_weight == "l2":
-                size = tf.sqrt(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True))
+                square = tf.reduce_sum(tf.square(x), axis=-1, keepdims=True)
+                size = tf.sqrt(tf.maximum(square, 1e-12))  # the root has no gradient at 0, a frame of zeros
             weight = weight * size
             return tf.math.divide_no_nan(tf.reduce_sum(weight * x, axis=1), tf.reduce_sum(weight, axis=1))
         if self.method == "l2":

@@ -97,7 +97,7 @@ class AttnVlad(tf.keras.layers.Layer):
         # Σ_i a_ij x_i − C_j Σ_i a_ij: the residuals themselves, [B, T, C, D], are never made.
         out = tf.einsum("btc,btd->bcd", a, x) - tf.reduce_sum(a, axis=1)[:, :, None] * centers  # [B, C, D]
         if self.auxiliary_weight:
-            each = tf.reduce_sum(tf.cast(a * _squared_distances(x, centers), tf.float32), axis=[1, 2])  # [B]
+            each = tf.reduce_sum(tf.cast(a, tf.float32) * _squared_distances(x, centers), axis=[1, 2])  # [B]
             self.add_loss(self.auxiliary_weight * tf.reduce_mean(each))
         out = tf.cast(out, tf.float32)
         flat = self.num_centers * int(x.shape[-1])
@@ -117,7 +117,8 @@ class AttnVlad(tf.keras.layers.Layer):
 
 
 def _squared_distances(x: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
-    """Return ‖x_i − C_j‖² [B, T, C] by expanding the square."""
+    """Return ‖x_i − C_j‖² [B, T, C] by expanding the square; float32, for a small difference of large numbers is what counts."""
+    x, centers = tf.cast(x, tf.float32), tf.cast(centers, tf.float32)
     cross = tf.einsum("btd,cd->btc", x, centers)
     return (
         tf.reduce_sum(tf.square(x), axis=-1, keepdims=True) - 2.0 * cross + tf.reduce_sum(tf.square(centers), axis=-1)
