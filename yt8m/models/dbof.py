@@ -72,10 +72,10 @@ class DbofModel(FrameModel):
         self.head_name, self.num_mixtures, self.initial = head, num_mixtures, initial
         self.dequantize = DequantizeFrames(self.input_norm)
         self.norms = [batch_norm(f"norm_{i}") for i in range(3)] if add_batch_norm else []
-        self.cluster = tf.keras.layers.Dense(cluster_size, use_bias=not add_batch_norm, kernel_initializer=_fan_in(), name="cluster")
+        self.cluster = _fully_connected(cluster_size, add_batch_norm, self.feature_size**-0.5, "cluster")
         self.activate = tf.keras.layers.Activation(activation)
         self.pool = make_pooling(pooling_method)
-        self.hidden = tf.keras.layers.Dense(hidden_size, use_bias=not add_batch_norm, kernel_initializer=_fan_in(), name="hidden")
+        self.hidden = _fully_connected(hidden_size, add_batch_norm, 0.01, "hidden")
         self.head = make_head(head, num_classes, num_mixtures, initial)
 
     def _norm(self, index: int, x: tf.Tensor, mask: Any, training: Any) -> tf.Tensor:
@@ -96,6 +96,12 @@ class DbofModel(FrameModel):
         return {**super().get_config(), **{n: getattr(self, n) for n in names}, "head": self.head_name}
 
 
-def _fan_in() -> tf.keras.initializers.Initializer:
-    """N(0, 1 / fan_in), the starter code's."""
-    return tf.keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal")
+def _fully_connected(units: int, normalised: bool, bias_deviation: float, name: str) -> tf.keras.layers.Dense:
+    """Return a layer that starts as the starter code's: kernel N(0, 1 / fan_in), and a bias N(0, deviation²) where no norm follows."""
+    return tf.keras.layers.Dense(
+        units,
+        use_bias=not normalised,
+        kernel_initializer=tf.keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal"),
+        bias_initializer=tf.keras.initializers.RandomNormal(stddev=bias_deviation),
+        name=name,
+    )
