@@ -31,6 +31,8 @@ class AttnVladModel(FrameModel):
       input_norm: "none" as in the paper's code; "l2".
       freeze_vlad: the second of two stages (spec C.14): with --init_from a trained AttnVLAD, whatever its head,
         its projection and VLAD are taken and stay as they are, and a new head learns on them.
+      mask_padding: leave padded frames out. False sums over them too, as UTS did (trap E-15); predictions then
+        depend on how long the padding is.
     """
 
     zero_has_meaning = ("projection_size",)
@@ -59,11 +61,12 @@ class AttnVladModel(FrameModel):
         initial: str = "priors",
         input_norm: str = "none",
         freeze_vlad: bool = False,
+        mask_padding: bool = True,
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, input_norm, **kwargs)
         self.num_centers, self.projection_size, self.kernel, self.scheme = num_centers, projection_size, kernel, scheme
-        self.attention_size, self.auxiliary_weight = attention_size, auxiliary_weight
+        self.attention_size, self.auxiliary_weight, self.mask_padding = attention_size, auxiliary_weight, mask_padding
         self.head_name, self.num_mixtures, self.initial = head, num_mixtures, initial
         self.dequantize = DequantizeFrames(self.input_norm)
         self.project = tf.keras.layers.Dense(projection_size, name="project") if projection_size else None
@@ -91,7 +94,7 @@ class AttnVladModel(FrameModel):
         """
         if not self.freeze_vlad or not isinstance(other, AttnVladModel):
             return super().initialize_from(other)
-        names = ("feature_sizes", "num_centers", "projection_size", "kernel", "scheme", "attention_size", "input_norm")
+        names = ("feature_sizes", "num_centers", "projection_size", "kernel", "scheme", "attention_size", "input_norm", "mask_padding")
         check_arguments(other, self, names)
         for old, new in zip(other._features(), self._features()):
             copy_weights(old, new, f"{old.name} there", f"{new.name} here")
@@ -101,9 +104,10 @@ class AttnVladModel(FrameModel):
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         if self.project is not None:
             x = self.project(x)  # [B, T, d']
-        return self.head(self.vlad(x, mask=mask))
+        return self.head(self.vlad(x, mask=mask if self.mask_padding else None))
 
     def get_config(self) -> Dict[str, Any]:
         """Every constructor argument."""
-        names = ("num_centers", "projection_size", "kernel", "scheme", "attention_size", "auxiliary_weight", "num_mixtures", "initial", "freeze_vlad")
+        names = ("num_centers", "projection_size", "kernel", "scheme", "attention_size", "auxiliary_weight", "num_mixtures", "initial")
+        names += ("freeze_vlad", "mask_padding")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}, "head": self.head_name}
