@@ -100,9 +100,9 @@ def define_training_flags() -> None:
         " tensorflow-addons has where it is installed",
     )
     F.DEFINE_float("base_learning_rate", None, "learning rate after the warm-up", 0.0)
-    F.DEFINE_enum("schedule", None, ["cosine", "exponential", "constant"], "of the learning rate, by examples seen")
-    F.DEFINE_float("learning_rate_decay", None, "factor of the exponential schedule")
-    F.DEFINE_integer("learning_rate_decay_examples", None, "examples a decay (staircase)", 1)
+    F.DEFINE_enum("schedule", None, ["cosine", "exponential", "exponential_continuous", "constant"], "of the learning rate, by examples seen")
+    F.DEFINE_float("learning_rate_decay", None, "factor of the exponential schedules")
+    F.DEFINE_integer("learning_rate_decay_examples", None, "examples a decay: at once by exponential, little by little by exponential_continuous", 1)
     F.DEFINE_integer("warmup_examples", None, "linear warm-up, in examples", 0)
     F.DEFINE_integer("batch_size", None, "examples a step, over all replicas", 1)
     F.DEFINE_integer("num_epochs", None, "passes over the training records", 1)

@@ -15,6 +15,11 @@ def test_exponential_schedule_is_the_starters_staircase():
         np.testing.assert_allclose(schedule(step), 0.01 * 0.95**power, rtol=1e-5)
 
 
+def test_the_continuous_one_meets_the_staircase_at_each_step_of_it():
+    schedule = ExamplesSchedule(0.01, "exponential_continuous", 1000, 0, decay=0.9, decay_examples=4_000_000)
+    np.testing.assert_allclose([schedule(s) for s in (0, 2000, 4000, 8000)], [0.01, 0.01 * 0.9**0.5, 0.009, 0.0081], rtol=1e-5)
+
+
 def test_cosine_schedule_does_not_depend_on_the_batch_size():
     small, large = (ExamplesSchedule(0.02, "cosine", b, 1000) for b in (10, 50))
     np.testing.assert_allclose(small(50), large(10), rtol=1e-6)

@@ -13,8 +13,8 @@ class Recipe:
     Attributes:
       optimizer: name known to `yt8m.training.optimizers`.
       base_learning_rate: at the end of the warm-up.
-      schedule: "cosine" (to zero at the last step), "exponential" or "constant".
-      learning_rate_decay, learning_rate_decay_examples: of the exponential schedule.
+      schedule: "cosine" (to zero at the last step), "exponential" (a staircase), "exponential_continuous" or "constant".
+      learning_rate_decay, learning_rate_decay_examples: of the exponential schedules.
       warmup_examples: linear warm-up from 0, counted in examples.
       batch_size: examples a step, over all replicas.
       num_epochs: passes over the training set.

@@ -21,7 +21,7 @@ class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
     Args:
       base: learning rate after the warm-up.
       kind: "cosine" (to zero at `total_examples`), "exponential" (the starter code's staircase:
-        x `decay` every `decay_examples`) or "constant".
+        x `decay` every `decay_examples`), "exponential_continuous" (the same without steps, UTS', spec C.0) or "constant".
       batch_size: examples a step.
       total_examples: of the whole run; only the cosine uses it.
       warmup_examples: linear warm-up from zero.
@@ -49,6 +49,8 @@ class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
             rate *= 0.5 * (1.0 + tf.cos(math.pi * tf.minimum(1.0, examples / max(1.0, float(self.total_examples)))))
         elif self.kind == "exponential":
             rate *= tf.pow(self.decay, tf.floor(examples / self.decay_examples))
+        elif self.kind == "exponential_continuous":
+            rate *= tf.pow(self.decay, examples / self.decay_examples)
         if self.warmup_examples:
             rate *= tf.minimum(1.0, (examples + self.batch_size) / self.warmup_examples)
         return rate
