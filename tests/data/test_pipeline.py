@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from yt8m.data.bad_records import BadRecords
 from yt8m.data.frame_sampling import FrameSampling
-from yt8m.data.pipeline import RecordCache, build_dataset, read_records
+from yt8m.data.pipeline import RecordCache, build_dataset, read_records, whole_rounds
 
 RANDOM = FrameSampling("random", 3)
 
@@ -67,6 +67,15 @@ def test_last_batch(make):
     assert len(stream(files, make.video)["id"]) == 10
     assert len(stream(files, make.video, training=True)["id"]) == 8
     assert len(stream(files, make.video, training=True, drop_remainder=False)["id"]) == 10
+
+
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_whole_rounds_leave_no_replica_without_a_batch(make, level):
+    batches = build_dataset(make.shards(level, 45, 4), getattr(make, level), batch_size=4, training=True)
+    assert len(list(batches)) == 11
+    rounds = whole_rounds(batches, 4)
+    assert rounds.element_spec == batches.element_spec
+    assert [b["id"].numpy().tolist() for b in rounds] == [b["id"].numpy().tolist() for b in batches.take(8)]
 
 
 @pytest.mark.parametrize("level", ["video", "frame"])

@@ -105,6 +105,18 @@ def test_no_counter_moves_on_where_the_data_end(replicas, mirrored):
     assert step.done() == 3
 
 
+@pytest.mark.parametrize("tpu", [False, True])
+def test_on_a_tpu_nothing_in_a_step_waits_for_the_data_of_others(tpu, mirrored, monkeypatch):
+    """There a control edge from outside becomes an input: of the iterator's first output, the frames, of every replica."""
+    if tpu:
+        monkeypatch.setattr(tf.distribute, "TPUStrategy", type(mirrored))
+    step = make_step(mirrored, RECIPES["adam, averaged"])
+    iterator = iter(mirrored.distribute_datasets_from_function(lambda _: batches().batch(B // 2, drop_remainder=True)))
+    graph = step.__call__.get_concrete_function(iterator, tf.constant(1)).graph
+    waiting = [op.name for op in graph.get_operations() if op.inputs and any(c.type == "IteratorGetNext" for c in op.control_inputs)]
+    assert bool(waiting) != tpu, waiting
+
+
 def test_clip_against_numpy():
     gradients = [tf.constant([3.0, 4.0]), tf.constant([0.3, 0.4])]
     each, norm = clip(gradients, 1.0, 0.0)

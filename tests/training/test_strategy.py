@@ -1,5 +1,8 @@
 """Strategies by name, and what is said where the machine has not what was asked for."""
 
+import re
+import urllib.error
+
 import pytest
 import tensorflow as tf
 
@@ -18,10 +21,30 @@ def test_mirrored_takes_every_device():
 
 
 def test_tpu_refuses_a_local_path(monkeypatch):
-    monkeypatch.delenv("TPU_NAME", raising=False)
+    monkeypatch.setenv("TPU_NAME", "elsewhere")
     with pytest.raises(UserError, match="gs://") as error:
         make_strategy("tpu", paths=["gs://bucket/a", "/data/b"])
     assert "/data/b" in str(error.value)
+
+
+class _FakeResolver:
+    """Stands for TensorFlow's, which asks the network about every name but "local"."""
+
+    def __init__(self, tpu):
+        if tpu != "local":
+            raise urllib.error.URLError("Name or service not known")
+        raise ValueError("the very machine was asked")
+
+
+@pytest.mark.parametrize("name, told", [(None, "in this machine (the very machine was asked)"), ("elsewhere", "called elsewhere (<urlopen")])
+def test_without_a_tpu_it_says_where_it_looked(monkeypatch, name, told):
+    monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", _FakeResolver)
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    if name:
+        monkeypatch.setenv("TPU_NAME", name)
+    paths = ["/data/b"] if name is None else []  # a TPU in this machine reads local paths
+    with pytest.raises(UserError, match="found no TPU " + re.escape(told)):
+        make_strategy("tpu", paths=paths)
 
 
 def test_multi_worker_needs_a_cluster(monkeypatch):

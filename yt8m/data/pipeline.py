@@ -198,6 +198,14 @@ def build_dataset(
     return _finish(batches)
 
 
+def whole_rounds(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
+    """Return the batches, dealt out one by one, without the last few of which not every replica would have one.
+
+    A TPU's cores, once some of them have begun a step, wait in its sum for those that found no data.
+    """
+    return batches.batch(replicas, drop_remainder=True).unbatch()
+
+
 def read_batches(
     files: List[str], schema: RecordSchema, bad_records: BadRecords, with_labels: bool = True, **settings: Any
 ) -> Iterator[Dict[str, tf.Tensor]]:

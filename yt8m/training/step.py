@@ -63,6 +63,9 @@ class TrainStep:
     ):
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
         self.average, self.recipe, self.penalty = average, recipe, penalty
+        # A TPU's step takes its data as a whole, so it cannot run ahead of them; and there whatever an operation waits for becomes
+        # its input, so that each core would be sent the frames of all. See also `whole_rounds`.
+        self._waits = not isinstance(strategy, tf.distribute.TPUStrategy)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         # Sums since they were last read: of the loss, of the regularisation, of steps, of steps
         # whose gradient was not finite. Kept on the device so that a step waits for nobody.
@@ -115,7 +118,7 @@ class TrainStep:
 
     def _one(self, iterator: Any) -> Tuple[Any, Any]:
         batch = next(iterator)
-        arrived = self.strategy.experimental_local_results(batch["labels"])  # on every replica
+        arrived = self.strategy.experimental_local_results(batch["labels"]) if self._waits else ()  # on every replica
         sums, predictions = self.strategy.run(lambda b: self._replica(b, arrived), args=(batch,))
         first = self.strategy.experimental_local_results(sums)[0]  # equal on every replica by now
         # Nothing else makes these wait for the data, and a step without data must not be counted.

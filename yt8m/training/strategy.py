@@ -15,9 +15,9 @@ def make_strategy(name: str, num_gpu: int = 0, paths: Iterable[str] = ()) -> tf.
     """Return the strategy called `name`.
 
     Args:
-      name: "one", "mirrored", "multi_worker" (cluster in TF_CONFIG), "tpu" (untested on a TPU), or
-        "auto": several workers where TF_CONFIG names them, a TPU where TPU_NAME is set, mirrored
-        where there is more than one GPU, else one device.
+      name: "one", "mirrored", "multi_worker" (cluster in TF_CONFIG), "tpu" (this machine's, or the one that
+        TPU_NAME names; untested on a TPU), or "auto": several workers where TF_CONFIG names them, a TPU
+        where TPU_NAME is set, mirrored where there is more than one GPU, else one device.
       num_gpu: GPUs to use at most; 0 is all.
       paths: every path that the run reads or writes; a TPU's host must be able to reach them.
 
@@ -61,21 +61,26 @@ def _multi_worker_strategy() -> tf.distribute.Strategy:
 
 
 def _tpu_strategy(paths: Iterable[str]) -> tf.distribute.Strategy:
-    address = os.environ.get("TPU_NAME", "")
+    # Without a name TensorFlow would ask Google Cloud for one, and fail on Colab and Kaggle, whose TPU is in the very machine.
+    address = os.environ.get("TPU_NAME") or "local"
     local = [p for p in paths if p and "://" not in p]
     if address != "local" and local:
         raise UserError(
-            f"--strategy=tpu: the TPU's host cannot read the local path {local[0]}; copy the data to gs:// and give that, "
-            "with --train_dir too, or set TPU_NAME=local where the TPU is in this very machine (Colab, a TPU VM)."
+            f"--strategy=tpu: the host of TPU_NAME={address} cannot read the local path {local[0]}; copy the data to gs:// and give"
+            " that, with --train_dir too, or set TPU_NAME=local where the TPU is in this very machine (Colab, Kaggle, a TPU VM)."
         )
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)
         if address != "local":
             tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
-    except (ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
+    # OSError: the network behind a name; ImportError: the package that looks names up.
+    except (ValueError, RuntimeError, KeyError, OSError, ImportError, tf.errors.OpError) as error:
         first_line = (str(error).splitlines() or ["no reason given"])[0]
-        raise UserError(f"--strategy=tpu found no TPU ({first_line}); set TPU_NAME, or choose another --strategy.")
+        where = "in this machine" if address == "local" else f"called {address}"
+        raise UserError(
+            f"--strategy=tpu found no TPU {where} ({first_line}); set TPU_NAME to another's name, or choose another --strategy."
+        )
     return tf.distribute.TPUStrategy(resolver)
 
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from yt8m.config import CONFIG_FILE, RunConfig, check_same_keras, check_same_run
 from yt8m.data.bad_records import PARSE_ERRORS, BadRecords
 from yt8m.data.frame_sampling import FrameSampling
-from yt8m.data.pipeline import RecordCache, build_dataset
+from yt8m.data.pipeline import RecordCache, build_dataset, whole_rounds
 from yt8m.data.record_check import leave_out_unparsable
 from yt8m.data.record_count import count_records
 from yt8m.data.segment_ratings import segments_a_record
@@ -209,6 +209,8 @@ class Trainer:
             dataset = self.experiments.noisy(dataset)
             # Strings cannot travel to a TPU, and no step needs the ids.
             dataset = dataset.map(lambda batch: {k: v for k, v in batch.items() if k != "id"})
+            if replicas > 1 and isinstance(self.strategy, tf.distribute.TPUStrategy):
+                dataset = whole_rounds(dataset, replicas)
             # Workers must step together, though their shards differ in size.
             return dataset.repeat() if count > 1 else dataset
 
