@@ -1,5 +1,8 @@
 """Names, aliases and near misses."""
 
+import re
+import sys
+
 import pytest
 
 from yt8m.errors import UserError
@@ -45,5 +48,56 @@ def test_table_has_a_line_for_every_model():
 
 
 def test_a_name_is_given_once():
-    with pytest.raises(ValueError, match="two models"):
-        registry.register("MoeModel")(object)
+    with pytest.raises(ValueError, match="two models are registered as MoE; the other is MoeModel of yt8m.models.moe"):
+        registry.register("MoE")(object)
+
+
+@pytest.fixture
+def model_file(tmp_path, monkeypatch):
+    """Writes a file beside the models', for one test."""
+    import yt8m.models
+
+    monkeypatch.setattr(yt8m.models, "__path__", [*yt8m.models.__path__, str(tmp_path)])
+    monkeypatch.setattr(registry, "_MODELS", dict(registry._MODELS))
+    monkeypatch.setattr(registry, "_ALIASES", dict(registry._ALIASES))
+
+    def write(text):
+        path = tmp_path / f"model_of_{tmp_path.name}.py"
+        path.write_text("from yt8m.models.base import *\nfrom yt8m.models.registry import register\n" + text)
+        return str(path)
+
+    yield write
+    sys.modules.pop(f"yt8m.models.model_of_{tmp_path.name}", None)
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("\nimport not_there", ", line 4, cannot be imported: ModuleNotFoundError: No module named 'not_there'"),
+        ("def f(:", "SyntaxError"),
+        ("@register('MoE')\nclass Mine(VideoModel):\n    pass", ", line 3, cannot be imported: ValueError: two models"),
+        ("@register('Mine')\nclass Mine(tf.keras.Model):\n    pass", "Mine, registered as Mine, is to be a VideoModel"),
+        ("@register('Mine')\nclass Mine(Yt8mModel):\n    pass", "is to be a VideoModel or a FrameModel"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_named(model_file, text, told):
+    path = model_file(text)
+    with pytest.raises(UserError, match="every model's is imported") as error:
+        registry.model_class("MoeModel")
+    assert path in str(error.value) and told in str(error.value)
+
+
+def test_a_model_without_a_docstring_is_listed(model_file):
+    model_file("@register('Mine')\nclass Mine(VideoModel):\n    pass")
+    assert [line for line in registry.table().splitlines() if line.startswith("Mine ")] == [f"{'Mine':<26} video  (no docstring)"]
+
+
+@pytest.mark.parametrize("answer, found", [("x", "(2, 8)"), ("{'predictions': x[:, :3]}", "a dict"), ("x[:, 0]", "(2,)")])
+def test_an_answer_of_another_shape_is_refused(model_file, answer, found):
+    model_file(
+        f"@register('Mine')\nclass Mine(VideoModel):\n    def call(self, inputs, training=None):\n"
+        f"        x = inputs['video']\n        return {answer}"
+    )
+    told = f"must return a tensor of shape (2, 3), not {found}"
+    with pytest.raises(ValueError, match=re.escape(told)):
+        registry.create("Mine", num_classes=3, feature_sizes=(6, 2)).build_weights()

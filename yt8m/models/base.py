@@ -108,8 +108,16 @@ class Yt8mModel(tf.keras.Model):
         raise NotImplementedError
 
     def build_weights(self) -> "Yt8mModel":
-        """Create every weight by one call on zeros, and return the model."""
-        self(self.example_inputs(), training=False)
+        """Create every weight by one call on zeros, and return the model.
+
+        Raises:
+          ValueError: its answer is not of the shape that the contract says.
+        """
+        answer = self(self.example_inputs(2), training=False)
+        expected = (2, self.num_classes) if self.task == "classification" else (2,)
+        found = tuple(answer.shape) if hasattr(answer, "shape") else f"a {type(answer).__name__}"
+        if found != expected:
+            raise ValueError(f"for a batch of 2 with K = {self.num_classes} its call must return a tensor of shape {expected}, not {found}")
         return self
 
     def training_loss(

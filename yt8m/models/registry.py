@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import importlib
 import pkgutil
+import traceback
 from typing import Any, Callable, Dict, List, Optional, Type, TypeVar
 
 from yt8m.errors import UserError, near_misses
@@ -22,7 +23,10 @@ def register(name: str, *aliases: str) -> Callable[[_M], _M]:
     def add(cls: _M) -> _M:
         for key in (name, *aliases):
             if key in _MODELS or key in _ALIASES:
-                raise ValueError(f"two models are registered as {key}")
+                other = _MODELS[_ALIASES.get(key, key)]
+                raise ValueError(f"two models are registered as {key}; the other is {other.__name__} of {other.__module__}")
+        if not issubclass(cls, Yt8mModel) or not cls.level:
+            raise ValueError(f"{cls.__name__}, registered as {name}, is to be a VideoModel or a FrameModel of yt8m.models.base")
         _MODELS[name] = cls
         _ALIASES.update({alias: name for alias in aliases})
         return cls
@@ -33,7 +37,15 @@ def register(name: str, *aliases: str) -> Callable[[_M], _M]:
 def _import_all() -> None:
     package = importlib.import_module("yt8m.models")
     for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"yt8m.models.{module.name}")
+        try:
+            importlib.import_module(f"yt8m.models.{module.name}")
+        except Exception as error:  # whatever a file that someone is writing may raise
+            path = module.module_finder.find_spec(module.name).origin
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+            where = f"{path}, line {lines[-1]}," if lines else path
+            raise UserError(
+                f"{where} cannot be imported: {type(error).__name__}: {error}. Mend the file or move it away; every model's is imported."
+            ) from error
 
 
 def model_class(name: str) -> Type[Yt8mModel]:
@@ -92,7 +104,7 @@ def table() -> str:
     lines = []
     for name in list_models(task=None):
         cls = model_class(name)
-        about = (cls.__doc__ or "").strip().splitlines()[0]
+        about = (cls.__doc__ or "").strip().split("\n")[0] or "(no docstring)"
         also = f" (also {', '.join(aliases_of(name))})" if aliases_of(name) else ""
         task = "" if cls.task == "classification" else f"[{cls.task}] "
         lines.append(f"{name:<26} {cls.level:<6} {task}{about}{also}")
