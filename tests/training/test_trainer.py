@@ -17,6 +17,7 @@ from yt8m.errors import UserError
 from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models import registry
+from yt8m.training import trainer as trainer_module
 from yt8m.training.run_folder import RunFolder
 from yt8m.training.trainer import Trainer, open_run, train
 from yt8m.training.validation import Validation
@@ -132,6 +133,31 @@ def test_a_finished_run_is_not_trained_again(small_data, tmp_path, capsys):
     assert train(config, str(tmp_path)) == 0
     assert "done" in capsys.readouterr().out
     assert (tmp_path / "metrics.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize("chief", [True, False])
+def test_of_several_workers_only_the_chief_deletes_an_earlier_run(chief, small_data, tmp_path, monkeypatch):
+    config = run_config(small_data, "LogisticModel")
+    (tmp_path / "config.json").write_text(config.to_json())
+    (tmp_path / "done").write_text("")
+    calls = []
+
+    def others_come(_):
+        calls.append((tmp_path / "done").exists())
+        (tmp_path / "config.json").unlink(missing_ok=True)  # the chief has been here by now
+
+    monkeypatch.setattr(trainer_module, "is_chief", lambda _: chief)
+    monkeypatch.setattr(trainer_module, "wait_for_workers", others_come)
+    _, _, finished = trainer_module.open_run(config, str(tmp_path), True, tf.distribute.OneDeviceStrategy("/cpu:0"))
+    assert calls == [not chief] and not finished
+
+
+def test_predictions_that_are_no_probabilities_are_refused(small_data, tmp_path, monkeypatch):
+    cls = registry.model_class("LogisticModel")
+    call = cls.call
+    monkeypatch.setattr(cls, "call", lambda self, inputs, training=None: 4.0 * call(self, inputs, training=training) - 2.0)
+    with pytest.raises(UserError, match="--model=LogisticModel predicts -.* probabilities, 0 to 1"):
+        train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path))
 
 
 def test_other_settings_are_refused_and_shown(small_data, tmp_path):

@@ -103,3 +103,13 @@ def worker_of(strategy: tf.distribute.Strategy) -> tuple:
     chiefs = 1 if "chief" in resolver.cluster_spec().jobs else 0
     index = 0 if resolver.task_type == "chief" else resolver.task_id + chiefs
     return index, len(workers)
+
+
+def wait_for_workers(strategy: tf.distribute.Strategy) -> None:
+    """Return once every worker has come here; at once where there is only one."""
+
+    def sum_of_all() -> tf.Tensor:
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.ones([]))
+
+    if worker_of(strategy)[1] > 1:
+        tf.function(lambda: strategy.run(sum_of_all))()

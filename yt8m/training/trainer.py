@@ -35,7 +35,7 @@ from yt8m.training.progress import Progress
 from yt8m.training.run_folder import BEST, RunFolder, save_weights
 from yt8m.training.starting_priors import starting_priors
 from yt8m.training.step import TrainStep
-from yt8m.training.strategy import is_chief, make_strategy, worker_of
+from yt8m.training.strategy import is_chief, make_strategy, wait_for_workers, worker_of
 from yt8m.training.validation import Validation
 from yt8m.training.weight_average import WeightAverage
 
@@ -272,6 +272,11 @@ class Trainer:
             labels, predictions = (
                 np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)]) for x in last
             )
+            if predictions.min() < -0.001 or predictions.max() > 1.001:  # with room for what rounding does to a softmax
+                raise UserError(
+                    f"--model={self.config.model.name} predicts {predictions.min():.3g} to {predictions.max():.3g}, but the losses and the"
+                    " CSVs take probabilities, 0 to 1: let its call end by a sigmoid, a softmax or a head of yt8m.layers."
+                )
             metrics = batch_metrics(predictions, labels, self.config.training.top_k)
         step = self.step.done()
         values["learning_rate"] = float(self.schedule(step - 1))  # of the last step
@@ -354,15 +359,12 @@ class Trainer:
 
 
 def open_run(
-    config: RunConfig, train_dir: str, start_new_model: bool = False, chief: bool = True
+    config: RunConfig, train_dir: str, start_new_model: bool = False, strategy: Optional[tf.distribute.Strategy] = None
 ) -> Tuple[RunConfig, RunFolder, bool]:
     """Return (settings with the facts of the run's beginning, its folder, whether it is done and nothing has changed).
 
-    Args:
-      config: the run's settings.
-      train_dir: its folder.
-      start_new_model: delete an earlier run there first.
-      chief: whether this is the process that deletes: two that do, take files from under each other.
+    Of several workers the chief deletes an earlier run, and the others wait: two that delete the same files fail, and one
+    that looks too early finds the old run done.
 
     Raises:
       UserError: the folder holds a run with other settings, or cannot be written, or what is to be deleted is needed.
@@ -374,10 +376,12 @@ def open_run(
                 raise UserError(
                     f"--start_new_model would delete what --{flag}={train_dir} is to be read from; name another --train_dir."
                 )
-        if chief:
+        if strategy is None or is_chief(strategy):
             run.delete()
+        if strategy is not None:
+            wait_for_workers(strategy)
     run.make()
-    if not run.exists() or (start_new_model and not chief):  # the chief is about to delete what is there
+    if not run.exists():
         return config, run, False
     old = run.load_config()
     note = check_same_run(old, config, train_dir)
@@ -409,7 +413,7 @@ def train(
     Raises:
       UserError: the folder holds a run with other settings, the data do not fit, the loss diverged.
     """
-    config, run, finished = open_run(config, train_dir, start_new_model, strategy is None or is_chief(strategy))
+    config, run, finished = open_run(config, train_dir, start_new_model, strategy)
     if finished:
         return 0
     trainer = Trainer(config, run, strategy)
