@@ -95,29 +95,46 @@ def test_asked_to_stop_it_saves_where_it_is(small_data, undisturbed, tmp_path):
     assert best_gap(folder) == pytest.approx(undisturbed, abs=0.01)
 
 
-def test_two_workers_train_one_model(small_data, tmp_path):
-    """Two processes under --strategy=multi_worker on this machine end with the same weights as each other."""
+@pytest.fixture
+def two_workers(small_data, tmp_path):
+    """Starts two processes under --strategy=multi_worker on this machine; they are gone after the test."""
     import socket
 
-    ports = []
-    sockets = [socket.socket() for _ in range(2)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-        ports.append(s.getsockname()[1])
-    for s in sockets:
-        s.close()
-    cluster = {"worker": [f"127.0.0.1:{p}" for p in ports]}
     processes = []
-    for index in range(2):
-        env = {**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})}
-        arguments = command(small_data, str(tmp_path), "--strategy=multi_worker", "--batch_size=20", "--num_epochs=2")
-        processes.append(subprocess.Popen(arguments, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
-    try:
-        outputs = [p.communicate(timeout=150)[0] for p in processes]
-    finally:
-        for p in processes:
-            p.kill()
+
+    def begin(*more):
+        sockets = [socket.socket() for _ in range(2)]
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        cluster = {"worker": [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]}
+        for s in sockets:
+            s.close()
+        for index in range(2):
+            env = {**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})}
+            arguments = command(small_data, str(tmp_path), "--strategy=multi_worker", "--batch_size=20", *more)
+            processes.append(subprocess.Popen(arguments, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        return processes
+
+    yield begin
+    for p in processes:
+        p.kill()
+
+
+def test_two_workers_train_one_model(two_workers, tmp_path):
+    """They end with the same weights as each other."""
+    processes = two_workers("--num_epochs=2")
+    outputs = [p.communicate(timeout=150)[0] for p in processes]
     assert [p.returncode for p in processes] == [0, 0], "\n".join(outputs)
     steps = [e["step"] for e in events(str(tmp_path)) if e["event"] == "validation"]
     assert steps == [30, 60]  # 600 records in batches of 20 over both workers, logged by the chief alone
     assert os.path.exists(os.path.join(str(tmp_path), "best", "model.weights.h5"))
+
+
+def test_two_workers_stop_together_when_one_is_asked_to(two_workers, tmp_path):
+    processes = two_workers("--num_epochs=500", "--export_model_steps=0")
+    wait_for(processes[0], str(tmp_path), 1)
+    processes[1].send_signal(signal.SIGTERM)
+    outputs = [p.communicate(timeout=60)[0] for p in processes]
+    assert [p.returncode for p in processes] == [143, 143], "\n".join(outputs)
+    (step,) = [e["step"] for e in events(str(tmp_path)) if e["event"] == "stopped"]
+    assert os.path.exists(os.path.join(str(tmp_path), "checkpoints", f"ckpt-{step}.index"))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -147,9 +148,27 @@ def test_of_several_workers_only_the_chief_deletes_an_earlier_run(chief, small_d
         (tmp_path / "config.json").unlink(missing_ok=True)  # the chief has been here by now
 
     monkeypatch.setattr(trainer_module, "is_chief", lambda _: chief)
-    monkeypatch.setattr(trainer_module, "wait_for_workers", others_come)
+    monkeypatch.setattr(trainer_module, "any_worker", lambda _: others_come)
     _, _, finished = trainer_module.open_run(config, str(tmp_path), True, tf.distribute.OneDeviceStrategy("/cpu:0"))
     assert calls == [not chief] and not finished
+
+
+def test_a_worker_stops_when_another_was_asked_to_and_not_before_all_know(small_data, tmp_path):
+    trainer = Trainer(run_config(small_data, "LogisticModel"), RunFolder(str(tmp_path)))
+    answers = []
+
+    def all_workers(own):
+        answers.append(own)
+        if len(answers) == 2:
+            trainer.stop_signal = signal.SIGINT  # comes just after this worker has said that it goes on
+        return len(answers) > 2 and own
+
+    trainer._any_worker = all_workers
+    assert trainer.train() == 128 + signal.SIGINT
+    assert answers == [False, False, True] and trainer.step.done() == 2
+    other = Trainer(run_config(small_data, "LogisticModel"), RunFolder(str(tmp_path)))
+    other._any_worker = lambda own: other.step.done() == 4
+    assert other.train() == 143 and other.stop_signal is None
 
 
 def test_predictions_that_are_no_probabilities_are_refused(small_data, tmp_path, monkeypatch):

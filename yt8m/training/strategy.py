@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Iterable
+from typing import Any, Callable, Iterable
 
 import tensorflow as tf
 
@@ -105,11 +105,17 @@ def worker_of(strategy: tf.distribute.Strategy) -> tuple:
     return index, len(workers)
 
 
-def wait_for_workers(strategy: tf.distribute.Strategy) -> None:
-    """Return once every worker has come here; at once where there is only one."""
+def any_worker(strategy: tf.distribute.Strategy) -> Callable[[bool], bool]:
+    """Return a function of a flag: whether any worker's is set. It waits for every worker to call it; one alone is not kept waiting."""
+    if worker_of(strategy)[1] == 1:
+        return bool
 
-    def sum_of_all() -> tf.Tensor:
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.ones([]))
+    def on_replica(flag: tf.Tensor) -> tf.Tensor:
+        here = tf.identity(flag)  # on the replica's device, which an argument is not
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, here)
 
-    if worker_of(strategy)[1] > 1:
-        tf.function(lambda: strategy.run(sum_of_all))()
+    @tf.function
+    def total(flag: tf.Tensor) -> Any:
+        return strategy.run(on_replica, args=(flag,))
+
+    return lambda flag: float(strategy.experimental_local_results(total(tf.constant(float(flag))))[0]) > 0

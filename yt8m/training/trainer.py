@@ -35,7 +35,7 @@ from yt8m.training.progress import Progress
 from yt8m.training.run_folder import BEST, RunFolder, save_weights
 from yt8m.training.starting_priors import starting_priors
 from yt8m.training.step import TrainStep
-from yt8m.training.strategy import is_chief, make_strategy, wait_for_workers, worker_of
+from yt8m.training.strategy import any_worker, is_chief, make_strategy, worker_of
 from yt8m.training.validation import Validation
 from yt8m.training.weight_average import WeightAverage
 
@@ -98,7 +98,9 @@ class Trainer:
         self.bad = BadRecords(t.max_bad_records)
         self.cache = RecordCache(t.cache) if t.cache else None
         self.experiments = LabelExperiments(config, run, self.files, self.bad, self.cache, self.chief, self.progress.say)
-        self.stop_signal: Optional[int] = None
+        self.stop_signal: Optional[int] = None  # what this process was asked
+        self._any_worker = any_worker(self.strategy)
+        self._stop: Optional[int] = None  # what all have agreed on
         # Made before the first step: records that do not fit would be found out after an epoch.
         self._validation = Validation(config, self.strategy) if t.eval_data_pattern else None
         self._predictor: Optional[Predictor] = None
@@ -149,11 +151,11 @@ class Trainer:
             with self.bad.explained(self.config.schema.num_classes):
                 while int(self.state.epoch) < recipe.num_epochs and not self._out_of_steps():
                     self._train_epoch(int(self.state.epoch))
-                    if self.stop_signal is not None:
+                    if self._asked_to_stop():
                         self._save()
                         self.progress.say(f"stopped by a signal at step {self.step.done():,}; the same command resumes")
                         self.progress.event("stopped", step=self.step.done())
-                        return 128 + self.stop_signal
+                        return 128 + int(self._stop or 0)
                     gained = self._validated()
                     self.state.epoch.assign_add(1)
                     self.state.examples_in_epoch.assign(0)
@@ -182,6 +184,12 @@ class Trainer:
         if self.stop_signal is not None:  # asked twice: at once
             raise KeyboardInterrupt
         self.stop_signal = number
+
+    def _asked_to_stop(self) -> bool:
+        """Whether to stop here. Signals reach workers at different steps; one that left alone would end the others within a step."""
+        if self._stop is None and self._any_worker(self.stop_signal is not None):
+            self._stop = self.stop_signal or signal.SIGTERM
+        return self._stop is not None
 
     def _dataset(self, epoch: int) -> Any:
         recipe, t = self.config.recipe, self.config.training
@@ -233,7 +241,7 @@ class Trainer:
         began_at = int(self.state.examples_in_epoch)
         self.progress.start(first_step * recipe.batch_size)
         last = None
-        while self.stop_signal is None and self._steps_left() > 0:
+        while self._steps_left() > 0 and not self._asked_to_stop():
             steps = int(min(self.config.training.steps_per_call, self._steps_left()))
             unparsable = False
             try:
@@ -256,7 +264,7 @@ class Trainer:
                 self._report(epoch, last)
             if self.checkpoints.due(self.step.done()):
                 self._save()
-        if int(self.state.examples_in_epoch) == 0 and self.stop_signal is None and not self._out_of_steps():
+        if int(self.state.examples_in_epoch) == 0 and self._stop is None and not self._out_of_steps():
             raise UserError(
                 f"--batch_size={recipe.batch_size} is more than the {self.epoch_examples} {self.what} that the training records hold; lower it."
             )
@@ -379,7 +387,7 @@ def open_run(
         if strategy is None or is_chief(strategy):
             run.delete()
         if strategy is not None:
-            wait_for_workers(strategy)
+            any_worker(strategy)(True)
     run.make()
     if not run.exists():
         return config, run, False
