@@ -20,7 +20,7 @@ from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models import registry
 from yt8m.training import trainer as trainer_module
 from yt8m.training.run_folder import RunFolder
-from yt8m.training.trainer import Trainer, open_run, train
+from yt8m.training.trainer import Trainer, train
 from yt8m.training.validation import Validation
 
 SMALL = {
@@ -237,13 +237,6 @@ def test_a_run_is_not_deleted_to_start_from_it(flag, small_data, tmp_path):
     with pytest.raises(UserError, match=f"--start_new_model would delete what --{flag}="):
         train(config, str(tmp_path), start_new_model=True)
     assert (tmp_path / "config.json").exists()
-
-
-def test_of_several_workers_one_deletes_an_earlier_run(small_data, tmp_path):
-    config = run_config(small_data, "LogisticModel", epochs=1)
-    RunFolder(str(tmp_path)).write_text("config.json", dataclasses.replace(config, model=ModelConfig("MoeModel")).to_json())
-    assert open_run(config, str(tmp_path), True, chief=False)[2] is False and (tmp_path / "config.json").exists()
-    assert open_run(config, str(tmp_path), True, chief=True)[2] is False and not (tmp_path / "config.json").exists()
 
 
 def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):
