@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m.errors import UserError
+from yt8m.training import strategy as strategy_module
 from yt8m.training.strategy import is_chief, make_strategy, worker_of
 
 
@@ -54,3 +55,11 @@ def test_multi_worker_needs_a_cluster(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "{not json")
     with pytest.raises(UserError, match="not JSON"):
         make_strategy("auto")
+
+
+def test_what_one_process_does_waits_for_no_workers(monkeypatch):
+    """eval.py in a shell where TF_CONFIG is left from the training waited for ever."""
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}')
+    monkeypatch.setattr(strategy_module, "_multi_worker_strategy", lambda: "of several workers")
+    assert make_strategy("auto") == "of several workers"
+    assert worker_of(make_strategy("auto", workers=False)) == (0, 1)

@@ -88,7 +88,7 @@ class TrainedModel:
         self._jit_compile = jit_compile
         dtype = config.training.dtype
         tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if dtype == "bfloat16" else "float32")
-        self.strategy = make_strategy(strategy, num_gpu, [train_dir])
+        self.strategy = make_strategy(strategy, num_gpu, [train_dir], workers=False)
         with self.strategy.scope():
             loaded: Tuple[RunConfig, Yt8mModel] = load_saved(run, self.path)
             self.config, self.model = loaded

@@ -11,7 +11,7 @@ import tensorflow as tf
 from yt8m.errors import UserError
 
 
-def make_strategy(name: str, num_gpu: int = 0, paths: Iterable[str] = ()) -> tf.distribute.Strategy:
+def make_strategy(name: str, num_gpu: int = 0, paths: Iterable[str] = (), workers: bool = True) -> tf.distribute.Strategy:
     """Return the strategy called `name`.
 
     Args:
@@ -20,11 +20,13 @@ def make_strategy(name: str, num_gpu: int = 0, paths: Iterable[str] = ()) -> tf.
         where TPU_NAME is set, mirrored where there is more than one GPU, else one device.
       num_gpu: GPUs to use at most; 0 is all.
       paths: every path that the run reads or writes; a TPU's host must be able to reach them.
+      workers: False for what one process does by itself, though TF_CONFIG be left from a training: "auto" would wait
+        for the others, who never come.
 
     Raises:
       UserError: the machine has not what the name asks for.
     """
-    if name == "auto" and len(_cluster_workers()) > 1:
+    if name == "auto" and workers and len(_cluster_workers()) > 1:
         name = "multi_worker"
     if name == "auto" and os.environ.get("TPU_NAME"):
         name = "tpu"
