@@ -1,6 +1,6 @@
 """Import before TensorFlow: keeps its start-up lines, which no user of these commands can act on, off the screen.
 
-Someone who wants them sets TF_CPP_MIN_LOG_LEVEL=0.
+Someone who wants them sets TF_CPP_MIN_LOG_LEVEL=0. It also lets a process take a GPU's memory as it needs it.
 """
 
 import contextlib
@@ -9,6 +9,8 @@ import sys
 from typing import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Else the first process takes all, and `eval.py --watch` beside a training on the same GPU finds none.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 @contextlib.contextmanager

@@ -337,6 +337,20 @@ def test_what_cannot_be_alternated_is_refused(change, said, small_data, tmp_path
     assert not (tmp_path / "config.json").exists()
 
 
+def test_workers_are_refused_before_an_earlier_run_is_deleted(small_data, tmp_path):
+    class Workers(tf.distribute.MultiWorkerMirroredStrategy):
+        """Of its kind, without a cluster."""
+
+        def __init__(self):
+            pass
+
+    config = config_of(small_data)
+    (tmp_path / "config.json").write_text(config.to_json())
+    with pytest.raises(UserError, match="not by --strategy=multi_worker"):
+        alternate.train(config, str(tmp_path), start_new_model=True, strategy=Workers())
+    assert (tmp_path / "config.json").exists()
+
+
 def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(small_data, tmp_path):
     config = config_of(small_data, alternation="baseline")
     with pytest.raises(UserError, match="--batch_size=5000"):

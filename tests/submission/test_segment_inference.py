@@ -71,6 +71,7 @@ def test_what_does_not_fit_is_refused(made, small_data, tmp_path):
     check_overrides(TrainedModel(str(made / "whole")).config, {"segment_labels": True})
     with pytest.raises(UserError, match="--segment_max_pred: for five-second segments"):
         csv_writer(str(tmp_path / "s.csv"), False, segment_max_pred=5)
+    csv_writer(str(tmp_path / "s.csv"), False, segment_max_pred=100_000).abandon()  # the starter code's default
     trained = TrainedModel(str(made / "rated"))
     with pytest.raises(UserError, match="--eval_frames=3: all 5 frames"):
         predict(trained, str(made / "test.tfrecord"), [], eval_frames=3)

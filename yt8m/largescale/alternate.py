@@ -68,6 +68,11 @@ def check(config: RunConfig, train_dir: str = "") -> None:
         raise UserError("--model_option=groups: step 2 finds the groups itself, from --max_experts and --expert_divisor.")
 
 
+def _refuse_workers(strategy: Optional[tf.distribute.Strategy]) -> None:
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        raise UserError("--trainer=alternating spreads its work by --executor, not by --strategy=multi_worker; unset TF_CONFIG.")
+
+
 def train(
     config: RunConfig, train_dir: str, start_new_model: bool = False, strategy: Optional[tf.distribute.Strategy] = None
 ) -> int:
@@ -77,6 +82,7 @@ def train(
       UserError: the folder holds a run with other settings, or the model or the data do not fit.
     """
     check(config, train_dir)
+    _refuse_workers(strategy)  # before an earlier run is deleted
     train_dir = absolute(train_dir)  # a worker of a cluster has a working folder of its own
     run = RunFolder(train_dir)
     if run.exists() and not any(tf.io.gfile.exists(run.file(name)) for name in (f"step1/{CONFIG_FILE}", f"step1/{BEST}", ALTERNATION)):
@@ -86,8 +92,7 @@ def train(
         return 0
     files = [absolute(f) for f in find_shards(config.training.train_data_pattern)]
     strategy = strategy or make_strategy(config.training.strategy, config.training.num_gpu, [*files[:1], train_dir])
-    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        raise UserError("--trainer=alternating spreads its work by --executor, not by --strategy=multi_worker; unset TF_CONFIG.")
+    _refuse_workers(strategy)
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if config.training.dtype == "bfloat16" else "float32")
     validation = Validation(config, strategy)
     validation.files = [absolute(f) for f in validation.files]

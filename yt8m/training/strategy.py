@@ -31,6 +31,8 @@ def make_strategy(name: str, num_gpu: int = 0, paths: Iterable[str] = (), worker
     if name == "auto" and os.environ.get("TPU_NAME"):
         name = "tpu"
     if name == "multi_worker":  # before the devices are looked at, which would start TensorFlow without the others
+        if num_gpu:
+            raise UserError(f"--num_gpu={num_gpu}: several workers take every GPU that they see; set CUDA_VISIBLE_DEVICES for each.")
         return _multi_worker_strategy()
     if name == "tpu":
         return _tpu_strategy(paths)
