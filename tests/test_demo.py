@@ -12,7 +12,8 @@ from yt8m import demo
 
 def test_what_is_asked_to_stop_takes_its_command_along():
     """Else a training would go on unseen, and a Ctrl-C end in a traceback."""
-    child = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    # What a shell starts in the background ignores Ctrl-C, and so would this child of it.
+    child = "import os, signal, time; signal.signal(signal.SIGINT, signal.default_int_handler); print(os.getpid(), flush=True); time.sleep(60)"
     code = f"import sys; from yt8m import demo; sys.exit(demo.run([sys.executable, '-c', {child!r}]))"
     for number, of_all in ((signal.SIGTERM, False), (signal.SIGINT, True)):  # kill, and a terminal's Ctrl-C
         told = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=demo.ROOT)

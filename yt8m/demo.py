@@ -74,17 +74,19 @@ def run(command: Sequence[str]) -> int:
 
     SIGTERM goes on to the command, as a terminal's Ctrl-C does by itself: it saves what it has, and is waited for.
     """
-    stopped = 0
+    stopped, child = 0, None
 
     def note(number: int, _: Any) -> None:
         nonlocal stopped
         stopped = number
-        if number == signal.SIGTERM:
+        if number == signal.SIGTERM and child:
             child.terminate()
 
-    child = subprocess.Popen(command, cwd=ROOT)
     previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
+        child = subprocess.Popen(command, cwd=ROOT)
+        if stopped == signal.SIGTERM:  # it came as the command began
+            child.terminate()
         code = child.wait()
     finally:
         for number, handler in previous.items():

@@ -98,7 +98,8 @@ def test_unwritable_outputs(small_data, trained, tmp_path):
     assert "--output_file" in message
 
 
-def test_tpu_with_a_local_path(small_data):
+def test_tpu_with_a_local_path(small_data, monkeypatch):
+    monkeypatch.setenv("TPU_NAME", "elsewhere")
     message = refused("train.py", "--strategy=tpu", f"--train_data_pattern={small_data.pattern('train', 'video')}")
     assert "gs://" in message
 

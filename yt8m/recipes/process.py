@@ -37,15 +37,13 @@ def run(command: Sequence[str], cwd: str, log: str, say: Callable[[str], None] =
     os.makedirs(os.path.dirname(log), exist_ok=True)
     start = time.monotonic()
     with open(log, "a", encoding="utf-8") as kept:
-        child = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-
-        stopped = 0
+        stopped, child = 0, None
 
         def forward(number: int, _: Any) -> None:
             nonlocal stopped
             stopped = number
             # A terminal's Ctrl-C reaches the child by itself: here it must only not end the parent.
-            if number == signal.SIGTERM and child.returncode is None:
+            if number == signal.SIGTERM and child and child.returncode is None:
                 child.send_signal(number)
 
         previous = {}
@@ -54,14 +52,18 @@ def run(command: Sequence[str], cwd: str, log: str, say: Callable[[str], None] =
         except ValueError:
             pass  # not the main thread: whoever is handles signals
         try:
+            child = subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+            if stopped == signal.SIGTERM:  # it came as the command began
+                child.terminate()
             for line in child.stdout:
                 kept.write(line)
                 kept.flush()
                 say(line.rstrip("\n"))
             code, peak, cpu = _wait(child)
         except BaseException:  # nobody would know of a process that goes on
-            child.terminate()
-            child.wait()
+            if child:
+                child.terminate()
+                child.wait()
             raise
         finally:
             for number, handler in previous.items():
