@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from yt8m.config import ModelConfig, RunConfig, TrainingConfig, check_same_keras, check_same_run, differences
 from yt8m.data.schema import RecordSchema
@@ -33,6 +34,20 @@ def test_differences_are_shown_and_harmless_ones_allowed():
     harmless = dataclasses.replace(CONFIG, training=TrainingConfig("a*", num_readers=2))
     assert "num_readers" in check_same_run(CONFIG, harmless, "run")
     assert check_same_run(CONFIG, CONFIG, "run") is None
+
+
+def test_workers_may_look_at_once_whether_the_folder_can_be_written(tmp_path, monkeypatch):
+    run, remove, others = RunFolder(str(tmp_path)), tf.io.gfile.remove, []
+
+    def after_another(path):
+        if not others:
+            others.append(path)
+            run.make()  # of another process, between this one's writing and removing
+        remove(path)
+
+    monkeypatch.setattr(tf.io.gfile, "remove", after_another)
+    run.make()
+    assert others and not list(tmp_path.iterdir())
 
 
 def test_a_run_is_not_resumed_under_another_keras():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -25,7 +26,8 @@ _OURS = frozenset(
     | {LABEL_INDEX}
 )
 # What an attempt that was refused, or killed before its first step, leaves without a config.json.
-_OF_ATTEMPTS = frozenset({"logs", "metrics.jsonl", "priors.npy", "features", LABEL_INDEX})
+_PROBE = ".probe"
+_OF_ATTEMPTS = frozenset({"logs", "metrics.jsonl", "priors.npy", "features", LABEL_INDEX, _PROBE})
 
 
 class RunFolder:
@@ -48,12 +50,13 @@ class RunFolder:
         Raises:
           UserError: it cannot.
         """
-        probe = self.file(".probe")
+        probe = self.file(_PROBE)
         try:
             tf.io.gfile.makedirs(self.path)
             with tf.io.gfile.GFile(probe, "w") as f:
                 f.write("")
-            tf.io.gfile.remove(probe)
+            with contextlib.suppress(tf.errors.NotFoundError):  # another worker, which looks at the same time, took it away
+                tf.io.gfile.remove(probe)
         except (tf.errors.OpError, OSError) as error:
             raise UserError(f"--train_dir={self.path} cannot be written ({_reason(error)}); name a folder that can.")
 
