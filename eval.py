@@ -6,20 +6,32 @@ from absl import flags
 
 from yt8m import cli
 from yt8m.errors import UserError
-from yt8m.evaluation.trained_model import TrainedModel, check_overrides
 from yt8m.evaluation.watch import evaluate_run, watch
 from yt8m.flags import define_overrides, define_segment_flags, given_overrides
-from yt8m.submission.segment_csv import read_whitelist
-from yt8m.training.run_folder import RunFolder
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.trained_model import TrainedModel, check_overrides
+from yt8m.submission.kaggle_segments import read_whitelist
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("train_dir", "", "the run's folder")
-flags.DEFINE_string("eval_data_pattern", "", "comma list of globs of labelled records; default: what the run validated on")
-flags.DEFINE_string("output_dir", "", "for metrics.json and per_class_ap.json; default TRAIN_DIR/eval, of segments by a run on videos eval/segments")
-flags.DEFINE_enum("checkpoint", "", ["", "best", "last"], "which model; default the best validated, else the last")
+flags.DEFINE_string(
+    "eval_data_pattern",
+    "",
+    "comma list of globs of labelled records; default: what the run validated on",
+)
+flags.DEFINE_string(
+    "output_dir",
+    "",
+    "for metrics.json and per_class_ap.json; default TRAIN_DIR/eval, of segments by a run on videos eval/segments",
+)
+flags.DEFINE_enum(
+    "checkpoint", "", ["", "best", "last"], "which model; default the best validated, else the last"
+)
 flags.DEFINE_integer("batch_size", 0, "examples a step; 0: the run's", 0)
 flags.DEFINE_integer("top_k", 20, "labels a video that enter GAP and MAP", 1)
-flags.DEFINE_integer("eval_frames", None, "evenly spaced frames of each video; 0: all; default the run's", 0)
+flags.DEFINE_integer(
+    "eval_frames", None, "evenly spaced frames of each video; 0: all; default the run's", 0
+)
 flags.DEFINE_integer("num_readers", 8, "shards read side by side", 1)
 flags.DEFINE_integer("max_bad_records", 0, "broken records that may be skipped", 0)
 flags.DEFINE_bool("run_once", True, "evaluate once and end (the default); --norun_once is --watch")
@@ -48,10 +60,21 @@ def once() -> None:
     check_overrides(config, given_overrides())
     pattern = FLAGS.eval_data_pattern or config.training.eval_data_pattern
     if not pattern:
-        raise UserError("--eval_data_pattern is missing, and the run was not validated on anything; name labelled records.")
-    trained = TrainedModel(FLAGS.train_dir, FLAGS.checkpoint, FLAGS.strategy, FLAGS.num_gpu, FLAGS.jit_compile, FLAGS.segment_labels)
+        raise UserError(
+            "--eval_data_pattern is missing, and the run was not validated on anything; name labelled records."
+        )
+    trained = TrainedModel(
+        FLAGS.train_dir,
+        FLAGS.checkpoint,
+        FLAGS.strategy,
+        FLAGS.num_gpu,
+        FLAGS.jit_compile,
+        FLAGS.segment_labels,
+    )
     # A per-class AP of segments must not take the place of that of videos, which fusion.py may weigh by.
-    folder = "eval/segments" if FLAGS.segment_labels and not config.schema.segment_labels else "eval"
+    folder = (
+        "eval/segments" if FLAGS.segment_labels and not config.schema.segment_labels else "eval"
+    )
     evaluate_run(
         trained,
         pattern,

@@ -16,16 +16,16 @@ import tensorflow as tf
 from absl import flags
 
 from yt8m import cli
+from yt8m.data.files.shards import find_shards
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
-from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor
-from yt8m.largescale.full_batch_gradient import FullBatchGradient, chosen_variables
-from yt8m.largescale.shards import TASK_BYTES, pack_shards
-from yt8m.largescale.sources import RecordSource
+from yt8m.largescale.gradient.full_batch import FullBatchGradient, chosen_variables
+from yt8m.largescale.tasks.record_source import RecordSource
+from yt8m.largescale.tasks.shard_parts import TASK_BYTES, pack_shards
 from yt8m.losses import registry as losses
-from yt8m.models import registry
+from yt8m.models.core import registry
 from yt8m.training.weight_average import tf_variable
 
 FLAGS = flags.FLAGS
@@ -37,7 +37,11 @@ flags.DEFINE_integer("batch_size", 512, "examples a batch")
 flags.DEFINE_integer("width", 2048, "of the model's layers, where it has one")
 flags.DEFINE_integer("task_bytes", TASK_BYTES, "files packed into a task")
 flags.DEFINE_integer("rounds", 5, "rounds; medians of ratios are printed")
-flags.DEFINE_list("ways", ["plain", "in_process", "ray1x2", "ray1x1", "ray2x1"], "plain, in_process, rayWxT: W workers of T threads")
+flags.DEFINE_list(
+    "ways",
+    ["plain", "in_process", "ray1x2", "ray1x1", "ray2x1"],
+    "plain, in_process, rayWxT: W workers of T threads",
+)
 
 
 class Plain:
@@ -92,9 +96,18 @@ def run_way(way, model, files, schema, warm_ups: int = 1):
         run = Plain(model, files, schema)
     else:
         workers, _, threads = way[3:].partition("x")
-        executor = make_executor("ray", int(workers), int(threads)) if way.startswith("ray") else make_executor("")
+        executor = (
+            make_executor("ray", int(workers), int(threads))
+            if way.startswith("ray")
+            else make_executor("")
+        )
         full = FullBatchGradient(
-            executor, model, RecordSource(schema, FLAGS.batch_size), pack_shards(files, FLAGS.task_bytes), FLAGS.frozen, penalty=0.0
+            executor,
+            model,
+            RecordSource(schema, FLAGS.batch_size),
+            pack_shards(files, FLAGS.task_bytes),
+            FLAGS.frozen,
+            penalty=0.0,
         )
 
         def run():
@@ -119,10 +132,16 @@ def ratio(times, a, b):
 
 def main() -> None:
     """Time every way in turn, hold their results against each other, and print ratios."""
-    unknown = [way for way in FLAGS.ways if not re.fullmatch(r"plain|in_process|ray[1-9]\d*x[1-9]\d*", way)]
+    unknown = [
+        way for way in FLAGS.ways if not re.fullmatch(r"plain|in_process|ray[1-9]\d*x[1-9]\d*", way)
+    ]
     if unknown or not FLAGS.ways:  # another word would be timed in-process, under its own name
-        raise UserError(f"--ways={','.join(FLAGS.ways)}: {', '.join(unknown) or 'nothing'} is none of plain, in_process and rayWxT (ray2x1).")
-    pattern = FLAGS.data_pattern or os.path.join(os.environ.get("YT8M_SAMPLE_DIR", "YT8M_SAMPLE_DIR"), "train", "*.tfrecord")
+        raise UserError(
+            f"--ways={','.join(FLAGS.ways)}: {', '.join(unknown) or 'nothing'} is none of plain, in_process and rayWxT (ray2x1)."
+        )
+    pattern = FLAGS.data_pattern or os.path.join(
+        os.environ.get("YT8M_SAMPLE_DIR", "YT8M_SAMPLE_DIR"), "train", "*.tfrecord"
+    )
     files = find_shards(pattern, "--data_pattern")[: FLAGS.shards]
     schema, line = find_schema(files)
     tf.keras.utils.set_random_seed(0)
@@ -132,7 +151,10 @@ def main() -> None:
     model = registry.create(FLAGS.model, **arguments).build_weights()
     megabytes = 4e-6 * sum(int(np.prod(v.shape)) for v in chosen_variables(model, FLAGS.frozen))
     tasks = len(pack_shards(files, FLAGS.task_bytes))
-    print(f"{line}; {len(files)} files, {tasks} tasks; {FLAGS.model}, a gradient of {megabytes:.1f} MB", flush=True)
+    print(
+        f"{line}; {len(files)} files, {tasks} tasks; {FLAGS.model}, a gradient of {megabytes:.1f} MB",
+        flush=True,
+    )
     walls, used = {way: [] for way in FLAGS.ways}, {way: [] for way in FLAGS.ways}
     for number in range(FLAGS.rounds):
         reference = None
@@ -141,11 +163,21 @@ def main() -> None:
             walls[way].append(wall)
             used[way].append(cpu)
             reference = reference or (loss, gradients)
-            off = max(np.abs(g - r).max() / np.abs(r).max() for g, r in zip(gradients, reference[1]))
+            off = max(
+                np.abs(g - r).max() / np.abs(r).max() for g, r in zip(gradients, reference[1])
+            )
             if off > 1e-4 or abs(loss - reference[0]) > 1e-5 * loss:
                 raise SystemExit(f"{way} computed something else: {off}, {loss} for {reference[0]}")
-            print(f"round {number + 1}: {way:10} {wall:7.2f} s, {cpu:7.2f} s of processor, {off:.1e} off", flush=True)
-    for a, b in (("in_process", "plain"), ("ray1x2", "plain"), ("ray2x1", "plain"), ("ray1x1", "ray2x1")):
+            print(
+                f"round {number + 1}: {way:10} {wall:7.2f} s, {cpu:7.2f} s of processor, {off:.1e} off",
+                flush=True,
+            )
+    for a, b in (
+        ("in_process", "plain"),
+        ("ray1x2", "plain"),
+        ("ray2x1", "plain"),
+        ("ray1x1", "ray2x1"),
+    ):
         if a in walls and b in walls:
             print(f"{a} / {b}: time {ratio(walls, a, b)}, processor {ratio(used, a, b)}")
 

@@ -19,11 +19,13 @@ import tensorflow as tf
 from absl import flags
 
 from yt8m import cli
-from yt8m.largescale.mixture_block import MixtureBlock, cut, training_step
+from yt8m.largescale.mixtures.mixture_block import MixtureBlock, cut, training_step
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("cases", ["1152x200", "2048x50"], "width x experts")
-flags.DEFINE_list("dtypes", ["float32", "bfloat16"], "of the products; each is held against its own product")
+flags.DEFINE_list(
+    "dtypes", ["float32", "bfloat16"], "of the products; each is held against its own product"
+)
 flags.DEFINE_integer("batch_size", 512, "examples a step", 1)
 flags.DEFINE_integer("classes", 54, "classes of the group", 1)
 flags.DEFINE_integer("rounds", 7, "rounds; medians are printed", 1)
@@ -38,22 +40,41 @@ def spent(function: Callable[[], Any]) -> Tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def group_step(width: int, k: int, classes: int, batch_size: int, dtype: str) -> Tuple[Callable[[], None], int]:
+def group_step(
+    width: int, k: int, classes: int, batch_size: int, dtype: str
+) -> Tuple[Callable[[], None], int]:
     """Return a function that takes one training step of a whole group, and how many kernel weights that has."""
     rng = np.random.default_rng(0)
-    blocks: List[MixtureBlock] = [MixtureBlock(part, n, width) for n, part in cut(range(classes), [k] * classes, width, batch_size)]
+    blocks: List[MixtureBlock] = [
+        MixtureBlock(part, n, width)
+        for n, part in cut(range(classes), [k] * classes, width, batch_size)
+    ]
     for block in blocks:
         block.prepare()
         block.start(0, classes)
     steps = [training_step("CrossEntropyLoss", 1e-8, 0.0, b.class_major, b.shapes) for b in blocks]
     x = rng.normal(size=(batch_size, width)).astype(np.float32) / np.float32(np.sqrt(width))
     labels = [(rng.random((batch_size, len(b.classes))) < 0.001).astype(np.uint8) for b in blocks]
-    rate, power_1, power_2, total = tf.constant(1e-3), tf.constant(0.9), tf.constant(0.999), tf.Variable(0.0)
+    rate, power_1, power_2, total = (
+        tf.constant(1e-3),
+        tf.constant(0.9),
+        tf.constant(0.999),
+        tf.Variable(0.0),
+    )
 
     def one() -> None:
         features = tf.cast(tf.constant(x), dtype)
         for block, step, y in zip(blocks, steps, labels):
-            step(features, tf.constant(y), block.weights, block.moments, rate, power_1, power_2, total)
+            step(
+                features,
+                tf.constant(y),
+                block.weights,
+                block.moments,
+                rate,
+                power_1,
+                power_2,
+                total,
+            )
         total.numpy()
 
     return one, sum(int(np.prod(w.shape)) for b in blocks for w in b.weights[:2])
@@ -68,9 +89,14 @@ def main() -> None:
             a, b = (tf.cast(tf.random.normal(s), dtype) for s in ((ROWS, INNER), (INNER, COLUMNS)))
             product = tf.function(lambda a=a, b=b: tf.matmul(a, b)[0, 0])
             spent(one), spent(lambda: product().numpy())
-            rounds = [(*spent(one), *spent(lambda: [product().numpy() for _ in range(8)])) for _ in range(FLAGS.rounds)]
+            rounds = [
+                (*spent(one), *spent(lambda: [product().numpy() for _ in range(8)]))
+                for _ in range(FLAGS.rounds)
+            ]
             wall, cpu, product_wall, product_cpu = np.median(rounds, axis=0)
-            flop = 4.0 * FLAGS.batch_size * weights  # forward and the kernels' gradient; features need none
+            flop = (
+                4.0 * FLAGS.batch_size * weights
+            )  # forward and the kernels' gradient; features need none
             product_flop = 8 * 2.0 * ROWS * INNER * COLUMNS
             print(
                 f"D = {width}, k = {k}, {FLAGS.classes} classes ({weights / 1e6:.1f} M weights), batch {FLAGS.batch_size}, {dtype}:"

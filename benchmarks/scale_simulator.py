@@ -77,13 +77,19 @@ class Costs:
     @property
     def record_bytes(self) -> float:
         """Of one video's record."""
-        return float(self.frames * self.frame_features if self.level == "frame" else 4 * self.video_features)
+        return float(
+            self.frames * self.frame_features if self.level == "frame" else 4 * self.video_features
+        )
 
     @property
     def aggregator_weights(self) -> float:
         """Frame-level and video-level layer (DBoF-Basic), or the latter alone."""
         w = self.width
-        return float(self.frame_features * w + w * w) if self.level == "frame" else float(self.video_features * w)
+        return (
+            float(self.frame_features * w + w * w)
+            if self.level == "frame"
+            else float(self.video_features * w)
+        )
 
     def head_weights(self, experts: float) -> float:
         """Gates with the dummy and experts of all classes."""
@@ -92,11 +98,17 @@ class Costs:
     def forward_flop(self, experts: float, frames: int) -> Tuple[float, float]:
         """Return floating-point operations of a video's forward pass: (aggregator, head)."""
         w = self.width
-        a = 2.0 * (frames * self.frame_features * w + w * w) if self.level == "frame" else 2.0 * self.video_features * w
+        a = (
+            2.0 * (frames * self.frame_features * w + w * w)
+            if self.level == "frame"
+            else 2.0 * self.video_features * w
+        )
         return a, 2.0 * self.head_weights(experts)
 
 
-def makespan(count: int, seconds: float, workers: int, costs: Costs, rng: np.random.Generator) -> Tuple[float, int]:
+def makespan(
+    count: int, seconds: float, workers: int, costs: Costs, rng: np.random.Generator
+) -> Tuple[float, int]:
     """Return (seconds until all tasks are done, tasks done again), each taken by the first free worker.
 
     A worker dies at a random moment, at `costs.deaths` an hour; what it was doing is done again from its start.
@@ -147,7 +159,9 @@ def simulate(costs: Costs, workers: int) -> Dict[str, float]:
     # Step 2, partitions: each worker reads all features once an epoch and trains its classes.
     weights = costs.head_weights(costs.mean_experts)
     parts = min(workers, costs.classes)
-    compute = 4.0 * n * weights / parts / flops  # forward, and the gradient of the kernels; none of the features
+    compute = (
+        4.0 * n * weights / parts / flops
+    )  # forward, and the gradient of the kernels; none of the features
     reading = n * costs.width * costs.feature_bytes / (costs.disk_mb * 1e6)
     found["moe_hours"] = costs.moe_epochs * max(compute, reading) / 3600.0
     found["moe_bound_by_reading"] = float(reading > compute)
@@ -164,7 +178,9 @@ def simulate(costs: Costs, workers: int) -> Dict[str, float]:
     gradient = 4.0 * costs.aggregator_weights
     broadcast = gradient / (costs.network_mb * 1e6) * max(1.0, math.log2(nodes + 1))
     levels = max(1, math.ceil(math.log(max(tasks, 2), 8)))
-    reduce = tasks * gradient / (nodes * costs.network_mb * 1e6) + levels * gradient / (costs.network_mb * 1e6)
+    reduce = tasks * gradient / (nodes * costs.network_mb * 1e6) + levels * gradient / (
+        costs.network_mb * 1e6
+    )
     found["iteration_minutes"] = (seconds + broadcast + reduce) / 60.0
     found["iteration_again"] = again
     found["reduce_minutes"] = reduce / 60.0
@@ -197,7 +213,10 @@ _ROWS = (
 
 def table(results: Sequence[Dict[str, float]]) -> str:
     """Return results as a Markdown table, a column for each number of workers."""
-    lines = ["| workers | " + " | ".join(f"{int(r['workers']):,}" for r in results) + " |", "|---|" + "---|" * len(results)]
+    lines = [
+        "| workers | " + " | ".join(f"{int(r['workers']):,}" for r in results) + " |",
+        "|---|" + "---|" * len(results),
+    ]
     for key, name, digits in _ROWS:
         lines.append(f"| {name} | " + " | ".join(f"{r[key]:,.{digits}f}" for r in results) + " |")
     return "\n".join(lines)
@@ -205,13 +224,19 @@ def table(results: Sequence[Dict[str, float]]) -> str:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Print the table; returns 0. A mistake ends it with code 2, as argparse does."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--workers", default="50,500,5000", help="comma list")
     for field in dataclasses.fields(Costs):
         # Any other word would be taken for "video" by what follows.
         choices = ("frame", "video") if field.name == "level" else None
         parser.add_argument(
-            f"--{field.name}", type=type(field.default), default=field.default, choices=choices, help=f"default {field.default}"
+            f"--{field.name}",
+            type=type(field.default),
+            default=field.default,
+            choices=choices,
+            help=f"default {field.default}",
         )
     values = vars(parser.parse_args(argv))
     given = values.pop("workers")
@@ -219,7 +244,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if min(workers) < 1:
         parser.error(f"--workers={given}: a comma list of whole numbers from 1 was expected")
     may_be_zero = ("task_seconds", "spread", "deaths", "seed")
-    wrong = [k for k, v in values.items() if k != "level" and not (v > 0 or (v == 0 and k in may_be_zero))]
+    wrong = [
+        k
+        for k, v in values.items()
+        if k != "level" and not (v > 0 or (v == 0 and k in may_be_zero))
+    ]
     if wrong:
         parser.error(f"--{wrong[0]}={values[wrong[0]]}: a number above 0 was expected")
     costs = Costs(**values)

@@ -11,7 +11,7 @@ from absl import flags
 
 from yt8m import cli
 from yt8m.losses import registry as losses
-from yt8m.models import registry
+from yt8m.models.core import registry
 from yt8m.training.optimizers import make_optimizer, prepare
 from yt8m.training.step import TrainStep
 from yt8m.training.weight_average import WeightAverage
@@ -37,8 +37,12 @@ def timed(function, repeats: int) -> float:
 
 def main() -> None:
     """Measure in turn, so that a machine whose speed drifts is the same for both."""
-    tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if FLAGS.dtype == "bfloat16" else "float32")
-    strategy = tf.distribute.OneDeviceStrategy("/cpu:0" if not tf.config.list_logical_devices("GPU") else "/gpu:0")
+    tf.keras.mixed_precision.set_global_policy(
+        "mixed_bfloat16" if FLAGS.dtype == "bfloat16" else "float32"
+    )
+    strategy = tf.distribute.OneDeviceStrategy(
+        "/cpu:0" if not tf.config.list_logical_devices("GPU") else "/gpu:0"
+    )
     cls = registry.model_class(FLAGS.model)
     recipe = cls.recipe.updated({"batch_size": FLAGS.batch_size})
     with strategy.scope():
@@ -53,10 +57,16 @@ def main() -> None:
         "video": rng.normal(size=(FLAGS.batch_size, 1152)).astype(np.float32),
         "frames": rng.integers(0, 256, (FLAGS.batch_size, frames, 1152), np.uint8),
         "num_frames": np.full(FLAGS.batch_size, frames, np.int32),
-        "labels": (rng.random((FLAGS.batch_size, FLAGS.num_classes)) < 3.0 / FLAGS.num_classes).astype(np.uint8),
+        "labels": (
+            rng.random((FLAGS.batch_size, FLAGS.num_classes)) < 3.0 / FLAGS.num_classes
+        ).astype(np.uint8),
     }
     batch = {k: tf.constant(v) for k, v in batch.items() if k in (*model.input_keys, "labels")}
-    iterator = iter(strategy.distribute_datasets_from_function(lambda _: tf.data.Dataset.from_tensors(batch).repeat()))
+    iterator = iter(
+        strategy.distribute_datasets_from_function(
+            lambda _: tf.data.Dataset.from_tensors(batch).repeat()
+        )
+    )
     a, b = (tf.cast(tf.random.normal(s), FLAGS.dtype) for s in ((1024, 1152), (1152, 11586)))
     product = tf.function(lambda: tf.matmul(a, b))
 
@@ -64,13 +74,26 @@ def main() -> None:
         return step(iterator, tf.constant(1))[1]
 
     timed(one_step, 2), timed(product, 2)
-    rounds = [(timed(one_step, FLAGS.steps), timed(product, FLAGS.steps)) for _ in range(FLAGS.rounds)]
+    rounds = [
+        (timed(one_step, FLAGS.steps), timed(product, FLAGS.steps)) for _ in range(FLAGS.rounds)
+    ]
     seconds, one_product = np.median(rounds, axis=0)
-    print(f"{FLAGS.model}, batch {FLAGS.batch_size}, {FLAGS.dtype}: {FLAGS.batch_size / seconds:,.0f} examples/s")
-    print(f"matrix product 1024 x 1152 x 11586, {FLAGS.dtype}: {2 * 1024 * 1152 * 11586 / one_product / 1e9:,.0f} GFLOP/s")
+    print(
+        f"{FLAGS.model}, batch {FLAGS.batch_size}, {FLAGS.dtype}: {FLAGS.batch_size / seconds:,.0f} examples/s"
+    )
+    print(
+        f"matrix product 1024 x 1152 x 11586, {FLAGS.dtype}: {2 * 1024 * 1152 * 11586 / one_product / 1e9:,.0f} GFLOP/s"
+    )
     if cls.level == "video":
-        flop = 2 * 2 * FLAGS.batch_size * sum(int(np.prod(v.shape)) for v in model.trainable_variables if len(v.shape) > 1)
-        print(f"share of that product's speed: {flop / seconds / (2 * 1024 * 1152 * 11586 / one_product):.2f}")
+        flop = (
+            2
+            * 2
+            * FLAGS.batch_size
+            * sum(int(np.prod(v.shape)) for v in model.trainable_variables if len(v.shape) > 1)
+        )
+        print(
+            f"share of that product's speed: {flop / seconds / (2 * 1024 * 1152 * 11586 / one_product):.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ The rest are slow tests, which CI runs. A new model is in no list here, and so i
 
 import pytest
 
-from yt8m.models import registry
+from yt8m.models.core import registry
 
 ALIKE = {
     "BiLstmModel": "BiGruModel",

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 # The quiet import lists physical devices only, so the logical ones can still be configured.
 tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()]
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()],
 )
 
 
@@ -32,7 +33,7 @@ def mirrored():
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory):
     """A synthetic data set small enough to train on in seconds: 12 classes, 40 features, 600 training videos."""
-    from yt8m.data.synthetic import SyntheticSpec, make_synthetic
+    from yt8m.data.synthetic.dataset import SyntheticSpec, make_synthetic
 
     spec = SyntheticSpec(
         videos=(("train", 600), ("validate", 160), ("test", 40)),

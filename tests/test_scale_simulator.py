@@ -8,7 +8,9 @@ import sys
 import numpy as np
 import pytest
 
-PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "benchmarks", "scale_simulator.py")
+PATH = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "benchmarks", "scale_simulator.py"
+)
 _spec = importlib.util.spec_from_file_location("scale_simulator", PATH)
 simulator = importlib.util.module_from_spec(_spec)
 sys.modules["scale_simulator"] = simulator  # dataclasses look their module up
@@ -31,7 +33,15 @@ def test_what_a_dead_worker_was_doing_is_done_again():
 
 def test_a_measured_iteration():
     """33 s over 11,790 videos of the sample, 2048 wide, 5 experts, 2 cores (issue 4)."""
-    costs = dataclasses.replace(STEADY, videos=11_790, classes=3_862, level="video", video_features=1_152, mean_experts=5.0, task_mb=8.0)
+    costs = dataclasses.replace(
+        STEADY,
+        videos=11_790,
+        classes=3_862,
+        level="video",
+        video_features=1_152,
+        mean_experts=5.0,
+        task_mb=8.0,
+    )
     assert simulator.simulate(costs, 2)["iteration_minutes"] * 60 == pytest.approx(33, rel=0.2)
 
 
@@ -45,7 +55,9 @@ def test_a_measured_worker():
 
 def test_the_papers_iteration():
     """About 20 minutes over 6.2 M videos of 300 frames on 500 to 5,000 workers (KDD §5; spec D.8)."""
-    costs = dataclasses.replace(simulator.Costs(), videos=6.2e6, classes=4_716, frame_features=1_152, mean_experts=45.0)
+    costs = dataclasses.replace(
+        simulator.Costs(), videos=6.2e6, classes=4_716, frame_features=1_152, mean_experts=45.0
+    )
     few, many = simulator.simulate(costs, 500), simulator.simulate(costs, 5_000)
     assert many["iteration_minutes"] < 20 < few["iteration_minutes"] < 60
 
@@ -57,7 +69,17 @@ def test_the_command_prints_a_column_for_each_number_of_workers(capsys):
 
 
 @pytest.mark.parametrize(
-    "argument", ["--level=frames", "--workers=0", "--workers=2,", "--workers=a", "--videos=0", "--gflops=-1", "--spread=-1", "--videos=nan"]
+    "argument",
+    [
+        "--level=frames",
+        "--workers=0",
+        "--workers=2,",
+        "--workers=a",
+        "--videos=0",
+        "--gflops=-1",
+        "--spread=-1",
+        "--videos=nan",
+    ],
 )
 def test_what_it_cannot_compute_it_says(argument, capsys):
     """A level of another name was computed as "video"."""

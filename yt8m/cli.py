@@ -21,7 +21,9 @@ def run(main: Callable[[], object]) -> None:
     def guarded(argv: list[str]) -> int:
         try:
             if len(argv) > 1:
-                raise UserError(f"unexpected arguments {argv[1:]}: every option is a flag, --name=value.")
+                raise UserError(
+                    f"unexpected arguments {argv[1:]}: every option is a flag, --name=value."
+                )
             code = main()
             return code if isinstance(code, int) else 0
         except UserError as error:

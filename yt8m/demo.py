@@ -19,7 +19,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The second sees the order of the frames, which the first does not: that is what fusing them gains by.
 MODELS = {
     "AttnVLAD": [],
-    "LstmModel": ["--lstm_cells=128", "--lstm_layers=1", "--base_learning_rate=0.005", "--num_epochs=8"],
+    "LstmModel": [
+        "--lstm_cells=128",
+        "--lstm_layers=1",
+        "--base_learning_rate=0.005",
+        "--num_epochs=8",
+    ],
 }
 
 
@@ -96,11 +101,17 @@ def run(command: Sequence[str]) -> int:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the demo, showing each command; return the first exit code that is not 0."""
-    parser = argparse.ArgumentParser(prog="python -m yt8m.demo", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m yt8m.demo", description=__doc__.split("\n\n")[0]
+    )
     parser.add_argument("--out_dir", default=os.path.join("runs", "demo"))
     arguments = parser.parse_args(argv)
     # The commands run in the checkout, where a relative name would be another folder than here.
-    out_dir = arguments.out_dir if os.path.realpath(os.getcwd()) == os.path.realpath(ROOT) else os.path.abspath(arguments.out_dir)
+    out_dir = (
+        arguments.out_dir
+        if os.path.realpath(os.getcwd()) == os.path.realpath(ROOT)
+        else os.path.abspath(arguments.out_dir)
+    )
     start = time.monotonic()
     for command in commands(out_dir, os.path.join(out_dir, "data")):
         print("\n$ " + shlex.join(["python", *command[1:]]), flush=True)

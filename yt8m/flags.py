@@ -12,14 +12,14 @@ from typing import Any, Dict, Optional
 
 from absl import flags
 
-from yt8m import alternation_config as alternation
-from yt8m.config import TrainingConfig
 from yt8m.data.schema import RELEASES
 from yt8m.errors import UserError
-from yt8m.models import registry
-from yt8m.models.arguments import out_of_bounds
-from yt8m.models.base import Yt8mModel
-from yt8m.models.recipe import STARTER_RECIPE, Recipe
+from yt8m.models.core import registry
+from yt8m.models.core.arguments import out_of_bounds
+from yt8m.models.core.base import Yt8mModel
+from yt8m.models.core.recipe import STARTER_RECIPE, Recipe
+from yt8m.runs import alternation_config as alternation
+from yt8m.runs.config import TrainingConfig
 from yt8m.training import trainers
 from yt8m.training.optimizers import decays
 
@@ -69,11 +69,24 @@ def define_data_flags() -> None:
         "comma list, in the order of concatenation; found from the records by default, without the features of whole videos"
         " in frame-level records (an embedding), which are read where they are named",
     )
-    flags.DEFINE_string("feature_sizes", None, "comma list parallel to --feature_names; found by default")
-    flags.DEFINE_bool("frame_features", None, "frame-level records (true) or video-level (false); found by default")
+    flags.DEFINE_string(
+        "feature_sizes", None, "comma list parallel to --feature_names; found by default"
+    )
+    flags.DEFINE_bool(
+        "frame_features",
+        None,
+        "frame-level records (true) or video-level (false); found by default",
+    )
     flags.DEFINE_bool("segment_labels", False, "read rated five-second segments (2019 release)")
-    flags.DEFINE_integer("num_classes", None, "K; by default a vocabulary.csv beside the records, else the release's", 1)
-    flags.DEFINE_enum("release", None, sorted(RELEASES), "K by the name of a release, in place of --num_classes")
+    flags.DEFINE_integer(
+        "num_classes",
+        None,
+        "K; by default a vocabulary.csv beside the records, else the release's",
+        1,
+    )
+    flags.DEFINE_enum(
+        "release", None, sorted(RELEASES), "K by the name of a release, in place of --num_classes"
+    )
     flags.DEFINE_integer("max_frames", 300, "T, frames kept of a video", 1)
     flags.DEFINE_string("vocabulary_file", "", "vocabulary.csv, for class names and label priors")
 
@@ -82,15 +95,27 @@ def define_training_flags() -> None:
     """Flags of train.py."""
     define_data_flags()
     F = flags
-    F.DEFINE_string("train_dir", None, "the run's folder; default runs/<model>. The same command resumes")
-    F.DEFINE_string("train_data_pattern", "", "comma list of globs of training records; empty: make and use the synthetic sample")
+    F.DEFINE_string(
+        "train_dir", None, "the run's folder; default runs/<model>. The same command resumes"
+    )
+    F.DEFINE_string(
+        "train_data_pattern",
+        "",
+        "comma list of globs of training records; empty: make and use the synthetic sample",
+    )
     F.DEFINE_string("eval_data_pattern", "", "records to validate on after each epoch")
     F.DEFINE_string("model", "LogisticModel", "see --list_models")
     F.DEFINE_enum("trainer", trainers.AUTO, list(trainers.NAMES), trainers.HELP)
     F.DEFINE_bool("list_models", False, "print every model with a line each, and end")
-    F.DEFINE_bool("start_new_model", False, "delete what --train_dir holds of an earlier run, and start over")
-    F.DEFINE_multi_string("model_option", [], "NAME=VALUE, a constructor argument of the model; may be repeated")
-    F.DEFINE_bool("starter_defaults", False, "the starter code's values in place of the model's recipe")
+    F.DEFINE_bool(
+        "start_new_model", False, "delete what --train_dir holds of an earlier run, and start over"
+    )
+    F.DEFINE_multi_string(
+        "model_option", [], "NAME=VALUE, a constructor argument of the model; may be repeated"
+    )
+    F.DEFINE_bool(
+        "starter_defaults", False, "the starter code's values in place of the model's recipe"
+    )
     for name, (kind, text) in _MODEL_FLAGS.items():
         _define(kind)(name, None, text)
     F.DEFINE_string(
@@ -100,50 +125,129 @@ def define_training_flags() -> None:
         " tensorflow-addons has where it is installed",
     )
     F.DEFINE_float("base_learning_rate", None, "learning rate after the warm-up", 0.0)
-    F.DEFINE_enum("schedule", None, ["cosine", "exponential", "exponential_continuous", "constant"], "of the learning rate, by examples seen")
+    F.DEFINE_enum(
+        "schedule",
+        None,
+        ["cosine", "exponential", "exponential_continuous", "constant"],
+        "of the learning rate, by examples seen",
+    )
     F.DEFINE_float("learning_rate_decay", None, "factor of the exponential schedules")
-    F.DEFINE_integer("learning_rate_decay_examples", None, "examples a decay: at once by exponential, little by little by exponential_continuous", 1)
+    F.DEFINE_integer(
+        "learning_rate_decay_examples",
+        None,
+        "examples a decay: at once by exponential, little by little by exponential_continuous",
+        1,
+    )
     F.DEFINE_integer("warmup_examples", None, "linear warm-up, in examples", 0)
     F.DEFINE_integer("batch_size", None, "examples a step, over all replicas", 1)
     F.DEFINE_integer("num_epochs", None, "passes over the training records", 1)
     F.DEFINE_integer("max_steps", 0, "stop after this many steps; 0: no limit", 0)
-    F.DEFINE_float("clip_gradient_norm", None, "norm limit of each variable's gradient, after the all-reduce; 0: off")
-    F.DEFINE_float("global_clip_norm", None, "norm limit of the whole gradient, after the all-reduce; 0: off")
+    F.DEFINE_float(
+        "clip_gradient_norm",
+        None,
+        "norm limit of each variable's gradient, after the all-reduce; 0: off",
+    )
+    F.DEFINE_float(
+        "global_clip_norm", None, "norm limit of the whole gradient, after the all-reduce; 0: off"
+    )
     F.DEFINE_float("weight_decay", None, "of AdamW and LAMB", 0.0)
-    F.DEFINE_float("weight_average", None, "decay of the averaged weights, which are what is evaluated; 0: off", 0.0, 1.0)
-    F.DEFINE_string("label_loss", None, "CrossEntropyLoss (the starter code's, with its 1e-5), BinaryCrossEntropyLoss (without), FocalLoss, HingeLoss, SoftmaxLoss or SmoothedSoftmaxLoss")
+    F.DEFINE_float(
+        "weight_average",
+        None,
+        "decay of the averaged weights, which are what is evaluated; 0: off",
+        0.0,
+        1.0,
+    )
+    F.DEFINE_string(
+        "label_loss",
+        None,
+        "CrossEntropyLoss (the starter code's, with its 1e-5), BinaryCrossEntropyLoss (without), FocalLoss, HingeLoss, SoftmaxLoss or SmoothedSoftmaxLoss",
+    )
     F.DEFINE_float("regularization_penalty", 1.0, "weight of the models' L2 and auxiliary terms")
-    F.DEFINE_bool("balanced_batches", False, "draw a class uniformly, then one of its videos, so that classes come equally often")
-    F.DEFINE_float("label_weight_power", 0.0, "beta: a class with n positives weighs n^-beta in the training loss; 0: off", 0.0)
-    F.DEFINE_enum("label_noise", "", ["", "remove", "complete"], "train without some labels of each class, or with more of them")
-    F.DEFINE_float("label_noise_fraction", 0.05, "of each class's positives to remove, or to add to them", 0.0, 1.0)
+    F.DEFINE_bool(
+        "balanced_batches",
+        False,
+        "draw a class uniformly, then one of its videos, so that classes come equally often",
+    )
+    F.DEFINE_float(
+        "label_weight_power",
+        0.0,
+        "beta: a class with n positives weighs n^-beta in the training loss; 0: off",
+        0.0,
+    )
+    F.DEFINE_enum(
+        "label_noise",
+        "",
+        ["", "remove", "complete"],
+        "train without some labels of each class, or with more of them",
+    )
+    F.DEFINE_float(
+        "label_noise_fraction",
+        0.05,
+        "of each class's positives to remove, or to add to them",
+        0.0,
+        1.0,
+    )
     F.DEFINE_string(
         "label_noise_scores",
         "",
         "scores of the training records (inference.py --output_scores) by which labels are removed or added; empty: at random",
     )
     F.DEFINE_integer("iterations", None, "frames drawn from a video in training; 0: all", 0)
-    F.DEFINE_bool("sample_random_frames", None, "draw single frames (true) or one contiguous run (false)")
+    F.DEFINE_bool(
+        "sample_random_frames", None, "draw single frames (true) or one contiguous run (false)"
+    )
     F.DEFINE_integer("eval_frames", 0, "evenly spaced frames in validation; 0: all", 0)
     F.DEFINE_string("priors_from", "", "folder of an earlier run whose label priors to start from")
-    F.DEFINE_string("init_from", "", "folder of an earlier run, whose best (else last) weights this one starts with; models say which they take")
-    F.DEFINE_enum("strategy", "auto", ["auto", "one", "mirrored", "multi_worker", "tpu"], "tf.distribute strategy")
+    F.DEFINE_string(
+        "init_from",
+        "",
+        "folder of an earlier run, whose best (else last) weights this one starts with; models say which they take",
+    )
+    F.DEFINE_enum(
+        "strategy",
+        "auto",
+        ["auto", "one", "mirrored", "multi_worker", "tpu"],
+        "tf.distribute strategy",
+    )
     F.DEFINE_integer("num_gpu", 0, "GPUs to use at most; 0: all", 0)
-    F.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "of the computation; weights stay float32")
+    F.DEFINE_enum(
+        "dtype", "float32", ["float32", "bfloat16"], "of the computation; weights stay float32"
+    )
     F.DEFINE_bool("jit_compile", False, "compile the forward and backward pass with XLA")
-    F.DEFINE_integer("steps_per_call", 1, "steps a call of the compiled loop; more pays off on GPUs and TPUs", 1)
+    F.DEFINE_integer(
+        "steps_per_call", 1, "steps a call of the compiled loop; more pays off on GPUs and TPUs", 1
+    )
     F.DEFINE_integer("seed", 0, "of the initial weights and the data order", 0, 2**32 - 1)
-    F.DEFINE_integer("patience", 0, "stop after so many epochs without a better validation GAP; 0: never", 0)
-    F.DEFINE_float("min_gain", 0.0, "--patience counts an epoch as better if its GAP gained more than this", 0.0)
+    F.DEFINE_integer(
+        "patience", 0, "stop after so many epochs without a better validation GAP; 0: never", 0
+    )
+    F.DEFINE_float(
+        "min_gain",
+        0.0,
+        "--patience counts an epoch as better if its GAP gained more than this",
+        0.0,
+    )
     F.DEFINE_integer("eval_batch_size", 0, "validation batch; 0: that of training", 0)
     F.DEFINE_integer("top_k", 20, "labels a video that enter GAP and MAP", 1)
     F.DEFINE_integer("num_readers", 8, "shards read side by side", 1)
-    F.DEFINE_string("cache", "", 'keep records for later epochs: "memory", or a local folder (for gs:// data)')
+    F.DEFINE_string(
+        "cache", "", 'keep records for later epochs: "memory", or a local folder (for gs:// data)'
+    )
     F.DEFINE_integer("shuffle_buffer", 0, "records shuffled together; 0: by level", 0)
     F.DEFINE_integer("max_bad_records", 100, "broken training records to skip before giving up", 0)
-    F.DEFINE_float("checkpoint_minutes", 10.0, "time between checkpoints; one is always written at the end of an epoch", 0.0)
-    F.DEFINE_integer("export_model_steps", 0, "steps between checkpoints, beside --checkpoint_minutes; 0: off", 0)
-    F.DEFINE_integer("keep_checkpoints", 2, "checkpoints kept for resuming, beside the best model", 1)
+    F.DEFINE_float(
+        "checkpoint_minutes",
+        10.0,
+        "time between checkpoints; one is always written at the end of an epoch",
+        0.0,
+    )
+    F.DEFINE_integer(
+        "export_model_steps", 0, "steps between checkpoints, beside --checkpoint_minutes; 0: off", 0
+    )
+    F.DEFINE_integer(
+        "keep_checkpoints", 2, "checkpoints kept for resuming, beside the best model", 1
+    )
     F.DEFINE_bool("log_device_placement", False, "print on which device each operation runs")
     F.DEFINE_float("progress_seconds", 10.0, "time between progress lines", 0.0)
     define_alternation_flags()
@@ -152,7 +256,11 @@ def define_training_flags() -> None:
 def define_alternation_flags() -> None:
     """Flags of --trainer=alternating."""
     for field in dataclasses.fields(alternation.AlternationConfig):
-        name, default, text = field.name, field.default, f"alternating trainer: {alternation.HELP[field.name]}"
+        name, default, text = (
+            field.name,
+            field.default,
+            f"alternating trainer: {alternation.HELP[field.name]}",
+        )
         if name in alternation.CHOICES:
             flags.DEFINE_enum(name, default, list(alternation.CHOICES[name]), text)
         elif isinstance(default, bool):
@@ -176,7 +284,9 @@ def alternation_from_flags(trainer: str) -> Optional[alternation.AlternationConf
         return alternation.AlternationConfig(**{name: FLAGS[name].value for name in names})
     given = [f"--{name}" for name in names if FLAGS[name].present]
     if given:
-        raise UserError(f"{', '.join(given)}: only for --trainer=alternating, and this run's trainer is {trainer}.")
+        raise UserError(
+            f"{', '.join(given)}: only for --trainer=alternating, and this run's trainer is {trainer}."
+        )
     return None
 
 
@@ -188,7 +298,9 @@ def num_classes() -> Optional[int]:
     """
     given, release = FLAGS.num_classes, FLAGS.release
     if release and given not in (None, RELEASES[release]):
-        raise UserError(f"--num_classes={given}, but --release={release} has {RELEASES[release]}; drop one of the two.")
+        raise UserError(
+            f"--num_classes={given}, but --release={release} has {RELEASES[release]}; drop one of the two."
+        )
     return RELEASES[release] if release else given
 
 
@@ -202,7 +314,9 @@ def sizes_list(text: Optional[str]) -> Optional[list]:
     try:
         return None if text is None else [int(part) for part in split_list(text) or []]
     except ValueError:
-        raise UserError(f"--feature_sizes={text} is not a comma list of integers, such as 1024,128.")
+        raise UserError(
+            f"--feature_sizes={text} is not a comma list of integers, such as 1024,128."
+        )
 
 
 def recipe_from_flags(model: type[Yt8mModel]) -> Recipe:
@@ -239,8 +353,13 @@ def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> Dict[str, A
         if value is None:
             continue
         if flag not in model.starter_flags:
-            offered = ", ".join(f"--{f}" for f in model.starter_flags) or "none of the starter code's model flags"
-            raise UserError(f"--{flag} is not for --model={name}, which takes {offered}; its options are {', '.join(known)}.")
+            offered = (
+                ", ".join(f"--{f}" for f in model.starter_flags)
+                or "none of the starter code's model flags"
+            )
+            raise UserError(
+                f"--{flag} is not for --model={name}, which takes {offered}; its options are {', '.join(known)}."
+            )
         wrong = out_of_bounds(model, model.starter_flags[flag], value)
         if wrong:
             raise UserError(f"--{flag}={value}: {wrong}.")
@@ -248,7 +367,9 @@ def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> Dict[str, A
     for option in FLAGS.model_option:
         key, equals, text = option.partition("=")
         if not equals or key not in known:
-            raise UserError(f"--model_option={option} is not for --model={name}: NAME=VALUE, NAME one of {', '.join(known)}.")
+            raise UserError(
+                f"--model_option={option} is not for --model={name}: NAME=VALUE, NAME one of {', '.join(known)}."
+            )
         try:
             arguments[key] = json.loads(text.lower() if text in ("True", "False") else text)
         except ValueError:
@@ -265,7 +386,11 @@ def constructor_arguments(model: type[Yt8mModel]) -> list:
     for cls in model.__mro__:
         if issubclass(cls, Yt8mModel) and "__init__" in vars(cls):
             names += [p for p in inspect.signature(cls.__init__).parameters if p not in names]
-    return [n for n in names if n not in ("self", "num_classes", "feature_sizes", "video_sizes", "args", "kwargs")]
+    return [
+        n
+        for n in names
+        if n not in ("self", "num_classes", "feature_sizes", "video_sizes", "args", "kwargs")
+    ]
 
 
 def training_from_flags(model: type[Yt8mModel]) -> TrainingConfig:
@@ -278,23 +403,39 @@ def training_from_flags(model: type[Yt8mModel]) -> TrainingConfig:
 
 def define_segment_flags() -> None:
     """Flags of what ranks five-second segments."""
-    flags.DEFINE_integer("segment_max_pred", 0, "segments a class at most; 0: 100,000, as in the challenge", 0)
-    flags.DEFINE_string("segment_label_ids_file", "", "segment_label_ids.csv, the classes to rank; path or http address; empty: all classes")
+    flags.DEFINE_integer(
+        "segment_max_pred", 0, "segments a class at most; 0: 100,000, as in the challenge", 0
+    )
+    flags.DEFINE_string(
+        "segment_label_ids_file",
+        "",
+        "segment_label_ids.csv, the classes to rank; path or http address; empty: all classes",
+    )
 
 
 def define_overrides() -> None:
     """Flags that the starter code's eval and inference take or took; the run knows them, and refuses others than its own."""
     for name, (kind, _) in _MODEL_FLAGS.items():
         _define(kind)(name, None, "checked against the run")
-    flags.DEFINE_integer("iterations", None, "checked against the run's training; here see --eval_frames", 0)
-    flags.DEFINE_bool("sample_random_frames", None, "checked against the run's training; here frames are never drawn")
+    flags.DEFINE_integer(
+        "iterations", None, "checked against the run's training; here see --eval_frames", 0
+    )
+    flags.DEFINE_bool(
+        "sample_random_frames",
+        None,
+        "checked against the run's training; here frames are never drawn",
+    )
     flags.DEFINE_string("model", None, "checked against the run")
     flags.DEFINE_string("feature_names", None, "checked against the run")
     flags.DEFINE_string("feature_sizes", None, "checked against the run")
     flags.DEFINE_bool("frame_features", None, "checked against the run")
     flags.DEFINE_integer("num_classes", None, "checked against the run")
     flags.DEFINE_string("label_loss", None, "checked against the run")
-    flags.DEFINE_bool("segment_labels", None, "five-second segments, also by a run on whole videos; by default as the run was trained")
+    flags.DEFINE_bool(
+        "segment_labels",
+        None,
+        "five-second segments, also by a run on whole videos; by default as the run was trained",
+    )
 
 
 def given_overrides() -> Dict[str, Any]:
@@ -304,6 +445,9 @@ def given_overrides() -> Dict[str, Any]:
         "model": None if model is None else registry.own_name(model),
         "feature_names": split_list(FLAGS["feature_names"].value),
         "feature_sizes": sizes_list(FLAGS["feature_sizes"].value),
-        **{n: FLAGS[n].value for n in ("frame_features", "num_classes", "label_loss", "segment_labels")},
+        **{
+            n: FLAGS[n].value
+            for n in ("frame_features", "num_classes", "label_loss", "segment_labels")
+        },
         **{n: FLAGS[n].value for n in ("iterations", "sample_random_frames", *_MODEL_FLAGS)},
     }

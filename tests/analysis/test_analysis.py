@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from yt8m.analysis.analyse import AnalysisSettings, _titles, analyse
 from yt8m.analysis.label_lists import LabelLists, read_label_lists
-from yt8m.analysis.run import AnalysisSettings, _titles, analyse
 from yt8m.analysis.statistics import (
     by_frequency,
     conditional,
@@ -20,21 +20,27 @@ from yt8m.analysis.statistics import (
     label_ranges,
     rank_correlation,
 )
+from yt8m.data.files.shards import find_shards
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
-from yt8m.data.sources import find_shards
-from yt8m.data.writers import video_record, write_shard
+from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
 
 
 def multi_hot(pattern):
     files = find_shards(pattern)
     schema, _ = find_schema(files)
-    return np.concatenate([b["labels"].numpy() for b in build_dataset(files, schema, batch_size=64)])
+    return np.concatenate(
+        [b["labels"].numpy() for b in build_dataset(files, schema, batch_size=64)]
+    )
 
 
 def lists_of(y):
-    return LabelLists(np.nonzero(y)[1].astype(np.int32), np.concatenate([[0], np.cumsum(y.sum(1))]).astype(np.int64), y.shape[1])
+    return LabelLists(
+        np.nonzero(y)[1].astype(np.int32),
+        np.concatenate([[0], np.cumsum(y.sum(1))]).astype(np.int64),
+        y.shape[1],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,14 @@ def test_reads_the_labels_that_the_pipeline_reads(small_data, level):
 
 def test_a_label_given_twice_counts_once_and_one_beyond_the_classes_is_refused(tmp_path):
     path = str(tmp_path / "x.tfrecord")
-    write_shard(path, [video_record(b"a", {"f": [0.0]}, [5, 2, 5]), video_record(b"b", {"f": [0.0]}, []), video_record(b"c", {"f": [0.0]}, [9])])
+    write_shard(
+        path,
+        [
+            video_record(b"a", {"f": [0.0]}, [5, 2, 5]),
+            video_record(b"b", {"f": [0.0]}, []),
+            video_record(b"c", {"f": [0.0]}, [9]),
+        ],
+    )
     lists = read_label_lists([path], "video", 10)
     np.testing.assert_array_equal(lists.labels, [2, 5, 9])
     np.testing.assert_array_equal(lists.starts, [0, 2, 2, 3])
@@ -84,13 +97,26 @@ def test_both_readings_of_a_share():
     y[0, 0] = y[0, 1] = y[1, 0] = y[2, 19] = 1
     found = describe(lists_of(y))
     first, head, tail = found["label_ranges"]
-    assert (first["first"], first["end"], head["end"], tail["first"], tail["end"]) == (0, 1, 4, 13, 20)
+    assert (first["first"], first["end"], head["end"], tail["first"], tail["end"]) == (
+        0,
+        1,
+        4,
+        13,
+        20,
+    )
     assert (first["instances"], first["videos"]) == (2, 2) and first["instance_share"] == 0.5
-    assert (head["instances"], head["videos"]) == (3, 2) and head["instance_share"] == 0.75 and head["video_share"] == 0.5
+    assert (
+        (head["instances"], head["videos"]) == (3, 2)
+        and head["instance_share"] == 0.75
+        and head["video_share"] == 0.5
+    )
     assert (tail["instances"], tail["videos"]) == (1, 1)
     assert found["videos_without_labels"] == 1 and found["classes_with_positives"] == 3
     assert found["labels_a_video"] == {"mean": 1.0, "max": 2, "histogram": [1, 2, 1]}
-    assert label_ranges(4716) == [(0, 50), (0, 1000), (3000, 4716)] and label_ranges(3862)[2] == (3000, 3862)
+    assert label_ranges(4716) == [(0, 50), (0, 1000), (3000, 4716)] and label_ranges(3862)[2] == (
+        3000,
+        3862,
+    )
 
 
 def test_correlations_against_numpy():
@@ -105,20 +131,30 @@ def test_correlations_against_numpy():
 def test_one_set_cut_in_two_correlates_with_itself(random_labels):
     found = cooccurrences([lists_of(random_labels)] * 2, most=6)
     assert len(found["classes"]) == 6
-    assert found["correlation_of_log_counts"] == pytest.approx(1.0) and found["correlation_of_conditional"] == pytest.approx(1.0)
+    assert found["correlation_of_log_counts"] == pytest.approx(1.0) and found[
+        "correlation_of_conditional"
+    ] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_writes_figures_numbers_and_a_report(small_data, tmp_path, kind):
     settings = AnalysisSettings(
-        small_data.pattern("train", "video"), str(tmp_path), compare_pattern=small_data.pattern("validate", "frame"), format=kind
+        small_data.pattern("train", "video"),
+        str(tmp_path),
+        compare_pattern=small_data.pattern("validate", "frame"),
+        format=kind,
     )
     found = analyse(settings, say=lambda _: None)
     y = multi_hot(settings.data_pattern)
     numbers = json.loads((tmp_path / "analysis.json").read_text())
-    assert numbers["sets"][0]["positives"] == y.sum(0).tolist() and [s["title"] for s in numbers["sets"]] == ["train", "validate"]
+    assert numbers["sets"][0]["positives"] == y.sum(0).tolist() and [
+        s["title"] for s in numbers["sets"]
+    ] == ["train", "validate"]
     classes = numbers["cooccurrence"]["classes"]
-    assert numbers["cooccurrence"]["counts"][0] == (y[:, classes].T.astype(int) @ y[:, classes]).tolist()
+    assert (
+        numbers["cooccurrence"]["counts"][0]
+        == (y[:, classes].T.astype(int) @ y[:, classes]).tolist()
+    )
     name = numbers["names"][str(classes[0])]
     report = (tmp_path / "report.md").read_text()
     assert f"1. {name} ({classes[0]}), {y.sum(0).max():,} videos" in report
@@ -134,13 +170,18 @@ def test_writes_figures_numbers_and_a_report(small_data, tmp_path, kind):
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_without_matplotlib_it_says_so_before_any_work_and_nofigures_needs_none(small_data, tmp_path, monkeypatch):
+def test_without_matplotlib_it_says_so_before_any_work_and_nofigures_needs_none(
+    small_data, tmp_path, monkeypatch
+):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UserError, match=r"yt8m\[figures\].*--nofigures"):
         analyse(AnalysisSettings("no/such/file*", str(tmp_path / "a")))
     assert not (tmp_path / "a").exists()
-    analyse(AnalysisSettings(small_data.pattern("train", "video"), str(tmp_path / "b"), figures=False), say=lambda _: None)
+    analyse(
+        AnalysisSettings(small_data.pattern("train", "video"), str(tmp_path / "b"), figures=False),
+        say=lambda _: None,
+    )
     assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["analysis.json", "report.md"]
 
 
@@ -150,10 +191,16 @@ def test_videos_of_one_label_each_give_numbers_that_every_reader_takes(tmp_path)
         records = [video_record(b"a", {"mean_rgb": [0.0] * 4}, [c % 3]) for c in range(6)]
         write_shard(str(tmp_path / f"{split}0.tfrecord"), records)
     settings = AnalysisSettings(
-        str(tmp_path / "train*"), str(tmp_path / "out"), compare_pattern=str(tmp_path / "validate*"), num_classes=3, figures=False
+        str(tmp_path / "train*"),
+        str(tmp_path / "out"),
+        compare_pattern=str(tmp_path / "validate*"),
+        num_classes=3,
+        figures=False,
     )
     analyse(settings, say=lambda _: None)
-    numbers = json.loads((tmp_path / "out" / "analysis.json").read_text(), parse_constant=pytest.fail)
+    numbers = json.loads(
+        (tmp_path / "out" / "analysis.json").read_text(), parse_constant=pytest.fail
+    )
     assert numbers["cooccurrence"]["correlation_of_log_counts"] is None
     assert numbers["sets"][0]["rank_correlation_of_index_and_positives"] is None
     with warnings.catch_warnings():
@@ -163,7 +210,10 @@ def test_videos_of_one_label_each_give_numbers_that_every_reader_takes(tmp_path)
 
 def test_a_set_is_called_by_its_split_and_not_by_a_part_of_a_word():
     assert _titles(["/data/latest/*.tfrecord"]) == ["the data set"]
-    assert _titles(["/data/train/*.tfrecord", "/data/validate00*.tfrecord"]) == ["train", "validate"]
+    assert _titles(["/data/train/*.tfrecord", "/data/validate00*.tfrecord"]) == [
+        "train",
+        "validate",
+    ]
 
 
 def test_mistakes_are_explained(small_data, tmp_path):
@@ -173,14 +223,27 @@ def test_mistakes_are_explained(small_data, tmp_path):
     with pytest.raises(UserError, match="--out_dir is missing"):
         analyse(AnalysisSettings(small_data.pattern("train", "video"), ""))
     with pytest.raises(UserError, match="none of the 40 records has a label"):
-        analyse(AnalysisSettings(small_data.pattern("test", "video"), str(tmp_path), figures=False), say=lambda _: None)
+        analyse(
+            AnalysisSettings(small_data.pattern("test", "video"), str(tmp_path), figures=False),
+            say=lambda _: None,
+        )
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        analyse(AnalysisSettings(small_data.pattern("train", "video"), str(tmp_path / "file" / "x"), figures=False))
+        analyse(
+            AnalysisSettings(
+                small_data.pattern("train", "video"), str(tmp_path / "file" / "x"), figures=False
+            )
+        )
 
 
 def test_the_command(small_data, tmp_path):
-    command = [sys.executable, "-m", "yt8m.analysis", f"--data_pattern={small_data.pattern('train', 'video')}", "--nofigures"]
+    command = [
+        sys.executable,
+        "-m",
+        "yt8m.analysis",
+        f"--data_pattern={small_data.pattern('train', 'video')}",
+        "--nofigures",
+    ]
     done = subprocess.run([*command, f"--out_dir={tmp_path}"], capture_output=True, text=True)
     assert done.returncode == 0 and "600 videos" in done.stdout, done.stderr
     done = subprocess.run(command, capture_output=True, text=True)

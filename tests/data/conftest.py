@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
+from yt8m.data.records.writers import frame_record, video_record, write_shard
 from yt8m.data.schema import RecordSchema
-from yt8m.data.writers import frame_record, video_record, write_shard
 
 RGB, AUDIO, CLASSES = 6, 2, 10
 
@@ -35,11 +35,15 @@ class Maker:
 
     def video_payload(self, i, **kwargs):
         x = self.video_values(i)
-        return video_record(b"v%d" % i, {"mean_rgb": x[:RGB], "mean_audio": x[RGB:]}, self.labels(i), **kwargs)
+        return video_record(
+            b"v%d" % i, {"mean_rgb": x[:RGB], "mean_audio": x[RGB:]}, self.labels(i), **kwargs
+        )
 
     def frame_payload(self, i, n=None, **kwargs):
         x = self.frame_values(i, n)
-        return frame_record(b"v%d" % i, {"rgb": x[:, :RGB], "audio": x[:, RGB:]}, self.labels(i), **kwargs)
+        return frame_record(
+            b"v%d" % i, {"rgb": x[:, :RGB], "audio": x[:, RGB:]}, self.labels(i), **kwargs
+        )
 
     def offsets(self, path):
         return offsets(path)
@@ -52,7 +56,10 @@ class Maker:
     def shards(self, level, videos, count):
         """Return the paths of `count` shards with `videos` videos dealt out."""
         payload = self.video_payload if level == "video" else self.frame_payload
-        return [self.shard(f"{level}{s}.tfrecord", [payload(i) for i in range(s, videos, count)]) for s in range(count)]
+        return [
+            self.shard(f"{level}{s}.tfrecord", [payload(i) for i in range(s, videos, count)])
+            for s in range(count)
+        ]
 
 
 def offsets(path):

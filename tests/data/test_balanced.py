@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from yt8m.data.bad_records import BadRecords
 from yt8m.data.balanced import BalancedRecords
+from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.pipeline import RecordCache, build_dataset
 from yt8m.data.record_index import build_index
-from yt8m.data.writers import video_record
+from yt8m.data.records.writers import video_record
 from yt8m.errors import UserError
 
 COUNTS = (400, 120, 40, 8, 0, 2)
@@ -18,7 +18,10 @@ def long_tailed(make):
     """570 videos of one label each, their classes as rare as `COUNTS` says."""
     classes = np.random.default_rng(0).permutation(np.repeat(np.arange(6), COUNTS))
     x = np.zeros(8, np.float32)
-    payloads = [video_record(b"v%d" % i, {"mean_rgb": x[:6], "mean_audio": x[6:]}, [c]) for i, c in enumerate(classes)]
+    payloads = [
+        video_record(b"v%d" % i, {"mean_rgb": x[:6], "mean_audio": x[6:]}, [c])
+        for i, c in enumerate(classes)
+    ]
     return [make.shard(f"l{s}.tfrecord", payloads[s::3]) for s in range(3)]
 
 
@@ -27,9 +30,20 @@ def balanced_of(files, cache=None):
 
 
 def stream(make, files, balanced, epoch=0, **more):
-    dataset = build_dataset(files, make.video, batch_size=10, training=True, seed=3, epoch=epoch, balanced=balanced, **more)
+    dataset = build_dataset(
+        files,
+        make.video,
+        batch_size=10,
+        training=True,
+        seed=3,
+        epoch=epoch,
+        balanced=balanced,
+        **more,
+    )
     batches = list(dataset)
-    return [i for b in batches for i in b["id"].numpy().tolist()], np.concatenate([b["labels"].numpy() for b in batches])
+    return [i for b in batches for i in b["id"].numpy().tolist()], np.concatenate(
+        [b["labels"].numpy() for b in batches]
+    )
 
 
 def test_classes_come_equally_often(make, long_tailed):
@@ -37,10 +51,14 @@ def test_classes_come_equally_often(make, long_tailed):
     drawn, records = balanced.draws(5)
     assert len(records) == 570 and set(drawn) == {0, 1, 2, 3, 5}
     index = balanced.index
-    assert all(c in index.labels[index.starts[r] : index.starts[r + 1]] for c, r in zip(drawn, records))
+    assert all(
+        c in index.labels[index.starts[r] : index.starts[r + 1]] for c, r in zip(drawn, records)
+    )
     ids, labels = stream(make, long_tailed, balanced)
     share = labels.sum(0) / labels.sum()
-    np.testing.assert_allclose(share[[0, 1, 2, 3, 5]], 0.2, atol=0.06)  # 570 draws: a standard deviation is 0.017
+    np.testing.assert_allclose(
+        share[[0, 1, 2, 3, 5]], 0.2, atol=0.06
+    )  # 570 draws: a standard deviation is 0.017
     assert share[4] == 0
     assert len(set(ids)) > 200  # of the 400 of class 0 about 100 are drawn, of others nearly all
 
@@ -50,7 +68,9 @@ def test_within_a_class_its_videos_come_equally_often(long_tailed):
     drawn, records = (np.concatenate(x) for x in zip(*(balanced.draws(i) for i in range(20))))
     times = np.bincount(records[drawn == 3], minlength=570)
     times = times[times > 0]
-    assert len(times) == 8 and times.min() > 0.75 * times.mean() and times.max() < 1.25 * times.mean()
+    assert (
+        len(times) == 8 and times.min() > 0.75 * times.mean() and times.max() < 1.25 * times.mean()
+    )
 
 
 def test_a_video_keeps_all_its_labels(make):
@@ -83,9 +103,13 @@ def test_two_workers_share_the_draws(make, long_tailed):
 
 def test_frames_and_a_cache(make, tmp_path):
     files = make.shards("frame", 30, 3)
-    cached = BalancedRecords(build_index(files, "frame", 10), files, BadRecords(), RecordCache(str(tmp_path / "cache")))
+    cached = BalancedRecords(
+        build_index(files, "frame", 10), files, BadRecords(), RecordCache(str(tmp_path / "cache"))
+    )
     for batch in build_dataset(files, make.frame, batch_size=5, training=True, balanced=cached):
-        for name, frames, n in zip(batch["id"].numpy(), batch["frames"].numpy(), batch["num_frames"].numpy()):
+        for name, frames, n in zip(
+            batch["id"].numpy(), batch["frames"].numpy(), batch["num_frames"].numpy()
+        ):
             expected = make.frame_values(int(name[1:]))[:12]
             np.testing.assert_array_equal(frames[:n], expected)
     assert len(list((tmp_path / "cache").iterdir())) == 3

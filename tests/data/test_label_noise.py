@@ -37,7 +37,9 @@ def test_exactly_a_fraction_of_each_class(index, scores, kind, scored):
     records, classes = changes(index, kind, FRACTION, 7, aligned)
     y = truth(index)
     assert len(set(zip(records.tolist(), classes.tolist()))) == len(records)
-    np.testing.assert_array_equal(np.bincount(classes, minlength=K), np.floor(FRACTION * index.positives()))
+    np.testing.assert_array_equal(
+        np.bincount(classes, minlength=K), np.floor(FRACTION * index.positives())
+    )
     assert np.all(y[records, classes] == (kind == "remove"))
     if not scored:
         other, _ = changes(index, kind, FRACTION, 8)
@@ -65,13 +67,22 @@ def test_those_that_the_scores_name(index, scores, kind):
 
 def test_highest_takes_the_first_of_equals():
     values = np.array([1.0, 3.0, 2.0, 3.0, 2.0, 0.0])
-    assert [highest(values, n).tolist() for n in range(5)] == [[], [1], [1, 3], [1, 2, 3], [1, 2, 3, 4]]
+    assert [highest(values, n).tolist() for n in range(5)] == [
+        [],
+        [1],
+        [1, 3],
+        [1, 2, 3],
+        [1, 2, 3, 4],
+    ]
     assert highest(values, 9).tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_the_floor_of_a_product_that_is_whole():
     assert how_many(np.array([19, 20, 39, 60, 100, 140]), 0.05).tolist() == [0, 1, 1, 3, 5, 7]
-    assert how_many(np.array([100, 700]), 0.29).tolist() == [29, 203]  # 0.29 * 100 is 28.999999999999996
+    assert how_many(np.array([100, 700]), 0.29).tolist() == [
+        29,
+        203,
+    ]  # 0.29 * 100 is 28.999999999999996
 
 
 @pytest.mark.parametrize("kind", ["remove", "complete"])
@@ -92,7 +103,10 @@ def test_batches_carry_the_changed_labels(make, kind, level):
 
 
 def test_scores_that_do_not_fit(index, scores):
-    with pytest.raises(UserError, match="--label_noise_scores: 1 of the 57 training videos have no scores.*inference.py"):
+    with pytest.raises(
+        UserError,
+        match="--label_noise_scores: 1 of the 57 training videos have no scores.*inference.py",
+    ):
         AlignedScores(index, [i if i != "v5" else "v999" for i in scores[0]], scores[1])
     with pytest.raises(UserError, match="learnt 4 of the 10 classes"):
         AlignedScores(index, *scores, covered=[0, 1, 2, 5])

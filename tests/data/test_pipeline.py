@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords
-from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.pipeline import RecordCache, build_dataset, read_records, whole_rounds
+from yt8m.data.records.sampling import FrameSampling
 
 RANDOM = FrameSampling("random", 3)
 
@@ -50,14 +50,18 @@ def test_evaluation_sees_each_record_once_with_its_own_values(make, level):
 
 
 def test_types_and_shapes(make):
-    frames = build_dataset(make.shards("frame", 9, 2), make.frame, batch_size=4, training=True).element_spec
+    frames = build_dataset(
+        make.shards("frame", 9, 2), make.frame, batch_size=4, training=True
+    ).element_spec
     assert {k: (tuple(v.shape), v.dtype) for k, v in frames.items()} == {
         "id": ((4,), tf.string),
         "frames": ((4, 12, 8), tf.uint8),
         "num_frames": ((4,), tf.int32),
         "labels": ((4, 10), tf.uint8),
     }
-    video = build_dataset(make.shards("video", 9, 2), make.video, batch_size=4, training=True).element_spec
+    video = build_dataset(
+        make.shards("video", 9, 2), make.video, batch_size=4, training=True
+    ).element_spec
     assert (tuple(video["video"].shape), video["video"].dtype) == ((4, 8), tf.float32)
     assert tuple(video["labels"].shape) == (4, 10)
 
@@ -71,11 +75,15 @@ def test_last_batch(make):
 
 @pytest.mark.parametrize("level", ["video", "frame"])
 def test_whole_rounds_leave_no_replica_without_a_batch(make, level):
-    batches = build_dataset(make.shards(level, 45, 4), getattr(make, level), batch_size=4, training=True)
+    batches = build_dataset(
+        make.shards(level, 45, 4), getattr(make, level), batch_size=4, training=True
+    )
     assert len(list(batches)) == 11
     rounds = whole_rounds(batches, 4)
     assert rounds.element_spec == batches.element_spec
-    assert [b["id"].numpy().tolist() for b in rounds] == [b["id"].numpy().tolist() for b in batches.take(8)]
+    assert [b["id"].numpy().tolist() for b in rounds] == [
+        b["id"].numpy().tolist() for b in batches.take(8)
+    ]
 
 
 @pytest.mark.parametrize("level", ["video", "frame"])
@@ -144,7 +152,10 @@ def test_cache_does_not_serve_a_shard_that_was_written_anew(make):
 @pytest.mark.parametrize("shards", [1, 5])
 def test_workers_share_the_records(make, shards):
     files = make.shards("video", 41, shards)
-    parts = [stream(files, make.video, worker=(w, 2), training=True, drop_remainder=False)["id"] for w in (0, 1)]
+    parts = [
+        stream(files, make.video, worker=(w, 2), training=True, drop_remainder=False)["id"]
+        for w in (0, 1)
+    ]
     assert min(len(p) for p in parts) > 10
     assert number(np.concatenate(parts)) == list(range(41))
 
@@ -180,6 +191,10 @@ def test_segments_of_a_video_are_spread_in_training(make):
     assert sum(a == b for a, b in zip(videos, videos[1:])) < 16  # 36 where they lie together
     same({k: v[8:] for k, v in got.items()}, stream([path], schema, skip_examples=8, **options))
     windows = stream([path], schema, with_labels=False, batch_size=7)
-    assert "labels" not in windows and len(windows["id"]) == 12 * 5 and list(windows["id"][4:6]) == [b"v0:20", b"v1:0"]
+    assert (
+        "labels" not in windows
+        and len(windows["id"]) == 12 * 5
+        and list(windows["id"][4:6]) == [b"v0:20", b"v1:0"]
+    )
     ordered = stream([path], schema)["id"]
     assert list(ordered[:5]) == [b"v0:0", b"v0:5", b"v0:10", b"v0:15", b"v1:0"]

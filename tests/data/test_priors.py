@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from yt8m.data.priors import label_priors, sampled_counts
+from yt8m.data.records.writers import video_record
 from yt8m.data.vocabulary import Vocabulary
-from yt8m.data.writers import video_record
 from yt8m.errors import UserError
 
 
@@ -27,7 +27,9 @@ def test_bounded_and_spread_over_all_shards(make):
     files = make.shards("video", 400, 8)  # shard s holds videos s, s + 8, ...
     counts, videos = sampled_counts(files, make.video, 16)
     assert videos == 16
-    expected = np.bincount([c for s in range(8) for i in (s, s + 8) for c in make.labels(i)], minlength=10)
+    expected = np.bincount(
+        [c for s in range(8) for i in (s, s + 8) for c in make.labels(i)], minlength=10
+    )
     np.testing.assert_array_equal(counts, expected)
 
 
@@ -38,12 +40,18 @@ def test_fewer_records_than_shards(make):
 def test_segments_count_positives_among_a_class_s_ratings(make):
     schema = dataclasses.replace(make.frame, segment_labels=True)
     ratings = [[(0, 3, 1.0), (0, 4, 0.0), (5, 3, 1.0), (10, 4, 0.0)], [(0, 4, 1.0)], []]
-    path = make.shard("s.tfrecord", [make.frame_payload(i, segments=r) for i, r in enumerate(ratings)])
+    path = make.shard(
+        "s.tfrecord", [make.frame_payload(i, segments=r) for i, r in enumerate(ratings)]
+    )
     counts, segments = sampled_counts([path], schema)
-    np.testing.assert_array_equal(segments, [4, 4, 4, 2, 3, 4, 4, 4, 4, 4])  # of 4 segments: what was not rated says nothing
+    np.testing.assert_array_equal(
+        segments, [4, 4, 4, 2, 3, 4, 4, 4, 4, 4]
+    )  # of 4 segments: what was not rated says nothing
     np.testing.assert_array_equal(np.flatnonzero(counts), [3, 4])
     assert (counts[3], counts[4]) == (2, 1)
-    vocabulary = Vocabulary(tuple("abcdefghij"), np.full(10, 1e6))  # counts videos, so it is no use here
+    vocabulary = Vocabulary(
+        tuple("abcdefghij"), np.full(10, 1e6)
+    )  # counts videos, so it is no use here
     priors, how = label_priors([path], schema, vocabulary)
     np.testing.assert_allclose(priors[[0, 3, 4]], [0.5 / 5, 2.5 / 3, 1.5 / 4])
     assert how == "each class's ratings of segments"
@@ -88,10 +96,14 @@ def test_a_broken_record_costs_itself_alone(make, damage, index, counts):
 
 
 def test_a_record_that_does_not_parse_costs_itself_alone(make):
-    path = make.shard("x.tfrecord", [make.video_payload(0), b"garbage \xff payload", make.video_payload(2)])
+    path = make.shard(
+        "x.tfrecord", [make.video_payload(0), b"garbage \xff payload", make.video_payload(2)]
+    )
     counts, videos = sampled_counts([path], make.video)
     assert videos == 2
-    np.testing.assert_array_equal(counts, np.bincount(make.labels(0) + make.labels(2), minlength=10))
+    np.testing.assert_array_equal(
+        counts, np.bincount(make.labels(0) + make.labels(2), minlength=10)
+    )
 
 
 @pytest.mark.parametrize("counts", [None, np.ones(10)])
@@ -106,6 +118,8 @@ def test_refused_where_nothing_was_counted(make, damage, counts):
 
 def test_vocabulary_counts_need_labels(make):
     x = make.video_values(0)
-    path = make.shard("x.tfrecord", [video_record(b"a", {"mean_rgb": x[:6], "mean_audio": x[6:]}, [])])
+    path = make.shard(
+        "x.tfrecord", [video_record(b"a", {"mean_rgb": x[:6], "mean_audio": x[6:]}, [])]
+    )
     with pytest.raises(UserError, match="none of 1 records looked at .* has a label"):
         label_priors([path], make.video, Vocabulary(tuple("abcdefghij"), np.ones(10)))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from yt8m.data.bad_records import BadRecords
 from yt8m.data.balanced import BalancedRecords
+from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.pipeline import read_batches
 from yt8m.data.record_index import build_index, load_index, save_index
 from yt8m.errors import UserError
@@ -57,9 +57,13 @@ def test_whole_records_that_do_not_parse_are_left_out_and_counted(make, level, g
     assert index.num_records == 29 and b"v20" not in index.ids.tolist()
     assert BalancedRecords(index, files, bad).read(np.array([28])).tolist() == [payload(29)]
     assert [b.offset for b in bad.found] == [make.offsets(files[0])[20]]
-    list(read_batches(files, getattr(make, level), bad, batch_size=4))  # which meets it again, and counts it once
+    list(
+        read_batches(files, getattr(make, level), bad, batch_size=4)
+    )  # which meets it again, and counts it once
     assert len(bad.found) == 1
-    with pytest.raises(UserError, match="x.tfrecord has a broken record at byte .*: cannot be parsed"):
+    with pytest.raises(
+        UserError, match="x.tfrecord has a broken record at byte .*: cannot be parsed"
+    ):
         build_index(files, level, 10)
 
 

@@ -17,13 +17,17 @@ def test_round_trip(tmp_path):
 
 def test_released_columns_in_any_row_order(tmp_path):
     path = tmp_path / "v.csv"
-    path.write_text("Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl\n2,7,/m/x,Car,\n0,788288,/m/y,Game,http\n")
+    path.write_text(
+        "Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl\n2,7,/m/x,Car,\n0,788288,/m/y,Game,http\n"
+    )
     found = read_vocabulary(str(path))
     assert found.names == ("Game", "class 1", "Car")
     np.testing.assert_array_equal(found.counts, [788288, 0, 7])
 
 
-@pytest.mark.parametrize("text", ["0,Games\n1,Vehicle\n", "label_id,label_name\n0,Games\n1,Vehicle\n"])
+@pytest.mark.parametrize(
+    "text", ["0,Games\n1,Vehicle\n", "label_id,label_name\n0,Games\n1,Vehicle\n"]
+)
 def test_names_alone(tmp_path, text):
     path = tmp_path / "names.csv"
     path.write_text(text)

@@ -13,21 +13,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.data.files.shards import find_shards
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
-from yt8m.data.sources import find_shards
-from yt8m.data.writers import video_record, write_shard
+from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
-from yt8m.evaluation.predictor import Predictor
-from yt8m.evaluation.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
 from yt8m.evaluation.watch import evaluate_run, watch
-from yt8m.models import registry
+from yt8m.models.core import registry
+from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.predictor import Predictor
+from yt8m.runs.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
 from yt8m.submission.ground_truth import GroundTruth, score_submission
+from yt8m.submission.kaggle_videos import CsvWriter, read_csv
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
-from yt8m.submission.video_csv import CsvWriter, read_csv
-from yt8m.training.run_folder import RunFolder
 from yt8m.training.trainer import train
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -42,7 +42,11 @@ def run(small_data, tmp_path_factory):
         find_schema(files)[0],
         ModelConfig("MoeModel"),
         registry.model_class("MoeModel").recipe.updated({"batch_size": 50, "num_epochs": 3}),
-        TrainingConfig(small_data.pattern("train", "video"), small_data.pattern("validate", "video"), progress_seconds=1e9),
+        TrainingConfig(
+            small_data.pattern("train", "video"),
+            small_data.pattern("validate", "video"),
+            progress_seconds=1e9,
+        ),
     )
     train(config, folder)
     return folder
@@ -54,7 +58,9 @@ def best(run):
 
 
 def test_eval_gives_the_validation_again(run, small_data, tmp_path):
-    result = evaluate_run(TrainedModel(run), small_data.pattern("validate", "video"), str(tmp_path), batch_size=37)
+    result = evaluate_run(
+        TrainedModel(run), small_data.pattern("validate", "video"), str(tmp_path), batch_size=37
+    )
     for key in ("gap", "map", "perr", "hit_at_1", "hit_at_5", "loss"):
         assert result[key] == pytest.approx(best(run)[key], abs=1e-6)
     assert result["num_examples"] == 160
@@ -65,13 +71,23 @@ def test_eval_gives_the_validation_again(run, small_data, tmp_path):
 
 
 def test_prediction_goes_on_behind_a_record_that_does_not_parse(run, small_data, tmp_path):
-    payloads = [r.numpy() for r in tf.data.TFRecordDataset(find_shards(small_data.pattern("test", "video")))]
+    payloads = [
+        r.numpy() for r in tf.data.TFRecordDataset(find_shards(small_data.pattern("test", "video")))
+    ]
     path, csv = str(tmp_path / "x.tfrecord"), str(tmp_path / "s.csv")
     write_shard(path, [*payloads[:20], b"garbage payload", *payloads[20:]])
     said = []
     with CsvWriter(csv, 20) as out:
-        assert predict(TrainedModel(run), path, [out], batch_size=8, max_bad_records=1, say=said.append) == 40
-    assert [row.id for row in read_csv(csv)] == [tf.train.Example.FromString(p).features.feature["id"].bytes_list.value[0].decode() for p in payloads]
+        assert (
+            predict(
+                TrainedModel(run), path, [out], batch_size=8, max_bad_records=1, say=said.append
+            )
+            == 40
+        )
+    assert [row.id for row in read_csv(csv)] == [
+        tf.train.Example.FromString(p).features.feature["id"].bytes_list.value[0].decode()
+        for p in payloads
+    ]
     assert any("skipped 1 broken" in line for line in said)
 
 
@@ -84,14 +100,21 @@ def test_ids_that_do_not_name_a_video_are_told(run, small_data, tmp_path):
 
     trained, said = TrainedModel(run), []
     with CsvWriter(str(tmp_path / "s.csv")) as out:
-        assert predict(trained, records(b"a", b"same", b"same", b"same", b"\xff"), [out], say=said.append) == 5
+        assert (
+            predict(
+                trained, records(b"a", b"same", b"same", b"same", b"\xff"), [out], say=said.append
+            )
+            == 5
+        )
     assert any("warning: 2 of 5 ids repeat an earlier one, first 'same'" in line for line in said)
     assert [row.id for row in read_csv(str(tmp_path / "s.csv"))][-1] == "\\xff"
     empty = records(b"", b"")
     with pytest.raises(UserError, match="2 of 2 videos have an empty id"):
         with CsvWriter(str(tmp_path / "t.csv")) as out:
             predict(trained, empty, [out], say=said.append)
-    with ScoreWriter(str(tmp_path / "scores"), 12) as out:  # late copies of the 2017 release are still scored and fused
+    with ScoreWriter(
+        str(tmp_path / "scores"), 12
+    ) as out:  # late copies of the 2017 release are still scored and fused
         assert predict(trained, empty, [out], say=said.append) == 2
     assert any("warning: 2 of 2 ids are empty" in line for line in said)
 
@@ -120,7 +143,9 @@ def test_a_bundle_predicts_like_the_run(run, small_data, tmp_path):
     opened = TrainedModel(open_bundle(bundle, str(tmp_path / "opened")))
     files = find_shards(small_data.pattern("test", "video"))
     batch = next(iter(build_dataset(files, opened.config.schema, batch_size=40, with_labels=False)))
-    np.testing.assert_allclose(opened.predictor(40)(batch), TrainedModel(run).predictor(16 * 3)(batch), atol=1e-6)
+    np.testing.assert_allclose(
+        opened.predictor(40)(batch), TrainedModel(run).predictor(16 * 3)(batch), atol=1e-6
+    )
 
 
 def test_a_bundle_that_is_cut_off_or_damaged_is_refused(run, tmp_path):
@@ -129,7 +154,9 @@ def test_a_bundle_that_is_cut_off_or_damaged_is_refused(run, tmp_path):
     whole = path.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 0xFF
-    for damaged in [whole[: int(len(whole) * part)] for part in (0.001, 0.3, 0.6, 0.99)] + [bytes(flipped)]:
+    for damaged in [whole[: int(len(whole) * part)] for part in (0.001, 0.3, 0.6, 0.99)] + [
+        bytes(flipped)
+    ]:
         path.write_bytes(damaged)
         with pytest.raises(UserError, match="is not a .tgz bundle, or not a whole one"):
             open_bundle(str(path), folder)
@@ -148,7 +175,9 @@ def test_predictor_over_two_replicas_equals_one(run, small_data, mirrored):
     config = RunFolder(run).load_config()
     one = TrainedModel(run)
     with mirrored.scope():
-        model = registry.create("MoeModel", num_classes=12, feature_sizes=config.schema.feature_sizes).build_weights()
+        model = registry.create(
+            "MoeModel", num_classes=12, feature_sizes=config.schema.feature_sizes
+        ).build_weights()
     model.set_weights(one.model.get_weights())
     files = find_shards(small_data.pattern("validate", "video"))
     dataset = build_dataset(files, config.schema, batch_size=33)
@@ -167,10 +196,21 @@ def test_overrides_must_agree(run):
 
 def test_the_starter_codes_model_flags_must_agree(run):
     config = RunFolder(run).load_config()
-    check_overrides(config, {"moe_num_mixtures": 2, "feature_sizes": [32, 8], "iterations": config.recipe.train_frames, "lstm_cells": None})
+    check_overrides(
+        config,
+        {
+            "moe_num_mixtures": 2,
+            "feature_sizes": [32, 8],
+            "iterations": config.recipe.train_frames,
+            "lstm_cells": None,
+        },
+    )
     with pytest.raises(UserError, match="moe_num_mixtures: the run has 2, the flag says 4"):
         check_overrides(config, {"moe_num_mixtures": 4})
-    with pytest.raises(UserError, match="lstm_cells: the run has '.no such argument of MoeModel.', the flag says 1024"):
+    with pytest.raises(
+        UserError,
+        match="lstm_cells: the run has '.no such argument of MoeModel.', the flag says 1024",
+    ):
         check_overrides(config, {"lstm_cells": 1024})
     lstm = dataclasses.replace(config, model=ModelConfig("LstmModel", {"head": "logistic"}))
     for head in ("LogisticModel", "logistic"):
@@ -182,19 +222,56 @@ def test_the_starter_codes_model_flags_must_agree(run):
 @pytest.mark.parametrize("script", ["eval", "inference"])
 def test_every_flag_of_the_starter_codes_scripts_is_known(script):
     """Of spec A.10; each is given, and the one mistake that is told is of a folder."""
-    flags = ["--train_dir=/nowhere", "--batch_size=4", "--num_readers=4", "--top_k=5", "--segment_labels"]
-    flags += ["--model=LstmModel", "--feature_names=rgb", "--feature_sizes=1024", "--frame_features", "--label_loss=CrossEntropyLoss"]
-    flags += ["--iterations=30", "--sample_random_frames", "--dbof_add_batch_norm", "--dbof_cluster_size=8192", "--dbof_hidden_size=1024"]
-    flags += ["--dbof_pooling_method=max", "--dbof_activation=sigmoid", "--video_level_classifier_model=MoeModel", "--moe_num_mixtures=2"]
+    flags = [
+        "--train_dir=/nowhere",
+        "--batch_size=4",
+        "--num_readers=4",
+        "--top_k=5",
+        "--segment_labels",
+    ]
+    flags += [
+        "--model=LstmModel",
+        "--feature_names=rgb",
+        "--feature_sizes=1024",
+        "--frame_features",
+        "--label_loss=CrossEntropyLoss",
+    ]
+    flags += [
+        "--iterations=30",
+        "--sample_random_frames",
+        "--dbof_add_batch_norm",
+        "--dbof_cluster_size=8192",
+        "--dbof_hidden_size=1024",
+    ]
+    flags += [
+        "--dbof_pooling_method=max",
+        "--dbof_activation=sigmoid",
+        "--video_level_classifier_model=MoeModel",
+        "--moe_num_mixtures=2",
+    ]
     flags += ["--lstm_cells=1024", "--lstm_layers=2"]
     own = {
         "eval": ["--eval_data_pattern=x", "--run_once"],
-        "inference": ["--input_data_pattern=x", "--input_model_tgz=", "--untar_model_dir=x", "--segment_max_pred=5"]
+        "inference": [
+            "--input_data_pattern=x",
+            "--input_model_tgz=",
+            "--untar_model_dir=x",
+            "--segment_max_pred=5",
+        ]
         + ["--segment_label_ids_file=x", "--output_file=x", "--output_model_tgz="],
     }
     command = [sys.executable, str(ROOT / f"{script}.py"), *flags, *own[script]]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})
-    assert done.returncode == 2 and done.stderr.strip().startswith("error: --train_dir=/nowhere does not exist"), done.stderr
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert done.returncode == 2 and done.stderr.strip().startswith(
+        "error: --train_dir=/nowhere does not exist"
+    ), done.stderr
 
 
 def test_records_without_labels_are_not_evaluated(run, small_data, tmp_path):
@@ -224,6 +301,10 @@ def test_watch_sees_each_model_and_ends_with_the_run(tmp_path):
 
     thread = threading.Thread(target=live)
     thread.start()
-    watch(str(tmp_path), lambda: seen.append((tmp_path / "best" / "model.weights.h5").read_text()), poll_seconds=0.05)
+    watch(
+        str(tmp_path),
+        lambda: seen.append((tmp_path / "best" / "model.weights.h5").read_text()),
+        poll_seconds=0.05,
+    )
     thread.join()
     assert seen == ["1", "22"]

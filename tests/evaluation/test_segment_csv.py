@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from yt8m.data.writers import frame_record, write_shard
+from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.segment_csv import main, score_segment_csv
 
@@ -17,14 +17,25 @@ def rated(tmp_path_factory):
     frames = {"rgb": np.zeros((2, 3), np.uint8)}
     records, ratings = [], {}
     for i in range(20):
-        rows = [(5 * int(s), int(c), float(rng.random() < 0.5 and c != 4)) for s, c in zip(rng.integers(0, 3, 4), rng.integers(0, 5, 4))]
+        rows = [
+            (5 * int(s), int(c), float(rng.random() < 0.5 and c != 4))
+            for s, c in zip(rng.integers(0, 3, 4), rng.integers(0, 5, 4))
+        ]
         records.append(frame_record(b"v%d" % i, frames, [0], segments=rows))
         for s, c, x in rows:
             ratings[f"v{i}:{s}", c] = max(x, ratings.get((f"v{i}:{s}", c), 0.0))
     for shard in (0, 1):
         write_shard(str(folder / f"validate{shard}.tfrecord"), records[shard::2])
-    lists = {c: [f"v{i}:{5 * s}" for i, s in rng.permutation([(i, s) for i in range(25) for s in range(4)])] for c in (5, 2, 0, 4)}
-    (folder / "s.csv").write_text("Class,Segments\n" + "".join(f"{c},{' '.join(s)}\n" for c, s in lists.items()))
+    lists = {
+        c: [
+            f"v{i}:{5 * s}"
+            for i, s in rng.permutation([(i, s) for i in range(25) for s in range(4)])
+        ]
+        for c in (5, 2, 0, 4)
+    }
+    (folder / "s.csv").write_text(
+        "Class,Segments\n" + "".join(f"{c},{' '.join(s)}\n" for c, s in lists.items())
+    )
     return folder, ratings, lists
 
 
@@ -43,19 +54,33 @@ def slow_ap(listed, ratings, label, top_n):
 def test_equals_the_slow_reference(rated, top_n):
     folder, ratings, lists = rated
     said = []
-    got = score_segment_csv(str(folder / "s.csv"), str(folder / "validate*"), top_n, say=said.append)
+    got = score_segment_csv(
+        str(folder / "s.csv"), str(folder / "validate*"), top_n, say=said.append
+    )
     # Class 5 was never rated and 4 is never positive; 1 and 3 are not in the submission.
     aps = [slow_ap(lists[c], ratings, c, top_n) for c in (0, 2)]
     assert got["segment_map"] == pytest.approx(np.mean(aps)) and got["num_segment_map_classes"] == 2
-    assert got["segment_map_all_classes"] == pytest.approx(sum(aps) / 4) and got["num_segment_map_positive_classes"] == 4
+    assert (
+        got["segment_map_all_classes"] == pytest.approx(sum(aps) / 4)
+        and got["num_segment_map_positive_classes"] == 4
+    )
     assert got["num_ratings"] == len(ratings)
-    assert got["num_ratings_listed"] == sum((s, c) in ratings for c in lists for s in lists[c][: top_n or None])
-    assert "mean over 2 classes ranked at all" in said[0] and "every class with a positive" in said[1] and "4 classes" in said[2]
+    assert got["num_ratings_listed"] == sum(
+        (s, c) in ratings for c in lists for s in lists[c][: top_n or None]
+    )
+    assert (
+        "mean over 2 classes ranked at all" in said[0]
+        and "every class with a positive" in said[1]
+        and "4 classes" in said[2]
+    )
 
 
 def test_the_cache_is_written_once_and_then_read(rated, tmp_path, capsys):
     folder, ratings, _ = rated
-    cache, command = tmp_path / "cache" / "labels.csv", [f"--submission_file={folder}/s.csv", f"--label_cache={tmp_path}/cache/labels.csv"]
+    cache, command = (
+        tmp_path / "cache" / "labels.csv",
+        [f"--submission_file={folder}/s.csv", f"--label_cache={tmp_path}/cache/labels.csv"],
+    )
     assert main([*command, f"--eval_data_pattern={folder}/validate*"]) == 0
     first = capsys.readouterr().out
     lines = [line.split(",") for line in cache.read_text().splitlines()]
@@ -71,10 +96,18 @@ def test_the_cache_is_written_once_and_then_read(rated, tmp_path, capsys):
 
 def test_a_cache_that_came_to_nothing_is_not_left_behind(rated, tmp_path):
     folder, _, _ = rated
-    write_shard(str(tmp_path / "unrated.tfrecord"), [frame_record(b"v1", {"rgb": np.zeros((2, 3), np.uint8)}, [0])])
-    for pattern, message in (("unrated*", "holds no positive rating"), ("none*", "matches no file")):
+    write_shard(
+        str(tmp_path / "unrated.tfrecord"),
+        [frame_record(b"v1", {"rgb": np.zeros((2, 3), np.uint8)}, [0])],
+    )
+    for pattern, message in (
+        ("unrated*", "holds no positive rating"),
+        ("none*", "matches no file"),
+    ):
         with pytest.raises(UserError, match=message):
-            score_segment_csv(str(folder / "s.csv"), str(tmp_path / pattern), label_cache=str(tmp_path / "c.csv"))
+            score_segment_csv(
+                str(folder / "s.csv"), str(tmp_path / pattern), label_cache=str(tmp_path / "c.csv")
+            )
     assert [p.name for p in tmp_path.iterdir()] == ["unrated.tfrecord"]
 
 

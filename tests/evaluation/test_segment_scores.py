@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
-from yt8m.data.writers import frame_record, write_shard
+from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.segment_scores import SegmentScores
-from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.evaluation.watch import evaluate_run
 from yt8m.metrics.segment_map import segment_map
-from yt8m.models import registry
-from yt8m.submission.segment_csv import SegmentCsvWriter, read_segment_csv
+from yt8m.models.core import registry
+from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.trained_model import TrainedModel
+from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_segment_csv
 from yt8m.training.trainer import train
 
 K = 9
@@ -33,7 +33,11 @@ def batches(count=40, size=7):
         labels[:, 5] = 0
         scores = np.clip(rng.random((n, K)), 0, 1).astype(np.float32)
         scores[:, 4] = 0  # is among nobody's best
-        batch = {"id": [b"v%d:5" % (start + i) for i in range(n)], "labels": labels, "weights": weights}
+        batch = {
+            "id": [b"v%d:5" % (start + i) for i in range(n)],
+            "labels": labels,
+            "weights": weights,
+        }
         yield {k: tf.constant(v) for k, v in batch.items()}, scores
 
 
@@ -44,7 +48,9 @@ def test_equals_the_map_of_the_submission(tmp_path, whitelist, limit):
         for batch, predictions in batches():
             scores.update(batch, predictions)
             csv.write(list(batch["id"].numpy()), predictions)
-            for name, label, weight in zip(batch["id"].numpy(), batch["labels"].numpy(), batch["weights"].numpy()):
+            for name, label, weight in zip(
+                batch["id"].numpy(), batch["labels"].numpy(), batch["weights"].numpy()
+            ):
                 for c in np.flatnonzero(weight):
                     ratings.setdefault(int(c), {})[name.decode()] = float(label[c])
     positive = {c for c in (whitelist or range(5)) if c != 5}
@@ -61,14 +67,18 @@ def test_eval_of_rated_segments_masks_and_reports(tmp_path):
     shard = str(tmp_path / "rated.tfrecord")
     frames = np.random.default_rng(1).integers(0, 256, (8, 12, 8), dtype=np.uint8)
     payloads = [
-        frame_record(b"v%d" % i, {"rgb": x[:, :6], "audio": x[:, 6:]}, labels=[i % 4], segments=ratings)
+        frame_record(
+            b"v%d" % i, {"rgb": x[:, :6], "audio": x[:, 6:]}, labels=[i % 4], segments=ratings
+        )
         for i, x in enumerate(frames)
     ]
     write_shard(shard, payloads)
     config = RunConfig(
         find_schema([shard], num_classes=4)[0],
         ModelConfig("FrameLevelLogisticModel"),
-        registry.model_class("FrameLevelLogisticModel").recipe.updated({"batch_size": 4, "num_epochs": 1}),
+        registry.model_class("FrameLevelLogisticModel").recipe.updated(
+            {"batch_size": 4, "num_epochs": 1}
+        ),
         TrainingConfig(shard, max_steps=1, progress_seconds=1e9),
     )
     train(config, str(tmp_path / "run"))
@@ -76,8 +86,20 @@ def test_eval_of_rated_segments_masks_and_reports(tmp_path):
     trained = TrainedModel(str(tmp_path / "run"), segment_labels=True)  # trained on whole videos
     result = evaluate_run(trained, shard, str(tmp_path / "eval"), say=said.append, num_readers=1)
     assert result["num_examples"] == 16 and result["num_classes_with_positives"] == 2
-    assert result["perr"] == result["hit_at_1"]  # one label a segment, and no class but the rated scores above 0
+    assert (
+        result["perr"] == result["hit_at_1"]
+    )  # one label a segment, and no class but the rated scores above 0
     assert "segment MAP" in "\n".join(said)
-    assert json.loads((tmp_path / "eval" / "metrics.json").read_text())["segment_map"] == result["segment_map"] > 0
+    assert (
+        json.loads((tmp_path / "eval" / "metrics.json").read_text())["segment_map"]
+        == result["segment_map"]
+        > 0
+    )
     with pytest.raises(UserError, match="add --segment_labels, or drop them"):
-        evaluate_run(TrainedModel(str(tmp_path / "run")), shard, str(tmp_path / "eval"), say=said.append, whitelist=[1])
+        evaluate_run(
+            TrainedModel(str(tmp_path / "run")),
+            shard,
+            str(tmp_path / "eval"),
+            say=said.append,
+            whitelist=[1],
+        )

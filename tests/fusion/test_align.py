@@ -15,7 +15,8 @@ def test_orders():
 
 def test_other_videos_are_counted_and_named():
     with pytest.raises(
-        UserError, match="x has 3, y has 2; 2 in x but not in y, first b, c; 1 in y but not in x, first z"
+        UserError,
+        match="x has 3, y has 2; 2 in x but not in y, first b, c; 1 in y but not in x, first z",
     ):
         align_ids(list("abc"), list("az"), "x", "y")
 

@@ -42,8 +42,12 @@ def test_places_without_labels(tmp_path):
         load_labels(str(tmp_path / "s"), 2)
 
 
-@pytest.mark.skipif("YT8M_SAMPLE_DIR" not in os.environ, reason="YT8M_SAMPLE_DIR is not set: no real records here")
+@pytest.mark.skipif(
+    "YT8M_SAMPLE_DIR" not in os.environ, reason="YT8M_SAMPLE_DIR is not set: no real records here"
+)
 def test_real_records():
-    first = min(tf.io.gfile.glob(os.path.join(os.environ["YT8M_SAMPLE_DIR"], "validate", "*.tfrecord")))
+    first = min(
+        tf.io.gfile.glob(os.path.join(os.environ["YT8M_SAMPLE_DIR"], "validate", "*.tfrecord"))
+    )
     truth = load_labels(first, 3862)
     assert len(truth) > 0 and 2 < truth.class_positives(3862).sum() / len(truth) < 4

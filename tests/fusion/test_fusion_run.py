@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from yt8m.data.writers import video_record, write_shard
+from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.fusion.run import FusionSettings, run_fusion
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.metrics.per_class_ap import write_per_class_ap
 from yt8m.submission.ground_truth import GroundTruthWriter
+from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_segment_csv
+from yt8m.submission.kaggle_videos import CsvWriter, read_csv
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
-from yt8m.submission.segment_csv import SegmentCsvWriter, read_segment_csv
-from yt8m.submission.video_csv import CsvWriter, read_csv
 
 N, K = 300, 40
 IDS = [f"v{i:03d}" for i in range(N)]
@@ -39,7 +39,11 @@ def made(tmp_path_factory):
     with GroundTruthWriter(str(folder / "labels.csv")) as w:
         w.write(IDS[::-1], labels[::-1])
     for i, name in enumerate("ab"):
-        write_per_class_ap(str(folder / f"{name}.json"), np.linspace(0.1, 0.9, K) if i else np.full(K, 0.5), [1] * K)
+        write_per_class_ap(
+            str(folder / f"{name}.json"),
+            np.linspace(0.1, 0.9, K) if i else np.full(K, 0.5),
+            [1] * K,
+        )
     kept = np.sort(parts[2], axis=1)[:, [-10]]
     sparse = np.where(parts[2] >= kept, parts[2], 0)
     return folder, labels, [parts[0], parts[1], sparse]
@@ -48,7 +52,9 @@ def made(tmp_path_factory):
 def fuse(made, names="a,b", **settings):
     folder = made[0]
     said = []
-    results = run_fusion(FusionSettings(inputs=[str(folder / n) for n in names.split(",")], **settings), said.append)
+    results = run_fusion(
+        FusionSettings(inputs=[str(folder / n) for n in names.split(",")], **settings), said.append
+    )
     return results, "\n".join(said)
 
 
@@ -125,7 +131,12 @@ def test_aps_from_labels_warn_or_come_from_the_other_half(made):
 def test_a_model_of_some_classes_takes_part_only_there(made, tmp_path):
     with ScoreWriter(str(tmp_path / "half"), K, meta={"covered_classes": list(range(10))}) as w:
         w.write(IDS, np.ones((N, K)))
-    run_fusion(FusionSettings([str(made[0] / "a"), str(tmp_path / "half")], output_scores=str(tmp_path / "s")), str)
+    run_fusion(
+        FusionSettings(
+            [str(made[0] / "a"), str(tmp_path / "half")], output_scores=str(tmp_path / "s")
+        ),
+        str,
+    )
     scores = ScoreFile(str(tmp_path / "s")).scores
     np.testing.assert_allclose(scores[:, 10:], made[2][0][:, 10:], atol=1e-6)
     np.testing.assert_allclose(scores[:, :10], (made[2][0][:, :10] + 1) / 2, atol=1e-6)
@@ -135,7 +146,12 @@ def test_a_score_that_is_not_a_number_is_refused(made, tmp_path):
     with ScoreWriter(str(tmp_path / "nan"), K) as w:
         w.write(IDS, np.full((N, K), np.nan))
     with pytest.raises(UserError, match="not finite"):
-        run_fusion(FusionSettings([str(made[0] / "a"), str(tmp_path / "nan")], output_scores=str(tmp_path / "s")), str)
+        run_fusion(
+            FusionSettings(
+                [str(made[0] / "a"), str(tmp_path / "nan")], output_scores=str(tmp_path / "s")
+            ),
+            str,
+        )
     assert not (tmp_path / "s").exists()
 
 
@@ -168,7 +184,12 @@ def test_other_videos_and_missing_labels(made, tmp_path):
     with ScoreWriter(str(tmp_path / "d"), K) as w:
         w.write(IDS[:-1], made[2][0][:-1])
     with pytest.raises(UserError, match="1 in .* but not in .*, first v299"):
-        run_fusion(FusionSettings([str(made[0] / "a"), str(tmp_path / "d")], output_file=str(tmp_path / "s.csv")), str)
+        run_fusion(
+            FusionSettings(
+                [str(made[0] / "a"), str(tmp_path / "d")], output_file=str(tmp_path / "s.csv")
+            ),
+            str,
+        )
     (tmp_path / "labels.csv").write_text("v000,1\n")
     with pytest.raises(UserError, match="lacks 299"):
         fuse(made, labels=str(tmp_path / "labels.csv"))
@@ -180,7 +201,11 @@ def segments(tmp_path_factory):
     folder = tmp_path_factory.mktemp("segments")
     ids = [f"v{i // 4}:{5 * (i % 4)}" for i in range(20)]
     parts = [np.random.default_rng(s).random((20, K)).astype(np.float32) for s in (1, 2)]
-    for name, part, meta in (("a", parts[0], True), ("b", parts[1], True), ("whole", parts[1], False)):
+    for name, part, meta in (
+        ("a", parts[0], True),
+        ("b", parts[1], True),
+        ("whole", parts[1], False),
+    ):
         with ScoreWriter(str(folder / name), K, meta={"segments": meta}) as w:
             w.write(ids, part)
     with SegmentCsvWriter(str(folder / "s.csv")) as w:
@@ -191,7 +216,9 @@ def segments(tmp_path_factory):
 def test_segments_are_ranked_by_class(segments, tmp_path):
     (tmp_path / "ids.csv").write_text("Index\n7\n2\n")
     out = dict(output_file=str(tmp_path / "s.csv"), output_scores=str(tmp_path / "s"))
-    _, said = fuse(segments, segment_label_ids_file=str(tmp_path / "ids.csv"), segment_max_pred=6, **out)
+    _, said = fuse(
+        segments, segment_label_ids_file=str(tmp_path / "ids.csv"), segment_max_pred=6, **out
+    )
     assert "20 segments" in said
     ranked = {c: [segments[1][i] for i in np.argsort(-segments[2][:, c])[:6]] for c in (2, 7)}
     assert dict(read_segment_csv(out["output_file"])) == ranked
@@ -200,15 +227,21 @@ def test_segments_are_ranked_by_class(segments, tmp_path):
 
 def test_segments_and_whole_videos_are_told_apart(segments, made, tmp_path):
     out = dict(output_file=str(tmp_path / "s.csv"))
-    with pytest.raises(UserError, match="/a hold scores of five-second segments, .*/whole of whole videos"):
+    with pytest.raises(
+        UserError, match="/a hold scores of five-second segments, .*/whole of whole videos"
+    ):
         fuse(segments, "a,whole", **out)
-    with pytest.raises(UserError, match="is a submission of five-second segments, which holds no scores"):
+    with pytest.raises(
+        UserError, match="is a submission of five-second segments, which holds no scores"
+    ):
         fuse(segments, "a,s.csv", **out)
     with pytest.raises(UserError, match="--labels=.* is about whole videos"):
         fuse(segments, labels=str(made[0] / "labels.csv"), **out)
     with pytest.raises(UserError, match="--segment_max_pred: for five-second segments"):
         fuse(made, segment_max_pred=3, **out)
-    with pytest.raises(UserError, match="--segment_max_pred: for the submission, and there is no --output_file"):
+    with pytest.raises(
+        UserError, match="--segment_max_pred: for the submission, and there is no --output_file"
+    ):
         fuse(segments, segment_max_pred=3, output_scores=str(tmp_path / "s"))
 
 
@@ -217,7 +250,10 @@ def test_ids_that_repeat_or_are_empty_are_told(tmp_path):
         with ScoreWriter(str(tmp_path / name), K) as w:
             w.write(["x", "same", "same", "", ""], np.full((5, K), 0.5))
     _, said = fuse([tmp_path], output_scores=str(tmp_path / "fused"))
-    assert "warning: 2 of 5 ids are empty" in said and "warning: 1 of 5 ids repeat an earlier one, first 'same'" in said
+    assert (
+        "warning: 2 of 5 ids are empty" in said
+        and "warning: 1 of 5 ids repeat an earlier one, first 'same'" in said
+    )
     with pytest.raises(UserError, match="2 of 5 videos have an empty id"):
         fuse([tmp_path], output_file=str(tmp_path / "s.csv"))
 
@@ -227,7 +263,10 @@ def test_labels_of_a_class_that_no_csv_lists(tmp_path, labels):
     for name, scores in (("a.csv", [[0.9, 0.1, 0.0, 0.0]]), ("b.csv", [[0.4, 0.6, 0.0, 0.0]])):
         with CsvWriter(str(tmp_path / name), 2) as w:
             w.write(["v"], np.array(scores))
-    write_shard(str(tmp_path / "x.tfrecord"), [video_record(b"v", {"mean_rgb": np.ones(3, np.float32)}, [1, 3])])
+    write_shard(
+        str(tmp_path / "x.tfrecord"),
+        [video_record(b"v", {"mean_rgb": np.ones(3, np.float32)}, [1, 3])],
+    )
     (tmp_path / "labels.csv").write_text("v,1 3\n")
     results, said = fuse([tmp_path], "a.csv,b.csv", labels=str(tmp_path / labels))
     assert "4 classes" in said and results[-1]["num_classes_with_positives"] == 2

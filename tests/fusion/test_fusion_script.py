@@ -32,7 +32,12 @@ def folder(tmp_path_factory):
 
 def test_success(folder, tmp_path):
     out = tmp_path / "s.csv"
-    done = run(f"--inputs={folder}/a,{folder}/b", f"--output_file={out}", f"--labels={folder}/a", "--top_k=20")
+    done = run(
+        f"--inputs={folder}/a,{folder}/b",
+        f"--output_file={out}",
+        f"--labels={folder}/a",
+        "--top_k=20",
+    )
     assert done.returncode == 0, done.stderr
     assert out.read_text().startswith("VideoId,LabelConfidencePairs\nx,")
     assert "over the best input" in done.stdout and f"wrote {out}" in done.stdout
@@ -43,7 +48,15 @@ def test_success(folder, tmp_path):
     "flags, message",
     [
         (["--inputs={0}/a,{0}/wide", "--output_file={1}/s.csv"], "number of classes"),
-        (["--inputs={0}/a,{0}/b", "--output_file={1}/s.csv", "--method=weighted", "--weights=1,x"], "expected numbers"),
+        (
+            [
+                "--inputs={0}/a,{0}/b",
+                "--output_file={1}/s.csv",
+                "--method=weighted",
+                "--weights=1,x",
+            ],
+            "expected numbers",
+        ),
         (["--inputs={0}/a,{0}/b", "--output_scores={1}/file/s"], "cannot write"),
     ],
 )

@@ -31,7 +31,9 @@ def test_l2_of_the_second_class():
 
 def test_average_and_given():
     np.testing.assert_allclose(fusion_weights("average", ALL), np.full((3, 2), 1 / 3))
-    np.testing.assert_allclose(fusion_weights("weighted", ALL, given=[3, 1, 0])[:, 1], [0.75, 0.25, 0])
+    np.testing.assert_allclose(
+        fusion_weights("weighted", ALL, given=[3, 1, 0])[:, 1], [0.75, 0.25, 0]
+    )
 
 
 def test_power():
@@ -41,9 +43,13 @@ def test_power():
     np.testing.assert_allclose(high, [[0, 1], [0, 0], [1, 0]], atol=1e-12)
 
 
-@pytest.mark.parametrize("method, share", [("l1", 1 / 3), ("l2", 3**-0.5), ("l3", 3 ** (-1 / 3)), ("power", 1 / 3)])
+@pytest.mark.parametrize(
+    "method, share", [("l1", 1 / 3), ("l2", 3**-0.5), ("l3", 3 ** (-1 / 3)), ("power", 1 / 3)]
+)
 def test_where_all_aps_are_zero_all_models_count_alike(method, share):
-    np.testing.assert_allclose(fusion_weights(method, ALL, np.zeros((3, 2))), np.full((3, 2), share))
+    np.testing.assert_allclose(
+        fusion_weights(method, ALL, np.zeros((3, 2))), np.full((3, 2), share)
+    )
 
 
 @pytest.mark.parametrize("method", ["average", "weighted", "l1", "l2", "power"])

@@ -17,16 +17,20 @@ import time
 import numpy as np
 import ray_tasks
 
+from yt8m.data.records.writers import video_record, write_shard
 from yt8m.data.schema import RecordSchema
-from yt8m.data.writers import video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor
-from yt8m.largescale.full_batch_gradient import FullBatchGradient
-from yt8m.largescale.shards import ShardTask
-from yt8m.largescale.sources import RecordSource
-from yt8m.models import registry
+from yt8m.largescale.gradient.full_batch import FullBatchGradient
+from yt8m.largescale.tasks.record_source import RecordSource
+from yt8m.largescale.tasks.shard_parts import ShardTask
+from yt8m.models.core import registry
 
-SIZES, K, SHARDS = (48, 16), 300, 12  # a gradient of 380 KB: too large for Ray to keep with the driver
+SIZES, K, SHARDS = (
+    (48, 16),
+    300,
+    12,
+)  # a gradient of 380 KB: too large for Ray to keep with the driver
 SCHEMA = RecordSchema("video", ("mean_rgb", "mean_audio"), SIZES, K)
 
 
@@ -54,8 +58,8 @@ def data(folder):
     for s in range(SHARDS):
         path = os.path.join(folder, f"{s:02d}.tfrecord")
         rows = [rng.normal(size=sum(SIZES)).astype(np.float32) for _ in range(20 + s)]
-        make = lambda x: video_record(b"v", {"mean_rgb": x[:48], "mean_audio": x[48:]}, rng.integers(0, K, 3))  # noqa: E731
-        write_shard(path, [make(x) for x in rows])
+        means = [{"mean_rgb": x[:48], "mean_audio": x[48:]} for x in rows]
+        write_shard(path, [video_record(b"v", m, rng.integers(0, K, 3)) for m in means])
         paths.append(path)
     return [ShardTask((p,)) for p in paths], sum(20 + s for s in range(SHARDS))
 
@@ -63,7 +67,9 @@ def data(folder):
 def model():
     made = registry.create("MoeModel", num_classes=K, feature_sizes=SIZES).build_weights()
     rng = np.random.default_rng(1)
-    made.set_weights([rng.normal(scale=0.3, size=w.shape).astype(np.float32) for w in made.get_weights()])
+    made.set_weights(
+        [rng.normal(scale=0.3, size=w.shape).astype(np.float32) for w in made.get_weights()]
+    )
     return made
 
 
@@ -80,13 +86,21 @@ def lines(path):
 def engine(work):
     """Plain tasks: map, map_reduce over two levels of the tree, errors, time-outs."""
     executor = make_executor("ray?workers=2&task_timeout=3&max_retries=1")
-    shared = {"offset": executor.broadcast(np.arange(5), key="v1"), "work": executor.broadcast(work, key="w")}
-    out = {"workers": executor.num_workers, "map": sorted(executor.map(ray_tasks.plus, range(20), shared))}
+    shared = {
+        "offset": executor.broadcast(np.arange(5), key="v1"),
+        "work": executor.broadcast(work, key="w"),
+    }
+    out = {
+        "workers": executor.num_workers,
+        "map": sorted(executor.map(ray_tasks.plus, range(20), shared)),
+    }
     out["listening"] = ray_tasks.listening(work)
     out["auth"] = os.environ["RAY_AUTH_MODE"]
     out["order"] = executor.map_reduce(ray_tasks.name, range(30), shared, ray_tasks.bracket, fan=3)
     out["again"] = executor.map_reduce(ray_tasks.stuck_once, range(4), shared, ray_tasks.add)
-    for name in ["user_error"] * 200 + ["stuck_always"]:  # often: while the other tasks of such a call complete
+    for name in ["user_error"] * 200 + [
+        "stuck_always"
+    ]:  # often: while the other tasks of such a call complete
         began = time.monotonic()
         try:
             executor.map_reduce(getattr(ray_tasks, name), range(4), shared, ray_tasks.add)
@@ -155,7 +169,12 @@ def equal(work):
         executor = make_executor("ray", workers=workers) if workers else make_executor("")
         full = FullBatchGradient(executor, model(), source, tasks)
         first = full(iteration=0)
-        full.set_weights([w - 0.1 * np.sign(g).astype(np.float32) for w, g in zip(full.weights(), first.gradients)])
+        full.set_weights(
+            [
+                w - 0.1 * np.sign(g).astype(np.float32)
+                for w, g in zip(full.weights(), first.gradients)
+            ]
+        )
         results.append((first, full(iteration=1), full(iteration=2, fraction=0.3)))
         executor.close()
     return {
@@ -181,7 +200,9 @@ def faults(work):
     def run(name, disturb=None):
         log = os.path.join(work, name)
         open(log, "w").close()
-        full = FullBatchGradient(executor, model(), LoggedSource(SCHEMA, 16, log=log, delay=0.4), tasks)
+        full = FullBatchGradient(
+            executor, model(), LoggedSource(SCHEMA, 16, log=log, delay=0.4), tasks
+        )
         killer = threading.Thread(target=disturb, args=(log,)) if disturb else None
         if killer:
             killer.start()
@@ -189,7 +210,11 @@ def faults(work):
         result = full()
         if killer:
             killer.join()
-        out[name] = {"runs": len(lines(log)), "examples": result.num_examples, "seconds": time.monotonic() - began}
+        out[name] = {
+            "runs": len(lines(log)),
+            "examples": result.num_examples,
+            "seconds": time.monotonic() - began,
+        }
         out[name]["nodes"] = len({line[1] for line in lines(log)})
         return result
 

@@ -78,6 +78,9 @@ def listening(mark):
             address, port = fields[1].split(":")
             if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:  # 0A: listening
                 ports.append(int(port, 16))
-                if not address.endswith("0100007F") and address != "00000000000000000000000001000000":
+                if (
+                    not address.endswith("0100007F")
+                    and address != "00000000000000000000000001000000"
+                ):
                     beyond.append(int(port, 16))
     return ports, beyond

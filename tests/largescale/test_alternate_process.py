@@ -51,7 +51,9 @@ def iterations(train_dir):
 def kill_when(data, train_dir, reached, *more):
     """Run until `reached()`, then kill -9."""
     log = open(os.path.join(os.path.dirname(train_dir), "log.txt"), "a")
-    process = subprocess.Popen(command(data, train_dir, *more), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(
+        command(data, train_dir, *more), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
+    )
     deadline = time.monotonic() + 600
     while not reached():
         assert process.poll() is None, open(log.name).read()[-3000:]
@@ -72,7 +74,11 @@ def undisturbed(small_data, tmp_path_factory):
 
 def test_killed_in_each_step_it_ends_like_the_run_that_was_not(small_data, undisturbed, tmp_path):
     folder = str(tmp_path / "run")
-    kill_when(small_data, folder, lambda: os.path.exists(os.path.join(folder, "step1", "best", "metrics.json")))
+    kill_when(
+        small_data,
+        folder,
+        lambda: os.path.exists(os.path.join(folder, "step1", "best", "metrics.json")),
+    )
     assert not os.path.exists(os.path.join(folder, "step1", "done"))
     kill_when(small_data, folder, lambda: ("cycle1_step2", 2) in iterations(folder))
     kill_when(small_data, folder, lambda: ("cycle1_step3", 2) in iterations(folder))
@@ -86,6 +92,8 @@ def test_killed_in_each_step_it_ends_like_the_run_that_was_not(small_data, undis
 def test_on_ray_it_ends_like_in_one_process(small_data, undisturbed, tmp_path):
     pytest.importorskip("ray")
     folder = str(tmp_path / "run")
-    done = subprocess.run(command(small_data, folder, "--executor=ray"), cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        command(small_data, folder, "--executor=ray"), cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert iterations(folder) == pytest.approx(iterations(undisturbed), abs=2e-3)

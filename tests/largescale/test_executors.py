@@ -47,7 +47,9 @@ def test_a_float32_sum_is_that_of_the_tree():
         level = [np.add.accumulate(np.stack(level[i : i + 8]))[-1] for i in range(0, len(level), 8)]
     got = make_executor("").map_reduce(lambda i, shared: parts[i], range(40), {}, add)
     np.testing.assert_array_equal(got, level[0])
-    assert (got != parts[::-1].sum(0)).any()  # another order gives other digits, so the equality says something
+    assert (
+        got != parts[::-1].sum(0)
+    ).any()  # another order gives other digits, so the equality says something
 
 
 def test_counting_refuses_missing_twice_and_disorder():
@@ -116,7 +118,9 @@ def test_without_ray_the_message_says_how_to_install_it(address, monkeypatch):
         make_executor(address)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}", "127.0.0.1:port"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}", "127.0.0.1:port"]
+)
 def test_no_cluster_at_the_address_is_said_at_once(address):
     pytest.importorskip("ray", reason="Ray is not installed: pip install '.[cluster]'")
     with socket.socket() as taken:

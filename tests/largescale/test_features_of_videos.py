@@ -5,19 +5,27 @@ import pytest
 import tensorflow as tf
 
 from yt8m.data.pipeline import build_dataset
+from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.data.schema import RecordSchema
-from yt8m.data.writers import frame_record, write_shard
 from yt8m.largescale.executors import make_executor
-from yt8m.largescale.feature_map import map_features
-from yt8m.largescale.full_batch_gradient import FullBatchGradient
-from yt8m.largescale.pooled_records import pool_records, pooled_schema
-from yt8m.largescale.shards import ShardTask
-from yt8m.largescale.sources import RecordSource
+from yt8m.largescale.features.map import map_features
+from yt8m.largescale.features.pooled_records import pool_records, pooled_schema
+from yt8m.largescale.gradient.full_batch import FullBatchGradient
+from yt8m.largescale.tasks.record_source import RecordSource
+from yt8m.largescale.tasks.shard_parts import ShardTask
 from yt8m.losses.registry import get
-from yt8m.models import registry
+from yt8m.models.core import registry
 from yt8m.training.weight_average import tf_variable
 
-SCHEMA = RecordSchema("frame", ("rgb", "audio"), (5, 3), 4, max_frames=6, video_names=("cdml", "more"), video_sizes=(3, 2))
+SCHEMA = RecordSchema(
+    "frame",
+    ("rgb", "audio"),
+    (5, 3),
+    4,
+    max_frames=6,
+    video_names=("cdml", "more"),
+    video_sizes=(3, 2),
+)
 N = 9
 
 
@@ -27,7 +35,12 @@ def files(tmp_path_factory):
 
     def record(i):
         x, e = rng.integers(0, 256, (2 + i % 5, 8), dtype=np.uint8), rng.normal(size=5)
-        return frame_record(b"v%d" % i, {"rgb": x[:, :5], "audio": x[:, 5:]}, [i % 4], of_video={"more": e[3:], "cdml": e[:3]})
+        return frame_record(
+            b"v%d" % i,
+            {"rgb": x[:, :5], "audio": x[:, 5:]},
+            [i % 4],
+            of_video={"more": e[3:], "cdml": e[:3]},
+        )
 
     paths = [str(tmp_path_factory.mktemp("data") / f"{s}.tfrecord") for s in range(2)]
     for s, path in enumerate(paths):
@@ -38,7 +51,9 @@ def files(tmp_path_factory):
 @pytest.fixture
 def model():
     tf.keras.utils.set_random_seed(1)
-    return registry.create("DbofBasic", num_classes=4, feature_sizes=(5, 3), width=6, video_sizes=(3, 2)).build_weights()
+    return registry.create(
+        "DbofBasic", num_classes=4, feature_sizes=(5, 3), width=6, video_sizes=(3, 2)
+    ).build_weights()
 
 
 def whole(files, schema=SCHEMA):
@@ -54,10 +69,16 @@ def test_in_the_features_of_step_2(files, model, tmp_path):
 
 
 def test_in_the_gradient_of_step_3(files, model):
-    gradient = FullBatchGradient(make_executor(""), model, RecordSource(SCHEMA, 4), [ShardTask(tuple(files))], penalty=0.0)()
+    gradient = FullBatchGradient(
+        make_executor(""), model, RecordSource(SCHEMA, 4), [ShardTask(tuple(files))], penalty=0.0
+    )()
     batch = whole(files)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(get("CrossEntropyLoss")(batch["labels"], model(model.select_inputs(batch), training=False), None))
+        loss = tf.reduce_mean(
+            get("CrossEntropyLoss")(
+                batch["labels"], model(model.select_inputs(batch), training=False), None
+            )
+        )
     expected = tape.gradient(loss, [tf_variable(v) for v in model.trainable_variables])
     for a, b in zip(gradient.gradients, expected):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
@@ -65,9 +86,15 @@ def test_in_the_gradient_of_step_3(files, model):
 
 @pytest.mark.parametrize("own", [(), (3, 2)])
 def test_in_the_pooled_records_whatever_the_network_itself_takes(own, files, tmp_path):
-    network = registry.create("DbofBasic", num_classes=4, feature_sizes=(5, 3), width=6, video_sizes=own).build_weights()
-    made = pool_records(make_executor(""), network, files, SCHEMA, str(tmp_path / "pooled"), say=str)
+    network = registry.create(
+        "DbofBasic", num_classes=4, feature_sizes=(5, 3), width=6, video_sizes=own
+    ).build_weights()
+    made = pool_records(
+        make_executor(""), network, files, SCHEMA, str(tmp_path / "pooled"), say=str
+    )
     batch, pooled = whole(files), whole(made, pooled_schema(SCHEMA, 6))
     pool = network.pooled_frames({k: batch[k] for k in ("frames", "num_frames")})
     expected = dict(zip(batch["id"].numpy(), np.concatenate([pool, batch["video"]], -1)))
-    np.testing.assert_allclose(pooled["video"], [expected[i] for i in pooled["id"].numpy()], atol=1e-5)
+    np.testing.assert_allclose(
+        pooled["video"], [expected[i] for i in pooled["id"].numpy()], atol=1e-5
+    )

@@ -2,14 +2,14 @@
 
 import pytest
 
-from yt8m.alternation_config import AlternationConfig
-from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale import figures
 from yt8m.largescale.curves import read_curve
-from yt8m.models.recipe import Recipe
-from yt8m.training.run_folder import RunFolder
+from yt8m.models.core.recipe import Recipe
+from yt8m.runs.alternation_config import AlternationConfig
+from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.folder import RunFolder
 
 
 def make_run(folder, fraction=1.0, records=100, alternation=True):
@@ -19,12 +19,25 @@ def make_run(folder, fraction=1.0, records=100, alternation=True):
     )  # fmt: skip
     run = RunFolder(str(folder))
     run.write_text("config.json", config.to_json())
-    lines = [("step1", 1, 0, 1, 10, 0.5), ("step1", 1, 0, 2, 20, 0.6), ("cycle1_step2", 2, 1, 1, 5, 0.55)]
+    lines = [
+        ("step1", 1, 0, 1, 10, 0.5),
+        ("step1", 1, 0, 2, 20, 0.6),
+        ("cycle1_step2", 2, 1, 1, 5, 0.55),
+    ]
     lines += [("step1", 1, 0, 2, 21, 0.61)]  # the driver had died before it put step 1 down
     lines += [("cycle1_step2", 2, 1, 1, 6, 0.56), ("cycle1_step2", 2, 1, 2, 12, 0.65)]
     lines += [("cycle1_step3", 3, 1, 0, 0, 0.65), ("cycle1_step3", 3, 1, 1, 30, 0.66)]
     for name, number, cycle, iteration, elapsed, gap in lines:
-        run.log("iteration", name=name, number=number, cycle=cycle, iteration=iteration, elapsed=elapsed, gap=gap, map=gap / 2)
+        run.log(
+            "iteration",
+            name=name,
+            number=number,
+            cycle=cycle,
+            iteration=iteration,
+            elapsed=elapsed,
+            gap=gap,
+            map=gap / 2,
+        )
     return str(folder)
 
 
@@ -40,7 +53,10 @@ def test_a_curve_holds_each_iteration_once_and_adds_the_steps_times(tmp_path):
 @pytest.mark.parametrize("number", [4, 5, 6])
 def test_figures_are_drawn(number, tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    runs = [make_run(tmp_path / str(i), fraction=0.1 * (i + 1), records=100 * (i + 1)) for i in range(1 if number == 4 else 3)]
+    runs = [
+        make_run(tmp_path / str(i), fraction=0.1 * (i + 1), records=100 * (i + 1))
+        for i in range(1 if number == 4 else 3)
+    ]
     assert figures.main([f"--train_dir={','.join(runs)}", f"--figure={number}"]) == 0
     written = tmp_path / "0" / f"figure_{number}.png"
     assert written.read_bytes()[:4] == b"\x89PNG" and written.stat().st_size > 5000
@@ -53,11 +69,21 @@ def test_figures_show_what_was_logged(tmp_path):
     above, below = figures.figure_4(curve).axes
     assert list(above.lines[0].get_ydata()) == pytest.approx([50, 61, 56, 65, 65, 66])
     assert list(below.lines[0].get_ydata()) == pytest.approx([25, 30.5, 28, 32.5, 32.5, 33])
-    assert len(above.lines) == 4 and [t.get_text() for t in above.texts] == ["1: joint", "2: large MoE", "3: aggregator"]
+    assert len(above.lines) == 4 and [t.get_text() for t in above.texts] == [
+        "1: joint",
+        "2: large MoE",
+        "3: aggregator",
+    ]
     left, right = figures.figure_5([curve]).axes
-    assert list(right.lines[0].get_xdata()) == [0, 0.5] and left.get_legend().get_texts()[0].get_text() == "100 %"
+    assert (
+        list(right.lines[0].get_xdata()) == [0, 0.5]
+        and left.get_legend().get_texts()[0].get_text() == "100 %"
+    )
     (axes,) = figures.figure_6([curve]).axes
-    assert axes.lines[0].get_xdata()[-1] == pytest.approx(63 / 60) and axes.get_legend().get_texts()[0].get_text() == "100"
+    assert (
+        axes.lines[0].get_xdata()[-1] == pytest.approx(63 / 60)
+        and axes.get_legend().get_texts()[0].get_text() == "100"
+    )
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path, capsys):
@@ -66,5 +92,8 @@ def test_what_cannot_be_drawn_is_said(tmp_path, capsys):
     with pytest.raises(UserError, match="not trained by --trainer=alternating"):
         read_curve(joint)
     one = make_run(tmp_path / "one")
-    assert figures.main([f"--train_dir={one},{one}"]) == 2 and "Fig. 4 shows one run" in capsys.readouterr().err
+    assert (
+        figures.main([f"--train_dir={one},{one}"]) == 2
+        and "Fig. 4 shows one run" in capsys.readouterr().err
+    )
     assert figures.main([f"--train_dir={one}", "--output=x.gif"]) == 2

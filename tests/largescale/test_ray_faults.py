@@ -67,7 +67,9 @@ def run_driver():
 
     def killed(command, timeout):
         """Return the processes there before the driver is killed, and those left two minutes later: Ray's agents look now and then whether they are still wanted."""
-        with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as driver:
+        with subprocess.Popen(
+            command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as driver:
             for _ in range(timeout * 10):
                 if os.path.exists(os.path.join(work, "ready")) or driver.poll() is not None:
                     break
@@ -103,7 +105,10 @@ def test_the_engine_maps_reduces_in_order_and_ends_what_is_stuck(run_driver):
     nines = [f"({' '.join(threes[i : i + 3])})" for i in range(0, 10, 3)]
     assert got["order"] == f"(({' '.join(nines[:3])}) ({nines[3]}))"
     assert got["again"] == 1111  # each task once, the one that hung too
-    assert got["user_error"].startswith("shard 0 is not there") and "Traceback" not in got["user_error"]
+    assert (
+        got["user_error"].startswith("shard 0 is not there")
+        and "Traceback" not in got["user_error"]
+    )
     assert "task_timeout=" in got["stuck_always"] and got["stuck_always_seconds"] < 60
 
 
@@ -112,7 +117,9 @@ def test_a_gpu_is_asked_for_and_its_process_stays_warm(run_driver):
     got = run_driver("gpu", 600)
     assert got["workers"] == 1
     assert [visible for _, visible in got["who"]] == ["0"] * 6
-    assert len({pid for pid, _ in got["who"]}) == 1  # Ray's default is a new process for each task with a GPU
+    assert (
+        len({pid for pid, _ in got["who"]}) == 1
+    )  # Ray's default is a new process for each task with a GPU
 
 
 @pytest.mark.slow

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.layers.attention_decoder import AttentionDecoder
-from yt8m.layers.context_encoder import ContextEncoder
+from yt8m.layers.recurrent.attention_decoder import AttentionDecoder
+from yt8m.layers.recurrent.context_encoder import ContextEncoder
 from yt8m.layers.scaled_huber import scaled_huber
 
 RNG = np.random.default_rng(0)
 
 
 def test_golden_errors():
-    np.testing.assert_allclose(scaled_huber(tf.constant([0.1, 0.25, 0.5, -1.0, 0.0])), [0.02, 0.125, 0.375, 0.875, 0.0], atol=1e-7)
+    np.testing.assert_allclose(
+        scaled_huber(tf.constant([0.1, 0.25, 0.5, -1.0, 0.0])),
+        [0.02, 0.125, 0.375, 0.875, 0.0],
+        atol=1e-7,
+    )
 
 
 def sigmoid(x):
@@ -40,21 +44,37 @@ def reference(layer, given, start, memory, mask):
 @pytest.mark.parametrize("compiled", [False, True])
 def test_decoder_equals_its_loop_in_numpy(compiled):
     layer = AttentionDecoder(cells=5, frame_size=3, memory_size=4, attention_size=6)
-    given, start, memory = (RNG.normal(size=s).astype(np.float32) for s in ((2, 7, 3), (2, 4), (2, 4, 4)))
+    given, start, memory = (
+        RNG.normal(size=s).astype(np.float32) for s in ((2, 7, 3), (2, 4), (2, 4, 4))
+    )
     mask = np.array([[True] * 4, [True, True, False, False]])
-    call = lambda: layer(tf.constant(given), start=tf.constant(start), memory=tf.constant(memory), memory_mask=tf.constant(mask))  # noqa: E731
+
+    def call():
+        return layer(
+            tf.constant(given),
+            start=tf.constant(start),
+            memory=tf.constant(memory),
+            memory_mask=tf.constant(mask),
+        )
+
     call()
     np.testing.assert_array_equal(layer.b_gru.numpy(), [1.0] * 10 + [0.0] * 5)
     for w in layer.weights:
         w.assign(RNG.normal(size=w.shape))
     out = tf.function(call)() if compiled else call()
-    np.testing.assert_allclose(out, reference(layer, given, start, memory, mask), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        out, reference(layer, given, start, memory, mask), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_a_frame_is_written_before_it_is_given():
     layer = AttentionDecoder(cells=5, frame_size=3, memory_size=4)
     given = RNG.normal(size=(1, 6, 3)).astype(np.float32)
-    more = {"start": tf.ones([1, 4]), "memory": tf.ones([1, 2, 4]), "memory_mask": tf.ones([1, 2], tf.bool)}
+    more = {
+        "start": tf.ones([1, 4]),
+        "memory": tf.ones([1, 2, 4]),
+        "memory_mask": tf.ones([1, 2], tf.bool),
+    }
     before = layer(tf.constant(given), **more).numpy()
     given[:, 3] += 1.0
     after = layer(tf.constant(given), **more).numpy()

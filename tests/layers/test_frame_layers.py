@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.layers.attention_pooling import AttentionPooling
-from yt8m.layers.batch_norm import batch_norm
-from yt8m.layers.context_gating import ContextGating
-from yt8m.layers.debiased_batch_norm import DebiasedBatchNorm
 from yt8m.layers.dequantize import DequantizeFrames, NormalizeVideo
-from yt8m.layers.frame_pooling import FramePooling
-from yt8m.layers.logistic_head import LogisticHead
-from yt8m.layers.vlad import AttnVlad
-from yt8m.models.dbof import make_pooling
+from yt8m.layers.heads.logistic_head import LogisticHead
+from yt8m.layers.normalisation.batch_norm import batch_norm
+from yt8m.layers.normalisation.context_gating import ContextGating
+from yt8m.layers.normalisation.debiased_batch_norm import DebiasedBatchNorm
+from yt8m.layers.pooling.attention import AttentionPooling
+from yt8m.layers.pooling.frames import FramePooling
+from yt8m.layers.pooling.vlad import AttnVlad
+from yt8m.models.dbof.starter import make_pooling
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=[3, 5, 4]).astype(np.float32)
@@ -52,7 +52,9 @@ def test_a_video_is_normalised_and_zeros_stay_zeros():
 def test_swap_golden_values():
     frames = tf.constant([[[1.0, -2, 0], [3, 2, 0], [-1, 1, 0]]])
     np.testing.assert_allclose(FramePooling("swap")(frames), [[1.8, 0.2, 0]], atol=1e-6)
-    np.testing.assert_allclose(FramePooling("swap", swap_weight="l2")(frames), [[1.604, 0.572, 0]], atol=1e-3)
+    np.testing.assert_allclose(
+        FramePooling("swap", swap_weight="l2")(frames), [[1.604, 0.572, 0]], atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("method", ["average", "max", "l2", "swap"])
@@ -121,7 +123,9 @@ def test_batch_norm_forgets_at_its_momentum_in_the_long_run():
     layer = DebiasedBatchNorm(momentum=0.5)
     for value in (0.0, 1.0):
         layer(tf.fill([4, 2], value), training=True)
-    np.testing.assert_allclose(layer.moving_mean, [1 - 1 / 11] * 2, rtol=1e-5)  # keeps t / (t + 10) at t = 1
+    np.testing.assert_allclose(
+        layer.moving_mean, [1 - 1 / 11] * 2, rtol=1e-5
+    )  # keeps t / (t + 10) at t = 1
     for _ in range(40):
         layer(tf.fill([4, 2], 2.0), training=True)
     before = np.asarray(layer.moving_mean).copy()
@@ -180,7 +184,9 @@ def test_vlad_against_numpy(kernel, scheme):
         v = (a[:, :, None] * offset).sum(0)
         v = np.sign(v) * np.sqrt(np.abs(v))
         v = v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-6)
-        np.testing.assert_allclose(out[video], v.ravel() / max(np.linalg.norm(v), 1e-6), rtol=2e-3, atol=2e-4)
+        np.testing.assert_allclose(
+            out[video], v.ravel() / max(np.linalg.norm(v), 1e-6), rtol=2e-3, atol=2e-4
+        )
     assert float(tf.add_n(layer.losses)) == pytest.approx(auxiliary, rel=1e-3)
 
 
@@ -193,7 +199,10 @@ def test_distances_to_near_centres_survive_bfloat16():
     for layer, value in zip(layers, inputs):
         layer(value, mask=mask)
         layer.set_weights(layers[0].get_weights())
-    a, b = (np.asarray(tf.cast(layer.attention(v, mask)[0], tf.float32)) for layer, v in zip(layers, inputs))
+    a, b = (
+        np.asarray(tf.cast(layer.attention(v, mask)[0], tf.float32))
+        for layer, v in zip(layers, inputs)
+    )
     np.testing.assert_allclose(b, a, atol=0.02)
 
 
@@ -205,7 +214,10 @@ def test_vlads_gradient_reaches_every_weight(kernel, scheme):
         out = layer(tf.constant(X[:2]), mask=tf.constant(MASK[:2]))
         target = tf.reduce_sum(out * tf.constant(RNG.normal(size=out.shape), tf.float32))
     variables = [v if isinstance(v, tf.Variable) else v.value for v in layer.trainable_variables]
-    assert all(np.max(np.abs(g)) > 1e-7 and np.all(np.isfinite(g)) for g in tape.gradient(target, variables))
+    assert all(
+        np.max(np.abs(g)) > 1e-7 and np.all(np.isfinite(g))
+        for g in tape.gradient(target, variables)
+    )
 
 
 def test_the_logistic_head_is_a_sigmoid_and_starts_at_the_priors():
@@ -214,7 +226,9 @@ def test_the_logistic_head_is_a_sigmoid_and_starts_at_the_priors():
     layer.initialize_from_priors(np.array([0.001, 0.2, 0.5]))
     np.testing.assert_allclose(layer(tf.zeros([1, 4]))[0], [0.001, 0.2, 0.5], rtol=1e-3)
     kernel, bias = layer.get_weights()
-    np.testing.assert_allclose(layer(tf.constant(X[0])), 1 / (1 + np.exp(-(X[0] @ kernel + bias))), rtol=1e-4)
+    np.testing.assert_allclose(
+        layer(tf.constant(X[0])), 1 / (1 + np.exp(-(X[0] @ kernel + bias))), rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from yt8m.layers.residual_1d import Bottleneck1D, ConvNorm1D, masked, max_pool, strided, valid
-from yt8m.models import registry
+from yt8m.models.core import registry
 
 RNG = np.random.default_rng(0)
 
@@ -43,7 +43,9 @@ def test_a_convolution_is_that_of_the_true_frames_alone():
     scale = 1.0 / np.sqrt(1.0 + 1e-3)  # what the normalisation does before any step
     for row, length in enumerate((5, 2)):
         padded = np.pad(x.numpy()[row, :length], [(1, 1), (0, 0)])
-        expected = [np.einsum("kd,kdf->f", padded[t : t + 3], kernel) * scale for t in range(length)]
+        expected = [
+            np.einsum("kd,kdf->f", padded[t : t + 3], kernel) * scale for t in range(length)
+        ]
         np.testing.assert_allclose(got[row, :length], expected, rtol=1e-4, atol=1e-5)
         np.testing.assert_array_equal(got[row, length:], 0)
 
@@ -72,10 +74,15 @@ def test_the_maximum_of_the_last_frames_does_not_reach_into_the_padding():
     np.testing.assert_array_equal(left, [2, 2])
     np.testing.assert_array_equal(pooled[:, 2:], np.zeros_like(pooled[:, 2:]))
     # With a single stage no convolution comes after to mask it: its shortcuts carry it to the average over time.
-    model = registry.create("ResNet1D", num_classes=5, feature_sizes=(6,), first_width=8, widths=[8], blocks=[2]).build_weights()
+    model = registry.create(
+        "ResNet1D", num_classes=5, feature_sizes=(6,), first_width=8, widths=[8], blocks=[2]
+    ).build_weights()
     inputs = tf.constant(RNG.integers(0, 256, (1, 8, 6)), tf.uint8)
     longer = tf.pad(inputs, [[0, 0], [0, 8], [0, 0]])
-    p = [model({"frames": f, "num_frames": tf.constant([8])}, training=False) for f in (inputs, longer)]
+    p = [
+        model({"frames": f, "num_frames": tf.constant([8])}, training=False)
+        for f in (inputs, longer)
+    ]
     np.testing.assert_allclose(p[0], p[1], atol=1e-6)
 
 
@@ -95,8 +102,16 @@ def test_the_published_network_has_the_weights_of_the_spec():
     total, channels = convolution(7, 1152, 512), 512
     for block in model.stages:
         inner = block.width // 4
-        total += convolution(1, channels, inner) + convolution(3, inner, inner) + convolution(1, inner, block.width)
-        total += convolution(1, channels, block.width) if block.stride == 2 or channels != block.width else 0
+        total += (
+            convolution(1, channels, inner)
+            + convolution(3, inner, inner)
+            + convolution(1, inner, block.width)
+        )
+        total += (
+            convolution(1, channels, block.width)
+            if block.stride == 2 or channels != block.width
+            else 0
+        )
         channels = block.width
     assert [b.width for b in model.stages] == [512] * 3 + [1024] * 4 + [2048] * 6 + [4096] * 3
     assert [i for i, b in enumerate(model.stages) if b.stride == 2] == [3, 7, 13]
@@ -106,13 +121,27 @@ def test_the_published_network_has_the_weights_of_the_spec():
 
 
 def test_all_positions_count_the_padding_as_zeros():
-    small = {"num_classes": 3, "feature_sizes": (4,), "first_width": 8, "widths": "8,8", "blocks": [1, 1]}
+    small = {
+        "num_classes": 3,
+        "feature_sizes": (4,),
+        "first_width": 8,
+        "widths": "8,8",
+        "blocks": [1, 1],
+    }
     model = registry.create("ResNet1D", **small, pool="all").build_weights()
     same = registry.create("ResNet1D", **small).build_weights()
     same.set_weights(model.get_weights())
     bytes_ = tf.constant(RNG.integers(0, 256, (2, 16, 4)), tf.uint8)
     whole, part = tf.constant([16, 16]), tf.constant([16, 5])
     np.testing.assert_allclose(
-        model({"frames": bytes_, "num_frames": whole}), same({"frames": bytes_, "num_frames": whole}), atol=1e-6
+        model({"frames": bytes_, "num_frames": whole}),
+        same({"frames": bytes_, "num_frames": whole}),
+        atol=1e-6,
     )
-    assert np.abs(model({"frames": bytes_, "num_frames": part})[1] - same({"frames": bytes_, "num_frames": part})[1]).max() > 1e-6
+    assert (
+        np.abs(
+            model({"frames": bytes_, "num_frames": part})[1]
+            - same({"frames": bytes_, "num_frames": part})[1]
+        ).max()
+        > 1e-6
+    )

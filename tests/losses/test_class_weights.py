@@ -12,7 +12,9 @@ def test_the_formula(power):
     w = class_weights(n, power)
     assert w.dtype == np.float32 and w.mean() == pytest.approx(1.0)
     np.testing.assert_allclose(w[1:] / w[0], (n[0] / n[1:]) ** power, rtol=1e-6)
-    np.testing.assert_allclose(class_weights(n / 1e4, power), w, rtol=1e-6)  # frequencies do as well as counts
+    np.testing.assert_allclose(
+        class_weights(n / 1e4, power), w, rtol=1e-6
+    )  # frequencies do as well as counts
 
 
 def test_clipped_after_the_mean():

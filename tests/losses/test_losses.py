@@ -101,7 +101,9 @@ def test_labels_of_any_kind_give_the_same_loss(dtype):
 
 
 def test_a_video_without_labels_costs_nothing_in_softmax():
-    np.testing.assert_allclose(get("SoftmaxLoss")(tf.zeros([1, 3], tf.uint8), tf.constant(P[:1])), [0.0])
+    np.testing.assert_allclose(
+        get("SoftmaxLoss")(tf.zeros([1, 3], tf.uint8), tf.constant(P[:1])), [0.0]
+    )
 
 
 def test_an_unknown_name_is_the_users_mistake():

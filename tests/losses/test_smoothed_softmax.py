@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
-from yt8m.layers.logistic_head import LogisticHead
+from yt8m.layers.heads.logistic_head import LogisticHead
 from yt8m.losses.registry import get
-from yt8m.models.recipe import Recipe
-from yt8m.training.prepare import make_model
+from yt8m.models.core.recipe import Recipe
+from yt8m.runs.build import make_model
+from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 
 Y = np.array([[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]], np.uint8)
 LOGITS = np.array([[2.0, -1.0, 0.5, 0.0], [0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 3.0, 4.0]], np.float32)
@@ -56,7 +56,12 @@ def test_a_softmax_head_starts_at_each_class_share():
 
 def config_of(name, level, **arguments):
     schema = RecordSchema(level, ("a", "b"), (6, 2), 5)
-    return RunConfig(schema, ModelConfig(name, arguments), Recipe(label_loss="SmoothedSoftmaxLoss"), TrainingConfig("x"))
+    return RunConfig(
+        schema,
+        ModelConfig(name, arguments),
+        Recipe(label_loss="SmoothedSoftmaxLoss"),
+        TrainingConfig("x"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,12 +75,19 @@ def config_of(name, level, **arguments):
 def test_any_model_with_a_logistic_head_can_have_a_softmax(name, level, arguments):
     model = make_model(config_of(name, level, **arguments))
     inputs = {k: tf.cast(tf.fill(v.shape, 3), v.dtype) for k, v in model.example_inputs().items()}
-    np.testing.assert_allclose(tf.reduce_sum(model(inputs, training=False), -1), [1.0, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(
+        tf.reduce_sum(model(inputs, training=False), -1), [1.0, 1.0], rtol=1e-5
+    )
     again = type(model).from_config(json.loads(json.dumps(model.get_config())))
     assert again.sums_to_one
 
 
-@pytest.mark.parametrize("name, level", [("MoeModel", "video"), ("LogisticModel", "video"), ("FrameLevelLogisticModel", "frame")])
+@pytest.mark.parametrize(
+    "name, level",
+    [("MoeModel", "video"), ("LogisticModel", "video"), ("FrameLevelLogisticModel", "frame")],
+)
 def test_a_head_without_a_softmax_is_refused_with_the_option_that_mends_it(name, level):
-    with pytest.raises(UserError, match=f"SmoothedSoftmaxLoss.*--model={name}.*--model_option=activation=softmax"):
+    with pytest.raises(
+        UserError, match=f"SmoothedSoftmaxLoss.*--model={name}.*--model_option=activation=softmax"
+    ):
         make_model(config_of(name, level))

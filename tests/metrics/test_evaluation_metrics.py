@@ -43,7 +43,9 @@ def slow_metrics(predictions, labels, k):
 
 def random_data(seed, videos, classes, rate, dtype=np.uint8):
     rng = np.random.default_rng(seed)
-    scores = rng.permutation(videos * classes).reshape(videos, classes) / (videos * classes) - 0.2  # distinct, some < 0
+    scores = (
+        rng.permutation(videos * classes).reshape(videos, classes) / (videos * classes) - 0.2
+    )  # distinct, some < 0
     return scores.astype(np.float32), (rng.random((videos, classes)) < rate).astype(dtype)
 
 
@@ -125,7 +127,9 @@ def test_refusals():
     for column in (0, 299):
         bad = np.zeros((2, 300), np.float32)
         bad[1, column] = np.nan
-        with pytest.raises(UserError, match="1 of 2 rows are NaN.*First .*inspect --full.* Else the model"):
+        with pytest.raises(
+            UserError, match="1 of 2 rows are NaN.*First .*inspect --full.* Else the model"
+        ):
             metrics.update(bad, np.zeros((2, 300)))
     with pytest.raises(ValueError, match="loss"):
         metrics.update(np.zeros((2, 300)), np.zeros((2, 300)), loss=np.float32(3))

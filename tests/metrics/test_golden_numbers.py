@@ -32,11 +32,16 @@ for row, classes in enumerate([(0, 2), (1, 4), (1, 4), (0,)]):
 )
 @pytest.mark.parametrize("batch", [1, 2, 4])
 def test_the_example(top_k, gap, aps, filtered, unfiltered, batch):
-    metrics, keeping = EvaluationMetrics(6, top_k), EvaluationMetrics(6, top_k, filter_empty_classes=False)
+    metrics, keeping = (
+        EvaluationMetrics(6, top_k),
+        EvaluationMetrics(6, top_k, filter_empty_classes=False),
+    )
     for start in range(0, 4, batch):
         for m in (metrics, keeping):
             m.update(
-                PREDICTIONS[start : start + batch], LABELS[start : start + batch], loss=np.arange(4.0)[start:][:batch]
+                PREDICTIONS[start : start + batch],
+                LABELS[start : start + batch],
+                loss=np.arange(4.0)[start:][:batch],
             )
     result = metrics.result()
     assert result["gap"] == pytest.approx(gap, abs=1e-9)
@@ -59,10 +64,16 @@ def test_perr_and_hits_of_the_example():
 
 @pytest.mark.parametrize(
     "labels, n, positives, expected",
-    [([1, 0, 1, 0], None, None, 5 / 6), ([1, 0, 1, 1], 2, None, 0.5), ([1, 0, 1, 0], None, 5, 1 / 3)],
+    [
+        ([1, 0, 1, 0], None, None, 5 / 6),
+        ([1, 0, 1, 1], 2, None, 0.5),
+        ([1, 0, 1, 0], None, 5, 1 / 3),
+    ],
 )
 def test_average_precision(labels, n, positives, expected):
-    assert average_precision([0.9, 0.8, 0.7, 0.6], labels, n, positives) == pytest.approx(expected, abs=1e-9)
+    assert average_precision([0.9, 0.8, 0.7, 0.6], labels, n, positives) == pytest.approx(
+        expected, abs=1e-9
+    )
 
 
 def test_average_precision_without_positives_or_pairs_is_zero():

@@ -22,7 +22,9 @@ def test_npz(tmp_path):
     assert read_per_class_ap(str(tmp_path / "ap.npz")).ap.tolist() == [0.5]
 
 
-@pytest.mark.parametrize("text", [None, "not json", "[1]", '{"ap": [1.0]}', '{"ap": [1.0], "positives": [1, 2]}'])
+@pytest.mark.parametrize(
+    "text", [None, "not json", "[1]", '{"ap": [1.0]}', '{"ap": [1.0], "positives": [1, 2]}']
+)
 def test_anything_else_is_refused(tmp_path, text):
     path = tmp_path / "ap.json"
     if text is not None:

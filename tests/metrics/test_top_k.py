@@ -8,7 +8,15 @@ from yt8m.metrics.top_k import top_k
 
 @pytest.mark.parametrize(
     "rows, width, k",
-    [(1, 1, 1), (5, 7, 20), (33, 159, 20), (33, 160, 20), (17, 1000, 3), (9, 3862, 20), (4, 3863, 400)],
+    [
+        (1, 1, 1),
+        (5, 7, 20),
+        (33, 159, 20),
+        (33, 160, 20),
+        (17, 1000, 3),
+        (9, 3862, 20),
+        (4, 3863, 400),
+    ],
 )
 @pytest.mark.parametrize("kind", ["distinct", "tied", "few high", "constant", "infinite"])
 def test_equals_a_full_sort(rows, width, k, kind):
@@ -33,4 +41,6 @@ def test_no_rows_and_float16():
     values, columns = top_k(np.zeros((0, 500), np.float32), 20)
     assert values.shape == columns.shape == (0, 20)
     half = np.random.default_rng(0).random((6, 900)).astype(np.float16)
-    np.testing.assert_array_equal(top_k(half, 9)[1], np.argsort(-half, axis=1, kind="stable")[:, :9])
+    np.testing.assert_array_equal(
+        top_k(half, 9)[1], np.argsort(-half, axis=1, kind="stable")[:, :9]
+    )

@@ -8,21 +8,36 @@ import tensorflow as tf
 
 from tests.training.test_trainer import losses_of, prior_gap, run_config
 from yt8m.errors import UserError
-from yt8m.evaluation.trained_model import TrainedModel
-from yt8m.models import registry
+from yt8m.models.core import registry
+from yt8m.runs.trained_model import TrainedModel
 from yt8m.training.initial_weights import load_run
 from yt8m.training.trainer import train
 from yt8m.training.weight_average import tf_variable
 
 SIZES, K, CLIP = (5, 3), 4, 3
-ENCODER = {"num_classes": K, "feature_sizes": SIZES, "cells": 6, "projection_size": 5, "attention_size": 4}
-CLASSIFIER = {"num_classes": K, "feature_sizes": SIZES, "cells": 6, "encoder_cells": 6, "encoder_projection": 5, "window_size": 4}
+ENCODER = {
+    "num_classes": K,
+    "feature_sizes": SIZES,
+    "cells": 6,
+    "projection_size": 5,
+    "attention_size": 4,
+}
+CLASSIFIER = {
+    "num_classes": K,
+    "feature_sizes": SIZES,
+    "cells": 6,
+    "encoder_cells": 6,
+    "encoder_projection": 5,
+    "window_size": 4,
+}
 RNG = np.random.default_rng(0)
 
 
 def encoder(**more):
     tf.keras.utils.set_random_seed(1)
-    return registry.create("ContextEncoderModel", **{**ENCODER, "clip_size": CLIP, **more}).build_weights()
+    return registry.create(
+        "ContextEncoderModel", **{**ENCODER, "clip_size": CLIP, **more}
+    ).build_weights()
 
 
 def classifier(**more):
@@ -45,12 +60,17 @@ def test_only_a_clip_and_its_neighbours_count():
     # 13 frames, the middle clip of 3 begins at 5: neighbours 2 to 4 and 8 to 10.
     model, inputs = encoder(), video(13)
     loss = model(inputs, training=False).numpy()
-    moved = [np.abs(model(changed(inputs, t), training=False).numpy() - loss).max() > 1e-6 for t in range(13)]
+    moved = [
+        np.abs(model(changed(inputs, t), training=False).numpy() - loss).max() > 1e-6
+        for t in range(13)
+    ]
     assert moved == [2 <= t <= 10 for t in range(13)]
     reversed_, own = encoder(target="self_reversed"), []
     loss = reversed_(inputs, training=False).numpy()
     for t in range(13):
-        own.append(np.abs(reversed_(changed(inputs, t), training=False).numpy() - loss).max() > 1e-6)
+        own.append(
+            np.abs(reversed_(changed(inputs, t), training=False).numpy() - loss).max() > 1e-6
+        )
     assert own == [5 <= t <= 7 for t in range(13)]
 
 
@@ -72,7 +92,12 @@ def test_frames_past_either_end_weigh_nothing():
 
 def test_padding_and_the_batch_change_nothing():
     model, inputs = encoder(), video(9)
-    longer = {**inputs, "frames": tf.concat([inputs["frames"], tf.fill([1, 6, sum(SIZES)], tf.constant(77, tf.uint8))], 1)}
+    longer = {
+        **inputs,
+        "frames": tf.concat(
+            [inputs["frames"], tf.fill([1, 6, sum(SIZES)], tf.constant(77, tf.uint8))], 1
+        ),
+    }
     loss = model(inputs, training=False)
     np.testing.assert_allclose(model(longer, training=False), loss, rtol=1e-5)
     both = {k: tf.concat([v, v], 0) for k, v in inputs.items()}
@@ -95,7 +120,9 @@ def test_the_encoder_learns_by_its_last_output_alone():
         return tape.gradient(loss, [tf_variable(v) for v in model.trainable_variables])
 
     assert all(g is not None and np.any(np.abs(g) > 0) for g in gradients())
-    for decoder in model.decoders:  # cut the way from the last output; the attention still looks back
+    for (
+        decoder
+    ) in model.decoders:  # cut the way from the last output; the attention still looks back
         decoder.w_start.assign(tf.zeros_like(decoder.w_start))
     dead = {id(v) for v in model.encoder.trainable_variables}
     for v, g in zip(model.trainable_variables, gradients()):
@@ -116,21 +143,33 @@ def test_equation_2(trunk):
     np.testing.assert_allclose(model.inject(x, mask), x + context, atol=1e-6)
     for w in model.encoder.project_out.weights:
         w.assign(tf.zeros_like(w))
-    np.testing.assert_array_equal(model.inject(x, mask), x)  # an encoder that says nothing leaves the frames as they are
+    np.testing.assert_array_equal(
+        model.inject(x, mask), x
+    )  # an encoder that says nothing leaves the frames as they are
 
 
 def test_injection_as_in_the_code():
     model, inputs = classifier(inject="project_1024_l2", injected_size=6), video(7)
     x, mask = model.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
     total = model.project(x) + model.encoder(x, mask=mask)
-    np.testing.assert_allclose(model.inject(x, mask), total / np.linalg.norm(total, axis=-1, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(
+        model.inject(x, mask), total / np.linalg.norm(total, axis=-1, keepdims=True), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("trunk", ["stacked", "hgru"])
 def test_every_form_predicts_whatever_the_padding(trunk):
-    model, inputs = classifier(trunk=trunk, inject="project_1024_l2", injected_size=6), video(7, num_frames=5)
+    model, inputs = (
+        classifier(trunk=trunk, inject="project_1024_l2", injected_size=6),
+        video(7, num_frames=5),
+    )
     p = model(inputs, training=False)
-    longer = {**inputs, "frames": tf.concat([inputs["frames"], tf.fill([1, 6, sum(SIZES)], tf.constant(77, tf.uint8))], 1)}
+    longer = {
+        **inputs,
+        "frames": tf.concat(
+            [inputs["frames"], tf.fill([1, 6, sum(SIZES)], tf.constant(77, tf.uint8))], 1
+        ),
+    }
     np.testing.assert_allclose(model(longer, training=False), p, atol=1e-5)
 
 
@@ -152,7 +191,11 @@ def test_the_encoder_is_taken_and_frozen():
     [
         ({"cells": 7}, {}, "cells 7 there and encoder_cells 6 here"),
         ({"input_norm": "l2"}, {}, "input_norm 'l2' there and 'none' here"),
-        ({}, {"inject": "project_1024_l2", "injected_size": 6}, "gives 8 numbers a frame.*output_size=6"),
+        (
+            {},
+            {"inject": "project_1024_l2", "injected_size": 6},
+            "gives 8 numbers a frame.*output_size=6",
+        ),
     ],
 )
 def test_another_encoder_is_refused(there, here, message):
@@ -163,7 +206,12 @@ def test_another_encoder_is_refused(there, here, message):
 def test_from_the_encoders_run_to_the_classifiers(small_data, tmp_path):
     first, second = str(tmp_path / "encoder"), str(tmp_path / "classifier")
     sizes = {"projection_size": 16, "cells": 24}
-    config = run_config(small_data, "ContextEncoderModel", epochs=3, arguments={**sizes, "clip_size": 4, "dropout": 0.0})
+    config = run_config(
+        small_data,
+        "ContextEncoderModel",
+        epochs=3,
+        arguments={**sizes, "clip_size": 4, "dropout": 0.0},
+    )
     assert train(config, first) == 0
     losses = losses_of(first)
     assert losses[-1] < 0.99 * losses[0]
@@ -171,11 +219,23 @@ def test_from_the_encoders_run_to_the_classifiers(small_data, tmp_path):
         TrainedModel(first)
     arguments = {"freeze_encoder": True, "encoder_cells": 24, "encoder_projection": 16}
     with pytest.raises(UserError, match="needs --init_from=RUN_DIR"):
-        train(run_config(small_data, "ContextGruModel", epochs=1, arguments=arguments), str(tmp_path / "refused"))
-    config = run_config(small_data, "ContextGruModel", epochs=2, recipe={"batch_size": 15}, arguments=arguments, init_from=first)
+        train(
+            run_config(small_data, "ContextGruModel", epochs=1, arguments=arguments),
+            str(tmp_path / "refused"),
+        )
+    config = run_config(
+        small_data,
+        "ContextGruModel",
+        epochs=2,
+        recipe={"batch_size": 15},
+        arguments=arguments,
+        init_from=first,
+    )
     assert train(config, second) == 0
     best = json.loads((tmp_path / "classifier" / "best" / "metrics.json").read_text())
     assert best["gap"] > prior_gap(config) + 0.05
     _, source, _ = load_run(first, "--train_dir")
-    for mine, theirs in zip(TrainedModel(second).model.encoder.get_weights(), source.encoder.get_weights()):
+    for mine, theirs in zip(
+        TrainedModel(second).model.encoder.get_weights(), source.encoder.get_weights()
+    ):
         np.testing.assert_array_equal(mine, theirs)

@@ -16,9 +16,9 @@ import tensorflow as tf
 from tests.alike import every_model
 from yt8m.flags import constructor_arguments
 from yt8m.losses.registry import get
-from yt8m.models import registry
+from yt8m.models.core import registry
+from yt8m.runs.folder import load_weights, save_weights
 from yt8m.training.optimizers import make_optimizer, prepare
-from yt8m.training.run_folder import load_weights, save_weights
 from yt8m.training.step import TrainStep
 from yt8m.training.weight_average import WeightAverage, tf_variable
 
@@ -36,7 +36,11 @@ def tiny_arguments(name):
         if "__init__" in vars(base):
             for key, parameter in inspect.signature(base.__init__).parameters.items():
                 defaults.setdefault(key, parameter.default)
-    shrunk = {k: SMALL for k in constructor_arguments(cls) if type(defaults.get(k)) is int and defaults[k] > SMALL}
+    shrunk = {
+        k: SMALL
+        for k in constructor_arguments(cls)
+        if type(defaults.get(k)) is int and defaults[k] > SMALL
+    }
     for key in set(constructor_arguments(cls)):
         if isinstance(defaults.get(key), (list, tuple)):
             shrunk[key] = [SMALL if n > SMALL else 1 for n in defaults[key][:2]]
@@ -70,7 +74,10 @@ def test_output_is_probabilities(name):
     assert np.all(p >= 0) and np.all(p <= 1)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if "input_norm" in constructor_arguments(registry.model_class(name))])
+@pytest.mark.parametrize(
+    "name",
+    [name for name in MODELS if "input_norm" in constructor_arguments(registry.model_class(name))],
+)
 def test_the_norm_of_the_input_is_the_one_asked_for(name):
     models = [make(name, input_norm=norm) for norm in ("l2", "none")]
     outputs = [model(batch_for(model), training=False).numpy() for model in models]
@@ -84,7 +91,11 @@ def test_a_gradient_reaches_every_weight(name):
     with tf.GradientTape() as tape:
         total = tf.reduce_mean(loss(labels_for(), model(inputs, training=True), None))
     gradients = tape.gradient(total, [tf_variable(v) for v in model.trainable_variables])
-    dead = [v.name for v, g in zip(model.trainable_variables, gradients) if g is None or not np.any(np.abs(g) > 0)]
+    dead = [
+        v.name
+        for v, g in zip(model.trainable_variables, gradients)
+        if g is None or not np.any(np.abs(g) > 0)
+    ]
     assert not dead
 
 
@@ -94,7 +105,10 @@ def test_predictions_depend_neither_on_the_batch_nor_on_padding(name):
     inputs = batch_for(model)
     whole = model(inputs, training=False).numpy()
     for size in (1, 3):
-        parts = [model({k: v[i : i + size] for k, v in inputs.items()}, training=False) for i in range(0, B, size)]
+        parts = [
+            model({k: v[i : i + size] for k, v in inputs.items()}, training=False)
+            for i in range(0, B, size)
+        ]
         np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
     if model.level == "frame":
         garbage = tf.fill([B, 5, sum(SIZES)], tf.constant(77, tf.uint8))
@@ -126,7 +140,11 @@ def test_saves_and_loads(name, tmp_path):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_get_config_holds_every_constructor_argument(name):
-    missing = set(constructor_arguments(registry.model_class(name))) - set(make(name).get_config()) - {"name", "dtype"}
+    missing = (
+        set(constructor_arguments(registry.model_class(name)))
+        - set(make(name).get_config())
+        - {"name", "dtype"}
+    )
     assert not missing
 
 
@@ -158,7 +176,9 @@ def test_bfloat16_runs_and_gives_float32(name):
     model = make(name)
     model.set_weights(expected.get_weights())
     with tf.GradientTape() as tape:
-        total = tf.reduce_mean(get("CrossEntropyLoss")(labels_for(), model(inputs, training=True), None))
+        total = tf.reduce_mean(
+            get("CrossEntropyLoss")(labels_for(), model(inputs, training=True), None)
+        )
     gradients = tape.gradient(total, [tf_variable(v) for v in model.trainable_variables])
     assert all(g is not None and np.all(np.isfinite(g)) for g in gradients)
     model.set_weights(expected.get_weights())
@@ -171,7 +191,9 @@ def test_bfloat16_runs_and_gives_float32(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_fits_by_keras_own_loop(name):
     model = make(name)
-    model.compile(optimizer="sgd", loss=lambda y, p: get("CrossEntropyLoss")(y, p, None), jit_compile=False)
+    model.compile(
+        optimizer="sgd", loss=lambda y, p: get("CrossEntropyLoss")(y, p, None), jit_compile=False
+    )
     data = tf.data.Dataset.from_tensors((batch_for(model), labels_for().astype(np.float32)))
     history = model.fit(data, epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"][0])
@@ -201,7 +223,12 @@ def test_models_compile_under_xla(part):
         "spec.loader.exec_module(t)\n"
         f"t.compare_with_xla({part})\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert done.stdout.split() == MODELS[part::XLA_PROCESSES]
 
@@ -209,7 +236,9 @@ def test_models_compile_under_xla(part):
 def compare_with_xla(part):
     """Print each model of one part whose compiled training step and prediction equal the plain ones."""
     for name in MODELS[part::XLA_PROCESSES]:
-        rates = {k: 0.0 for k in constructor_arguments(registry.model_class(name)) if "dropout" in k}  # XLA draws other numbers
+        rates = {
+            k: 0.0 for k in constructor_arguments(registry.model_class(name)) if "dropout" in k
+        }  # XLA draws other numbers
         model = make(name, **rates)
         inputs, labels = batch_for(model), tf.constant(labels_for())
         variables = [tf_variable(v) for v in model.trainable_variables]
@@ -218,7 +247,9 @@ def compare_with_xla(part):
         def both():  # in one function, which is traced and compiled once
             predictions = model(inputs, training=False)
             with tf.GradientTape() as tape:
-                total = tf.reduce_mean(get("CrossEntropyLoss")(labels, model(inputs, training=True), None))
+                total = tf.reduce_mean(
+                    get("CrossEntropyLoss")(labels, model(inputs, training=True), None)
+                )
             return predictions, [tf.convert_to_tensor(g) for g in tape.gradient(total, variables)]
 
         plain_p, plain = tf.function(both)()

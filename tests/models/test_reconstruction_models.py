@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tests.models.test_models import B, T, batch_for, labels_for, make
 from yt8m.flags import constructor_arguments
-from yt8m.models import registry
+from yt8m.models.core import registry
+from yt8m.runs.folder import load_weights, save_weights
 from yt8m.training.optimizers import make_optimizer, prepare
-from yt8m.training.run_folder import load_weights, save_weights
 from yt8m.training.step import TrainStep
 from yt8m.training.weight_average import WeightAverage, tf_variable
 
@@ -22,7 +22,13 @@ SHORT = {"clip_size": 3}  # of T frames
 
 
 def small(name, **more):
-    return make(name, **{k: v for k, v in SHORT.items() if k in constructor_arguments(registry.model_class(name))}, **more)
+    return make(
+        name,
+        **{
+            k: v for k, v in SHORT.items() if k in constructor_arguments(registry.model_class(name))
+        },
+        **more,
+    )
 
 
 def gradients_of(model, inputs):
@@ -44,20 +50,34 @@ def test_a_loss_of_each_video_and_a_gradient_to_every_weight(name):
     each = model(inputs, training=False)
     assert each.shape == (B,) and each.dtype == tf.float32
     assert np.all(each[:-1] > 0) and np.isfinite(each[-1])
-    dead = [v.name for v, g in zip(model.trainable_variables, gradients_of(model, inputs)) if g is None or not np.any(np.abs(g) > 0)]
+    dead = [
+        v.name
+        for v, g in zip(model.trainable_variables, gradients_of(model, inputs))
+        if g is None or not np.any(np.abs(g) > 0)
+    ]
     assert not dead
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_it_is_made_again_from_its_files(name, tmp_path):
     model = small(name)
-    assert not set(constructor_arguments(registry.model_class(name))) - set(model.get_config()) - {"name", "dtype"}
+    assert (
+        not set(constructor_arguments(registry.model_class(name)))
+        - set(model.get_config())
+        - {"name", "dtype"}
+    )
     inputs = batch_for(model)
     save_weights(model, str(tmp_path / "model.weights.h5"))
     tf.keras.utils.set_random_seed(99)
-    again = registry.model_class(name).from_config(json.loads(json.dumps(model.get_config()))).build_weights()
+    again = (
+        registry.model_class(name)
+        .from_config(json.loads(json.dumps(model.get_config())))
+        .build_weights()
+    )
     load_weights(again, str(tmp_path / "model.weights.h5"))
-    np.testing.assert_allclose(again(inputs, training=False), model(inputs, training=False), rtol=1e-5)
+    np.testing.assert_allclose(
+        again(inputs, training=False), model(inputs, training=False), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -84,8 +104,12 @@ def test_it_trains_on_two_replicas(name, mirrored):
         prepare(optimizer, model.trainable_variables)
         step = TrainStep(mirrored, model, None, optimizer, average, recipe)
     before = [w.copy() for w in model.get_weights()]
-    data = tf.data.Dataset.from_tensor_slices({**batch_for(model, 8), "labels": labels_for(8)}).batch(2, drop_remainder=True)
-    _, predictions = step(iter(mirrored.distribute_datasets_from_function(lambda _: data)), tf.constant(1))
+    data = tf.data.Dataset.from_tensor_slices(
+        {**batch_for(model, 8), "labels": labels_for(8)}
+    ).batch(2, drop_remainder=True)
+    _, predictions = step(
+        iter(mirrored.distribute_datasets_from_function(lambda _: data)), tf.constant(1)
+    )
     assert predictions is None
     sums = step.read_sums()
     assert np.isfinite(sums["loss"]) and sums["broken"] == 0
@@ -94,8 +118,15 @@ def test_it_trains_on_two_replicas(name, mirrored):
 
 @pytest.mark.slow
 def test_they_compile_under_xla():
-    code = "from tests.models.test_reconstruction_models import compare_with_xla; compare_with_xla()"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
+    code = (
+        "from tests.models.test_reconstruction_models import compare_with_xla; compare_with_xla()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     assert done.stdout.split() == MODELS
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.models import registry
+from yt8m.models.core import registry
 
 K, SIZES, B, T, U = 5, (6, 2), 4, 7, 3
 RNG = np.random.RandomState(0)
@@ -14,14 +14,18 @@ N = np.array([7, 4, 1, 2], np.int32)
 
 def make(name, **options):
     tf.keras.utils.set_random_seed(1)
-    model = registry.create(name, num_classes=K, feature_sizes=SIZES, cells=U, **options).build_weights()
+    model = registry.create(
+        name, num_classes=K, feature_sizes=SIZES, cells=U, **options
+    ).build_weights()
     rng = np.random.RandomState(2)
     model.set_weights([rng.normal(size=w.shape) * 0.5 for w in model.get_weights()])
     return model
 
 
 def predict(model, frames=FRAMES, n=N):
-    return model({"frames": tf.constant(frames), "num_frames": tf.constant(n)}, training=False).numpy()
+    return model(
+        {"frames": tf.constant(frames), "num_frames": tf.constant(n)}, training=False
+    ).numpy()
 
 
 OPTIONS = [
@@ -34,8 +38,16 @@ OPTIONS = [
     ("BiLstmModel", {"state": "concat"}, 4 * U),
     ("BiGruModel", {"output": "attention", "hops": 3, "attention_size": 4}, 6 * U),
     ("HierarchicalGruModel", {"output": "attention", "hops": 2, "window_size": 2}, 2 * U),
-    ("HierarchicalGruModel", {"output": "linear", "num_windows": 3, "max_frames": 7, "carry_state": "none"}, U),
-    ("HierarchicalGruModel", {"random_order": "always", "window_size": 3, "carry_state": "gru_stopgrad"}, U),
+    (
+        "HierarchicalGruModel",
+        {"output": "linear", "num_windows": 3, "max_frames": 7, "carry_state": "none"},
+        U,
+    ),
+    (
+        "HierarchicalGruModel",
+        {"random_order": "always", "window_size": 3, "carry_state": "gru_stopgrad"},
+        U,
+    ),
     ("MultiScaleGruModel", {"intervals": "1,2"}, 2 * U),
 ]
 
@@ -84,7 +96,9 @@ def test_windows_by_number_are_windows_by_size():
 def test_a_hierarchical_pass():
     """Levels put together by hand: windows, hidden mixtures, GRU over windows that have frames, head."""
     model = make("HGRU", window_size=3)
-    x, mask = model.dequantize(tf.constant(np.pad(FRAMES, [(0, 0), (0, 2), (0, 0)])), num_frames=tf.constant(N))
+    x, mask = model.dequantize(
+        tf.constant(np.pad(FRAMES, [(0, 0), (0, 2), (0, 0)])), num_frames=tf.constant(N)
+    )
     for video in range(B):
         state, outputs = tf.zeros([1, U]), []
         for s in range(-(-int(N[video]) // 3)):
@@ -96,7 +110,10 @@ def test_a_hierarchical_pass():
 
 
 def test_random_order_changes_training_alone():
-    plain, shuffled = (make("HGRU", window_size=2, hidden_dropout=0.0, state_dropout=0.0, random_order=o) for o in ("none", "train"))
+    plain, shuffled = (
+        make("HGRU", window_size=2, hidden_dropout=0.0, state_dropout=0.0, random_order=o)
+        for o in ("none", "train")
+    )
     np.testing.assert_array_equal(predict(shuffled), predict(plain))
     inputs = {"frames": tf.constant(FRAMES), "num_frames": tf.constant(N)}
     train = shuffled(inputs, training=True).numpy()
@@ -108,8 +125,12 @@ def test_scales_read_every_rth_frame():
     model = make("MultiScaleGruModel")
     x, _ = model.dequantize(tf.constant(FRAMES), num_frames=tf.constant(N))
     for video in range(B):
-        states = [rnn(x[video : video + 1, : N[video] : r]) for r, rnn in zip((1, 3, 6), model.scales)]
-        np.testing.assert_allclose(predict(model)[video], model.head(tf.concat(states, axis=-1))[0], atol=1e-5)
+        states = [
+            rnn(x[video : video + 1, : N[video] : r]) for r, rnn in zip((1, 3, 6), model.scales)
+        ]
+        np.testing.assert_allclose(
+            predict(model)[video], model.head(tf.concat(states, axis=-1))[0], atol=1e-5
+        )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def run(script, *arguments):
-    return subprocess.run([sys.executable, os.path.join(ROOT, script), *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, os.path.join(ROOT, script), *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
 
 
 def refused(script, *arguments):
@@ -40,28 +46,42 @@ def trained(small_data, tmp_path_factory):
 
 
 def test_pattern_without_a_match_names_the_nearest_folder(small_data):
-    message = refused("train.py", f"--train_data_pattern={small_data.folder}/video/nothing/*.tfrecord")
+    message = refused(
+        "train.py", f"--train_data_pattern={small_data.folder}/video/nothing/*.tfrecord"
+    )
     assert f"{small_data.folder}/video" in message and "--train_data_pattern" in message
 
 
 def test_frame_level_file_for_a_video_level_model(small_data, tmp_path):
-    message = refused("train.py", f"--train_data_pattern={small_data.pattern('train', 'frame')}", f"--train_dir={tmp_path}/r")
+    message = refused(
+        "train.py",
+        f"--train_data_pattern={small_data.pattern('train', 'frame')}",
+        f"--train_dir={tmp_path}/r",
+    )
     assert "frame-level" in message and "FrameLevelLogisticModel" in message
     assert not os.path.exists(f"{tmp_path}/r")
 
 
 def test_video_level_file_for_a_frame_level_model(small_data):
-    message = refused("train.py", "--model=AttnVLAD", f"--train_data_pattern={small_data.pattern('train', 'video')}")
+    message = refused(
+        "train.py",
+        "--model=AttnVLAD",
+        f"--train_data_pattern={small_data.pattern('train', 'video')}",
+    )
     assert "video-level" in message and "MoeModel" in message
 
 
 def test_unknown_model_and_option():
     assert "AttnVLAD" in refused("train.py", "--model=AttnVlda")
-    assert "num_mixtures" in refused("train.py", "--model=MoeModel", "--model_option=mixtures=3", "--train_data_pattern=x")
+    assert "num_mixtures" in refused(
+        "train.py", "--model=MoeModel", "--model_option=mixtures=3", "--train_data_pattern=x"
+    )
 
 
 def test_flag_of_another_model(small_data):
-    message = refused("train.py", "--lstm_cells=4", f"--train_data_pattern={small_data.pattern('train', 'video')}")
+    message = refused(
+        "train.py", "--lstm_cells=4", f"--train_data_pattern={small_data.pattern('train', 'video')}"
+    )
     assert "--lstm_cells is not for --model=LogisticModel" in message
 
 
@@ -91,21 +111,30 @@ def test_not_a_tfrecord(tmp_path):
 def test_unwritable_outputs(small_data, trained, tmp_path):
     (tmp_path / "file").write_text("")
     pattern = small_data.pattern("train", "video")
-    assert "--train_dir" in refused("train.py", f"--train_data_pattern={pattern}", f"--train_dir={tmp_path}/file/run")
+    assert "--train_dir" in refused(
+        "train.py", f"--train_data_pattern={pattern}", f"--train_dir={tmp_path}/file/run"
+    )
     message = refused(
-        "inference.py", f"--train_dir={trained}", f"--input_data_pattern={pattern}", f"--output_file={tmp_path}/file/out.csv"
+        "inference.py",
+        f"--train_dir={trained}",
+        f"--input_data_pattern={pattern}",
+        f"--output_file={tmp_path}/file/out.csv",
     )
     assert "--output_file" in message
 
 
 def test_tpu_with_a_local_path(small_data, monkeypatch):
     monkeypatch.setenv("TPU_NAME", "elsewhere")
-    message = refused("train.py", "--strategy=tpu", f"--train_data_pattern={small_data.pattern('train', 'video')}")
+    message = refused(
+        "train.py", "--strategy=tpu", f"--train_data_pattern={small_data.pattern('train', 'video')}"
+    )
     assert "gs://" in message
 
 
 def test_flags_that_contradict_the_run(small_data, trained):
-    message = refused("eval.py", f"--train_dir={trained}", "--model=MoeModel", "--feature_names=mean_rgb")
+    message = refused(
+        "eval.py", f"--train_dir={trained}", "--model=MoeModel", "--feature_names=mean_rgb"
+    )
     assert "LogisticModel" in message and "mean_audio" in message
     message = refused(
         "train.py",
@@ -120,7 +149,9 @@ def test_flags_that_contradict_the_run(small_data, trained):
 
 
 def test_missing_run(tmp_path):
-    assert "does not exist" in refused("eval.py", f"--train_dir={tmp_path}/none", "--eval_data_pattern=x")
+    assert "does not exist" in refused(
+        "eval.py", f"--train_dir={tmp_path}/none", "--eval_data_pattern=x"
+    )
     assert "--train_dir" in refused("eval.py")
 
 
@@ -130,20 +161,42 @@ def test_evaluation_refuses_a_broken_record_and_writes_nothing(small_data, train
     data[len(data) // 2] ^= 0xFF
     (tmp_path / "broken.tfrecord").write_bytes(data)
     pattern = f"{tmp_path}/broken.tfrecord"
-    message = refused("eval.py", f"--train_dir={trained}", f"--eval_data_pattern={pattern}", f"--output_dir={tmp_path}/eval")
+    message = refused(
+        "eval.py",
+        f"--train_dir={trained}",
+        f"--eval_data_pattern={pattern}",
+        f"--output_dir={tmp_path}/eval",
+    )
     assert "broken.tfrecord" in message and "--max_bad_records" in message and "at byte" in message
     assert not os.path.exists(f"{tmp_path}/eval")
-    message = refused("inference.py", f"--train_dir={trained}", f"--input_data_pattern={pattern}", f"--output_file={tmp_path}/s.csv")
+    message = refused(
+        "inference.py",
+        f"--train_dir={trained}",
+        f"--input_data_pattern={pattern}",
+        f"--output_file={tmp_path}/s.csv",
+    )
     assert "--max_bad_records" in message
     assert not os.path.exists(f"{tmp_path}/s.csv")
-    allowed = run("eval.py", f"--train_dir={trained}", f"--eval_data_pattern={pattern}", "--max_bad_records=1", f"--output_dir={tmp_path}/eval")
+    allowed = run(
+        "eval.py",
+        f"--train_dir={trained}",
+        f"--eval_data_pattern={pattern}",
+        "--max_bad_records=1",
+        f"--output_dir={tmp_path}/eval",
+    )
     assert allowed.returncode == 0 and "skipped 1 broken" in allowed.stdout
 
 
 def test_top_k_above_the_classes_is_clamped(small_data, trained, tmp_path):
     out = f"{tmp_path}/s.csv"
     pattern = small_data.pattern("test", "video")
-    done = run("inference.py", f"--train_dir={trained}", f"--input_data_pattern={pattern}", f"--output_file={out}", "--top_k=500")
+    done = run(
+        "inference.py",
+        f"--train_dir={trained}",
+        f"--input_data_pattern={pattern}",
+        f"--output_file={out}",
+        "--top_k=500",
+    )
     assert done.returncode == 0, done.stderr
     lines = open(out).read().splitlines()
     assert lines[0] == "VideoId,LabelConfidencePairs" and len(lines) == 41

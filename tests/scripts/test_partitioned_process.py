@@ -33,7 +33,12 @@ def command(data, train_dir, *more):
 
 
 def run(script, *flags):
-    done = subprocess.run([sys.executable, os.path.join(ROOT, script), *flags], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, os.path.join(ROOT, script), *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -59,7 +64,13 @@ def wait_for(process, condition):
 
 def start(data, train_dir, *more):
     more = ("--progress_seconds=0.05", "--export_model_steps=100", *more)
-    return subprocess.Popen(command(data, train_dir, *more), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command(data, train_dir, *more),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +97,12 @@ def disturbed(small_data, tmp_path_factory):
 def test_killed_it_ends_like_one_that_was_not(small_data, disturbed, tmp_path):
     folder = str(tmp_path / "whole")
     run("train.py", *command(small_data, folder)[2:])
-    ours, theirs = (json.load(open(os.path.join(f, "best", "metrics.json"))) for f in (disturbed, folder))
-    assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6) and ours["gap"] == pytest.approx(theirs["gap"], abs=1e-6)
+    ours, theirs = (
+        json.load(open(os.path.join(f, "best", "metrics.json"))) for f in (disturbed, folder)
+    )
+    assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6) and ours["gap"] == pytest.approx(
+        theirs["gap"], abs=1e-6
+    )
     shown = run("eval.py", f"--train_dir={disturbed}")
     assert f"{ours['gap']:.6f}" in shown
 
@@ -95,15 +110,30 @@ def test_killed_it_ends_like_one_that_was_not(small_data, disturbed, tmp_path):
 def test_two_hundred_and_a_thousand(small_data, disturbed, tmp_path):
     """More mixtures on the first labels, averaged there, and the others' scores as they were (spec C.2)."""
     more = str(tmp_path / "1000")
-    options = ("--model_option=num_mixtures=30", "--model_option=num_labels=5", "--model_option=group_size=3", "--num_epochs=3")
+    options = (
+        "--model_option=num_mixtures=30",
+        "--model_option=num_labels=5",
+        "--model_option=group_size=3",
+        "--num_epochs=3",
+    )
     run("train.py", *command(small_data, more, *options)[2:])
     scores = [str(tmp_path / name) for name in ("scores-200", "scores-1000", "fused")]
     for train_dir, folder in zip((disturbed, more), scores):
         pattern = f"--input_data_pattern={small_data.pattern('test', 'video')}"
         run("inference.py", f"--train_dir={train_dir}", pattern, f"--output_scores={folder}")
-    assert ScoreFile(scores[1]).meta["covered_classes"] == [0, 1, 2, 3, 4] and "covered_classes" not in ScoreFile(scores[0]).meta
-    run("fusion.py", f"--inputs={scores[0]},{scores[1]}", "--method=average", f"--output_scores={scores[2]}")
+    assert (
+        ScoreFile(scores[1]).meta["covered_classes"] == [0, 1, 2, 3, 4]
+        and "covered_classes" not in ScoreFile(scores[0]).meta
+    )
+    run(
+        "fusion.py",
+        f"--inputs={scores[0]},{scores[1]}",
+        "--method=average",
+        f"--output_scores={scores[2]}",
+    )
     many, few, fused = (np.asarray(ScoreFile(folder).scores) for folder in scores)
-    assert [ScoreFile(folder).ids for folder in scores[1:]] == [ScoreFile(scores[0]).ids] * 2 and np.all(few[:, 5:] == 0)
+    assert [ScoreFile(folder).ids for folder in scores[1:]] == [
+        ScoreFile(scores[0]).ids
+    ] * 2 and np.all(few[:, 5:] == 0)
     np.testing.assert_allclose(fused[:, :5], (many[:, :5] + few[:, :5]) / 2, atol=1e-6)
     np.testing.assert_allclose(fused[:, 5:], many[:, 5:], atol=1e-6)

@@ -50,7 +50,13 @@ def wait_for(process, train_dir, step):
 
 
 def start(data, train_dir):
-    return subprocess.Popen(command(data, train_dir), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command(data, train_dir),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def best_gap(train_dir):
@@ -110,9 +116,25 @@ def two_workers(small_data, tmp_path):
         for s in sockets:
             s.close()
         for index in range(2):
-            env = {**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})}
-            arguments = command(small_data, str(tmp_path), "--strategy=multi_worker", "--batch_size=20", *more)
-            processes.append(subprocess.Popen(arguments, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+            env = {
+                **os.environ,
+                "TF_CONFIG": json.dumps(
+                    {"cluster": cluster, "task": {"type": "worker", "index": index}}
+                ),
+            }
+            arguments = command(
+                small_data, str(tmp_path), "--strategy=multi_worker", "--batch_size=20", *more
+            )
+            processes.append(
+                subprocess.Popen(
+                    arguments,
+                    cwd=ROOT,
+                    env=env,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
         return processes
 
     yield begin
@@ -126,7 +148,10 @@ def test_two_workers_train_one_model(two_workers, tmp_path):
     outputs = [p.communicate(timeout=150)[0] for p in processes]
     assert [p.returncode for p in processes] == [0, 0], "\n".join(outputs)
     steps = [e["step"] for e in events(str(tmp_path)) if e["event"] == "validation"]
-    assert steps == [30, 60]  # 600 records in batches of 20 over both workers, logged by the chief alone
+    assert steps == [
+        30,
+        60,
+    ]  # 600 records in batches of 20 over both workers, logged by the chief alone
     assert os.path.exists(os.path.join(str(tmp_path), "best", "model.weights.h5"))
 
 

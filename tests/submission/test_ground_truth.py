@@ -5,8 +5,13 @@ import pytest
 
 from yt8m.errors import UserError
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
-from yt8m.submission.ground_truth import GroundTruth, GroundTruthWriter, read_ground_truth, score_submission
-from yt8m.submission.video_csv import CsvWriter
+from yt8m.submission.ground_truth import (
+    GroundTruth,
+    GroundTruthWriter,
+    read_ground_truth,
+    score_submission,
+)
+from yt8m.submission.kaggle_videos import CsvWriter
 
 
 def test_read(tmp_path):

@@ -8,17 +8,17 @@ import sys
 import numpy as np
 import pytest
 
-from yt8m.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.data.inspect import find_schema
-from yt8m.data.segments import parse_windows
-from yt8m.data.writers import frame_record, write_shard
+from yt8m.data.records.segments import parse_windows
+from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
-from yt8m.evaluation.trained_model import TrainedModel, check_overrides
-from yt8m.models import registry
+from yt8m.models.core import registry
+from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.trained_model import TrainedModel, check_overrides
+from yt8m.submission.kaggle_segments import read_segment_csv
 from yt8m.submission.outputs import csv_writer, refuse_without_csv
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
-from yt8m.submission.segment_csv import read_segment_csv
 from yt8m.training.trainer import train
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -37,12 +37,17 @@ def made(tmp_path_factory):
     ratings = [(0, 1, 1.0), (5, 2, 1.0), (5, 1, 0.0)]
     shard = str(folder / "train.tfrecord")
     write_shard(shard, [record(i, 12, labels=[i % 4], segments=ratings) for i in range(8)])
-    write_shard(str(folder / "test.tfrecord"), [record(100 + i, n, labels=None) for i, n in enumerate(LENGTHS)])
+    write_shard(
+        str(folder / "test.tfrecord"),
+        [record(100 + i, n, labels=None) for i, n in enumerate(LENGTHS)],
+    )
     for name, segments in (("whole", False), ("rated", True)):
         config = RunConfig(
             find_schema([shard], num_classes=4, segment_labels=segments)[0],
             ModelConfig("FrameLevelLogisticModel"),
-            registry.model_class("FrameLevelLogisticModel").recipe.updated({"batch_size": 4, "num_epochs": 1}),
+            registry.model_class("FrameLevelLogisticModel").recipe.updated(
+                {"batch_size": 4, "num_epochs": 1}
+            ),
             TrainingConfig(shard, max_steps=2, progress_seconds=1e9),
         )
         train(config, str(folder / name))
@@ -51,17 +56,35 @@ def made(tmp_path_factory):
 
 @pytest.mark.parametrize("run", ["whole", "rated"])
 def test_every_window_of_unrated_videos_is_ranked(made, tmp_path, run):
-    trained, pattern = TrainedModel(str(made / run), segment_labels=True), str(made / "test.tfrecord")
+    trained, pattern = (
+        TrainedModel(str(made / run), segment_labels=True),
+        str(made / "test.tfrecord"),
+    )
     (tmp_path / "ids.csv").write_text("Index\n3\n1\n")
     csv = csv_writer(str(tmp_path / "s.csv"), True, 20, 6, str(tmp_path / "ids.csv"))
     with csv, ScoreWriter(str(tmp_path / "s"), 4) as scores:
         assert predict(trained, pattern, [csv, scores], batch_size=3) == 8
     stored = ScoreFile(str(tmp_path / "s"))
-    assert stored.ids == ["v100:0", "v100:5", "v101:0", "v102:0", "v102:5", "v102:10", "v103:0", "v103:5"]
-    windows = [parse_windows(record(100 + i, n, labels=None), trained.config.schema) for i, n in enumerate(LENGTHS)]
+    assert stored.ids == [
+        "v100:0",
+        "v100:5",
+        "v101:0",
+        "v102:0",
+        "v102:5",
+        "v102:10",
+        "v103:0",
+        "v103:5",
+    ]
+    windows = [
+        parse_windows(record(100 + i, n, labels=None), trained.config.schema)
+        for i, n in enumerate(LENGTHS)
+    ]
     inputs = {k: np.concatenate([w[k] for w in windows]) for k in ("frames", "num_frames")}
     np.testing.assert_allclose(stored.scores, trained.model(inputs, training=False), atol=1e-6)
-    expected = [(c, [stored.ids[i] for i in np.argsort(-stored.scores[:, c], kind="stable")[:6]]) for c in (1, 3)]
+    expected = [
+        (c, [stored.ids[i] for i in np.argsort(-stored.scores[:, c], kind="stable")[:6]])
+        for c in (1, 3)
+    ]
     assert list(read_segment_csv(str(tmp_path / "s.csv"))) == expected
 
 
@@ -71,7 +94,9 @@ def test_what_does_not_fit_is_refused(made, small_data, tmp_path):
     check_overrides(TrainedModel(str(made / "whole")).config, {"segment_labels": True})
     with pytest.raises(UserError, match="--segment_max_pred: for five-second segments"):
         csv_writer(str(tmp_path / "s.csv"), False, segment_max_pred=5)
-    csv_writer(str(tmp_path / "s.csv"), False, segment_max_pred=100_000).abandon()  # the starter code's default
+    csv_writer(
+        str(tmp_path / "s.csv"), False, segment_max_pred=100_000
+    ).abandon()  # the starter code's default
     trained = TrainedModel(str(made / "rated"))
     with pytest.raises(UserError, match="--eval_frames=3: all 5 frames"):
         predict(trained, str(made / "test.tfrecord"), [], eval_frames=3)
@@ -81,7 +106,10 @@ def test_what_does_not_fit_is_refused(made, small_data, tmp_path):
     csv_writer(str(tmp_path / "s.csv"), True, say=said.append).abandon()
     assert "no --segment_label_ids_file: every class gets a line" in said[0]
     refuse_without_csv()
-    with pytest.raises(UserError, match="--segment_max_pred, --segment_label_ids_file: for the submission, and there is no --output_file"):
+    with pytest.raises(
+        UserError,
+        match="--segment_max_pred, --segment_label_ids_file: for the submission, and there is no --output_file",
+    ):
         refuse_without_csv(5, "ids.csv")
 
 
@@ -94,15 +122,34 @@ def test_a_video_level_model_has_no_segments(small_data, tmp_path):
         TrainingConfig(shard, max_steps=1, progress_seconds=1e9),
     )
     train(config, str(tmp_path))
-    with pytest.raises(UserError, match="--segment_labels: .* LogisticModel, which takes video-level means"):
+    with pytest.raises(
+        UserError, match="--segment_labels: .* LogisticModel, which takes video-level means"
+    ):
         TrainedModel(str(tmp_path), segment_labels=True)
 
 
 def test_inference_script_writes_the_submission_of_segments(made, tmp_path):
     out = tmp_path / "s.csv"
-    command = [sys.executable, str(ROOT / "inference.py"), f"--train_dir={made}/whole", "--segment_labels", "--segment_max_pred=2"]
-    files = [f"--input_data_pattern={made}/test.tfrecord", f"--output_file={out}", f"--output_scores={tmp_path}/s"]
-    done = subprocess.run([*command, *files], capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})
+    command = [
+        sys.executable,
+        str(ROOT / "inference.py"),
+        f"--train_dir={made}/whole",
+        "--segment_labels",
+        "--segment_max_pred=2",
+    ]
+    files = [
+        f"--input_data_pattern={made}/test.tfrecord",
+        f"--output_file={out}",
+        f"--output_scores={tmp_path}/s",
+    ]
+    done = subprocess.run(
+        [*command, *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+    )
     assert done.returncode == 0, done.stderr
     assert "8 segments in" in done.stdout
     assert out.read_text().startswith("Class,Segments\n0,v10")

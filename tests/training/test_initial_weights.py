@@ -7,8 +7,8 @@ import pytest
 
 from tests.training.test_trainer import run_config
 from yt8m.errors import UserError
-from yt8m.models import registry
-from yt8m.training.run_folder import RunFolder
+from yt8m.models.core import registry
+from yt8m.runs.folder import RunFolder
 from yt8m.training.trainer import Trainer, train
 
 ARGUMENTS = {"num_classes": 5, "feature_sizes": (6, 2), "width": 6}
@@ -16,7 +16,9 @@ ARGUMENTS = {"num_classes": 5, "feature_sizes": (6, 2), "width": 6}
 
 def test_a_warm_start_takes_every_weight_even_of_frozen_layers():
     other = registry.create("DbofBasic", **ARGUMENTS).build_weights()
-    other.set_weights([np.random.default_rng(0).uniform(0.1, 1.0, w.shape) for w in other.get_weights()])
+    other.set_weights(
+        [np.random.default_rng(0).uniform(0.1, 1.0, w.shape) for w in other.get_weights()]
+    )
     model = registry.create("DbofBasic", **ARGUMENTS)
     model.trainable = False  # Keras 2 then lists the weights in another order
     model.build_weights().initialize_from(other)
@@ -31,15 +33,22 @@ def test_what_does_not_fit_is_named():
     with pytest.raises(UserError, match=r"DbofBasic.*width 4 there and 6 here"):
         model.initialize_from(narrow)
     with pytest.raises(UserError, match="a run of MoeModel, and DbofBasic"):
-        model.initialize_from(registry.create("MoeModel", num_classes=5, feature_sizes=(6, 2)).build_weights())
+        model.initialize_from(
+            registry.create("MoeModel", num_classes=5, feature_sizes=(6, 2)).build_weights()
+        )
 
 
 def test_a_run_starts_where_another_ended(small_data, tmp_path):
     first = str(tmp_path / "first")
     train(run_config(small_data, "LogisticModel", epochs=2), first)
-    config = run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.0}, init_from=first)
+    config = run_config(
+        small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.0}, init_from=first
+    )
     assert train(config, str(tmp_path / "second")) == 0
-    before, after = (json.loads((tmp_path / run / "best" / "metrics.json").read_text())["loss"] for run in ("first", "second"))
+    before, after = (
+        json.loads((tmp_path / run / "best" / "metrics.json").read_text())["loss"]
+        for run in ("first", "second")
+    )
     assert after == pytest.approx(before, rel=1e-5)
 
 
@@ -56,4 +65,7 @@ def test_resuming_does_not_start_again(small_data, tmp_path, monkeypatch):
 
 def test_a_folder_without_a_run_is_named(small_data, tmp_path):
     with pytest.raises(UserError, match="--init_from=.*nothing does not exist"):
-        train(run_config(small_data, "LogisticModel", epochs=1, init_from=str(tmp_path / "nothing")), str(tmp_path / "run"))
+        train(
+            run_config(small_data, "LogisticModel", epochs=1, init_from=str(tmp_path / "nothing")),
+            str(tmp_path / "run"),
+        )

@@ -5,8 +5,14 @@ import pytest
 import tensorflow as tf
 
 from yt8m.errors import UserError
-from yt8m.models.recipe import Recipe
-from yt8m.training.optimizers import ExamplesSchedule, apply_reduced, available, make_optimizer, prepare
+from yt8m.models.core.recipe import Recipe
+from yt8m.training.optimizers import (
+    ExamplesSchedule,
+    apply_reduced,
+    available,
+    make_optimizer,
+    prepare,
+)
 
 
 def test_exponential_schedule_is_the_starters_staircase():
@@ -16,8 +22,14 @@ def test_exponential_schedule_is_the_starters_staircase():
 
 
 def test_the_continuous_one_meets_the_staircase_at_each_step_of_it():
-    schedule = ExamplesSchedule(0.01, "exponential_continuous", 1000, 0, decay=0.9, decay_examples=4_000_000)
-    np.testing.assert_allclose([schedule(s) for s in (0, 2000, 4000, 8000)], [0.01, 0.01 * 0.9**0.5, 0.009, 0.0081], rtol=1e-5)
+    schedule = ExamplesSchedule(
+        0.01, "exponential_continuous", 1000, 0, decay=0.9, decay_examples=4_000_000
+    )
+    np.testing.assert_allclose(
+        [schedule(s) for s in (0, 2000, 4000, 8000)],
+        [0.01, 0.01 * 0.9**0.5, 0.009, 0.0081],
+        rtol=1e-5,
+    )
 
 
 def test_cosine_schedule_does_not_depend_on_the_batch_size():
@@ -29,7 +41,9 @@ def test_cosine_schedule_does_not_depend_on_the_batch_size():
 
 def test_warmup_rises_linearly_from_the_first_step():
     schedule = ExamplesSchedule(1.0, "constant", 10, 0, warmup_examples=100)
-    np.testing.assert_allclose([schedule(s) for s in (0, 4, 9, 50)], [0.1, 0.5, 1.0, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(
+        [schedule(s) for s in (0, 4, 9, 50)], [0.1, 0.5, 1.0, 1.0], rtol=1e-6
+    )
 
 
 def test_schedule_round_trips_its_config():
@@ -42,7 +56,9 @@ def test_schedule_round_trips_its_config():
 def test_every_optimizer_descends(name):
     with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
         v = tf.Variable([3.0, -2.0])
-        optimizer = make_optimizer(Recipe(optimizer=name, base_learning_rate=0.05, schedule="constant", batch_size=1), 100)
+        optimizer = make_optimizer(
+            Recipe(optimizer=name, base_learning_rate=0.05, schedule="constant", batch_size=1), 100
+        )
         prepare(optimizer, [v])
 
     @tf.function
@@ -54,7 +70,9 @@ def test_every_optimizer_descends(name):
     assert float(tf.reduce_sum(v**2)) < 13.0 - 1e-4  # Adadelta's first steps are that small
 
 
-@pytest.mark.parametrize("name", ["Adam", "Adagrad", "Adadelta", "Ftrl", "GradientDescent", "Momentum", "RMSProp"])
+@pytest.mark.parametrize(
+    "name", ["Adam", "Adagrad", "Adadelta", "Ftrl", "GradientDescent", "Momentum", "RMSProp"]
+)
 def test_starter_names_work(name):
     for spelt in (f"{name}Optimizer", name.lower()):
         optimizer = make_optimizer(Recipe(optimizer=spelt), 100)

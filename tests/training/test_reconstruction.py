@@ -7,15 +7,15 @@ import pytest
 import tensorflow as tf
 
 from tests.training.test_trainer import losses_of, run_config
+from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
-from yt8m.data.sources import find_shards
 from yt8m.errors import UserError
 from yt8m.evaluation.evaluate import MeanLoss
-from yt8m.evaluation.trained_model import TrainedModel, write_bundle
 from yt8m.layers.dequantize import DequantizeFrames
-from yt8m.layers.frame_pooling import FramePooling
-from yt8m.models import registry
-from yt8m.models.base import ReconstructionModel
+from yt8m.layers.pooling.frames import FramePooling
+from yt8m.models.core import registry
+from yt8m.models.core.base import ReconstructionModel
+from yt8m.runs.trained_model import TrainedModel, write_bundle
 from yt8m.training.initial_weights import load_run
 from yt8m.training.trainer import train
 
@@ -26,7 +26,9 @@ class MeanFrame(ReconstructionModel):
     def __init__(self, num_classes, feature_sizes=(1024, 128), **kwargs):
         super().__init__(num_classes, feature_sizes, **kwargs)
         self.dequantize, self.pool = DequantizeFrames("none"), FramePooling()
-        self.guess = tf.keras.layers.Dense(self.feature_size, use_bias=False, kernel_initializer="zeros")
+        self.guess = tf.keras.layers.Dense(
+            self.feature_size, use_bias=False, kernel_initializer="zeros"
+        )
 
     def call(self, inputs, training=None):
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
@@ -44,21 +46,31 @@ def test_it_is_listed_apart(reconstruction):
     assert "MeanFrame" not in registry.list_models()
     assert "MeanFrame" in registry.list_models(task="reconstruction")
     assert "MeanFrame" in registry.list_models(task=None)
-    assert "[reconstruction]" in next(line for line in registry.table().splitlines() if line.startswith("MeanFrame"))
+    assert "[reconstruction]" in next(
+        line for line in registry.table().splitlines() if line.startswith("MeanFrame")
+    )
 
 
 @pytest.mark.parametrize("strategy", ["one", "mirrored"])
 def test_the_lowest_loss_over_every_example_is_kept(reconstruction, small_data, tmp_path, strategy):
     tf.distribute.MirroredStrategy._collective_key_base += 1000
     recipe = {"base_learning_rate": 0.001, "schedule": "constant"}
-    config = run_config(small_data, "MeanFrame", epochs=3, recipe=recipe, eval_batch_size=64, strategy=strategy)
+    config = run_config(
+        small_data, "MeanFrame", epochs=3, recipe=recipe, eval_batch_size=64, strategy=strategy
+    )
     assert train(config, str(tmp_path)) == 0
     losses = losses_of(tmp_path)
     assert losses[-1] < 0.99 * losses[0]
     best = json.loads((tmp_path / "best" / "metrics.json").read_text())
-    assert best["loss"] == pytest.approx(min(losses)) and best["num_examples"] == 160 and "gap" not in best
+    assert (
+        best["loss"] == pytest.approx(min(losses))
+        and best["num_examples"] == 160
+        and "gap" not in best
+    )
     _, model, _ = load_run(str(tmp_path), "--train_dir")
-    batches = build_dataset(find_shards(config.training.eval_data_pattern), config.schema, batch_size=7)
+    batches = build_dataset(
+        find_shards(config.training.eval_data_pattern), config.schema, batch_size=7
+    )
     each = np.concatenate([model(model.select_inputs(b), training=False) for b in batches])
     assert each.mean() == pytest.approx(best["loss"], rel=1e-4)
 

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from yt8m.losses.registry import get
-from yt8m.models.moe import MoeModel
-from yt8m.models.recipe import Recipe
+from yt8m.models.core.recipe import Recipe
+from yt8m.models.video.moe import MoeModel
 from yt8m.training.optimizers import make_optimizer, prepare
 from yt8m.training.step import TrainStep, clip
 from yt8m.training.weight_average import WeightAverage, tf_variable
@@ -30,7 +30,9 @@ def make_step(strategy, recipe, loss=None):
         average = WeightAverage(model.trainable_variables, recipe.weight_average)
         optimizer = make_optimizer(recipe, 1000)
         prepare(optimizer, model.trainable_variables)
-        return TrainStep(strategy, model, loss or get(recipe.label_loss), optimizer, average, recipe)
+        return TrainStep(
+            strategy, model, loss or get(recipe.label_loss), optimizer, average, recipe
+        )
 
 
 def run(strategy, recipe, steps_per_call=1, steps=5):
@@ -42,7 +44,9 @@ def run(strategy, recipe, steps_per_call=1, steps=5):
     rng = np.random.default_rng(2)
     model.set_weights([rng.normal(scale=0.3, size=s).astype(np.float32) for s in weights])
     average.reset()
-    data = strategy.distribute_datasets_from_function(lambda _: batches().batch(B // replicas, drop_remainder=True))
+    data = strategy.distribute_datasets_from_function(
+        lambda _: batches().batch(B // replicas, drop_remainder=True)
+    )
     iterator = iter(data)
     for _ in range(steps // steps_per_call):
         step(iterator, tf.constant(steps_per_call))
@@ -50,8 +54,16 @@ def run(strategy, recipe, steps_per_call=1, steps=5):
 
 
 RECIPES = {
-    "sgd, each clipped": Recipe(optimizer="SGD", base_learning_rate=0.5, batch_size=B, clip_gradient_norm=0.05),
-    "sgd, all clipped": Recipe(optimizer="SGD", base_learning_rate=0.5, batch_size=B, clip_gradient_norm=0.0, global_clip_norm=0.1),
+    "sgd, each clipped": Recipe(
+        optimizer="SGD", base_learning_rate=0.5, batch_size=B, clip_gradient_norm=0.05
+    ),
+    "sgd, all clipped": Recipe(
+        optimizer="SGD",
+        base_learning_rate=0.5,
+        batch_size=B,
+        clip_gradient_norm=0.0,
+        global_clip_norm=0.1,
+    ),
     "adam, averaged": Recipe(base_learning_rate=0.02, batch_size=B, weight_average=0.9),
 }
 
@@ -78,7 +90,11 @@ def test_many_steps_a_call_equal_single_ones():
 def test_data_that_end_within_a_call_leave_the_steps_done():
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
     step = make_step(strategy, RECIPES["adam, averaged"])
-    iterator = iter(strategy.distribute_datasets_from_function(lambda _: batches(3).batch(B, drop_remainder=True)))
+    iterator = iter(
+        strategy.distribute_datasets_from_function(
+            lambda _: batches(3).batch(B, drop_remainder=True)
+        )
+    )
     with pytest.raises(tf.errors.OutOfRangeError):
         step(iterator, tf.constant(5))
     assert step.done() == 3
@@ -96,12 +112,16 @@ def test_no_counter_moves_on_where_the_data_end(replicas, mirrored):
     strategy = mirrored if replicas == 2 else tf.distribute.OneDeviceStrategy("/cpu:0")
     step = make_step(strategy, RECIPES["adam, averaged"])
     data = batches(4).take(3 * B + (B // 2 if replicas == 2 else 0))
-    data = data.concatenate(tf.data.Dataset.from_generator(late_end, output_signature=data.element_spec))
+    data = data.concatenate(
+        tf.data.Dataset.from_generator(late_end, output_signature=data.element_spec)
+    )
     per_replica = data.batch(B // replicas, drop_remainder=True)
     iterator = iter(strategy.distribute_datasets_from_function(lambda _: per_replica))
     with pytest.raises(tf.errors.OutOfRangeError):
         step(iterator, tf.constant(5))
-    assert [int(c) for c in strategy.experimental_local_results(tf_variable(step.optimizer.iterations))] == [3] * replicas
+    assert [
+        int(c) for c in strategy.experimental_local_results(tf_variable(step.optimizer.iterations))
+    ] == [3] * replicas
     assert step.done() == 3
 
 
@@ -111,9 +131,17 @@ def test_on_a_tpu_nothing_in_a_step_waits_for_the_data_of_others(tpu, mirrored, 
     if tpu:
         monkeypatch.setattr(tf.distribute, "TPUStrategy", type(mirrored))
     step = make_step(mirrored, RECIPES["adam, averaged"])
-    iterator = iter(mirrored.distribute_datasets_from_function(lambda _: batches().batch(B // 2, drop_remainder=True)))
+    iterator = iter(
+        mirrored.distribute_datasets_from_function(
+            lambda _: batches().batch(B // 2, drop_remainder=True)
+        )
+    )
     graph = step.__call__.get_concrete_function(iterator, tf.constant(1)).graph
-    waiting = [op.name for op in graph.get_operations() if op.inputs and any(c.type == "IteratorGetNext" for c in op.control_inputs)]
+    waiting = [
+        op.name
+        for op in graph.get_operations()
+        if op.inputs and any(c.type == "IteratorGetNext" for c in op.control_inputs)
+    ]
     assert bool(waiting) != tpu, waiting
 
 
@@ -131,6 +159,13 @@ def test_clip_against_numpy():
 
 def test_a_gradient_that_is_not_finite_is_counted():
     strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
-    step = make_step(strategy, RECIPES["adam, averaged"], loss=lambda y, p, w: tf.reduce_sum(p, -1) * float("inf"))
-    step(iter(strategy.distribute_datasets_from_function(lambda _: batches(1).batch(B))), tf.constant(1))
+    step = make_step(
+        strategy,
+        RECIPES["adam, averaged"],
+        loss=lambda y, p, w: tf.reduce_sum(p, -1) * float("inf"),
+    )
+    step(
+        iter(strategy.distribute_datasets_from_function(lambda _: batches(1).batch(B))),
+        tf.constant(1),
+    )
     assert step.read_sums()["broken"] == 1

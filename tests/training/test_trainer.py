@@ -9,17 +9,17 @@ import pytest
 import tensorflow as tf
 
 from tests.alike import every_model
-from yt8m.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.data.files.shards import find_shards
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
-from yt8m.data.sources import find_shards
-from yt8m.data.writers import frame_record, write_shard
+from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
-from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
-from yt8m.models import registry
+from yt8m.models.core import registry
+from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.trained_model import TrainedModel
 from yt8m.training import trainer as trainer_module
-from yt8m.training.run_folder import RunFolder
 from yt8m.training.trainer import Trainer, train
 from yt8m.training.validation import Validation
 
@@ -52,14 +52,24 @@ def run_config(data, name, epochs=6, recipe=None, arguments=None, **training):
     arguments = {**{k: v for k, v in SMALL.items() if k in known}, **(arguments or {})}
     # Small sets want a higher rate than Adam's recipes have; SGD's are another scale.
     rate = 0.02 if cls.recipe.optimizer == "Adam" else cls.recipe.base_learning_rate
-    settings = {"batch_size": 50, "num_epochs": epochs, "base_learning_rate": rate, "weight_average": 0.0, **(recipe or {})}
+    settings = {
+        "batch_size": 50,
+        "num_epochs": epochs,
+        "base_learning_rate": rate,
+        "weight_average": 0.0,
+        **(recipe or {}),
+    }
     return RunConfig(
         schema,
         ModelConfig(name, arguments),
         cls.recipe.updated(settings),
         TrainingConfig(
             data.pattern("train", cls.level),
-            **{"eval_data_pattern": data.pattern("validate", cls.level), "progress_seconds": 1e9, **training},
+            **{
+                "eval_data_pattern": data.pattern("validate", cls.level),
+                "progress_seconds": 1e9,
+                **training,
+            },
         ),
     )
 
@@ -69,7 +79,10 @@ def prior_gap(config):
     metrics = EvaluationMetrics(config.schema.num_classes)
     files = find_shards(config.training.eval_data_pattern)
     train_labels = [
-        b["labels"].numpy() for b in build_dataset(find_shards(config.training.train_data_pattern), config.schema, batch_size=100)
+        b["labels"].numpy()
+        for b in build_dataset(
+            find_shards(config.training.train_data_pattern), config.schema, batch_size=100
+        )
     ]
     priors = np.concatenate(train_labels).mean(0)
     for batch in build_dataset(files, config.schema, batch_size=100):
@@ -87,7 +100,9 @@ def test_every_model_beats_the_prior(name, small_data, tmp_path):
 
 
 def losses_of(folder):
-    return [line["loss"] for line in RunFolder(str(folder)).logged() if line["event"] == "validation"]
+    return [
+        line["loss"] for line in RunFolder(str(folder)).logged() if line["event"] == "validation"
+    ]
 
 
 def stop_at(trainer, steps):
@@ -137,7 +152,9 @@ def test_a_finished_run_is_not_trained_again(small_data, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("chief", [True, False])
-def test_of_several_workers_only_the_chief_deletes_an_earlier_run(chief, small_data, tmp_path, monkeypatch):
+def test_of_several_workers_only_the_chief_deletes_an_earlier_run(
+    chief, small_data, tmp_path, monkeypatch
+):
     config = run_config(small_data, "LogisticModel")
     (tmp_path / "config.json").write_text(config.to_json())
     (tmp_path / "done").write_text("")
@@ -149,7 +166,9 @@ def test_of_several_workers_only_the_chief_deletes_an_earlier_run(chief, small_d
 
     monkeypatch.setattr(trainer_module, "is_chief", lambda _: chief)
     monkeypatch.setattr(trainer_module, "any_worker", lambda _: others_come)
-    _, _, finished = trainer_module.open_run(config, str(tmp_path), True, tf.distribute.OneDeviceStrategy("/cpu:0"))
+    _, _, finished = trainer_module.open_run(
+        config, str(tmp_path), True, tf.distribute.OneDeviceStrategy("/cpu:0")
+    )
     assert calls == [not chief] and not finished
 
 
@@ -160,7 +179,9 @@ def test_a_worker_stops_when_another_was_asked_to_and_not_before_all_know(small_
     def all_workers(own):
         answers.append(own)
         if len(answers) == 2:
-            trainer.stop_signal = signal.SIGINT  # comes just after this worker has said that it goes on
+            trainer.stop_signal = (
+                signal.SIGINT
+            )  # comes just after this worker has said that it goes on
         return len(answers) > 2 and own
 
     trainer._any_worker = all_workers
@@ -174,19 +195,37 @@ def test_a_worker_stops_when_another_was_asked_to_and_not_before_all_know(small_
 def test_predictions_that_are_no_probabilities_are_refused(small_data, tmp_path, monkeypatch):
     cls = registry.model_class("LogisticModel")
     call = cls.call
-    monkeypatch.setattr(cls, "call", lambda self, inputs, training=None: 4.0 * call(self, inputs, training=training) - 2.0)
+    monkeypatch.setattr(
+        cls,
+        "call",
+        lambda self, inputs, training=None: 4.0 * call(self, inputs, training=training) - 2.0,
+    )
     with pytest.raises(UserError, match="--model=LogisticModel predicts -.* probabilities, 0 to 1"):
         train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path))
 
 
 def test_other_settings_are_refused_and_shown(small_data, tmp_path):
     train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path))
-    with pytest.raises(UserError, match="recipe.base_learning_rate: the run has 0.02, the flags say 0.5"):
-        train(run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}), str(tmp_path))
-    assert train(run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}), str(tmp_path), True) == 0
+    with pytest.raises(
+        UserError, match="recipe.base_learning_rate: the run has 0.02, the flags say 0.5"
+    ):
+        train(
+            run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}),
+            str(tmp_path),
+        )
+    assert (
+        train(
+            run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}),
+            str(tmp_path),
+            True,
+        )
+        == 0
+    )
 
 
-def test_a_loss_that_diverges_stops_the_run_and_keeps_the_last_good_checkpoint(small_data, tmp_path):
+def test_a_loss_that_diverges_stops_the_run_and_keeps_the_last_good_checkpoint(
+    small_data, tmp_path
+):
     good = run_config(small_data, "MoeModel", epochs=1)
     train(good, str(tmp_path))
     checkpoint = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
@@ -195,11 +234,19 @@ def test_a_loss_that_diverges_stops_the_run_and_keeps_the_last_good_checkpoint(s
         small_data,
         "MoeModel",
         epochs=3,
-        recipe={"optimizer": "SGD", "base_learning_rate": 1e30, "clip_gradient_norm": 0.0, "schedule": "constant"},
+        recipe={
+            "optimizer": "SGD",
+            "base_learning_rate": 1e30,
+            "clip_gradient_norm": 0.0,
+            "schedule": "constant",
+        },
         arguments={"l2": 1.0},
     )
     other = tmp_path / "diverging"
-    with pytest.raises(UserError, match="First .*inspect --full .* look for records with NaN.* Else lower --base_learning_rate"):
+    with pytest.raises(
+        UserError,
+        match="First .*inspect --full .* look for records with NaN.* Else lower --base_learning_rate",
+    ):
         train(diverging, str(other))
     assert not (other / "best").exists()
     assert sorted(p.name for p in (tmp_path / "checkpoints").iterdir()) == checkpoint
@@ -208,22 +255,33 @@ def test_a_loss_that_diverges_stops_the_run_and_keeps_the_last_good_checkpoint(s
 
 def test_records_that_do_not_parse_are_skipped(small_data, tmp_path, capsys):
     good = run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 25})
-    payloads = [bytes(r.numpy()) for r in tf.data.TFRecordDataset(find_shards(good.training.train_data_pattern)[0])][:100]
+    payloads = [
+        bytes(r.numpy())
+        for r in tf.data.TFRecordDataset(find_shards(good.training.train_data_pattern)[0])
+    ][:100]
     payloads[40] = b"garbage \xff payload"  # TensorFlow's message quotes it, and is then no text
     path = str(tmp_path / "x.tfrecord")
     write_shard(path, payloads)
     about = {"train_data_pattern": path, "eval_data_pattern": "", "steps_per_call": 2}
-    allowed = dataclasses.replace(good, training=dataclasses.replace(good.training, **about, max_bad_records=1))
+    allowed = dataclasses.replace(
+        good, training=dataclasses.replace(good.training, **about, max_bad_records=1)
+    )
     assert train(allowed, str(tmp_path / "run")) == 0
     out = capsys.readouterr().out
     at = sum(len(p) + 16 for p in payloads[:40])
-    assert f"skipped 1 broken records; the first: {path} at byte {at}, neither a tf.train.Example" in out
+    assert (
+        f"skipped 1 broken records; the first: {path} at byte {at}, neither a tf.train.Example"
+        in out
+    )
     assert "done after 3 steps" in out  # of 99 records
 
 
 def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(small_data, tmp_path):
     with pytest.raises(UserError, match="--batch_size=5000"):
-        train(run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 5000}), str(tmp_path))
+        train(
+            run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 5000}),
+            str(tmp_path),
+        )
     assert not (tmp_path / "config.json").exists()
     np.save(tmp_path / "priors.npy", np.full(7, 0.5))  # of the attempt, on other data
     assert train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path)) == 0
@@ -243,24 +301,44 @@ def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):
     frames = np.random.default_rng(0).integers(0, 256, (12, 10, 8), dtype=np.uint8)
     ratings = [(0, 1, 1.0), (5, 2, 0.0), (5, 1, 0.0)]
     shard = str(tmp_path / "rated.tfrecord")
-    write_shard(shard, [frame_record(b"v%d" % i, {"rgb": x}, [1], segments=ratings) for i, x in enumerate(frames)])
-    recipe = registry.model_class("FrameLevelLogisticModel").recipe.updated({"batch_size": 4, "num_epochs": 2, "schedule": "cosine", "warmup_examples": 0})
+    write_shard(
+        shard,
+        [frame_record(b"v%d" % i, {"rgb": x}, [1], segments=ratings) for i, x in enumerate(frames)],
+    )
+    recipe = registry.model_class("FrameLevelLogisticModel").recipe.updated(
+        {"batch_size": 4, "num_epochs": 2, "schedule": "cosine", "warmup_examples": 0}
+    )
     schema = find_schema([shard], feature_names=["rgb"], num_classes=4, segment_labels=True)[0]
-    config = RunConfig(schema, ModelConfig("FrameLevelLogisticModel"), recipe, TrainingConfig(shard, eval_data_pattern=shard, progress_seconds=0.0))
+    config = RunConfig(
+        schema,
+        ModelConfig("FrameLevelLogisticModel"),
+        recipe,
+        TrainingConfig(shard, eval_data_pattern=shard, progress_seconds=0.0),
+    )
     assert train(config, str(tmp_path / "run")) == 0
-    rates = [e["learning_rate"] / recipe.base_learning_rate for e in RunFolder(str(tmp_path / "run")).logged() if e["event"] == "train"]
-    assert len(rates) == 12 and rates[6] == pytest.approx(0.5) and 0 < rates[-1] < 0.1  # 24 segments an epoch, of 12 videos
+    rates = [
+        e["learning_rate"] / recipe.base_learning_rate
+        for e in RunFolder(str(tmp_path / "run")).logged()
+        if e["event"] == "train"
+    ]
+    assert (
+        len(rates) == 12 and rates[6] == pytest.approx(0.5) and 0 < rates[-1] < 0.1
+    )  # 24 segments an epoch, of 12 videos
     assert "(24 segments in" in capsys.readouterr().out
 
 
 def test_validation_records_that_do_not_fit_are_refused_before_the_first_step(small_data, tmp_path):
-    config = run_config(small_data, "LogisticModel", eval_data_pattern=small_data.pattern("validate", "frame"))
+    config = run_config(
+        small_data, "LogisticModel", eval_data_pattern=small_data.pattern("validate", "frame")
+    )
     with pytest.raises(UserError, match="--eval_data_pattern"):
         train(config, str(tmp_path))
     assert not (tmp_path / "config.json").exists() and not (tmp_path / "metrics.jsonl").exists()
 
 
-def test_an_epoch_whose_validation_failed_is_validated_when_the_run_goes_on(small_data, tmp_path, monkeypatch):
+def test_an_epoch_whose_validation_failed_is_validated_when_the_run_goes_on(
+    small_data, tmp_path, monkeypatch
+):
     config = run_config(small_data, "LogisticModel", epochs=2)
     train(config, str(tmp_path / "whole"))
 
@@ -271,9 +349,18 @@ def test_an_epoch_whose_validation_failed_is_validated_when_the_run_goes_on(smal
         patch.setattr(Validation, "__call__", fails)
         train(config, str(tmp_path / "mended"))
     assert train(config, str(tmp_path / "mended")) == 0
-    logged = [[(e["epoch"], e["step"]) for e in RunFolder(str(tmp_path / name)).logged() if e["event"] == "validation"] for name in ("whole", "mended")]
+    logged = [
+        [
+            (e["epoch"], e["step"])
+            for e in RunFolder(str(tmp_path / name)).logged()
+            if e["event"] == "validation"
+        ]
+        for name in ("whole", "mended")
+    ]
     assert logged[0] == logged[1] == [(1, 12), (2, 24)]
-    np.testing.assert_allclose(losses_of(tmp_path / "mended"), losses_of(tmp_path / "whole"), rtol=1e-5)
+    np.testing.assert_allclose(
+        losses_of(tmp_path / "mended"), losses_of(tmp_path / "whole"), rtol=1e-5
+    )
 
 
 def test_a_run_without_validation_keeps_its_last_model_and_may_be_given_one(small_data, tmp_path):
@@ -309,9 +396,18 @@ def test_where_the_newest_checkpoint_is_damaged_an_older_one_is_taken(small_data
 
 @pytest.mark.parametrize("rate, min_gain", [(0.0, 0.0), (0.02, 1.0)])
 def test_patience_stops_early(rate, min_gain, small_data, tmp_path):
-    config = run_config(small_data, "LogisticModel", epochs=8, recipe={"base_learning_rate": rate}, patience=2, min_gain=min_gain)
+    config = run_config(
+        small_data,
+        "LogisticModel",
+        epochs=8,
+        recipe={"base_learning_rate": rate},
+        patience=2,
+        min_gain=min_gain,
+    )
     train(config, str(tmp_path))
-    assert len(losses_of(tmp_path)) == 3  # the first is the best, two more are no better, or not enough
+    assert (
+        len(losses_of(tmp_path)) == 3
+    )  # the first is the best, two more are no better, or not enough
 
 
 def test_max_steps_ends_the_run(small_data, tmp_path):
@@ -324,31 +420,48 @@ def test_mirrored_and_one_device_learn_alike(small_data, tmp_path):
 
     tf.distribute.MirroredStrategy._collective_key_base += 1000
     for strategy in ("one", "mirrored"):
-        train(run_config(small_data, "MoeModel", epochs=2, strategy=strategy), str(tmp_path / strategy))
-    np.testing.assert_allclose(losses_of(tmp_path / "one"), losses_of(tmp_path / "mirrored"), rtol=0.02)
+        train(
+            run_config(small_data, "MoeModel", epochs=2, strategy=strategy),
+            str(tmp_path / strategy),
+        )
+    np.testing.assert_allclose(
+        losses_of(tmp_path / "one"), losses_of(tmp_path / "mirrored"), rtol=0.02
+    )
 
 
 def test_priors_are_kept_and_taken_from_an_earlier_run(small_data, tmp_path):
     train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path / "first"))
     priors = np.load(tmp_path / "first" / "priors.npy")
     assert priors.shape == (12,) and 0.5 < priors.sum() < 6
-    train(run_config(small_data, "LogisticModel", epochs=1, priors_from=str(tmp_path / "first")), str(tmp_path / "second"))
+    train(
+        run_config(small_data, "LogisticModel", epochs=1, priors_from=str(tmp_path / "first")),
+        str(tmp_path / "second"),
+    )
     np.testing.assert_array_equal(np.load(tmp_path / "second" / "priors.npy"), priors)
     with pytest.raises(UserError, match="--priors_from"):
-        train(run_config(small_data, "LogisticModel", epochs=1, priors_from=str(tmp_path)), str(tmp_path / "third"))
+        train(
+            run_config(small_data, "LogisticModel", epochs=1, priors_from=str(tmp_path)),
+            str(tmp_path / "third"),
+        )
 
 
-def test_broken_records_are_skipped_counted_and_refused_above_the_limit(small_data, tmp_path, capsys):
+def test_broken_records_are_skipped_counted_and_refused_above_the_limit(
+    small_data, tmp_path, capsys
+):
     for name in ("train0000.tfrecord", "train0001.tfrecord", "vocabulary.csv"):
         data = bytearray(open(f"{small_data.folder}/video/{name}", "rb").read())
         if name == "train0001.tfrecord":
             data[len(data) // 2] ^= 0xFF
         (tmp_path / name).write_bytes(data)
     config = run_config(small_data, "LogisticModel", epochs=2)
-    training = dataclasses.replace(config.training, train_data_pattern=f"{tmp_path}/train*.tfrecord")
+    training = dataclasses.replace(
+        config.training, train_data_pattern=f"{tmp_path}/train*.tfrecord"
+    )
     config = dataclasses.replace(config, training=training)
     assert train(config, str(tmp_path / "run")) == 0
-    assert "skipped 1 broken records" in capsys.readouterr().out  # once, though there were two epochs
+    assert (
+        "skipped 1 broken records" in capsys.readouterr().out
+    )  # once, though there were two epochs
     strict = dataclasses.replace(config, training=dataclasses.replace(training, max_bad_records=0))
     with pytest.raises(UserError, match="train0001.tfrecord has a broken record at byte"):
         train(strict, str(tmp_path / "strict"))

@@ -5,8 +5,8 @@ import tensorflow as tf
 from absl import flags
 
 from yt8m import flags as yt8m_flags
-from yt8m.models import registry
-from yt8m.models.base import Yt8mModel
+from yt8m.models.core import registry
+from yt8m.models.core.base import Yt8mModel
 from yt8m.training import trainer, trainers
 
 
@@ -21,7 +21,11 @@ def test_auto_is_what_the_model_says(given, expected, monkeypatch):
     monkeypatch.setattr(yt8m_flags.flags, "FLAGS", values)
     for name in ("string", "bool", "integer", "float", "enum", "multi_string"):
         define = getattr(flags, f"DEFINE_{name}")
-        monkeypatch.setattr(flags, f"DEFINE_{name}", lambda *a, _define=define, **k: _define(*a, **k, flag_values=values))
+        monkeypatch.setattr(
+            flags,
+            f"DEFINE_{name}",
+            lambda *a, _define=define, **k: _define(*a, **k, flag_values=values),
+        )
     yt8m_flags.define_training_flags()
     values(["train.py", f"--trainer={given}"])
 
@@ -34,5 +38,7 @@ def test_auto_is_what_the_model_says(given, expected, monkeypatch):
 def test_a_model_may_have_an_objective_of_its_own():
     model = registry.create("LogisticModel", num_classes=3, feature_sizes=(4,)).build_weights()
     inputs, labels = {"video": tf.ones([2, 4])}, tf.ones([2, 3])
-    each, predictions = model.training_loss(inputs, labels, None, lambda y, p, w: tf.reduce_sum(p, -1))
+    each, predictions = model.training_loss(
+        inputs, labels, None, lambda y, p, w: tf.reduce_sum(p, -1)
+    )
     tf.debugging.assert_near(each, tf.reduce_sum(predictions, -1))

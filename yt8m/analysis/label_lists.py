@@ -12,7 +12,7 @@ from typing import Callable, List, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords, label_beyond
+from yt8m.data.files.bad_records import BadRecords, label_beyond
 from yt8m.data.pipeline import read_records
 from yt8m.errors import UserError
 
@@ -92,8 +92,14 @@ def read_label_lists(
     spec = {"labels": tf.io.VarLenFeature(tf.int64)}
     # A SequenceExample's context lies where an Example's features do, so one parser reads both,
     # and passes over the frames.
-    parsed = read_records(files, bad).batch(_TOGETHER[level]).map(
-        lambda s: (tf.shape(s)[0], tf.io.parse_example(s, spec)["labels"]), num_parallel_calls=2, deterministic=True
+    parsed = (
+        read_records(files, bad)
+        .batch(_TOGETHER[level])
+        .map(
+            lambda s: (tf.shape(s)[0], tf.io.parse_example(s, spec)["labels"]),
+            num_parallel_calls=2,
+            deterministic=True,
+        )
     )
     lists, counts, videos, told = [], [], 0, 0
     with bad.explained(num_classes):
@@ -112,5 +118,11 @@ def read_label_lists(
                 say(f"{videos:,} videos read")
     labels = np.concatenate(lists) if lists else np.zeros(0, np.int32)
     if not len(labels):
-        raise UserError(f"{flag}: none of the {videos:,} records has a label (a test split has none); name train or validate files.")
-    return LabelLists(labels, np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64), num_classes)
+        raise UserError(
+            f"{flag}: none of the {videos:,} records has a label (a test split has none); name train or validate files."
+        )
+    return LabelLists(
+        labels,
+        np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
+        num_classes,
+    )

@@ -17,7 +17,10 @@ def label_ranges(num_classes: int) -> List[Tuple[int, int]]:
     """Return [0, 50), [0, 1000) and [3000, K), or the same parts of K where K does not reach so far (spec C.17)."""
     top, head, tail = _PAPER_ENDS
     if num_classes <= tail:
-        top, head, tail = (min(num_classes, max(1, round(end / _PAPER_CLASSES * num_classes))) for end in _PAPER_ENDS)
+        top, head, tail = (
+            min(num_classes, max(1, round(end / _PAPER_CLASSES * num_classes)))
+            for end in _PAPER_ENDS
+        )
     return [(0, top), (0, head), (tail, num_classes)]
 
 
@@ -46,12 +49,18 @@ def describe(lists: LabelLists) -> Dict[str, Any]:
         "videos": lists.num_videos,
         "videos_without_labels": int(np.count_nonzero(each == 0)),
         "label_instances": len(lists.labels),
-        "labels_a_video": {"mean": float(each.mean()), "max": int(each.max()), "histogram": np.bincount(each).tolist()},
+        "labels_a_video": {
+            "mean": float(each.mean()),
+            "max": int(each.max()),
+            "histogram": np.bincount(each).tolist(),
+        },
         "num_classes": lists.num_classes,
         "classes_with_positives": len(seen),
         "most_frequent": by_frequency(positives)[:10],
         "fewest_positives_of_a_class_seen": int(positives[seen].min()),
-        "rank_correlation_of_index_and_positives": rank_correlation(-np.arange(lists.num_classes), positives),
+        "rank_correlation_of_index_and_positives": rank_correlation(
+            -np.arange(lists.num_classes), positives
+        ),
         "label_ranges": ranges,
         "positives": positives.tolist(),
     }

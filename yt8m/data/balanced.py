@@ -9,7 +9,7 @@ from typing import Any, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords
+from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.record_index import RecordIndex
 
 _GROUP = 32  # records read in one go: 8 MB of frames
@@ -31,7 +31,9 @@ class BalancedRecords:
       cache: a `RecordCache`, or None.
     """
 
-    def __init__(self, index: RecordIndex, files: List[str], bad_records: BadRecords, cache: Any = None):
+    def __init__(
+        self, index: RecordIndex, files: List[str], bad_records: BadRecords, cache: Any = None
+    ):
         self.index, self.files, self.bad, self.cache = index, list(files), bad_records, cache
         self._records, self._starts = index.by_class()
         self.classes = np.flatnonzero(np.diff(self._starts))  # those that have positives
@@ -49,7 +51,9 @@ class BalancedRecords:
         place = np.minimum((rng.random(len(drawn)) * counts).astype(np.int64), counts - 1)
         return drawn, self._records[self._starts[drawn] + place]
 
-    def stream(self, mixed: int, skip: int = 0, worker: Tuple[int, int] = (0, 1)) -> tf.data.Dataset:
+    def stream(
+        self, mixed: int, skip: int = 0, worker: Tuple[int, int] = (0, 1)
+    ) -> tf.data.Dataset:
         """Return the serialised records of an epoch.
 
         Args:
@@ -66,7 +70,11 @@ class BalancedRecords:
         def read_group(group: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(tf.numpy_function(read, [group], tf.string), [None])
 
-        return tf.data.Dataset.range(groups).map(read_group, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+        return (
+            tf.data.Dataset.range(groups)
+            .map(read_group, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .unbatch()
+        )
 
     def read(self, records: np.ndarray) -> np.ndarray:
         """Return the payloads of `records` [n], bytes objects [n], each shard opened once."""

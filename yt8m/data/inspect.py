@@ -18,16 +18,30 @@ import tensorflow as tf
 from absl import logging
 
 from yt8m.data import vocabulary as vocabularies
-from yt8m.data.bad_records import BadRecord
-from yt8m.data.record_check import RecordCheck, checked_scan
-from yt8m.data.record_count import count_records
-from yt8m.data.schema import ID_KEYS, KEY_ALIASES, MAX_FRAMES, RELEASES, SEGMENT_FRAMES, RecordSchema
-from yt8m.data.sources import find_shards
-from yt8m.data.tfrecord_scan import scan
+from yt8m.data.files.bad_records import BadRecord
+from yt8m.data.files.count import count_records
+from yt8m.data.files.scan import scan
+from yt8m.data.files.shards import find_shards
+from yt8m.data.records.check import RecordCheck, checked_scan
+from yt8m.data.schema import (
+    ID_KEYS,
+    KEY_ALIASES,
+    MAX_FRAMES,
+    RELEASES,
+    SEGMENT_FRAMES,
+    RecordSchema,
+)
 from yt8m.errors import UserError
 
 _NOT_FEATURES = frozenset(
-    {*ID_KEYS, "labels", "segment_start_times", "segment_end_times", "segment_labels", "segment_scores"}
+    {
+        *ID_KEYS,
+        "labels",
+        "segment_start_times",
+        "segment_end_times",
+        "segment_labels",
+        "segment_scores",
+    }
 )
 
 
@@ -83,10 +97,21 @@ def _look(payload: bytes) -> Optional[Findings]:
             as_bytes = steps[0].bytes_list.value
             size = len(as_bytes[0]) if as_bytes else len(steps[0].float_list.value)
             if size:
-                found.sizes[name], found.keys[name], found.float_frames[name] = size, key, not as_bytes
+                found.sizes[name], found.keys[name], found.float_frames[name] = (
+                    size,
+                    key,
+                    not as_bytes,
+                )
         steps = [len(v.feature) for v in lists.values()]
-        found.frames, found.unequal = [min(steps, default=0)], int(min(steps, default=0) < max(steps, default=0))
-    widths = {k: len(v.float_list.value) for k, v in context.items() if k not in _NOT_FEATURES and v.float_list.value}
+        found.frames, found.unequal = (
+            [min(steps, default=0)],
+            int(min(steps, default=0) < max(steps, default=0)),
+        )
+    widths = {
+        k: len(v.float_list.value)
+        for k, v in context.items()
+        if k not in _NOT_FEATURES and v.float_list.value
+    }
     if lists:
         found.video_sizes = widths
     else:
@@ -109,7 +134,9 @@ def _listed(sizes: Dict[str, int]) -> str:
     return ", ".join(f"{n} ({sizes[n]})" for n in sorted(sizes, key=_order))
 
 
-def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: int = 3, records: int = 8) -> Findings:
+def examine(
+    files: Sequence[str], flag: str = "--train_data_pattern", shards: int = 3, records: int = 8
+) -> Findings:
     """Look at the first `records` of up to `shards` shards.
 
     Raises:
@@ -142,7 +169,9 @@ def examine(files: Sequence[str], flag: str = "--train_data_pattern", shards: in
                     whole.level = one.level
                 for table in ("sizes", "keys", "float_frames", "video_sizes"):
                     known = getattr(whole, table)
-                    known.update({**getattr(one, table), **known})  # one record of another width does not change it
+                    known.update(
+                        {**getattr(one, table), **known}
+                    )  # one record of another width does not change it
                 whole.labels += one.labels
                 whole.frames += one.frames
                 whole.unequal += one.unequal
@@ -251,7 +280,9 @@ def find_schema(
             f"--feature_names={','.join(names)}: in the records of {flag}, {', '.join(floats)} is a float list"
             " and the rest are bytes; name features of one kind."
         )
-    if found.unequal and len(names) > 1:  # said here, once, since a look in the parser costs 3% of its speed
+    if (
+        found.unequal and len(names) > 1
+    ):  # said here, once, since a look in the parser costs 3% of its speed
         logging.warning(
             "%s: %d of %d records looked at have more frames of one feature than of another; only the common first ones of each"
             " video are used. `python -m yt8m.data.inspect --full` counts them all.", flag, found.unequal, found.records,
@@ -274,7 +305,9 @@ def find_schema(
     return schema, f"{found.level}-level records with {listed}; {num_classes} classes ({how})"
 
 
-def _read_all(files: Sequence[str], schema: Optional[RecordSchema]) -> Tuple[List[List[int]], List[int], int, int, List[BadRecord]]:
+def _read_all(
+    files: Sequence[str], schema: Optional[RecordSchema]
+) -> Tuple[List[List[int]], List[int], int, int, List[BadRecord]]:
     """Return (labels, frames, records of unequal features, records, the broken) of every record; without a schema, parsing is not tried."""
     labels, frames, unequal, looked, bad = [], [], 0, 0, []
     check = RecordCheck(schema) if schema else None
@@ -326,26 +359,40 @@ def report(files: Sequence[str], full: bool) -> int:
             f"labels: {np.mean(each):.2f} a video, {len(set(flat)):,} classes seen, the highest {max(flat)} ({scope})"
         )
         if max(flat) >= schema.num_classes:
-            print(f"label {max(flat)} is beyond the {schema.num_classes} classes: give --num_classes to train.py")
+            print(
+                f"label {max(flat)} is beyond the {schema.num_classes} classes: give --num_classes to train.py"
+            )
     else:
         print(f"labels: none ({scope})")
     if frames:
-        print(f"frames: {min(frames)} to {max(frames)} a video, {np.mean(frames):.1f} on average ({scope})")
+        print(
+            f"frames: {min(frames)} to {max(frames)} a video, {np.mean(frames):.1f} on average ({scope})"
+        )
     if full and unequal:
         print(f"unequal: {unequal:,} {scope} have more frames of one feature than of another")
     print(f"id key: {found.id_key or 'none'}" + ("; rated segments" if found.has_segments else ""))
-    print(f"{len(bad)} broken records" if full else "records were not all read; --full looks for broken ones")
+    print(
+        f"{len(bad)} broken records"
+        if full
+        else "records were not all read; --full looks for broken ones"
+    )
     return len(bad)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Command line; returns 0, 1 where records are broken, 2 for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="python -m yt8m.data.inspect", description="Say what record files hold.")
+    parser = argparse.ArgumentParser(
+        prog="python -m yt8m.data.inspect", description="Say what record files hold."
+    )
     parser.add_argument("pattern", nargs="+", help="files or globs")
-    parser.add_argument("--full", action="store_true", help="read every record, and list the broken ones")
+    parser.add_argument(
+        "--full", action="store_true", help="read every record, and list the broken ones"
+    )
     arguments = parser.parse_args(argv)
     try:
-        return 1 if report(find_shards(",".join(arguments.pattern), "PATTERN"), arguments.full) else 0
+        return (
+            1 if report(find_shards(",".join(arguments.pattern), "PATTERN"), arguments.full) else 0
+        )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

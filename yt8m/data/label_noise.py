@@ -46,8 +46,12 @@ class AlignedScores:
         covered: Optional[Sequence[int]] = None,
     ):
         if scores.shape[1] != index.num_classes:
-            raise UserError(f"{flag}: scores of {scores.shape[1]} classes, but the records have {index.num_classes}.")
-        if covered is not None and len(covered) < index.num_classes:  # the rest score 0 alike, and would say nothing
+            raise UserError(
+                f"{flag}: scores of {scores.shape[1]} classes, but the records have {index.num_classes}."
+            )
+        if (
+            covered is not None and len(covered) < index.num_classes
+        ):  # the rest score 0 alike, and would say nothing
             raise UserError(
                 f"{flag}: the scores are of a model that learnt {len(covered):,} of the {index.num_classes:,} classes, and say nothing"
                 " of the others; give those of a model that learnt all."
@@ -75,7 +79,11 @@ class AlignedScores:
 
 
 def changes(
-    index: RecordIndex, kind: str, fraction: float, seed: int = 0, scores: Optional[AlignedScores] = None
+    index: RecordIndex,
+    kind: str,
+    fraction: float,
+    seed: int = 0,
+    scores: Optional[AlignedScores] = None,
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Return (records, classes) [n]: the labels to remove, or to add.
 
@@ -93,21 +101,28 @@ def changes(
         own = records[starts[c] : starts[c + 1]]
         rng = np.random.default_rng([seed, int(c)])
         if kind == REMOVE:
-            values = rng.random(len(own)) if scores is None else -scores.of(own, np.full(len(own), c))
+            values = (
+                rng.random(len(own)) if scores is None else -scores.of(own, np.full(len(own), c))
+            )
             chosen = own[highest(values, many[c])]
         else:
             if scores is None:
                 values = rng.random(index.num_records)
             else:
                 if block is None or c >= block_first + block.shape[1]:
-                    block_first, block = int(c), scores.columns(int(c), min(int(c) + width, index.num_classes))
+                    block_first, block = (
+                        int(c),
+                        scores.columns(int(c), min(int(c) + width, index.num_classes)),
+                    )
                 values = block[:, c - block_first].copy()
             values[own] = -np.inf
             chosen = highest(values, min(int(many[c]), index.num_records - len(own)))
         found_records.append(chosen)
         found_classes.append(np.full(len(chosen), c, np.int32))
     empty = np.zeros(0, np.int64)
-    return np.concatenate([empty, *found_records]), np.concatenate([empty, *found_classes]).astype(np.int32)
+    return np.concatenate([empty, *found_records]), np.concatenate([empty, *found_classes]).astype(
+        np.int32
+    )
 
 
 class LabelNoise:
@@ -137,7 +152,9 @@ class LabelNoise:
         """Change the `labels` of each batch."""
 
         def one(batch: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
-            labels = tf.numpy_function(self.changed, [batch["id"], batch["labels"]], batch["labels"].dtype)
+            labels = tf.numpy_function(
+                self.changed, [batch["id"], batch["labels"]], batch["labels"].dtype
+            )
             return {**batch, "labels": tf.ensure_shape(labels, batch["labels"].shape)}
 
         return batches.map(one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -10,15 +10,15 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import HASHES, PARSE_ERRORS, BadRecords
 from yt8m.data.balanced import BalancedRecords
-from yt8m.data.frame_records import parse_frame_record
-from yt8m.data.frame_sampling import FrameSampling
-from yt8m.data.record_check import leave_out_unparsable
+from yt8m.data.files.bad_records import HASHES, PARSE_ERRORS, BadRecords
+from yt8m.data.files.scan import OVERHEAD
+from yt8m.data.records.check import leave_out_unparsable
+from yt8m.data.records.frame import parse_frame_record
+from yt8m.data.records.sampling import FrameSampling
+from yt8m.data.records.segments import parse_segments, parse_windows
+from yt8m.data.records.video import parse_video_batch
 from yt8m.data.schema import RecordSchema
-from yt8m.data.segments import parse_segments, parse_windows
-from yt8m.data.tfrecord_scan import OVERHEAD
-from yt8m.data.video_records import parse_video_batch
 
 _SHUFFLE = {"video": 16384, "frame": 1024}  # serialised records: about 100 and 250 MB
 _CYCLE = 8  # shards open at once; fixed, since the order of the stream hangs on it
@@ -51,12 +51,18 @@ class RecordCache:
         return copy.encode()
 
 
-def read_shard(name: tf.Tensor, bad: BadRecords, cache: Optional[RecordCache] = None, chunk: int = _CHUNK) -> tf.data.Dataset:
+def read_shard(
+    name: tf.Tensor, bad: BadRecords, cache: Optional[RecordCache] = None, chunk: int = _CHUNK
+) -> tf.data.Dataset:
     """Return the serialised records of the shard `name`, those behind a broken one too, read `chunk` at a time."""
 
     def found(name: bytes) -> bytes:
-        if not tf.io.gfile.exists(name.decode()):  # the reader, told to pass over errors, would try it for ever
-            bad.refuse(f"{name.decode()} is not there any more, or not on this machine; every worker must see the files that the run began with.")
+        if not tf.io.gfile.exists(
+            name.decode()
+        ):  # the reader, told to pass over errors, would try it for ever
+            bad.refuse(
+                f"{name.decode()} is not there any more, or not on this machine; every worker must see the files that the run began with."
+            )
         return cache.local(name) if cache is not None else name
 
     path = tf.ensure_shape(tf.numpy_function(found, [name], tf.string), [])
@@ -71,13 +77,17 @@ def read_shard(name: tf.Tensor, bad: BadRecords, cache: Optional[RecordCache] = 
         size = tf.reduce_sum(tf.cast(tf.strings.length(found), tf.int64) + OVERHEAD)
         found = tf.cond(
             is_end,
-            lambda: tf.ensure_shape(tf.numpy_function(bad.recover, [path, seen, name], tf.string), [None]),
+            lambda: tf.ensure_shape(
+                tf.numpy_function(bad.recover, [path, seen, name], tf.string), [None]
+            ),
             lambda: found,
         )
         return seen + size, found
 
     whole = chunks.concatenate(end)
-    return whole.scan(tf.constant(0, tf.int64), lambda state, chunk: account(state, chunk)).unbatch()
+    return whole.scan(
+        tf.constant(0, tf.int64), lambda state, chunk: account(state, chunk)
+    ).unbatch()
 
 
 def read_records(
@@ -91,7 +101,9 @@ def read_records(
     paths = tf.data.Dataset.from_tensor_slices(files)
     cycle = min(_CYCLE, len(files))
     readers = max(1, min(num_readers, cycle))
-    return paths.interleave(shard, cycle_length=cycle, block_length=16, num_parallel_calls=readers, deterministic=True)
+    return paths.interleave(
+        shard, cycle_length=cycle, block_length=16, num_parallel_calls=readers, deterministic=True
+    )
 
 
 def _shuffled(examples: tf.data.Dataset, buffer: int, seed: int) -> tf.data.Dataset:
@@ -178,18 +190,27 @@ def build_dataset(
     if schema.segment_labels:
         rated = functools.partial(parse_segments, schema=schema, beyond=beyond)
         parse_all = rated if with_labels else functools.partial(parse_windows, schema=schema)
-        segments = records.map(parse_all, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).unbatch()
+        segments = records.map(
+            parse_all, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        ).unbatch()
         if training:  # a video's segments, which are much alike, must not share a batch
             segments = _shuffled(segments, buffer, mixed)
         return _finish(segments.skip(skip_examples).batch(batch_size, drop_remainder=drop))
     if schema.level == "video":
-        parse = functools.partial(parse_video_batch, schema=schema, with_labels=with_labels, beyond=beyond)
+        parse = functools.partial(
+            parse_video_batch, schema=schema, with_labels=with_labels, beyond=beyond
+        )
         batches = records.batch(batch_size, drop_remainder=drop).map(
             parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
     else:
         parse_one = functools.partial(
-            parse_frame_record, schema=schema, sampling=sampling, seed=mixed, with_labels=with_labels, beyond=beyond
+            parse_frame_record,
+            schema=schema,
+            sampling=sampling,
+            seed=mixed,
+            with_labels=with_labels,
+            beyond=beyond,
         )
         examples = records.enumerate(start=skip_examples).map(
             parse_one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
@@ -207,7 +228,11 @@ def whole_rounds(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
 
 
 def read_batches(
-    files: List[str], schema: RecordSchema, bad_records: BadRecords, with_labels: bool = True, **settings: Any
+    files: List[str],
+    schema: RecordSchema,
+    bad_records: BadRecords,
+    with_labels: bool = True,
+    **settings: Any,
 ) -> Iterator[Dict[str, tf.Tensor]]:
     """Yield the batches of one pass in a fixed order, without the records that cannot be parsed, which `bad_records` counts.
 
@@ -220,7 +245,12 @@ def read_batches(
 
     def batches(skip: int) -> tf.data.Dataset:
         return build_dataset(
-            files, schema, bad_records=bad_records, with_labels=with_labels, skip_examples=skip, **settings
+            files,
+            schema,
+            bad_records=bad_records,
+            with_labels=with_labels,
+            skip_examples=skip,
+            **settings,
         )
 
     done = 0
@@ -240,7 +270,9 @@ def _without(records: tf.data.Dataset, bad: BadRecords) -> tf.data.Dataset:
     if not bad.left_out:
         return records
     known = tf.constant(sorted(bad.left_out), tf.int64)
-    return records.filter(lambda s: tf.reduce_all(tf.strings.to_hash_bucket_fast(s, HASHES) != known))
+    return records.filter(
+        lambda s: tf.reduce_all(tf.strings.to_hash_bucket_fast(s, HASHES) != known)
+    )
 
 
 def _finish(batches: tf.data.Dataset) -> tf.data.Dataset:

@@ -12,10 +12,10 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import PARSE_ERRORS, BadRecords
+from yt8m.data.files.bad_records import PARSE_ERRORS, BadRecords
+from yt8m.data.files.scan import record_sizes
 from yt8m.data.pipeline import read_shard
 from yt8m.data.schema import RecordSchema
-from yt8m.data.tfrecord_scan import record_sizes
 from yt8m.data.vocabulary import Vocabulary
 from yt8m.errors import UserError
 
@@ -91,7 +91,10 @@ def _parses(payload: bytes, spec: Dict[str, Any]) -> bool:
 
 
 def label_priors(
-    files: List[str], schema: RecordSchema, vocabulary: Optional[Vocabulary] = None, max_records: int = MAX_RECORDS
+    files: List[str],
+    schema: RecordSchema,
+    vocabulary: Optional[Vocabulary] = None,
+    max_records: int = MAX_RECORDS,
 ) -> Tuple[np.ndarray, str]:
     """Return the smoothed frequency of each class, float64 [K], and a line that says from where.
 
@@ -118,7 +121,11 @@ def label_priors(
     else:
         counts, videos = sampled_counts(files, schema, max_records)
         _check_counted(np.max(videos), files)
-        how = "each class's ratings of segments" if schema.segment_labels else f"the labels of {videos:,} videos"
+        how = (
+            "each class's ratings of segments"
+            if schema.segment_labels
+            else f"the labels of {videos:,} videos"
+        )
     return np.minimum((counts + 0.5) / (videos + 1.0), 0.999), how
 
 

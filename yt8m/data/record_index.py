@@ -14,10 +14,17 @@ from typing import Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.bad_records import PARSE_ERRORS, BadRecord, BadRecords, label_beyond, message_of, parse_error
-from yt8m.data.sources import fingerprint
-from yt8m.data.tfrecord_scan import OVERHEAD, scan
-from yt8m.data.video_records import first_id, id_features
+from yt8m.data.files.bad_records import (
+    PARSE_ERRORS,
+    BadRecord,
+    BadRecords,
+    label_beyond,
+    message_of,
+    parse_error,
+)
+from yt8m.data.files.scan import OVERHEAD, scan
+from yt8m.data.files.shards import fingerprint
+from yt8m.data.records.video import first_id, id_features
 from yt8m.errors import UserError
 
 _TOGETHER = {"video": 1024, "frame": 64}  # records parsed in one go
@@ -67,7 +74,9 @@ class RecordIndex:
         return self.records_of_labels()[order], np.concatenate([[0], np.cumsum(self.positives())])
 
 
-def build_index(files: List[str], level: str, num_classes: int, bad_records: Optional[BadRecords] = None) -> RecordIndex:
+def build_index(
+    files: List[str], level: str, num_classes: int, bad_records: Optional[BadRecords] = None
+) -> RecordIndex:
     """Read every record of the shards once, checksums included; those that are broken or do not parse are left out and counted.
 
     Args:
@@ -85,7 +94,10 @@ def build_index(files: List[str], level: str, num_classes: int, bad_records: Opt
             parts = list(pool.map(lambda path: _shard(path, level, num_classes, bad), files))
         except ValueError as error:  # of `bad`, raised here and not within a pipeline
             raise UserError(str(error)) from None
-    joined = {key: np.concatenate([p[key] for p in parts]) for key in ("offset", "size", "ids", "labels", "each")}
+    joined = {
+        key: np.concatenate([p[key] for p in parts])
+        for key in ("offset", "size", "ids", "labels", "each")
+    }
     return RecordIndex(
         num_classes=num_classes,
         shards=str(fingerprint(files)["sha1"]),
@@ -101,14 +113,24 @@ def build_index(files: List[str], level: str, num_classes: int, bad_records: Opt
 def _shard(path: str, level: str, num_classes: int, bad: BadRecords) -> Dict[str, np.ndarray]:
     """Return offsets, sizes, ids, labels and labels each, of one shard."""
     spec = {**id_features(), "labels": tf.io.VarLenFeature(tf.int64)}
-    found: Dict[str, List[np.ndarray]] = {key: [] for key in ("offset", "size", "ids", "labels", "each")}
+    found: Dict[str, List[np.ndarray]] = {
+        key: [] for key in ("offset", "size", "ids", "labels", "each")
+    }
 
     def keep(payloads: tf.Tensor, offsets: np.ndarray) -> None:
         try:
-            parsed = tf.io.parse_example(payloads, spec)  # a SequenceExample's context lies where an Example's features do
+            parsed = tf.io.parse_example(
+                payloads, spec
+            )  # a SequenceExample's context lies where an Example's features do
         except PARSE_ERRORS as error:
             if len(offsets) == 1:
-                bad.add(BadRecord(path, int(offsets[0]), f"cannot be parsed ({parse_error(message_of(error))})"))
+                bad.add(
+                    BadRecord(
+                        path,
+                        int(offsets[0]),
+                        f"cannot be parsed ({parse_error(message_of(error))})",
+                    )
+                )
                 return
             for i in range(len(offsets)):  # which of them it is, the error does not say
                 keep(payloads[i : i + 1], offsets[i : i + 1])
@@ -125,24 +147,39 @@ def _shard(path: str, level: str, num_classes: int, bad: BadRecords) -> Dict[str
         found["each"].append(np.bincount(rows, minlength=len(offsets)))
 
     seen = 0
-    for payloads in tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors().batch(_TOGETHER[level]):
+    for payloads in (
+        tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors().batch(_TOGETHER[level])
+    ):
         lengths = tf.strings.length(payloads).numpy().astype(np.int64) + OVERHEAD
         keep(payloads, seen + np.cumsum(lengths) - lengths)
         seen += int(lengths.sum())
-    if seen != tf.io.gfile.stat(path).length:  # the fast reader stops at a broken record; the careful one goes on
+    if (
+        seen != tf.io.gfile.stat(path).length
+    ):  # the fast reader stops at a broken record; the careful one goes on
         for record in scan(path, seen):
             if record.problem is None:
                 keep(tf.constant([record.payload]), np.array([record.offset], np.int64))
             else:
                 bad.add(BadRecord(path, record.offset, record.problem))
-    kinds = {"offset": np.int64, "size": np.int64, "ids": "S1", "labels": np.int32, "each": np.int64}
-    return {key: np.concatenate(parts) if parts else np.zeros(0, kinds[key]) for key, parts in found.items()}
+    kinds = {
+        "offset": np.int64,
+        "size": np.int64,
+        "ids": "S1",
+        "labels": np.int32,
+        "each": np.int64,
+    }
+    return {
+        key: np.concatenate(parts) if parts else np.zeros(0, kinds[key])
+        for key, parts in found.items()
+    }
 
 
 def save_index(index: RecordIndex, path: str) -> None:
     """Write an index whole or not at all."""
     packed = io.BytesIO()  # a zip file is written with seeks, which not every file system has
-    np.savez(packed, **{field.name: getattr(index, field.name) for field in dataclasses.fields(index)})
+    np.savez(
+        packed, **{field.name: getattr(index, field.name) for field in dataclasses.fields(index)}
+    )
     with tf.io.gfile.GFile(path + ".tmp", "wb") as f:
         f.write(packed.getvalue())
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
@@ -154,6 +191,8 @@ def load_index(path: str, files: List[str], num_classes: int) -> Optional[Record
         return None
     with tf.io.gfile.GFile(path, "rb") as f:
         values = dict(np.load(io.BytesIO(f.read())))
-    index = RecordIndex(**{**values, "num_classes": int(values["num_classes"]), "shards": str(values["shards"])})
+    index = RecordIndex(
+        **{**values, "num_classes": int(values["num_classes"]), "shards": str(values["shards"])}
+    )
     same = index.num_classes == num_classes and index.shards == fingerprint(files)["sha1"]
     return index if same else None

@@ -52,14 +52,21 @@ def read_vocabulary(path: str, flag: str = "--vocabulary_file") -> Vocabulary:
     body = rows[1:] if columns else rows
     try:
         entries = {int(r[index_at]): r for r in body if r}
-        names = tuple(entries[i][name_at] if i in entries else f"class {i}" for i in range(max(entries) + 1))
+        names = tuple(
+            entries[i][name_at] if i in entries else f"class {i}" for i in range(max(entries) + 1)
+        )
         counts = None
         if "trainvideocount" in columns:
             counts = np.array(
-                [float(entries[i][columns["trainvideocount"]]) if i in entries else 0 for i in range(len(names))]
+                [
+                    float(entries[i][columns["trainvideocount"]]) if i in entries else 0
+                    for i in range(len(names))
+                ]
             )
     except (ValueError, IndexError) as error:
-        raise UserError(f"{flag}={path} is not a vocabulary ({error}); its first line should be {_HEADER}.")
+        raise UserError(
+            f"{flag}={path} is not a vocabulary ({error}); its first line should be {_HEADER}."
+        )
     return Vocabulary(names, counts)
 
 

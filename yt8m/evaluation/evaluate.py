@@ -8,8 +8,8 @@ from typing import Any, Callable, Dict, Iterable, Optional, Union
 import numpy as np
 
 from yt8m.errors import UserError
-from yt8m.evaluation.predictor import Predictor
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
+from yt8m.runs.predictor import Predictor
 
 
 def evaluate(
@@ -59,7 +59,9 @@ class MeanLoss:
           UserError: no example was seen, or none had anything to reconstruct.
         """
         if not self._count:
-            raise UserError("no example was evaluated: the data hold no record. Check --eval_data_pattern.")
+            raise UserError(
+                "no example was evaluated: the data hold no record. Check --eval_data_pattern."
+            )
         if self._sum == 0.0:
             raise UserError(
                 f"none of {self._count:,} videos has anything to reconstruct: each loss is exactly 0. Clips as long as the videos"

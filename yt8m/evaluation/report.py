@@ -31,7 +31,9 @@ def table(result: Dict[str, Any], top_k: int) -> str:
         lines.append(f"{name.format(k=top_k):<8} {result[key]:.6f}{percent}")
     if "segment_map" in result:
         lines += segment_lines(result)
-    lines.append(f"over {result['num_examples']:,} examples, {result['num_classes_with_positives']:,} classes with positives")
+    lines.append(
+        f"over {result['num_examples']:,} examples, {result['num_classes_with_positives']:,} classes with positives"
+    )
     return "\n".join(lines)
 
 

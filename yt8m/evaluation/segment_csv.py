@@ -15,14 +15,14 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 
 import tensorflow as tf
 
-from yt8m.data.segment_ratings import read_ratings
-from yt8m.data.sources import find_shards
+from yt8m.data.files.shards import find_shards
+from yt8m.data.records.ratings import read_ratings
 from yt8m.errors import UserError
 from yt8m.evaluation.report import segment_lines
 from yt8m.evaluation.segment_scores import Ratings, both_means
+from yt8m.files import WholeFile
 from yt8m.submission.ids import decode_ids
-from yt8m.submission.segment_csv import read_segment_csv
-from yt8m.submission.whole_file import WholeFile
+from yt8m.submission.kaggle_segments import read_segment_csv
 
 
 def score_segment_csv(
@@ -50,8 +50,12 @@ def score_segment_csv(
     Raises:
       UserError: unreadable files, no positive rating, or a submission that lists nothing that was rated.
     """
-    if next(read_segment_csv(submission_file), None) is None:  # before the records, which take longer
-        raise UserError(f"--submission_file={submission_file} has no line of a class; inference.py --segment_labels writes one.")
+    if (
+        next(read_segment_csv(submission_file), None) is None
+    ):  # before the records, which take longer
+        raise UserError(
+            f"--submission_file={submission_file} has no line of a class; inference.py --segment_labels writes one."
+        )
     ratings = _ratings(eval_data_pattern, label_cache, say)
     listed = 0
 
@@ -72,19 +76,26 @@ def score_segment_csv(
         )
     for line in segment_lines(result):
         say(line)
-    say(f"over {total:,} ratings, {listed:,} of them listed; {result['num_segment_map_positive_classes']:,} classes with positive ratings")
+    say(
+        f"over {total:,} ratings, {listed:,} of them listed; {result['num_segment_map_positive_classes']:,} classes with positive ratings"
+    )
     return {**result, "num_ratings": total, "num_ratings_listed": listed}
 
 
 def _ratings(pattern: str, cache: str, say: Callable[[str], None]) -> Ratings:
     """Return class -> {`<video>:<start>`: score} from the cache, or from the records and into the cache."""
     if cache and tf.io.gfile.exists(cache):
-        say(f"ratings are those of --label_cache={cache}" + (", so --eval_data_pattern is not read" if pattern else ""))
+        say(
+            f"ratings are those of --label_cache={cache}"
+            + (", so --eval_data_pattern is not read" if pattern else "")
+        )
         ratings = _read_cache(cache)
         _refuse_without_positives(ratings, f"--label_cache={cache}")
         return ratings
     files = find_shards(pattern, "--eval_data_pattern")
-    with WholeFile(cache, "--label_cache") if cache else contextlib.nullcontext() as out:  # an unwritable place is told first
+    with (
+        WholeFile(cache, "--label_cache") if cache else contextlib.nullcontext() as out
+    ):  # an unwritable place is told first
         ratings = _read_records(files)
         _refuse_without_positives(ratings, f"--eval_data_pattern={pattern}")
         for label, of_class in ratings.items() if out else ():
@@ -99,13 +110,17 @@ def _read_records(files: List[str]) -> Ratings:
         (name,) = decode_ids([video.video_id])
         for start, label, score in zip(video.starts, video.classes, video.scores):
             of_class, segment = ratings.setdefault(label, {}), f"{name}:{start}"
-            of_class[segment] = max(score, of_class.get(segment, score))  # rated twice: positive if once so, as in training
+            of_class[segment] = max(
+                score, of_class.get(segment, score)
+            )  # rated twice: positive if once so, as in training
     return ratings
 
 
 def _refuse_without_positives(ratings: Ratings, where: str) -> None:
     if not any(score > 0 for of_class in ratings.values() for score in of_class.values()):
-        raise UserError(f"{where} holds no positive rating of a segment; name rated records, such as 3/frame/validate of the 2019 release.")
+        raise UserError(
+            f"{where} holds no positive rating of a segment; name rated records, such as 3/frame/validate of the 2019 release."
+        )
 
 
 def _read_cache(path: str) -> Ratings:
@@ -116,7 +131,9 @@ def _read_cache(path: str) -> Ratings:
                 segment, label, score = line.strip().rsplit(",", 2)
                 ratings.setdefault(int(label), {})[segment] = float(score)
     except ValueError:  # also of bytes that are no text
-        raise UserError(f"--label_cache={path}, line {number}, is not '<video>:<start>,<class>,<score>'; delete it to have it made anew.") from None
+        raise UserError(
+            f"--label_cache={path}, line {number}, is not '<video>:<start>,<class>,<score>'; delete it to have it made anew."
+        ) from None
     except tf.errors.OpError as error:
         raise UserError(f"--label_cache={path} cannot be read ({error.message}).") from None
     return ratings
@@ -124,11 +141,26 @@ def _read_cache(path: str) -> Ratings:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m yt8m.evaluation.segment_csv", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--submission_file", required=True, help="of inference.py --segment_labels: Class,Segments")
-    parser.add_argument("--eval_data_pattern", default="", help="comma list of globs of rated records")
-    parser.add_argument("--top_n", type=int, default=0, help="segments of each class that count; 0: all (the challenge: 100000)")
-    parser.add_argument("--label_cache", default="", help="CSV of the ratings; read in place of the records if it exists, else written")
+    parser = argparse.ArgumentParser(
+        prog="python -m yt8m.evaluation.segment_csv", description=__doc__.split("\n\n")[0]
+    )
+    parser.add_argument(
+        "--submission_file", required=True, help="of inference.py --segment_labels: Class,Segments"
+    )
+    parser.add_argument(
+        "--eval_data_pattern", default="", help="comma list of globs of rated records"
+    )
+    parser.add_argument(
+        "--top_n",
+        type=int,
+        default=0,
+        help="segments of each class that count; 0: all (the challenge: 100000)",
+    )
+    parser.add_argument(
+        "--label_cache",
+        default="",
+        help="CSV of the ratings; read in place of the records if it exists, else written",
+    )
     a = parser.parse_args(argv)
     try:
         if a.top_n < 0:

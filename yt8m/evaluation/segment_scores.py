@@ -9,7 +9,9 @@ import numpy as np
 from yt8m.metrics.segment_map import segment_map
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
 
-Ratings = Dict[int, Dict[str, float]]  # class -> {`<video>:<start>`: rating, above 0 where positive}
+Ratings = Dict[
+    int, Dict[str, float]
+]  # class -> {`<video>:<start>`: rating, above 0 where positive}
 
 
 def both_means(lists: Iterable[Tuple[int, Sequence[str]]], ratings: Ratings) -> Dict[str, Any]:
@@ -51,7 +53,9 @@ class SegmentScores:
       UserError: a limit below 1.
     """
 
-    def __init__(self, whitelist: Optional[Sequence[int]] = None, top_k: int = 20, max_per_class: int = 0):
+    def __init__(
+        self, whitelist: Optional[Sequence[int]] = None, top_k: int = 20, max_per_class: int = 0
+    ):
         self._ranking = SegmentRanking(whitelist, top_k, max_per_class or MAX_PER_CLASS)
         self._asked: Optional[Set[int]] = None if whitelist is None else {int(c) for c in whitelist}
         self._ratings: Ratings = {}

@@ -8,14 +8,14 @@ from typing import Any, Callable, Dict, Optional, Sequence
 
 import tensorflow as tf
 
-from yt8m.data.bad_records import BadRecords
+from yt8m.data.files.bad_records import BadRecords
 from yt8m.errors import UserError
 from yt8m.evaluation import report
 from yt8m.evaluation.evaluate import evaluate
 from yt8m.evaluation.segment_scores import SegmentScores
-from yt8m.evaluation.trained_model import TrainedModel
 from yt8m.losses import registry as losses
-from yt8m.training.run_folder import RunFolder, weights_file
+from yt8m.runs.folder import RunFolder, weights_file
+from yt8m.runs.trained_model import TrainedModel
 
 
 def evaluate_run(
@@ -49,9 +49,13 @@ def evaluate_run(
       UserError: the records do not fit, or hold no label; `out_dir` cannot be written.
     """
     config = trained.config
-    segments = SegmentScores(whitelist, top_k, segment_max_pred) if config.schema.segment_labels else None
+    segments = (
+        SegmentScores(whitelist, top_k, segment_max_pred) if config.schema.segment_labels else None
+    )
     if segments is None and (segment_max_pred or whitelist is not None):
-        raise UserError("--segment_max_pred and --segment_label_ids_file rank five-second segments; add --segment_labels, or drop them.")
+        raise UserError(
+            "--segment_max_pred and --segment_label_ids_file rank five-second segments; add --segment_labels, or drop them."
+        )
     bad = BadRecords(max_bad_records)
     dataset, predictor = trained.records(
         pattern, "--eval_data_pattern", batch_size, eval_frames, bad, say, num_readers=num_readers
@@ -60,20 +64,34 @@ def evaluate_run(
     start = time.monotonic()
     with bad.explained(classes):
         loss = losses.get(config.recipe.label_loss)
-        metrics = evaluate(predictor, dataset, loss, classes, top_k, segments.update if segments else None)
+        metrics = evaluate(
+            predictor, dataset, loss, classes, top_k, segments.update if segments else None
+        )
     seconds = time.monotonic() - start
     if not metrics.per_class_ap()[1].any():
-        raise UserError(f"--eval_data_pattern={pattern} holds no labels; name a labelled split, such as validate.")
-    about = {"model": config.model.name, "weights": trained.path, "data": pattern, "top_k": top_k, "seconds": round(seconds, 2)}
+        raise UserError(
+            f"--eval_data_pattern={pattern} holds no labels; name a labelled split, such as validate."
+        )
+    about = {
+        "model": config.model.name,
+        "weights": trained.path,
+        "data": pattern,
+        "top_k": top_k,
+        "seconds": round(seconds, 2),
+    }
     about.update(segments.result() if segments else {})
     try:
         result = report.write(out_dir, metrics, about)
     except (tf.errors.OpError, OSError) as error:
-        raise UserError(f"{out_dir} cannot be written ({getattr(error, 'message', error)}); --output_dir names another folder.")
+        raise UserError(
+            f"{out_dir} cannot be written ({getattr(error, 'message', error)}); --output_dir names another folder."
+        )
     say(report.table(result, top_k))
     if bad.summary():
         say(bad.summary())
-    say(f"{result['num_examples'] / max(seconds, 1e-9):,.0f} examples/s; wrote {out_dir}/metrics.json and {report.PER_CLASS_AP}")
+    say(
+        f"{result['num_examples'] / max(seconds, 1e-9):,.0f} examples/s; wrote {out_dir}/metrics.json and {report.PER_CLASS_AP}"
+    )
     return result
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from yt8m.errors import UserError
 
 
-def align_ids(reference: Sequence[str], ids: Sequence[str], reference_name: str, name: str) -> Optional[np.ndarray]:
+def align_ids(
+    reference: Sequence[str], ids: Sequence[str], reference_name: str, name: str
+) -> Optional[np.ndarray]:
     """Return rows int64 [N] with `ids[rows[i]] == reference[i]`, or None where the order is the same already.
 
     Raises:
@@ -17,7 +19,9 @@ def align_ids(reference: Sequence[str], ids: Sequence[str], reference_name: str,
         files of different order.
     """
     if list(reference) == list(ids):
-        return None  # also right where ids repeat or are empty, as in late copies of the 2017 release
+        return (
+            None  # also right where ids repeat or are empty, as in late copies of the 2017 release
+        )
     place = {video: row for row, video in enumerate(ids)}
     known = set(reference)
     lacking = [video for video in reference if video not in place]

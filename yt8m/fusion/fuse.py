@@ -23,7 +23,7 @@ class AlignedInputs:
     """Inputs of one set of videos, read side by side in the order of the first.
 
     Args:
-      sources: see `yt8m.fusion.sources`.
+      sources: see `yt8m.fusion.inputs`.
       num_classes: K.
       chunk_size: videos read at a time.
 
@@ -60,7 +60,9 @@ def weighted_sum(parts: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray
     for part, weight in zip(parts, np.asarray(weights, np.float32)):
         fused += part * weight
     if not np.isfinite(fused).all():
-        raise UserError("an input holds scores that are not finite numbers (NaN or infinite); predict them again.")
+        raise UserError(
+            "an input holds scores that are not finite numbers (NaN or infinite); predict them again."
+        )
     return fused
 
 
@@ -72,7 +74,9 @@ def bounded(weights: np.ndarray) -> np.ndarray:
     return weights / max(1.0, float(weights.sum(axis=0).max(initial=0.0)))
 
 
-def aps_from_labels(inputs: AlignedInputs, truth: Any, top_k: int, within: Optional[np.ndarray] = None) -> np.ndarray:
+def aps_from_labels(
+    inputs: AlignedInputs, truth: Any, top_k: int, within: Optional[np.ndarray] = None
+) -> np.ndarray:
     """Return AP float64 [M, K] of every input on the videos `within` (bool [N]; None: all), from their top_k pairs."""
     metrics = [EvaluationMetrics(inputs.num_classes, top_k) for _ in inputs.sources]
     for chunk in inputs.chunks():

@@ -27,7 +27,9 @@ def load_labels(place: str, num_classes: Optional[int] = None) -> GroundTruth:
     if is_score_folder(place):
         path = os.path.join(place, LABELS)
         if not os.path.isfile(path):
-            raise UserError(f"--labels: the score folder {place!r} has no {LABELS}; name a CSV or labelled records.")
+            raise UserError(
+                f"--labels: the score folder {place!r} has no {LABELS}; name a CSV or labelled records."
+            )
         return read_ground_truth(path)
     return _from_records(place, num_classes)
 
@@ -35,18 +37,22 @@ def load_labels(place: str, num_classes: Optional[int] = None) -> GroundTruth:
 def _from_records(pattern: str, num_classes: Optional[int]) -> GroundTruth:
     import numpy as np
 
-    from yt8m.data.bad_records import BadRecords
+    from yt8m.data.files.bad_records import BadRecords
+    from yt8m.data.files.shards import find_shards
     from yt8m.data.inspect import find_schema
     from yt8m.data.pipeline import read_batches
-    from yt8m.data.sources import find_shards
 
     files = find_shards(pattern, "--labels")
     schema, _ = find_schema(files, num_classes=num_classes, flag="--labels")
     ids, labels, bad = [], [], BadRecords(0)
     with bad.explained(schema.num_classes):
-        for batch in read_batches(files, schema, bad, batch_size=1024 if schema.level == "video" else 64):
+        for batch in read_batches(
+            files, schema, bad, batch_size=1024 if schema.level == "video" else 64
+        ):
             ids.extend(as_text(i) for i in batch["id"].numpy())
             labels.extend(np.flatnonzero(row) for row in batch["labels"].numpy())
     if not any(len(row) for row in labels):
-        raise UserError(f"--labels: no record of {pattern!r} has a label; this looks like a test split.")
+        raise UserError(
+            f"--labels: no record of {pattern!r} has a label; this looks like a test split."
+        )
     return GroundTruth(ids, labels)

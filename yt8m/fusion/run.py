@@ -11,8 +11,8 @@ import numpy as np
 
 from yt8m.errors import UserError
 from yt8m.fusion.fuse import AlignedInputs, aps_from_labels, bounded, weighted_sum
+from yt8m.fusion.inputs import all_of_segments, common_num_classes, open_source
 from yt8m.fusion.labels import load_labels
-from yt8m.fusion.sources import all_of_segments, common_num_classes, open_source
 from yt8m.fusion.summary import gains_table, weights_table
 from yt8m.fusion.weights import AP_METHODS, METHODS, fusion_weights
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
@@ -46,7 +46,9 @@ class FusionSettings:
     segment_label_ids_file: str = ""
 
 
-def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> Optional[List[dict]]:
+def run_fusion(
+    settings: FusionSettings, say: Callable[[str], None] = print
+) -> Optional[List[dict]]:
     """Fuse; return the metrics of each input and, last, of the fusion, where labels were given.
 
     Raises:
@@ -61,8 +63,12 @@ def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> 
             " --segment_labels writes the APs for --ap_files."
         )
     if settings.labels and not settings.num_classes and all(s.num_classes is None for s in sources):
-        truth = load_labels(settings.labels)  # a class that is in no line of a CSV may still be true of a video
-    num_classes = common_num_classes(sources, settings.num_classes, truth.num_classes if truth else 0)
+        truth = load_labels(
+            settings.labels
+        )  # a class that is in no line of a CSV may still be true of a video
+    num_classes = common_num_classes(
+        sources, settings.num_classes, truth.num_classes if truth else 0
+    )
     inputs = AlignedInputs(sources, num_classes, settings.chunk_size)
     names = [s.name for s in sources]
     what = "segments" if segments else "videos"
@@ -71,11 +77,17 @@ def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> 
     watch.add(inputs.ids)
     for line in watch.warnings():
         say(line)
-    with contextlib.ExitStack() as stack:  # outputs first: an unwritable place is told before any work
+    with (
+        contextlib.ExitStack() as stack
+    ):  # outputs first: an unwritable place is told before any work
         writers: List[Any] = []
         if settings.output_file:
             ranked = (settings.segment_max_pred, settings.segment_label_ids_file)
-            writers.append(stack.enter_context(csv_writer(settings.output_file, segments, settings.top_k, *ranked, say=say)))
+            writers.append(
+                stack.enter_context(
+                    csv_writer(settings.output_file, segments, settings.top_k, *ranked, say=say)
+                )
+            )
         if settings.output_scores:
             meta = {"fused_from": names, "method": settings.method, "segments": segments}
             scores = ScoreWriter(settings.output_scores, num_classes, settings.scores_dtype, meta)
@@ -85,7 +97,11 @@ def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> 
         weights = _weights(settings, inputs, truth, held_out, say)
         say("\n" + weights_table(names, weights))
         scaled = bounded(weights)
-        metrics = [EvaluationMetrics(num_classes, settings.top_k) for _ in range(len(sources) + 1)] if truth else []
+        metrics = (
+            [EvaluationMetrics(num_classes, settings.top_k) for _ in range(len(sources) + 1)]
+            if truth
+            else []
+        )
         for chunk in inputs.chunks():
             fused = weighted_sum(chunk.parts, scaled)  # [n, K]
             for writer in writers:
@@ -100,7 +116,7 @@ def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> 
         which = "the other half" if held_out is not None else "all videos"
         say("\n" + gains_table(names, results, f"{which} ({results[0]['num_examples']:,})"))
         if settings.output_metrics:
-            from yt8m.submission.whole_file import WholeFile
+            from yt8m.files import WholeFile
 
             with WholeFile(settings.output_metrics, "--output_metrics") as out:
                 out.write(json.dumps(dict(zip([*names, "fused"], results)), indent=1) + "\n")
@@ -114,32 +130,48 @@ def _check(settings: FusionSettings) -> None:
     if len(set(settings.inputs)) < count:
         raise UserError(f"--inputs names one input twice: {', '.join(settings.inputs)}.")
     if not settings.output_file and not settings.output_scores and not settings.labels:
-        raise UserError("nothing to do: give --output_file (CSV), --output_scores (a folder) or --labels (metrics).")
+        raise UserError(
+            "nothing to do: give --output_file (CSV), --output_scores (a folder) or --labels (metrics)."
+        )
     if not settings.output_file:
         refuse_without_csv(settings.segment_max_pred, settings.segment_label_ids_file)
     if settings.output_scores.rstrip("/") in [i.rstrip("/") for i in settings.inputs]:
-        raise UserError(f"--output_scores={settings.output_scores!r} is also an input; name another place.")
+        raise UserError(
+            f"--output_scores={settings.output_scores!r} is also an input; name another place."
+        )
     if settings.output_file in settings.inputs:
-        raise UserError(f"--output_file={settings.output_file!r} is also an input; name another place.")
+        raise UserError(
+            f"--output_file={settings.output_file!r} is also an input; name another place."
+        )
     if settings.method not in METHODS:
         raise UserError(f"--method={settings.method!r} is not one of {', '.join(METHODS)}.")
     if settings.method == "weighted":
         if len(settings.weights) != count:
-            raise UserError(f"--weights has {len(settings.weights)} numbers for {count} inputs; give one for each.")
+            raise UserError(
+                f"--weights has {len(settings.weights)} numbers for {count} inputs; give one for each."
+            )
         if min(settings.weights) < 0 or sum(settings.weights) <= 0:
-            raise UserError(f"--weights={list(settings.weights)}: weights are not negative, and not all 0.")
+            raise UserError(
+                f"--weights={list(settings.weights)}: weights are not negative, and not all 0."
+            )
     elif settings.weights:
-        raise UserError(f"--weights is of --method=weighted, not of --method={settings.method}; drop one of the two.")
+        raise UserError(
+            f"--weights is of --method=weighted, not of --method={settings.method}; drop one of the two."
+        )
     if settings.method in AP_METHODS:
         if settings.ap_files and len(settings.ap_files) != count:
-            raise UserError(f"--ap_files has {len(settings.ap_files)} files for {count} inputs; give one for each.")
+            raise UserError(
+                f"--ap_files has {len(settings.ap_files)} files for {count} inputs; give one for each."
+            )
         if not settings.ap_files and not settings.labels:
             raise UserError(
                 f"--method={settings.method} weighs by per-class AP: give --ap_files (eval.py writes them),"
                 " or --labels to compute them from these scores."
             )
         if settings.ap_files and settings.fit_on_half:
-            raise UserError("--fit_on_half fits on --labels, but --ap_files are given; drop one of the two.")
+            raise UserError(
+                "--fit_on_half fits on --labels, but --ap_files are given; drop one of the two."
+            )
     elif settings.ap_files:
         raise UserError(
             f"--ap_files is for --method={'|'.join(AP_METHODS)}, not {settings.method}; drop one of the two."
@@ -148,7 +180,9 @@ def _check(settings: FusionSettings) -> None:
         raise UserError(f"--fit_on_half: --method={settings.method} fits nothing; drop the flag.")
 
 
-def _truth(settings: FusionSettings, inputs: AlignedInputs, truth: Optional[GroundTruth]) -> Optional[GroundTruth]:
+def _truth(
+    settings: FusionSettings, inputs: AlignedInputs, truth: Optional[GroundTruth]
+) -> Optional[GroundTruth]:
     """Return the labels, read now unless they are known, which every video must have."""
     if not settings.labels:
         return None
@@ -179,7 +213,9 @@ def _weights(settings, inputs, truth, held_out, say) -> np.ndarray:  # type: ign
         if settings.ap_files:
             ap = np.stack([_read_ap(path, inputs.num_classes) for path in settings.ap_files])
         else:
-            ap = aps_from_labels(inputs, truth, settings.top_k, None if held_out is None else ~held_out)
+            ap = aps_from_labels(
+                inputs, truth, settings.top_k, None if held_out is None else ~held_out
+            )
             if held_out is None:
                 say(
                     "warning: the weights and the metrics below come from the same videos, so the gain is too good;"
@@ -192,5 +228,7 @@ def _weights(settings, inputs, truth, held_out, say) -> np.ndarray:  # type: ign
 def _read_ap(path: str, num_classes: int) -> np.ndarray:
     ap = read_per_class_ap(path).ap
     if len(ap) != num_classes:
-        raise UserError(f"--ap_files: {path!r} has APs of {len(ap)} classes, but the inputs have {num_classes}.")
+        raise UserError(
+            f"--ap_files: {path!r} has APs of {len(ap)} classes, but the inputs have {num_classes}."
+        )
     return ap

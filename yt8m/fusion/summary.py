@@ -13,7 +13,10 @@ def weights_table(names: Sequence[str], weights: np.ndarray) -> str:
     known = best > 0  # [K]; classes that no model covers say nothing
     most = (weights == best) & known  # [M, K]
     shares = (most / np.maximum(most.sum(axis=0), 1)).sum(axis=1) / max(int(known.sum()), 1)
-    rows = [[name, f"{w:.4f}", f"{100 * s:.1f} %"] for name, w, s in zip(names, weights.mean(axis=1), shares)]
+    rows = [
+        [name, f"{w:.4f}", f"{100 * s:.1f} %"]
+        for name, w, s in zip(names, weights.mean(axis=1), shares)
+    ]
     return _table([["model", "mean weight", "largest in"]] + rows)
 
 
@@ -28,5 +31,8 @@ def gains_table(names: Sequence[str], results: Sequence[Dict[str, float]], video
 
 def _table(rows: List[List[str]]) -> str:
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    lines = ["  ".join([row[0].ljust(widths[0])] + [x.rjust(w) for x, w in zip(row[1:], widths[1:])]) for row in rows]
+    lines = [
+        "  ".join([row[0].ljust(widths[0])] + [x.rjust(w) for x, w in zip(row[1:], widths[1:])])
+        for row in rows
+    ]
     return "\n".join(line.rstrip() for line in lines)

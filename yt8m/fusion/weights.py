@@ -45,12 +45,16 @@ def fusion_weights(
         return _shares(covered.astype(np.float64))
     if method == "weighted":
         if given is None or len(given) != len(covered) or min(given) < 0 or sum(given) <= 0:
-            raise ValueError(f"{len(covered)} weights, not negative and not all 0, were expected, not {given}")
+            raise ValueError(
+                f"{len(covered)} weights, not negative and not all 0, were expected, not {given}"
+            )
         return _shares(covered * np.asarray(given, np.float64)[:, np.newaxis])
     if method not in AP_METHODS:
         raise ValueError(f"method is one of {METHODS}, not {method!r}")
     if ap is None or np.shape(ap) != covered.shape:
-        raise ValueError(f"APs of shape {covered.shape} were expected, not {None if ap is None else np.shape(ap)}")
+        raise ValueError(
+            f"APs of shape {covered.shape} were expected, not {None if ap is None else np.shape(ap)}"
+        )
     ap = np.where(covered, np.asarray(ap, np.float64), 0.0)  # [M, K]
     ap = np.where(ap.any(axis=0), ap, covered)
     if method == "power":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, List, Tuple
 
-from yt8m.config import RunConfig
 from yt8m.errors import UserError
-from yt8m.training.run_folder import RunFolder
+from yt8m.runs.config import RunConfig
+from yt8m.runs.folder import RunFolder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,11 @@ class Curve:
         """Return (iteration, seconds in the step, GAP) of the first step of this number; empty where there is none."""
         first = next((p.name for p in self.points if p.number == number), "")
         mine = [p for p in self.points if p.name == first]
-        start = next((p.seconds for p in reversed(self.points[: self.points.index(mine[0])])), 0.0) if mine else 0.0
+        start = (
+            next((p.seconds for p in reversed(self.points[: self.points.index(mine[0])])), 0.0)
+            if mine
+            else 0.0
+        )
         return [(p.iteration, p.seconds - start, p.gap) for p in mine]
 
 
@@ -58,12 +62,16 @@ def read_curve(train_dir: str) -> Curve:
     run = RunFolder(train_dir)
     config = run.load_config()
     if config.alternation is None:
-        raise UserError(f"--train_dir={train_dir} was not trained by --trainer=alternating, whose iterations the figures show.")
+        raise UserError(
+            f"--train_dir={train_dir} was not trained by --trainer=alternating, whose iterations the figures show."
+        )
     latest: Dict[Tuple[str, int], Dict[str, Any]] = {}
     for event in run.logged():
         if event["event"] == "iteration":
             key = (event["name"], event["iteration"])
-            latest.pop(key, None)  # what a killed driver had done is done again, and goes to its new place
+            latest.pop(
+                key, None
+            )  # what a killed driver had done is done again, and goes to its new place
             latest[key] = event
     if not latest:
         raise UserError(f"--train_dir={train_dir} has logged no iteration yet.")
@@ -73,5 +81,14 @@ def read_curve(train_dir: str) -> Curve:
         if event["name"] != name:
             before, of_step, name = before + of_step, 0.0, event["name"]
         of_step = float(event["elapsed"])
-        points.append(Point(name, int(event["number"]), int(event["iteration"]), before + of_step, float(event["gap"]), float(event["map"])))
+        points.append(
+            Point(
+                name,
+                int(event["number"]),
+                int(event["iteration"]),
+                before + of_step,
+                float(event["gap"]),
+                float(event["map"]),
+            )
+        )
     return Curve(train_dir, config, tuple(points))

@@ -1,8 +1,8 @@
 """The KDD paper's Figs. 4, 5 and 6 from the logs of alternating runs, drawn with matplotlib (the extra `[figures]`).
 
-    python -m yt8m.largescale.figures --train_dir=runs/full                           # Fig. 4: GAP and MAP by iteration
-    python -m yt8m.largescale.figures --figure=5 --train_dir=runs/f1,runs/f10,…       # GAP of step 3 by batch fraction
-    python -m yt8m.largescale.figures --figure=6 --train_dir=runs/5,runs/20,runs/100  # GAP by time, growing data
+python -m yt8m.largescale.figures --train_dir=runs/full                           # Fig. 4: GAP and MAP by iteration
+python -m yt8m.largescale.figures --figure=5 --train_dir=runs/f1,runs/f10,…       # GAP of step 3 by batch fraction
+python -m yt8m.largescale.figures --figure=6 --train_dir=runs/5,runs/20,runs/100  # GAP by time, growing data
 """
 
 from __future__ import annotations
@@ -37,7 +37,13 @@ def figure_4(curve: Curve) -> Any:
         for i, _ in curve.boundaries():
             axes.axvline(i + 0.5, color=_INK, linewidth=0.6, linestyle=":")
     for i, _ in curve.boundaries():
-        above.text(i + 0.7, 1.02, _STEPS[curve.points[i].number], transform=above.get_xaxis_transform(), fontsize=8)
+        above.text(
+            i + 0.7,
+            1.02,
+            _STEPS[curve.points[i].number],
+            transform=above.get_xaxis_transform(),
+            fontsize=8,
+        )
     below.set_xlabel("epochs of steps 1 and 2, iterations of step 3")
     return figure
 
@@ -54,8 +60,20 @@ def figure_5(curves: Sequence[Curve]) -> Any:
         if not points:
             raise UserError(f"--train_dir={curve.path} has done no iteration of step 3.")
         label = f"{100 * curve.config.alternation.batch_fraction:g} %"
-        left.plot([i for i, _, _ in points], [100 * g for _, _, g in points], marker="o", markersize=3, label=label)
-        right.plot([s / 60 for _, s, _ in points], [100 * g for _, _, g in points], marker="o", markersize=3, label=label)
+        left.plot(
+            [i for i, _, _ in points],
+            [100 * g for _, _, g in points],
+            marker="o",
+            markersize=3,
+            label=label,
+        )
+        right.plot(
+            [s / 60 for _, s, _ in points],
+            [100 * g for _, _, g in points],
+            marker="o",
+            markersize=3,
+            label=label,
+        )
     left.set_ylabel("GAP (%)")
     left.set_xlabel("iteration of step 3")
     right.set_xlabel("minutes of step 3, validation left out")
@@ -67,7 +85,13 @@ def figure_6(curves: Sequence[Curve]) -> Any:
     """Return the figure of GAP by time over all steps, a line for each run, named by its number of training videos."""
     figure, axes = _subplots(1, 1, (7.2, 4.4))
     for curve in sorted(curves, key=_videos):
-        axes.plot([p.seconds / 60 for p in curve.points], [100 * p.gap for p in curve.points], marker="o", markersize=3, label=f"{_videos(curve):,}")
+        axes.plot(
+            [p.seconds / 60 for p in curve.points],
+            [100 * p.gap for p in curve.points],
+            marker="o",
+            markersize=3,
+            label=f"{_videos(curve):,}",
+        )
     axes.set_xlabel("minutes of training, validation left out")
     axes.set_ylabel("GAP (%)")
     axes.legend(title="training videos", fontsize=8)
@@ -103,18 +127,30 @@ def write(figure: Any, path: str) -> None:
             f.write(out.getvalue())
         tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
     except (tf.errors.OpError, OSError) as error:
-        raise UserError(f"{path} cannot be written ({getattr(error, 'message', error)}); --output names another file.")
+        raise UserError(
+            f"{path} cannot be written ({getattr(error, 'message', error)}); --output names another file."
+        )
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Command line; returns 0, or 2 for a user's mistake."""
-    parser = argparse.ArgumentParser(prog="python -m yt8m.largescale.figures", description="Draw Figs. 4, 5, 6 of KDD 2019.")
-    parser.add_argument("--train_dir", required=True, help="comma list of runs of --trainer=alternating")
+    parser = argparse.ArgumentParser(
+        prog="python -m yt8m.largescale.figures", description="Draw Figs. 4, 5, 6 of KDD 2019."
+    )
+    parser.add_argument(
+        "--train_dir", required=True, help="comma list of runs of --trainer=alternating"
+    )
     parser.add_argument("--figure", type=int, choices=(4, 5, 6), default=4)
-    parser.add_argument("--output", default="", help="file, .png or .svg; default figure_N.png in the first run's folder")
+    parser.add_argument(
+        "--output",
+        default="",
+        help="file, .png or .svg; default figure_N.png in the first run's folder",
+    )
     arguments = parser.parse_args(argv)
     try:
-        return _draw([d for d in arguments.train_dir.split(",") if d], arguments.figure, arguments.output)
+        return _draw(
+            [d for d in arguments.train_dir.split(",") if d], arguments.figure, arguments.output
+        )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -124,14 +160,22 @@ def _draw(folders: Sequence[str], number: int, output: str) -> int:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
-        raise UserError("the figures need matplotlib, which is not installed: `pip install 'yt8m[figures]'` brings it.")
+        raise UserError(
+            "the figures need matplotlib, which is not installed: `pip install 'yt8m[figures]'` brings it."
+        )
     if not folders or (number == 4 and len(folders) > 1):
-        raise UserError(f"--train_dir={','.join(folders)}: Fig. 4 shows one run, and Figs. 5 and 6 one or more.")
+        raise UserError(
+            f"--train_dir={','.join(folders)}: Fig. 4 shows one run, and Figs. 5 and 6 one or more."
+        )
     output = output or os.path.join(folders[0], f"figure_{number}.png")
     if output.rpartition(".")[2] not in ("png", "svg"):
         raise UserError(f"--output={output} ends neither in .png nor in .svg.")
     curves = [read_curve(folder) for folder in folders]
-    figure = {4: lambda: figure_4(curves[0]), 5: lambda: figure_5(curves), 6: lambda: figure_6(curves)}[number]()
+    figure = {
+        4: lambda: figure_4(curves[0]),
+        5: lambda: figure_5(curves),
+        6: lambda: figure_6(curves),
+    }[number]()
     write(figure, output)
     print(f"wrote {output}")
     return 0

@@ -6,7 +6,7 @@ from typing import Any, Dict, Tuple
 
 import tensorflow as tf
 
-# x = q · 4/255 + 4/512 − 2 (starter code; spec A.4), as in yt8m.data.quantization.
+# x = q · 4/255 + 4/512 − 2 (starter code; spec A.4), as in yt8m.data.records.quantization.
 _SCALE = 4.0 / 255.0
 _OFFSET = 4.0 / 512.0 - 2.0
 
@@ -33,10 +33,14 @@ class DequantizeFrames(tf.keras.layers.Layer):
     def call(self, frames: tf.Tensor, num_frames: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
         """Return (frames, mask)."""
         x = tf.cast(frames, tf.float32) * _SCALE + _OFFSET  # [B, T, D]
-        mask = tf.range(tf.shape(frames)[1])[None, :] < tf.cast(num_frames, tf.int32)[:, None]  # [B, T]
+        mask = (
+            tf.range(tf.shape(frames)[1])[None, :] < tf.cast(num_frames, tf.int32)[:, None]
+        )  # [B, T]
         scale = tf.cast(mask, tf.float32)[:, :, None]
         if self.input_norm == "l2":
-            scale = scale * tf.math.rsqrt(tf.maximum(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True), 1e-12))
+            scale = scale * tf.math.rsqrt(
+                tf.maximum(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True), 1e-12)
+            )
         return tf.cast(x * scale, self.compute_dtype), mask
 
     def get_config(self) -> Dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import tensorflow as tf
 
-from yt8m.layers.batch_norm import batch_norm
+from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.layers.regularizers import slim_l2
 
 
@@ -46,9 +46,23 @@ class ConvNorm1D(tf.keras.layers.Layer):
     (x [B, ⌈T / stride⌉, filters], counts).
     """
 
-    def __init__(self, filters: int, kernel_size: int, stride: int = 1, activation: bool = True, l2: float = 1e-4, **kwargs: Any):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        stride: int = 1,
+        activation: bool = True,
+        l2: float = 1e-4,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
-        self.filters, self.kernel_size, self.stride, self.activation, self.l2 = filters, kernel_size, stride, activation, l2
+        self.filters, self.kernel_size, self.stride, self.activation, self.l2 = (
+            filters,
+            kernel_size,
+            stride,
+            activation,
+            l2,
+        )
         self.conv = tf.keras.layers.Conv1D(
             filters,
             kernel_size,
@@ -67,7 +81,9 @@ class ConvNorm1D(tf.keras.layers.Layer):
         self.norm.build((None, None, self.filters))
         self.built = True
 
-    def call(self, x: tf.Tensor, counts: tf.Tensor, training: Any = None) -> Tuple[tf.Tensor, tf.Tensor]:
+    def call(
+        self, x: tf.Tensor, counts: tf.Tensor, training: Any = None
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
         """Return (x, counts)."""
         side = self.kernel_size // 2
         x = self.conv(tf.pad(x, [[0, 0], [side, side], [0, 0]]) if side else x)
@@ -111,14 +127,18 @@ class Bottleneck1D(tf.keras.layers.Layer):
         """Make the convolutions."""
         channels = int(input_shape[-1])
         if self.stride > 1 or channels != self.width:
-            self.shortcut = ConvNorm1D(self.width, 1, self.stride, activation=False, l2=self.l2, name="shortcut")
+            self.shortcut = ConvNorm1D(
+                self.width, 1, self.stride, activation=False, l2=self.l2, name="shortcut"
+            )
             self.shortcut.build((None, None, channels))
         self.reduce.build((None, None, channels))
         self.spread.build((None, None, self._inner))
         self.expand.build((None, None, self._inner))
         self.built = True
 
-    def call(self, x: tf.Tensor, counts: tf.Tensor, training: Any = None) -> Tuple[tf.Tensor, tf.Tensor]:
+    def call(
+        self, x: tf.Tensor, counts: tf.Tensor, training: Any = None
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
         """Return (x, counts)."""
         branch, inner_counts = self.reduce(x, counts=counts, training=training)
         branch, inner_counts = self.spread(branch, counts=inner_counts, training=training)
@@ -132,7 +152,9 @@ class Bottleneck1D(tf.keras.layers.Layer):
         return {**super().get_config(), "width": self.width, "stride": self.stride, "l2": self.l2}
 
 
-def max_pool(x: tf.Tensor, counts: tf.Tensor, size: int = 3, stride: int = 2) -> Tuple[tf.Tensor, tf.Tensor]:
+def max_pool(
+    x: tf.Tensor, counts: tf.Tensor, size: int = 3, stride: int = 2
+) -> Tuple[tf.Tensor, tf.Tensor]:
     """Return (the maximum of each `size` positions, `stride` apart, of x >= 0 [B, T, D]; counts)."""
     side = size // 2
     x = tf.pad(x, [[0, 0], [side, side], [0, 0]])  # zeros, which no x is below

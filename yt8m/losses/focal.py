@@ -16,4 +16,6 @@ def focal(labels, predictions, weights=None):
     """−Σ_c α_t·(1 − p_t)^γ·log(p_t + ε), γ = 2, α = 0.25 for positives, 0.75 for negatives (Lin et al. 2017, eq. 5)."""
     right = probability_of_label(labels, predictions)
     alpha = (1.0 - ALPHA) + (2.0 * ALPHA - 1.0) * tf.cast(labels, tf.float32)
-    return total(-alpha * tf.pow(tf.maximum(1.0 - right, 0.0), GAMMA) * tf.math.log(right + EPSILON), weights)
+    return total(
+        -alpha * tf.pow(tf.maximum(1.0 - right, 0.0), GAMMA) * tf.math.log(right + EPSILON), weights
+    )

@@ -48,7 +48,9 @@ def get(name: str) -> Loss:
     """Return the loss called `name`; a `UserError` names near misses."""
     known = list_losses()
     if name not in _LOSSES:
-        raise UserError(f"--label_loss={name} is not known: {', '.join(known)}.{near_misses(name, known)}")
+        raise UserError(
+            f"--label_loss={name} is not known: {', '.join(known)}.{near_misses(name, known)}"
+        )
     return _LOSSES[name]
 
 
@@ -83,7 +85,9 @@ def check_by_class(name: str) -> None:
     """
     get(name)
     if name not in _BY_CLASS:
-        raise UserError(f"--label_loss={name} is not a sum over classes, which are trained apart: {', '.join(sorted(_BY_CLASS))}.")
+        raise UserError(
+            f"--label_loss={name} is not a sum over classes, which are trained apart: {', '.join(sorted(_BY_CLASS))}."
+        )
 
 
 def probability_of_label(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,9 @@ import tensorflow as tf
 
 from yt8m.losses.registry import register, total
 
-_TINY = 1e-30  # keeps the logarithm finite, and leaves the gradient of any probability above it exact
+_TINY = (
+    1e-30  # keeps the logarithm finite, and leaves the gradient of any probability above it exact
+)
 
 
 @register("SmoothedSoftmaxLoss", of_softmax=True)

@@ -20,7 +20,10 @@ def descending_order(scores: np.ndarray, seed: int = TIE_SEED) -> np.ndarray:
 
 
 def average_precision(
-    scores: np.ndarray, labels: np.ndarray, n: Optional[int] = None, num_positives: Optional[int] = None
+    scores: np.ndarray,
+    labels: np.ndarray,
+    n: Optional[int] = None,
+    num_positives: Optional[int] = None,
 ) -> float:
     """Return the non-interpolated average precision of a list.
 
@@ -38,7 +41,9 @@ def average_precision(
     """
     scores, hits = np.asarray(scores), np.asarray(labels) > 0
     if scores.shape != hits.shape or scores.ndim != 1:
-        raise ValueError(f"scores and labels are lists of one length, not {scores.shape} and {hits.shape}")
+        raise ValueError(
+            f"scores and labels are lists of one length, not {scores.shape} and {hits.shape}"
+        )
     if n is not None and n < 1:
         raise ValueError(f"n is at least 1, not {n}")
     positives = int(hits.sum()) if num_positives is None else int(num_positives)

@@ -13,4 +13,6 @@ def batch_metrics(predictions: np.ndarray, labels: np.ndarray, top_k: int = 20) 
     """Return `gap`, `hit_at_1` and `perr` of predictions and labels [B, K]."""
     metrics = EvaluationMetrics(predictions.shape[1], top_k=top_k)
     metrics.update(predictions, labels)
-    return {key: value for key, value in metrics.result().items() if key in ("gap", "hit_at_1", "perr")}
+    return {
+        key: value for key, value in metrics.result().items() if key in ("gap", "hit_at_1", "perr")
+    }

@@ -12,7 +12,10 @@ import numpy as np
 from yt8m.errors import UserError
 from yt8m.metrics.average_precision import descending_order, ranked_average_precision
 from yt8m.metrics.hit_at_k import hits_of_ranked
-from yt8m.metrics.mean_average_precision import mean_average_precision, ranked_class_average_precision
+from yt8m.metrics.mean_average_precision import (
+    mean_average_precision,
+    ranked_class_average_precision,
+)
 from yt8m.metrics.perr import perr_of_ranked, perr_per_video
 from yt8m.metrics.top_k import top_k as best_of_rows
 
@@ -36,7 +39,9 @@ class EvaluationMetrics:
         self.top_k = min(int(top_k), self.num_classes)
         self.filter_empty_classes = filter_empty_classes
         self._class_type = np.uint16 if num_classes <= 1 << 16 else np.int32
-        self._chunks: List[Tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # (scores, classes, hits), each [B, k]
+        self._chunks: List[
+            Tuple[np.ndarray, np.ndarray, np.ndarray]
+        ] = []  # (scores, classes, hits), each [B, k]
         self._class_positives = np.zeros(self.num_classes, np.int64)
         self._num_examples = 0
         self._sums = {"perr": 0.0, "hit_at_1": 0.0, "hit_at_5": 0.0, "loss": 0.0}
@@ -63,7 +68,11 @@ class EvaluationMetrics:
           ValueError: shapes do not fit.
         """
         predictions, labels = np.asarray(predictions, np.float32), np.asarray(labels)
-        if predictions.ndim != 2 or predictions.shape[1] != self.num_classes or labels.shape != predictions.shape:
+        if (
+            predictions.ndim != 2
+            or predictions.shape[1] != self.num_classes
+            or labels.shape != predictions.shape
+        ):
             raise ValueError(
                 f"predictions and labels are [B, {self.num_classes}], not {predictions.shape} and {labels.shape}"
             )
@@ -85,7 +94,9 @@ class EvaluationMetrics:
             perr[deep] = perr_per_video(predictions[deep], positive[deep])
 
         k = self.top_k
-        self._chunks.append((scores[:, :k].copy(), classes[:, :k].astype(self._class_type), hits[:, :k].copy()))
+        self._chunks.append(
+            (scores[:, :k].copy(), classes[:, :k].astype(self._class_type), hits[:, :k].copy())
+        )
         self._class_positives += np.bincount(positive_classes, minlength=self.num_classes)
         self._num_examples += batch
         self._sums["perr"] += float(perr.sum())
@@ -103,7 +114,9 @@ class EvaluationMetrics:
         mine = (self.num_classes, self.top_k, self.filter_empty_classes)
         theirs = (other.num_classes, other.top_k, other.filter_empty_classes)
         if mine != theirs:
-            raise ValueError(f"cannot merge metrics of (classes, top_k, filter_empty_classes) {mine} and {theirs}")
+            raise ValueError(
+                f"cannot merge metrics of (classes, top_k, filter_empty_classes) {mine} and {theirs}"
+            )
         self._chunks.extend(other._chunks)  # chunks are never changed in place
         self._class_positives += other._class_positives
         self._num_examples += other._num_examples
@@ -118,7 +131,9 @@ class EvaluationMetrics:
           UserError: no example was seen.
         """
         if self._num_examples == 0:
-            raise UserError("no example was evaluated: the data hold no record. Check --eval_data_pattern.")
+            raise UserError(
+                "no example was evaluated: the data hold no record. Check --eval_data_pattern."
+            )
         _, classes, hits = self._ranked()
         ap = ranked_class_average_precision(classes, hits, self._class_positives)
         loss = self._sums["loss"] / self._num_losses if self._num_losses else None

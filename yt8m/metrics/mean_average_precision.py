@@ -24,25 +24,35 @@ def per_class_average_precision(
       float64 [K]; 0 for a class without positives or without pairs.
     """
     order = descending_order(np.asarray(scores))
-    return ranked_class_average_precision(np.asarray(classes)[order], np.asarray(hits)[order], class_positives)
+    return ranked_class_average_precision(
+        np.asarray(classes)[order], np.asarray(hits)[order], class_positives
+    )
 
 
-def ranked_class_average_precision(classes: np.ndarray, hits: np.ndarray, class_positives: np.ndarray) -> np.ndarray:
+def ranked_class_average_precision(
+    classes: np.ndarray, hits: np.ndarray, class_positives: np.ndarray
+) -> np.ndarray:
     """As `per_class_average_precision`, for pairs that are already in descending order of score."""
     positives = np.asarray(class_positives)
     by_class = np.argsort(classes, kind="stable")  # keeps the descending order within a class
     classes, hits = classes[by_class], hits[by_class]
     at = np.flatnonzero(hits)  # only positives add to the sum
     hit_class = classes[at].astype(np.int64)
-    list_start = np.searchsorted(classes, np.arange(len(positives)))  # [K] where a class's list begins
-    hit_start = np.searchsorted(hit_class, np.arange(len(positives)))  # [K] where its positives begin
+    list_start = np.searchsorted(
+        classes, np.arange(len(positives))
+    )  # [K] where a class's list begins
+    hit_start = np.searchsorted(
+        hit_class, np.arange(len(positives))
+    )  # [K] where its positives begin
     rank = at - list_start[hit_class] + 1
     found = np.arange(len(at)) - hit_start[hit_class] + 1
     sums = np.bincount(hit_class, weights=found / rank, minlength=len(positives))
     return np.where(positives > 0, sums / np.maximum(positives, 1), 0.0)
 
 
-def mean_average_precision(ap: np.ndarray, class_positives: np.ndarray, filter_empty_classes: bool = True) -> float:
+def mean_average_precision(
+    ap: np.ndarray, class_positives: np.ndarray, filter_empty_classes: bool = True
+) -> float:
     """Return the mean of `ap` [K].
 
     Args:
@@ -51,5 +61,7 @@ def mean_average_precision(ap: np.ndarray, class_positives: np.ndarray, filter_e
       filter_empty_classes: leave out classes without a positive, as the starter code does since
         2019-05-31. False keeps them as 0, for comparison with older numbers.
     """
-    kept = np.asarray(ap)[np.asarray(class_positives) > 0] if filter_empty_classes else np.asarray(ap)
+    kept = (
+        np.asarray(ap)[np.asarray(class_positives) > 0] if filter_empty_classes else np.asarray(ap)
+    )
     return float(kept.mean()) if kept.size else 0.0

@@ -18,13 +18,17 @@ class PerClassAp(NamedTuple):
     names: Optional[List[str]] = None
 
 
-def write_per_class_ap(path: str, ap: np.ndarray, positives: np.ndarray, names: Optional[Sequence[str]] = None) -> None:
+def write_per_class_ap(
+    path: str, ap: np.ndarray, positives: np.ndarray, names: Optional[Sequence[str]] = None
+) -> None:
     """Write `{"num_classes", "ap", "positives", "names"?}` as JSON; the file appears whole or not at all."""
     import tensorflow as tf  # here, so that the format can be read without starting TensorFlow first
 
     ap, positives = np.asarray(ap, np.float64), np.asarray(positives, np.int64)
     if ap.shape != positives.shape or ap.ndim != 1 or (names is not None and len(names) != len(ap)):
-        raise ValueError(f"ap, positives (and names) are lists of one length, not {ap.shape} and {positives.shape}")
+        raise ValueError(
+            f"ap, positives (and names) are lists of one length, not {ap.shape} and {positives.shape}"
+        )
     content = {"num_classes": len(ap), "ap": ap.tolist(), "positives": positives.tolist()}
     if names is not None:
         content["names"] = list(names)
@@ -53,13 +57,17 @@ def read_per_class_ap(path: str) -> PerClassAp:
         ap = np.asarray(content["ap"], np.float64)
         positives = np.asarray(content["positives"], np.int64)
     except tf.errors.OpError as error:
-        raise UserError(f"cannot read the per-class AP file {path!r}: {error.message}. eval.py writes one.") from None
+        raise UserError(
+            f"cannot read the per-class AP file {path!r}: {error.message}. eval.py writes one."
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path!r} is not a per-class AP file ({error!r}); expected JSON with lists 'ap' and 'positives',"
             " as eval.py writes."
         ) from None
     if ap.ndim != 1 or ap.shape != positives.shape:
-        raise UserError(f"{path!r}: 'ap' and 'positives' differ in shape: {ap.shape} and {positives.shape}.")
+        raise UserError(
+            f"{path!r}: 'ap' and 'positives' differ in shape: {ap.shape} and {positives.shape}."
+        )
     names = content.get("names")
     return PerClassAp(ap, positives, None if names is None else [str(n) for n in names])

@@ -10,7 +10,9 @@ from yt8m.errors import UserError
 from yt8m.metrics.average_precision import ranked_average_precision
 
 
-def segment_average_precision(segments: Sequence[str], ratings: Mapping[str, float], top_n: int = 0) -> float:
+def segment_average_precision(
+    segments: Sequence[str], ratings: Mapping[str, float], top_n: int = 0
+) -> float:
     """Return AP of one class's list of segments.
 
     Source: starter code, segment_eval_inference: the list is first capped at `top_n`, and only
@@ -48,6 +50,8 @@ def segment_map(
     ap: Dict[int, float] = {}
     for label, segments in submission:
         if label in ap:
-            raise UserError(f"class {label} has two lines in the submission; one line a class was expected.")
+            raise UserError(
+                f"class {label} has two lines in the submission; one line a class was expected."
+            )
         ap[label] = segment_average_precision(segments, ratings.get(label, {}), top_n)
     return (sum(ap.values()) / len(ap) if ap else 0.0), ap

@@ -29,13 +29,22 @@ class SegmentRanking:
       UserError: a limit below 1.
     """
 
-    def __init__(self, whitelist: Optional[Sequence[int]] = None, top_k: int = 20, max_per_class: int = MAX_PER_CLASS):
+    def __init__(
+        self,
+        whitelist: Optional[Sequence[int]] = None,
+        top_k: int = 20,
+        max_per_class: int = MAX_PER_CLASS,
+    ):
         if top_k < 1 or max_per_class < 1:
-            raise UserError(f"--top_k={top_k} and --segment_max_pred={max_per_class} are at least 1.")
+            raise UserError(
+                f"--top_k={top_k} and --segment_max_pred={max_per_class} are at least 1."
+            )
         self._whitelist = None if whitelist is None else np.sort(np.asarray(whitelist, np.int64))
         self._top_k, self._max = top_k, max_per_class
         self._ids: List[str] = []
-        self._parts: List[Tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # (classes, scores, rows of _ids)
+        self._parts: List[
+            Tuple[np.ndarray, np.ndarray, np.ndarray]
+        ] = []  # (classes, scores, rows of _ids)
         self._pending = 0
 
     def add(self, ids: Sequence[str], scores: np.ndarray) -> None:
@@ -58,7 +67,11 @@ class SegmentRanking:
         rows = np.arange(len(self._ids), len(self._ids) + len(ids))
         self._ids.extend(ids)
         self._parts.append(
-            (classes.ravel().astype(np.int32), values.ravel(), np.repeat(rows, values.shape[1]).astype(np.int64))
+            (
+                classes.ravel().astype(np.int32),
+                values.ravel(),
+                np.repeat(rows, values.shape[1]).astype(np.int64),
+            )
         )
         self._pending += values.size
         if self._pending >= _PENDING:
@@ -82,7 +95,9 @@ class SegmentRanking:
         classes, scores, rows = (np.concatenate(column) for column in zip(*self._parts))
         order = np.lexsort((rows, -scores, classes))  # equal scores: the segment that came first
         classes, scores, rows = classes[order], scores[order], rows[order]
-        place = np.arange(len(classes)) - np.searchsorted(classes, classes)  # place in the class's list
+        place = np.arange(len(classes)) - np.searchsorted(
+            classes, classes
+        )  # place in the class's list
         kept = place < self._max
         used, rows = np.unique(rows[kept], return_inverse=True)
         self._ids = [self._ids[r] for r in used]

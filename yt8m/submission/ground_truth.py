@@ -7,11 +7,14 @@ from typing import Dict, Iterable, List, Optional, Sequence, Union
 import numpy as np
 
 from yt8m.errors import UserError
+from yt8m.files import WholeFile
 from yt8m.metrics.average_precision import descending_order, ranked_average_precision
-from yt8m.metrics.mean_average_precision import mean_average_precision, ranked_class_average_precision
+from yt8m.metrics.mean_average_precision import (
+    mean_average_precision,
+    ranked_class_average_precision,
+)
 from yt8m.submission.ids import decode_ids
-from yt8m.submission.video_csv import read_csv
-from yt8m.submission.whole_file import WholeFile
+from yt8m.submission.kaggle_videos import read_csv
 
 
 class GroundTruth:
@@ -27,7 +30,9 @@ class GroundTruth:
 
     def __init__(self, ids: Sequence[str], labels: Iterable[Sequence[int]]):
         self.ids: List[str] = list(ids)
-        rows = [np.unique(np.asarray(row, np.int32)) for row in labels]  # duplicates in a row are harmless
+        rows = [
+            np.unique(np.asarray(row, np.int32)) for row in labels
+        ]  # duplicates in a row are harmless
         if len(rows) != len(self.ids):
             raise ValueError(f"{len(self.ids)} ids with {len(rows)} lists of labels")
         self._ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
@@ -35,7 +40,9 @@ class GroundTruth:
         self._row: Dict[str, int] = {video: row for row, video in enumerate(self.ids)}
         if len(self._row) < len(self.ids):
             twice = next(v for row, v in enumerate(self.ids) if self._row[v] != row)
-            raise UserError(f"the ground truth has video {twice!r} more than once, so its labels are not known.")
+            raise UserError(
+                f"the ground truth has video {twice!r} more than once, so its labels are not known."
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,7 +75,9 @@ class GroundTruth:
         out = np.zeros((len(ids), num_classes), bool)
         for row, video in enumerate(ids):
             if video not in self._row:
-                raise UserError(f"video {video!r} has no line in the ground truth; --labels needs one for every video.")
+                raise UserError(
+                    f"video {video!r} has no line in the ground truth; --labels needs one for every video."
+                )
             out[row, self[video]] = True
         return out
 
@@ -101,7 +110,9 @@ def read_ground_truth(path: str) -> GroundTruth:
                 except ValueError:
                     row = [-1]
                 if not comma or min(row, default=0) < 0:
-                    raise UserError(f"{path}, line {number}: {line[:60]!r}; expected '<id>,<label> <label> ...'.")
+                    raise UserError(
+                        f"{path}, line {number}: {line[:60]!r}; expected '<id>,<label> <label> ...'."
+                    )
                 ids.append(video.strip())
                 labels.append(row)
     except (tf.errors.OpError, UnicodeDecodeError) as error:
@@ -118,7 +129,10 @@ class GroundTruthWriter:
 
     def write(self, ids: Sequence[object], labels: np.ndarray) -> None:
         """Append videos: ids [B], labels multi-hot [B, K]."""
-        lines = [f"{i},{' '.join(map(str, np.flatnonzero(row)))}\n" for i, row in zip(decode_ids(ids), labels)]
+        lines = [
+            f"{i},{' '.join(map(str, np.flatnonzero(row)))}\n"
+            for i, row in zip(decode_ids(ids), labels)
+        ]
         self._file.write("".join(lines))
 
     def close(self) -> None:
@@ -137,7 +151,11 @@ class GroundTruthWriter:
 
 
 def score_submission(
-    path: str, truth: GroundTruth, num_classes: Optional[int] = None, top_k: int = 20, filter_empty_classes: bool = True
+    path: str,
+    truth: GroundTruth,
+    num_classes: Optional[int] = None,
+    top_k: int = 20,
+    filter_empty_classes: bool = True,
 ) -> Dict[str, Union[float, int]]:
     """Return what a submission CSV scores against the ground truth, from its pairs alone.
 
@@ -171,7 +189,9 @@ def score_submission(
         hits.append(hit)
         hit_1 += bool(hit[:1].any())
         hit_5 += bool(hit[:5].any())
-        perr += np.count_nonzero(hit[: len(true)] & (scores[-1][: len(true)] > 0)) / max(len(true), 1)
+        perr += np.count_nonzero(hit[: len(true)] & (scores[-1][: len(true)] > 0)) / max(
+            len(true), 1
+        )
     if not seen:
         raise UserError(f"{path} has no line of a video.")
     pooled = np.concatenate(classes)

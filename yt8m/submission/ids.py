@@ -22,7 +22,9 @@ def decode_ids(ids: Iterable[object]) -> List[str]:
     joined = "".join(texts)
     if "," in joined or len(joined.split()) != (1 if joined else 0) or joined != joined.strip():
         bad = next(t for t in texts if "," in t or t != "".join(t.split()))
-        raise UserError(f"the video id {bad!r} holds a comma or a blank, so no submission line can carry it.")
+        raise UserError(
+            f"the video id {bad!r} holds a comma or a blank, so no submission line can carry it."
+        )
     return texts
 
 

@@ -6,8 +6,8 @@ from typing import Callable, List, Union
 
 from yt8m.errors import UserError
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS
-from yt8m.submission.segment_csv import SegmentCsvWriter, read_whitelist
-from yt8m.submission.video_csv import CsvWriter
+from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_whitelist
+from yt8m.submission.kaggle_videos import CsvWriter
 
 
 def csv_writer(
@@ -35,7 +35,9 @@ def csv_writer(
     if segments:
         whitelist = read_whitelist(segment_label_ids_file)
         if whitelist is None:
-            say("no --segment_label_ids_file: every class gets a line; the challenge asks for the 1000 of segment_label_ids.csv alone")
+            say(
+                "no --segment_label_ids_file: every class gets a line; the challenge asks for the 1000 of segment_label_ids.csv alone"
+            )
         return SegmentCsvWriter(path, whitelist, top_k, segment_max_pred or MAX_PER_CLASS)
     if given:
         raise UserError(
@@ -61,5 +63,8 @@ def refuse_without_csv(segment_max_pred: int = 0, segment_label_ids_file: str = 
 
 def _given(segment_max_pred: int, segment_label_ids_file: str) -> List[str]:
     # The challenge's number is the starter code's default: who writes it out asks for nothing.
-    flags = {"--segment_max_pred": segment_max_pred not in (0, MAX_PER_CLASS), "--segment_label_ids_file": segment_label_ids_file}
+    flags = {
+        "--segment_max_pred": segment_max_pred not in (0, MAX_PER_CLASS),
+        "--segment_label_ids_file": segment_label_ids_file,
+    }
     return [flag for flag, value in flags.items() if value]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Iterable, List, Optional
 
-from yt8m.data.bad_records import BadRecords
-from yt8m.evaluation.trained_model import TrainedModel
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.runs.progress import duration
+from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.ids import IdWatch, decode_ids
-from yt8m.training.progress import duration
 
 
 def predict(
@@ -40,7 +40,14 @@ def predict(
     """
     bad = BadRecords(max_bad_records)
     dataset, predictor = trained.records(
-        pattern, "--input_data_pattern", batch_size, eval_frames, bad, say, with_labels=False, num_readers=num_readers
+        pattern,
+        "--input_data_pattern",
+        batch_size,
+        eval_frames,
+        bad,
+        say,
+        with_labels=False,
+        num_readers=num_readers,
     )
     outputs, start, count, told = list(writers), time.monotonic(), 0, time.monotonic()
     what = "segments" if trained.config.schema.segment_labels else "videos"

@@ -58,8 +58,16 @@ class ScoreWriter:
         self._labels = None
         try:
             if os.path.isdir(self._partial):
-                if not set(os.listdir(self._partial)) <= {SCORES, IDS, META, LABELS, LABELS + ".partial"}:
-                    raise UserError(f"{self._partial!r} holds files of someone else; delete it, or change {flag}.")
+                if not set(os.listdir(self._partial)) <= {
+                    SCORES,
+                    IDS,
+                    META,
+                    LABELS,
+                    LABELS + ".partial",
+                }:
+                    raise UserError(
+                        f"{self._partial!r} holds files of someone else; delete it, or change {flag}."
+                    )
                 shutil.rmtree(self._partial)  # of a run that was killed
             os.makedirs(self._partial)
             self._scores = open(os.path.join(self._partial, SCORES), "wb")
@@ -75,7 +83,9 @@ class ScoreWriter:
             f"cannot write to {self.path!r}: {error.strerror}. Give {self._flag} a place that can be written to."
         )
 
-    def write(self, ids: Sequence[object], scores: np.ndarray, labels: Optional[np.ndarray] = None) -> None:
+    def write(
+        self, ids: Sequence[object], scores: np.ndarray, labels: Optional[np.ndarray] = None
+    ) -> None:
         """Append videos: ids [B] (str or bytes), scores float [B, K], labels multi-hot [B, K] or None."""
         scores = np.asarray(scores)
         if scores.shape != (len(ids), self.num_classes):
@@ -108,12 +118,18 @@ class ScoreWriter:
             self._ids.close()
             if self._labels is not None:
                 self._labels.close()
-            meta = {**(self._meta or {}), "num_videos": self.num_videos, "num_classes": self.num_classes}
+            meta = {
+                **(self._meta or {}),
+                "num_videos": self.num_videos,
+                "num_classes": self.num_classes,
+            }
             meta["dtype"] = self._dtype.name
             with open(os.path.join(self._partial, META), "w", encoding="utf-8") as out:
                 out.write(json.dumps(meta, indent=1) + "\n")
             old = self.path + ".old"
-            if os.path.isdir(self.path):  # a folder cannot be renamed onto another: step aside first
+            if os.path.isdir(
+                self.path
+            ):  # a folder cannot be renamed onto another: step aside first
                 shutil.rmtree(old, ignore_errors=True)
                 os.rename(self.path, old)
             os.rename(self._partial, self.path)
@@ -155,17 +171,23 @@ class ScoreFile:
         if not os.path.isfile(os.path.join(self.path, META)):
             left = os.path.isdir(self.path + ".partial")
             why = "its writer did not finish" if left else f"it has no {META}"
-            raise UserError(f"{flag}: {path!r} is not a score folder, {why}. inference.py --output_scores writes one.")
+            raise UserError(
+                f"{flag}: {path!r} is not a score folder, {why}. inference.py --output_scores writes one."
+            )
         try:
             with open(os.path.join(self.path, META), encoding="utf-8") as source:
                 self.meta: Dict[str, Any] = json.load(source)
             with open(os.path.join(self.path, IDS), encoding="utf-8") as source:
                 self.ids: List[str] = source.read().split("\n")[:-1]
-            self.scores = np.load(os.path.join(self.path, SCORES), mmap_mode="r" if self.ids else None)
+            self.scores = np.load(
+                os.path.join(self.path, SCORES), mmap_mode="r" if self.ids else None
+            )
         except (OSError, ValueError) as error:
             raise UserError(f"{flag}: the score folder {path!r} cannot be read: {error}.") from None
         if self.scores.ndim != 2 or len(self.ids) != len(self.scores):
-            raise UserError(f"{flag}: {path!r} has {len(self.ids)} ids, but scores of shape {self.scores.shape}.")
+            raise UserError(
+                f"{flag}: {path!r} has {len(self.ids)} ids, but scores of shape {self.scores.shape}."
+            )
 
     @property
     def num_videos(self) -> int:
@@ -191,7 +213,9 @@ def is_score_folder(path: str) -> bool:
 
 def _local(path: str, flag: str) -> str:
     if "://" in path:
-        raise UserError(f"{flag}={path!r}: scores are memory-mapped, which needs a local folder; name a local one.")
+        raise UserError(
+            f"{flag}={path!r}: scores are memory-mapped, which needs a local folder; name a local one."
+        )
     if not path:
         raise UserError(f"{flag} is empty; name a folder.")
     return path.rstrip("/") or "/"
@@ -203,6 +227,8 @@ def _replaceable(path: str) -> bool:
 
 def _npy_header(dtype: np.dtype, shape: Sequence[int]) -> bytes:
     """Return a version 1.0 .npy header of `_HEADER_BYTES`, padded: N is known only at the end."""
-    text = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': ({shape[0]}, {shape[1]}), }}"
+    text = (
+        f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': ({shape[0]}, {shape[1]}), }}"
+    )
     room = _HEADER_BYTES - 10
     return b"\x93NUMPY\x01\x00" + room.to_bytes(2, "little") + text.ljust(room - 1).encode() + b"\n"

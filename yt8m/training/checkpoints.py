@@ -11,7 +11,7 @@ from typing import Any, Dict
 import tensorflow as tf
 
 from yt8m.errors import UserError
-from yt8m.training.run_folder import RunFolder
+from yt8m.runs.folder import RunFolder
 
 
 class TrainState(tf.Module):
@@ -40,11 +40,21 @@ class Checkpoints:
         the chief's files are kept.
     """
 
-    def __init__(self, run: RunFolder, objects: dict, keep: int, every_seconds: float, every_steps: int, chief: bool):
+    def __init__(
+        self,
+        run: RunFolder,
+        objects: dict,
+        keep: int,
+        every_seconds: float,
+        every_steps: int,
+        chief: bool,
+    ):
         self._checkpoint = tf.train.Checkpoint(**objects)
         self._folder = run.file("checkpoints")
         self._throwaway = None if chief else tempfile.mkdtemp()
-        self._manager = tf.train.CheckpointManager(self._checkpoint, self._throwaway or self._folder, max_to_keep=keep)
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, self._throwaway or self._folder, max_to_keep=keep
+        )
         self._every_seconds, self._every_steps = every_seconds, every_steps
         self._last_time, self._last_step = time.monotonic(), 0
 
@@ -65,11 +75,18 @@ class Checkpoints:
                     f"the checkpoint {path} does not fit this program ({str(error).splitlines()[0]}). A run is resumed under the TensorFlow"
                     " and Keras that began it (see facts in config.json); best/ and last/ hold the weights for any version."
                 )
-            except (IndexError, RuntimeError, tf.errors.OpError) as error:  # cut short, as by a full disk or a lost network
+            except (
+                IndexError,
+                RuntimeError,
+                tf.errors.OpError,
+            ) as error:  # cut short, as by a full disk or a lost network
                 damaged[path] = str(error).splitlines()[0]
                 continue
             for broken, why in damaged.items():
-                print(f"the checkpoint {broken} cannot be read ({why}): an older one is taken", flush=True)
+                print(
+                    f"the checkpoint {broken} cannot be read ({why}): an older one is taken",
+                    flush=True,
+                )
             return True
         if damaged:
             raise UserError(
@@ -81,7 +98,10 @@ class Checkpoints:
     def due(self, step: int) -> bool:
         """Whether it is time to save."""
         by_steps = self._every_steps and step - self._last_step >= self._every_steps
-        return bool(by_steps or (self._every_seconds and time.monotonic() - self._last_time >= self._every_seconds))
+        return bool(
+            by_steps
+            or (self._every_seconds and time.monotonic() - self._last_time >= self._every_seconds)
+        )
 
     def save(self, step: int) -> Any:
         """Write a checkpoint; older ones are removed once it is whole."""

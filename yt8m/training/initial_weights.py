@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Callable, Tuple
 
-from yt8m.config import RunConfig
 from yt8m.errors import UserError
-from yt8m.models.base import Yt8mModel
-from yt8m.training.run_folder import RunFolder, weights_file
-from yt8m.training.saved_model import load_saved
+from yt8m.models.core.base import Yt8mModel
+from yt8m.runs.config import RunConfig
+from yt8m.runs.folder import RunFolder, weights_file
+from yt8m.runs.saved_model import load_saved
 
 
 def load_run(train_dir: str, flag: str) -> Tuple[RunConfig, Yt8mModel, str]:
@@ -37,7 +37,9 @@ def initialize(model: Yt8mModel, config: RunConfig, say: Callable[[str], None]) 
     train_dir = config.training.init_from
     if not train_dir:
         if model.lacks:
-            raise UserError(f"--model={config.model.name} needs --init_from=RUN_DIR: {model.lacks}.")
+            raise UserError(
+                f"--model={config.model.name} needs --init_from=RUN_DIR: {model.lacks}."
+            )
         return
     other_config, other, path = load_run(train_dir, "--init_from")
     model.initialize_from(other)

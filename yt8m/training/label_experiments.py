@@ -6,16 +6,16 @@ from typing import Callable, List, Optional
 
 import tensorflow as tf
 
-from yt8m.config import RunConfig, TrainingConfig
-from yt8m.data.bad_records import BadRecords
 from yt8m.data.balanced import BalancedRecords
+from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.label_noise import AlignedScores, LabelNoise, changes
 from yt8m.data.pipeline import RecordCache
 from yt8m.data.record_index import RecordIndex, build_index, load_index, save_index
 from yt8m.errors import UserError
-from yt8m.models import registry
+from yt8m.models.core import registry
+from yt8m.runs.config import RunConfig, TrainingConfig
+from yt8m.runs.folder import LABEL_INDEX, RunFolder
 from yt8m.submission.score_files import ScoreFile
-from yt8m.training.run_folder import LABEL_INDEX, RunFolder
 
 
 def check(config: RunConfig) -> None:
@@ -35,19 +35,29 @@ def check(config: RunConfig) -> None:
         if on
     ]
     if t.label_noise_scores and not t.label_noise:
-        raise UserError("--label_noise_scores is given without --label_noise; say --label_noise=remove or --label_noise=complete.")
+        raise UserError(
+            "--label_noise_scores is given without --label_noise; say --label_noise=remove or --label_noise=complete."
+        )
     if t.label_noise_fraction != TrainingConfig.label_noise_fraction and not t.label_noise:
-        raise UserError("--label_noise_fraction is given without --label_noise; say --label_noise=remove or --label_noise=complete.")
+        raise UserError(
+            "--label_noise_fraction is given without --label_noise; say --label_noise=remove or --label_noise=complete."
+        )
     if not given:
         return
     if t.trainer != "joint":
-        raise UserError(f"{', '.join(given)}: only for --trainer=joint, and this run's trainer is {t.trainer}; drop one of them.")
+        raise UserError(
+            f"{', '.join(given)}: only for --trainer=joint, and this run's trainer is {t.trainer}; drop one of them."
+        )
     model = registry.model_class(config.model.name)
     if model.task != "classification":
-        raise UserError(f"{', '.join(given)}: --model={config.model.name} learns no labels; drop the flag.")
+        raise UserError(
+            f"{', '.join(given)}: --model={config.model.name} learns no labels; drop the flag."
+        )
     of_records = [flag for flag in given if flag != "--label_weight_power"]
     if config.schema.segment_labels and of_records:
-        raise UserError(f"{', '.join(of_records)}: for labels of whole videos, not with --segment_labels; drop one of them.")
+        raise UserError(
+            f"{', '.join(of_records)}: for labels of whole videos, not with --segment_labels; drop one of them."
+        )
     if t.balanced_batches and t.label_noise:
         raise UserError(
             "--balanced_batches draws by the labels that the records have, which --label_noise changes; give one of the two."
@@ -81,7 +91,13 @@ class LabelExperiments:
         say: Callable[[str], None],
     ):
         check(config)
-        self.config, self.run, self.files, self.bad, self.cache = config, run, files, bad_records, cache
+        self.config, self.run, self.files, self.bad, self.cache = (
+            config,
+            run,
+            files,
+            bad_records,
+            cache,
+        )
         self.chief, self.say = chief, say
         self._index: Optional[RecordIndex] = None
         self._balanced: Optional[BalancedRecords] = None
@@ -98,14 +114,18 @@ class LabelExperiments:
                 if self.chief:
                     save_index(self._index, path)
             if not len(self._index.labels):
-                raise UserError("--train_data_pattern: no record has a label; name the train or validate files.")
+                raise UserError(
+                    "--train_data_pattern: no record has a label; name the train or validate files."
+                )
         return self._index
 
     def balanced(self) -> Optional[BalancedRecords]:
         """Return what draws balanced batches, or None where the run does not want them."""
         if self.config.training.balanced_batches and self._balanced is None:
             self._balanced = BalancedRecords(self.index(), self.files, self.bad, self.cache)
-            self.say(f"balanced batches over {len(self._balanced.classes):,} classes with positives")
+            self.say(
+                f"balanced batches over {len(self._balanced.classes):,} classes with positives"
+            )
         return self._balanced
 
     def noisy(self, batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -123,9 +143,13 @@ class LabelExperiments:
         scores = None
         if t.label_noise_scores:
             source = ScoreFile(t.label_noise_scores, "--label_noise_scores")
-            scores = AlignedScores(index, source.ids, source.scores, covered=source.meta.get("covered_classes"))
+            scores = AlignedScores(
+                index, source.ids, source.scores, covered=source.meta.get("covered_classes")
+            )
         records, classes = changes(index, t.label_noise, t.label_noise_fraction, t.seed, scores)
         how = "by the scores" if scores is not None else "at random"
         did = "removed" if t.label_noise == "remove" else "added"
-        self.say(f"label noise: {len(records):,} labels {did} {how}; the records have {len(index.labels):,}")
+        self.say(
+            f"label noise: {len(records):,} labels {did} {how}; the records have {len(index.labels):,}"
+        )
         return LabelNoise(t.label_noise, index.ids[records], classes)

@@ -8,10 +8,9 @@ from typing import Any, Callable, Dict, List
 
 import tensorflow as tf
 
+from yt8m.compat import KERAS_3
 from yt8m.errors import UserError, near_misses
-from yt8m.models.recipe import Recipe
-
-_KERAS_3 = hasattr(tf.keras, "__version__")  # Keras 2.15 in TensorFlow has none
+from yt8m.models.core.recipe import Recipe
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
@@ -46,7 +45,10 @@ class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
         examples = tf.cast(step, tf.float32) * float(self.batch_size)
         rate = tf.constant(self.base, tf.float32)
         if self.kind == "cosine":
-            rate *= 0.5 * (1.0 + tf.cos(math.pi * tf.minimum(1.0, examples / max(1.0, float(self.total_examples)))))
+            rate *= 0.5 * (
+                1.0
+                + tf.cos(math.pi * tf.minimum(1.0, examples / max(1.0, float(self.total_examples))))
+            )
         elif self.kind == "exponential":
             rate *= tf.pow(self.decay, tf.floor(examples / self.decay_examples))
         elif self.kind == "exponential_continuous":
@@ -133,7 +135,9 @@ def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
         hint = ""
         if short.lower() in ("lazyadam", "rectifiedadam", "yogi", "novograd"):
             hint = " It comes with tensorflow-addons, which exists for Python up to 3.11 and TensorFlow 2.15 only."
-        raise UserError(f"--optimizer={name} is not known here: {', '.join(sorted(table))}.{near_misses(name, table)}{hint}")
+        raise UserError(
+            f"--optimizer={name} is not known here: {', '.join(sorted(table))}.{near_misses(name, table)}{hint}"
+        )
     return table[found](make_schedule(recipe, total_examples), recipe)
 
 
@@ -145,7 +149,9 @@ def prepare(optimizer: Any, variables: List[Any]) -> None:
         optimizer._create_all_weights(variables)
 
 
-def apply_reduced(optimizer: Any, gradients: List[tf.Tensor], variables: List[Any], num_replicas: int) -> None:
+def apply_reduced(
+    optimizer: Any, gradients: List[tf.Tensor], variables: List[Any], num_replicas: int
+) -> None:
     """Apply gradients that are already summed over replicas, on whichever kind of optimiser; call in replica context.
 
     Keras 3 always sums over replicas itself and cannot be told not to, so each replica hands it
@@ -153,7 +159,7 @@ def apply_reduced(optimizer: Any, gradients: List[tf.Tensor], variables: List[An
     """
     if not isinstance(optimizer, tf.keras.optimizers.Optimizer):
         optimizer.apply_gradients(zip(gradients, variables), experimental_aggregate_gradients=False)
-    elif _KERAS_3:
+    elif KERAS_3:
         if num_replicas > 1:
             gradients = [g / num_replicas for g in gradients]
         optimizer.apply_gradients(zip(gradients, variables))

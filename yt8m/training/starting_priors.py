@@ -6,15 +6,19 @@ from typing import Callable, List
 
 import numpy as np
 
-from yt8m.config import RunConfig
 from yt8m.data.priors import label_priors
 from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.errors import UserError
-from yt8m.training.run_folder import RunFolder
+from yt8m.runs.config import RunConfig
+from yt8m.runs.folder import RunFolder
 
 
 def starting_priors(
-    config: RunConfig, run: RunFolder, files: List[str], say: Callable[[str], None], keep: bool = True
+    config: RunConfig,
+    run: RunFolder,
+    files: List[str],
+    say: Callable[[str], None],
+    keep: bool = True,
 ) -> np.ndarray:
     """Return the priors [K], and keep them with the run.
 
@@ -34,7 +38,9 @@ def starting_priors(
     if priors is None and t.priors_from:
         priors = RunFolder(t.priors_from).load_priors()
         if priors is None:
-            raise UserError(f"--priors_from={t.priors_from} holds no priors.npy; name the folder of an earlier run.")
+            raise UserError(
+                f"--priors_from={t.priors_from} holds no priors.npy; name the folder of an earlier run."
+            )
     if priors is None:
         path = t.vocabulary_file or beside(files)
         priors, how = label_priors(files, schema, read_vocabulary(path) if path else None)

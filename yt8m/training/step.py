@@ -11,15 +11,17 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.models.base import Yt8mModel
-from yt8m.models.recipe import Recipe
+from yt8m.models.core.base import Yt8mModel
+from yt8m.models.core.recipe import Recipe
 from yt8m.training.optimizers import apply_reduced
 from yt8m.training.weight_average import WeightAverage, tf_variable
 
 LossFn = Callable[..., tf.Tensor]
 
 
-def clip(gradients: List[tf.Tensor], each: float, overall: float) -> Tuple[List[tf.Tensor], tf.Tensor]:
+def clip(
+    gradients: List[tf.Tensor], each: float, overall: float
+) -> Tuple[List[tf.Tensor], tf.Tensor]:
     """Clip summed gradients by the norm of each variable's, then by that of all; 0 is off.
 
     Returns:
@@ -70,10 +72,14 @@ class TrainStep:
         # Sums since they were last read: of the loss, of the regularisation, of steps, of steps
         # whose gradient was not finite. Kept on the device so that a step waits for nobody.
         self._sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
-        self.class_weights: Optional[np.ndarray] = None  # [K], of the training loss; set before the first step
+        self.class_weights: Optional[np.ndarray] = (
+            None  # [K], of the training loss; set before the first step
+        )
         # A function of its own only where XLA asks for one: batch normalisation cannot sum its
         # statistics over replicas from within a nested function.
-        self._forward_backward = tf.function(self._gradients, jit_compile=True) if jit_compile else self._gradients
+        self._forward_backward = (
+            tf.function(self._gradients, jit_compile=True) if jit_compile else self._gradients
+        )
 
     def _gradients(self, inputs: Dict[str, tf.Tensor], labels: tf.Tensor, weights: Any) -> Tuple:
         with tf.GradientTape() as tape:
@@ -84,10 +90,15 @@ class TrainStep:
             total = data_loss + extra
         variables = [tf_variable(v) for v in self.model.trainable_variables]
         gradients = tape.gradient(total, variables)
-        gradients = [tf.zeros_like(v) if g is None else tf.convert_to_tensor(g) for g, v in zip(gradients, variables)]
+        gradients = [
+            tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
+            for g, v in zip(gradients, variables)
+        ]
         return gradients, data_loss, extra, predictions
 
-    def _replica(self, batch: Dict[str, tf.Tensor], arrived: Tuple[tf.Tensor, ...]) -> Tuple[tf.Tensor, tf.Tensor]:
+    def _replica(
+        self, batch: Dict[str, tf.Tensor], arrived: Tuple[tf.Tensor, ...]
+    ) -> Tuple[tf.Tensor, tf.Tensor]:
         # Counters, such as the optimiser's, depend on no data: without this they may move on where the data have just ended,
         # and on one replica only, whose learning rate then differs from the others'.
         with tf.control_dependencies(arrived):
@@ -103,7 +114,9 @@ class TrainStep:
         if replicas > 1:
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
             sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
-        gradients, norm = clip(gradients, self.recipe.clip_gradient_norm, self.recipe.global_clip_norm)
+        gradients, norm = clip(
+            gradients, self.recipe.clip_gradient_norm, self.recipe.global_clip_norm
+        )
         apply_reduced(self.optimizer, gradients, self.model.trainable_variables, replicas)
         broken = tf.cast(~tf.math.is_finite(norm), tf.float32)
         return tf.concat([sums, [1.0, broken]], 0), predictions
@@ -118,7 +131,9 @@ class TrainStep:
 
     def _one(self, iterator: Any) -> Tuple[Any, Any]:
         batch = next(iterator)
-        arrived = self.strategy.experimental_local_results(batch["labels"]) if self._waits else ()  # on every replica
+        arrived = (
+            self.strategy.experimental_local_results(batch["labels"]) if self._waits else ()
+        )  # on every replica
         sums, predictions = self.strategy.run(lambda b: self._replica(b, arrived), args=(batch,))
         first = self.strategy.experimental_local_results(sums)[0]  # equal on every replica by now
         # Nothing else makes these wait for the data, and a step without data must not be counted.
@@ -152,4 +167,9 @@ class TrainStep:
         """Return means since the last reading, `loss`, `regularization`, with the counts `steps`, `broken`; start anew."""
         loss, extra, steps, broken = (float(x) for x in self._sums.numpy())
         self._sums.assign(tf.zeros([4]))
-        return {"loss": loss / max(steps, 1), "regularization": extra / max(steps, 1), "steps": steps, "broken": broken}
+        return {
+            "loss": loss / max(steps, 1),
+            "regularization": extra / max(steps, 1),
+            "steps": steps,
+            "broken": broken,
+        }

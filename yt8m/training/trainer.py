@@ -13,29 +13,29 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from yt8m.config import CONFIG_FILE, RunConfig, check_same_keras, check_same_run
-from yt8m.data.bad_records import PARSE_ERRORS, BadRecords
-from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.files.bad_records import PARSE_ERRORS, BadRecords
+from yt8m.data.files.count import count_records
+from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import RecordCache, build_dataset, whole_rounds
-from yt8m.data.record_check import leave_out_unparsable
-from yt8m.data.record_count import count_records
-from yt8m.data.segment_ratings import segments_a_record
-from yt8m.data.sources import find_shards
+from yt8m.data.records.check import leave_out_unparsable
+from yt8m.data.records.ratings import segments_a_record
+from yt8m.data.records.sampling import FrameSampling
 from yt8m.errors import UserError, look_for_nan
-from yt8m.evaluation.predictor import Predictor
 from yt8m.losses import registry as loss_registry
 from yt8m.losses.class_weights import class_weights
 from yt8m.metrics.batch_metrics import batch_metrics
+from yt8m.runs.build import make_model
+from yt8m.runs.config import CONFIG_FILE, RunConfig, check_same_keras, check_same_run
+from yt8m.runs.folder import BEST, RunFolder, save_weights
+from yt8m.runs.predictor import Predictor
+from yt8m.runs.progress import Progress
+from yt8m.runs.strategy import any_worker, is_chief, make_strategy, worker_of
 from yt8m.training.checkpoints import Checkpoints, TrainState
 from yt8m.training.initial_weights import initialize
 from yt8m.training.label_experiments import LabelExperiments
 from yt8m.training.optimizers import make_optimizer, make_schedule, prepare
-from yt8m.training.prepare import make_model
-from yt8m.training.progress import Progress
-from yt8m.training.run_folder import BEST, RunFolder, save_weights
 from yt8m.training.starting_priors import starting_priors
 from yt8m.training.step import TrainStep
-from yt8m.training.strategy import any_worker, is_chief, make_strategy, worker_of
 from yt8m.training.validation import Validation
 from yt8m.training.weight_average import WeightAverage
 
@@ -51,22 +51,30 @@ class Trainer:
       strategy: where to compute; None makes the one that the settings name.
     """
 
-    def __init__(self, config: RunConfig, run: RunFolder, strategy: Optional[tf.distribute.Strategy] = None):
+    def __init__(
+        self, config: RunConfig, run: RunFolder, strategy: Optional[tf.distribute.Strategy] = None
+    ):
         self.config, self.run = config, run
         t, recipe = config.training, config.recipe
         self.files = find_shards(t.train_data_pattern, "--train_data_pattern")
-        self.strategy = strategy or make_strategy(t.strategy, t.num_gpu, [*self.files[:1], run.path])
+        self.strategy = strategy or make_strategy(
+            t.strategy, t.num_gpu, [*self.files[:1], run.path]
+        )
         self.chief = is_chief(self.strategy)
         self.worker = worker_of(self.strategy)
         replicas = self.strategy.num_replicas_in_sync
         if recipe.batch_size % replicas:
-            raise UserError(f"--batch_size={recipe.batch_size} does not divide by the {replicas} replicas of --strategy={t.strategy}.")
+            raise UserError(
+                f"--batch_size={recipe.batch_size} does not divide by the {replicas} replicas of --strategy={t.strategy}."
+            )
         if t.jit_compile and replicas > 1:
             raise UserError(
                 f"--jit_compile works on one replica, and --strategy={t.strategy} has {replicas}; drop it (a TPU compiles anyway)."
             )
         tf.keras.utils.set_random_seed(t.seed)
-        tf.keras.mixed_precision.set_global_policy("mixed_bfloat16" if t.dtype == "bfloat16" else "float32")
+        tf.keras.mixed_precision.set_global_policy(
+            "mixed_bfloat16" if t.dtype == "bfloat16" else "float32"
+        )
         self.what = "segments" if config.schema.segment_labels else "videos"
         self.progress = Progress(run, self.chief, t.progress_seconds, self.what)
         self.epoch_examples = self._count()
@@ -78,7 +86,14 @@ class Trainer:
             self.optimizer = make_optimizer(recipe, self._total_examples())
             prepare(self.optimizer, self.model.trainable_variables)
             self.step = TrainStep(
-                self.strategy, self.model, self.loss, self.optimizer, self.average, recipe, t.regularization_penalty, t.jit_compile
+                self.strategy,
+                self.model,
+                self.loss,
+                self.optimizer,
+                self.average,
+                recipe,
+                t.regularization_penalty,
+                t.jit_compile,
             )
         self.state = TrainState()
         self.checkpoints = Checkpoints(
@@ -97,7 +112,9 @@ class Trainer:
         )
         self.bad = BadRecords(t.max_bad_records)
         self.cache = RecordCache(t.cache) if t.cache else None
-        self.experiments = LabelExperiments(config, run, self.files, self.bad, self.cache, self.chief, self.progress.say)
+        self.experiments = LabelExperiments(
+            config, run, self.files, self.bad, self.cache, self.chief, self.progress.say
+        )
         self.stop_signal: Optional[int] = None  # what this process was asked
         self._any_worker = any_worker(self.strategy)
         self._stop: Optional[int] = None  # what all have agreed on
@@ -110,7 +127,11 @@ class Trainer:
         """Return the examples of an epoch: records, or about as many segments as they have."""
         facts = self.config.facts
         records = int(facts["records"]) if "records" in facts else count_records(self.files)[0]
-        return round(records * segments_a_record(self.files)) if self.config.schema.segment_labels else records
+        return (
+            round(records * segments_a_record(self.files))
+            if self.config.schema.segment_labels
+            else records
+        )
 
     def _total_examples(self) -> int:
         recipe, t = self.config.recipe, self.config.training
@@ -120,7 +141,9 @@ class Trainer:
     def begin(self) -> None:
         """Resume from the last checkpoint, or start from the label priors and the run that --init_from names."""
         if self.checkpoints.restore():
-            self.progress.say(f"resumed at step {self.step.done():,}, epoch {int(self.state.epoch) + 1}")
+            self.progress.say(
+                f"resumed at step {self.step.done():,}, epoch {int(self.state.epoch) + 1}"
+            )
             self.progress.event("resumed", step=self.step.done())
             return
         if self.chief and not self.run.exists():
@@ -133,7 +156,11 @@ class Trainer:
 
     def _keep_config(self) -> None:
         """Put the settings down. Only once they have worked: a refused attempt must not stand in the way of the next."""
-        if self.chief and not self._begun and not (self.run.exists() and self.run.load_config() == self.config):
+        if (
+            self.chief
+            and not self._begun
+            and not (self.run.exists() and self.run.load_config() == self.config)
+        ):
             self.run.write_text(CONFIG_FILE, self.config.to_json())
         self._begun = True
 
@@ -153,16 +180,22 @@ class Trainer:
                     self._train_epoch(int(self.state.epoch))
                     if self._asked_to_stop():
                         self._save()
-                        self.progress.say(f"stopped by a signal at step {self.step.done():,}; the same command resumes")
+                        self.progress.say(
+                            f"stopped by a signal at step {self.step.done():,}; the same command resumes"
+                        )
                         self.progress.event("stopped", step=self.step.done())
                         return 128 + int(self._stop or 0)
                     gained = self._validated()
                     self.state.epoch.assign_add(1)
                     self.state.examples_in_epoch.assign(0)
-                    self.state.epochs_without_gain.assign(0 if gained else self.state.epochs_without_gain + 1)
+                    self.state.epochs_without_gain.assign(
+                        0 if gained else self.state.epochs_without_gain + 1
+                    )
                     self._save()
                     if t.patience and int(self.state.epochs_without_gain) >= t.patience:
-                        self.progress.say(f"no better {self._score_name} for {t.patience} epochs: stopped early")
+                        self.progress.say(
+                            f"no better {self._score_name} for {t.patience} epochs: stopped early"
+                        )
                         break
             self._end()
         finally:
@@ -194,7 +227,11 @@ class Trainer:
     def _dataset(self, epoch: int) -> Any:
         recipe, t = self.config.recipe, self.config.training
         replicas = self.strategy.num_replicas_in_sync
-        sampling = FrameSampling(recipe.frame_sampling, recipe.train_frames) if recipe.train_frames else FrameSampling()
+        sampling = (
+            FrameSampling(recipe.frame_sampling, recipe.train_frames)
+            if recipe.train_frames
+            else FrameSampling()
+        )
 
         def of_worker(context: Any) -> tf.data.Dataset:
             index, count = self.worker
@@ -251,7 +288,9 @@ class Trainer:
                 break
             except PARSE_ERRORS as error:
                 # One of several workers cannot begin anew while the others wait for it in a step.
-                if self.worker[1] > 1 or not leave_out_unparsable(error, self.files, self.config.schema, self.bad):
+                if self.worker[1] > 1 or not leave_out_unparsable(
+                    error, self.files, self.config.schema, self.bad
+                ):
                     raise
                 unparsable = True
             finally:
@@ -264,7 +303,11 @@ class Trainer:
                 self._report(epoch, last)
             if self.checkpoints.due(self.step.done()):
                 self._save()
-        if int(self.state.examples_in_epoch) == 0 and self._stop is None and not self._out_of_steps():
+        if (
+            int(self.state.examples_in_epoch) == 0
+            and self._stop is None
+            and not self._out_of_steps()
+        ):
             raise UserError(
                 f"--batch_size={recipe.batch_size} is more than the {self.epoch_examples} {self.what} that the training records hold; lower it."
             )
@@ -278,9 +321,12 @@ class Trainer:
         metrics: Dict[str, float] = {}
         if self.model.task == "classification":
             labels, predictions = (
-                np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)]) for x in last
+                np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)])
+                for x in last
             )
-            if predictions.min() < -0.001 or predictions.max() > 1.001:  # with room for what rounding does to a softmax
+            if (
+                predictions.min() < -0.001 or predictions.max() > 1.001
+            ):  # with room for what rounding does to a softmax
                 raise UserError(
                     f"--model={self.config.model.name} predicts {predictions.min():.3g} to {predictions.max():.3g}, but the losses and the"
                     " CSVs take probabilities, 0 to 1: let its call end by a sigmoid, a softmax or a head of yt8m.layers."
@@ -361,13 +407,22 @@ class Trainer:
             self.run.write_text("done", "")
             best, name = abs(float(self.state.best_gap)), self._score_name
             validated = math.isfinite(best)
-            self.progress.event("done", step=self.step.done(), **({f"best_{name.lower()}": best} if validated else {}))
+            self.progress.event(
+                "done",
+                step=self.step.done(),
+                **({f"best_{name.lower()}": best} if validated else {}),
+            )
             which = f"best {name} {best:.4f}" if validated else "not validated"
-            self.progress.say(f"done after {self.step.done():,} steps, {which}; the run is in {self.run.path}")
+            self.progress.say(
+                f"done after {self.step.done():,} steps, {which}; the run is in {self.run.path}"
+            )
 
 
 def open_run(
-    config: RunConfig, train_dir: str, start_new_model: bool = False, strategy: Optional[tf.distribute.Strategy] = None
+    config: RunConfig,
+    train_dir: str,
+    start_new_model: bool = False,
+    strategy: Optional[tf.distribute.Strategy] = None,
 ) -> Tuple[RunConfig, RunFolder, bool]:
     """Return (settings with the facts of the run's beginning, its folder, whether it is done and nothing has changed).
 
@@ -398,7 +453,10 @@ def open_run(
     if note:
         print(note, flush=True)
     elif run.is_done():
-        print(f"{train_dir} holds this very run, and it is done; --start_new_model trains it again.", flush=True)
+        print(
+            f"{train_dir} holds this very run, and it is done; --start_new_model trains it again.",
+            flush=True,
+        )
     return dataclasses.replace(config, facts=old.facts), run, run.is_done() and not note
 
 
@@ -408,7 +466,10 @@ def _same_folder(a: str, b: str) -> bool:
 
 
 def train(
-    config: RunConfig, train_dir: str, start_new_model: bool = False, strategy: Optional[tf.distribute.Strategy] = None
+    config: RunConfig,
+    train_dir: str,
+    start_new_model: bool = False,
+    strategy: Optional[tf.distribute.Strategy] = None,
 ) -> int:
     """Begin or resume the run in `train_dir`; return the exit code.
 

@@ -8,8 +8,8 @@ from typing import Callable, Dict
 # Name -> module with `train(config, train_dir, start_new_model, strategy) -> exit code`; imported on demand.
 _TRAINERS: Dict[str, str] = {
     "joint": "yt8m.training.trainer",
-    "partitioned": "yt8m.largescale.partitioned",
-    "alternating": "yt8m.largescale.alternate",
+    "partitioned": "yt8m.largescale.partitioned.trainer",
+    "alternating": "yt8m.largescale.alternating.trainer",
 }
 AUTO = "auto"
 NAMES = (AUTO, *_TRAINERS)

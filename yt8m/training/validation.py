@@ -6,17 +6,17 @@ from typing import Any, Callable, Dict, Iterable, Iterator, Optional
 
 import tensorflow as tf
 
-from yt8m.config import RunConfig
-from yt8m.data.bad_records import BadRecords
-from yt8m.data.frame_sampling import FrameSampling
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import read_batches
-from yt8m.data.sources import find_shards
+from yt8m.data.records.sampling import FrameSampling
 from yt8m.evaluation.evaluate import evaluate, evaluate_reconstruction, timed
-from yt8m.evaluation.predictor import Predictor
 from yt8m.losses import registry as losses
-from yt8m.models import registry
-from yt8m.models.base import Yt8mModel
-from yt8m.training.prepare import schema_like
+from yt8m.models.core import registry
+from yt8m.models.core.base import Yt8mModel
+from yt8m.runs.build import schema_like
+from yt8m.runs.config import RunConfig
+from yt8m.runs.predictor import Predictor
 
 
 class Validation:
@@ -44,7 +44,9 @@ class Validation:
         """Return what predicts with `model` as it is at each call; make it once, for it compiles."""
         return Predictor(self._strategy, model, self.batch_size, self._config.training.jit_compile)
 
-    def __call__(self, predictor: Any, dataset: Optional[Callable[[], Iterable]] = None) -> Dict[str, Any]:
+    def __call__(
+        self, predictor: Any, dataset: Optional[Callable[[], Iterable]] = None
+    ) -> Dict[str, Any]:
         """Return the metrics of one pass, with the `seconds` it took.
 
         Args:
@@ -65,4 +67,6 @@ class Validation:
 
     def records(self, bad: BadRecords) -> Iterator[Dict[str, tf.Tensor]]:
         """Return the batches of one pass over the records."""
-        return read_batches(self.files, self.schema, bad, batch_size=self.batch_size, sampling=self.sampling)
+        return read_batches(
+            self.files, self.schema, bad, batch_size=self.batch_size, sampling=self.sampling
+        )

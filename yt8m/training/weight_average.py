@@ -26,7 +26,10 @@ class WeightAverage(tf.Module):
         super().__init__()
         self.decay = float(decay)
         self._variables = [tf_variable(v) for v in variables] if decay else []
-        self.shadows = [tf.Variable(v, trainable=False, name=f"average_{i}") for i, v in enumerate(self._variables)]
+        self.shadows = [
+            tf.Variable(v, trainable=False, name=f"average_{i}")
+            for i, v in enumerate(self._variables)
+        ]
 
     def reset(self) -> None:
         """Start from the variables' present values."""

@@ -18,7 +18,11 @@ _OPTIONS = {"workers": int, "threads": int, "task_timeout": float, "max_retries"
 
 
 def make_executor(
-    address: str = "", workers: int = 0, threads: int = 1, task_timeout: float = 1800.0, max_retries: int = 4
+    address: str = "",
+    workers: int = 0,
+    threads: int = 1,
+    task_timeout: float = 1800.0,
+    max_retries: int = 4,
 ) -> Executor:
     """Return the executor that --executor names.
 
@@ -36,7 +40,12 @@ def make_executor(
       UserError: the engine is not installed, or there is no cluster at the address, or an option is not known.
     """
     name, _, query = address.partition("?")
-    options = {"workers": workers, "threads": threads, "task_timeout": task_timeout, "max_retries": max_retries}
+    options = {
+        "workers": workers,
+        "threads": threads,
+        "task_timeout": task_timeout,
+        "max_retries": max_retries,
+    }
     for option in filter(None, query.split("&")):
         key, _, value = option.partition("=")
         try:
@@ -44,7 +53,9 @@ def make_executor(
             if options[key] < (key in ("threads", "task_timeout")):
                 raise ValueError(option)
         except (KeyError, ValueError):
-            raise UserError(f"--executor={address}: {option} is none of its options, {'=N, '.join(_OPTIONS)}=N; e.g. ray?workers=2&threads=4.")
+            raise UserError(
+                f"--executor={address}: {option} is none of its options, {'=N, '.join(_OPTIONS)}=N; e.g. ray?workers=2&threads=4."
+            )
     if name in ("", "in_process"):
         from yt8m.largescale.executors.in_process import InProcessExecutor
 

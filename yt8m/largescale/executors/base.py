@@ -24,7 +24,19 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+    TypeVar,
+)
 
 T = TypeVar("T")
 FAN = 8  # partial results summed by one reducing task
@@ -45,7 +57,9 @@ class Handle(Protocol):
 
 
 Shared = Mapping[str, Broadcast]
-TaskFn = Callable[..., Any]  # (task, shared) or, with what `prepare` returned, (task, shared, prepared)
+TaskFn = Callable[
+    ..., Any
+]  # (task, shared) or, with what `prepare` returned, (task, shared, prepared)
 # `(total or None, part) -> total`: add `part` to `total`, in place where that saves memory; None begins a new
 # total, which must not be `part` itself. A total is also the part of a higher level.
 Combine = Callable[[Optional[Any], Any], Any]
@@ -59,11 +73,18 @@ class Executor(Protocol):
     def broadcast(self, value: Any, key: str) -> Handle:
         """Make `value` readable by tasks, sent once to each node; `key` must change when the value does."""
 
-    def map(self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Handle]) -> Iterator[Tuple[int, Any]]:
+    def map(
+        self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Handle]
+    ) -> Iterator[Tuple[int, Any]]:
         """Yield (task id, fn's value) of every task once, as they complete; a task's id is its place in `tasks`."""
 
     def map_reduce(
-        self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Handle], combine: Combine, fan: int = FAN
+        self,
+        fn: TaskFn,
+        tasks: Sequence[Any],
+        shared: Mapping[str, Handle],
+        combine: Combine,
+        fan: int = FAN,
     ) -> Any:
         """Return the values of all tasks combined, in the order of their ids, `fan` at a time in a tree.
 

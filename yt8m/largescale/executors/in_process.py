@@ -5,7 +5,15 @@ from __future__ import annotations
 import concurrent.futures
 from typing import Any, Iterator, List, Mapping, Sequence, Tuple
 
-from yt8m.largescale.executors.base import FAN, Broadcast, Combine, TaskFn, TreeReduction, check_counted, values_of
+from yt8m.largescale.executors.base import (
+    FAN,
+    Broadcast,
+    Combine,
+    TaskFn,
+    TreeReduction,
+    check_counted,
+    values_of,
+)
 
 
 class InProcessExecutor:
@@ -17,7 +25,9 @@ class InProcessExecutor:
         """Return the value itself under its key."""
         return Broadcast(key, value)
 
-    def map(self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Broadcast]) -> Iterator[Tuple[int, Any]]:
+    def map(
+        self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Broadcast]
+    ) -> Iterator[Tuple[int, Any]]:
         """Yield (task id, value) in the order of the ids."""
         values = values_of(shared)
         prepare = getattr(fn, "prepare", None)
@@ -29,14 +39,21 @@ class InProcessExecutor:
             try:
                 for i, task in enumerate(tasks):
                     prepared = coming.result()
-                    coming = pool.submit(prepare, tasks[i + 1], values) if i + 1 < len(tasks) else None
+                    coming = (
+                        pool.submit(prepare, tasks[i + 1], values) if i + 1 < len(tasks) else None
+                    )
                     yield i, fn(task, values, prepared)
             finally:  # what was begun for a task that will not run
                 if coming is not None and coming.exception() is None:
                     getattr(coming.result(), "close", lambda: None)()
 
     def map_reduce(
-        self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Broadcast], combine: Combine, fan: int = FAN
+        self,
+        fn: TaskFn,
+        tasks: Sequence[Any],
+        shared: Mapping[str, Broadcast],
+        combine: Combine,
+        fan: int = FAN,
     ) -> Any:
         """Return all values combined, each added as soon as it is there."""
         tree = TreeReduction(combine, fan)

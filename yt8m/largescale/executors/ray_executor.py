@@ -53,7 +53,9 @@ def _ends_after(seconds: float) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def run_task(limit: float, fn: TaskFn, task_id: int, task: Any, keys: Dict[str, str], *values: Any) -> Tuple[int, Any]:
+def run_task(
+    limit: float, fn: TaskFn, task_id: int, task: Any, keys: Dict[str, str], *values: Any
+) -> Tuple[int, Any]:
     """In a worker: return the id, small, to follow progress by, and ([id], value), which stays in the object store."""
     shared = {name: Broadcast(key, value) for (name, key), value in zip(keys.items(), values)}
     with _ends_after(limit):
@@ -74,14 +76,23 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError("--executor: Ray is not installed; `pip install '.[cluster]'` brings it, or drop the flag to compute here.")
+        raise UserError(
+            "--executor: Ray is not installed; `pip install '.[cluster]'` brings it, or drop the flag to compute here."
+        )
     return ray
 
 
 class RayExecutor:
     """An `Executor` over Ray; arguments as in `make_executor`."""
 
-    def __init__(self, address: str, workers: int = 0, threads: int = 1, task_timeout: float = 1800.0, max_retries: int = 4):
+    def __init__(
+        self,
+        address: str,
+        workers: int = 0,
+        threads: int = 1,
+        task_timeout: float = 1800.0,
+        max_retries: int = 4,
+    ):
         if address == "ray":
             # Before the import, which reads them. Nobody else has a business with a cluster of one run, so it is on
             # the loopback interface; Ray's name for that is "no cluster of several machines".
@@ -102,7 +113,9 @@ class RayExecutor:
         self._combine = ray.remote(num_cpus=0, **again)(run_combine)
 
     def _connect(self, address: str, workers: int) -> None:
-        one_dnn = "1" if platform.machine() in ("x86_64", "AMD64") else "0"  # TensorFlow's own defaults
+        one_dnn = (
+            "1" if platform.machine() in ("x86_64", "AMD64") else "0"
+        )  # TensorFlow's own defaults
         pinned = {
             "TF_NUM_INTRAOP_THREADS": str(self._threads),
             "TF_NUM_INTEROP_THREADS": "1",
@@ -110,9 +123,15 @@ class RayExecutor:
             "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", one_dnn),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         }
-        options: Dict[str, Any] = {"runtime_env": {"env_vars": pinned}, "log_to_driver": False, "logging_level": "ERROR"}
+        options: Dict[str, Any] = {
+            "runtime_env": {"env_vars": pinned},
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+        }
         if address == "ray":
-            options.update(address="local", num_cpus=workers * self._threads, include_dashboard=False)
+            options.update(
+                address="local", num_cpus=workers * self._threads, include_dashboard=False
+            )
         else:
             options.update(address=address)
         try:
@@ -120,7 +139,9 @@ class RayExecutor:
                 host, _, port = address.rpartition("//")[2].rpartition(":")
                 socket.create_connection((host, int(port)), timeout=20).close()
             self._ray.init(**options)
-        except Exception as error:  # each way to fail has its own class: no head, a wrong token, another version
+        except (
+            Exception
+        ) as error:  # each way to fail has its own class: no head, a wrong token, another version
             raise UserError(
                 f"--executor={address}: no cluster could be joined ({type(error).__name__}: {str(error).splitlines()[0]}). Is its head up"
                 " (`ray start --head`), of the same Ray and Python, with this machine's ~/.ray/auth_token?"
@@ -130,12 +151,18 @@ class RayExecutor:
         """Put the value into the object store, from where each node fetches it once."""
         return RayHandle(key, self._ray.put(value))
 
-    def _submit(self, remote: Any, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, RayHandle]) -> List[Any]:
+    def _submit(
+        self, remote: Any, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, RayHandle]
+    ) -> List[Any]:
         keys = {name: handle.key for name, handle in shared.items()}
         refs = [handle.ref for handle in shared.values()]
-        return [remote.remote(self._limit, fn, i, task, keys, *refs) for i, task in enumerate(tasks)]
+        return [
+            remote.remote(self._limit, fn, i, task, keys, *refs) for i, task in enumerate(tasks)
+        ]
 
-    def map(self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, RayHandle]) -> Iterator[Tuple[int, Any]]:
+    def map(
+        self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, RayHandle]
+    ) -> Iterator[Tuple[int, Any]]:
         """Yield (task id, value) as the tasks complete."""
         refs = self._submit(self._task.options(num_returns=1), fn, tasks, shared)
         place = {ref: i for i, ref in enumerate(refs)}
@@ -149,14 +176,22 @@ class RayExecutor:
         check_counted(sorted(ids), len(tasks))
 
     def map_reduce(
-        self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, RayHandle], combine: Combine, fan: int = FAN
+        self,
+        fn: TaskFn,
+        tasks: Sequence[Any],
+        shared: Mapping[str, RayHandle],
+        combine: Combine,
+        fan: int = FAN,
     ) -> Any:
         """Return all values combined by tasks near the data; the last `fan` totals are combined here."""
         pairs = self._submit(self._task, fn, tasks, shared)
         done, level = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         del pairs  # so that the cluster may drop a partial sum as soon as it is in its total
         while len(level) > fan:
-            level = [self._combine.remote(combine, *level[i : i + fan]) for i in range(0, len(level), fan)]
+            level = [
+                self._combine.remote(combine, *level[i : i + fan])
+                for i in range(0, len(level), fan)
+            ]
         finished = [self._get(ref) for ref in self._as_completed(done)]
         check_counted(sorted(finished), len(tasks))
         for _ in self._as_completed(level):
@@ -184,7 +219,11 @@ class RayExecutor:
             if isinstance(error.cause, UserError):
                 raise error.cause from None
             raise
-        except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError) as error:
+        except (
+            ray.exceptions.WorkerCrashedError,
+            ray.exceptions.NodeDiedError,
+            ray.exceptions.OutOfMemoryError,
+        ) as error:
             raise UserError(
                 f"--executor: a task lost its worker in every attempt ({str(error).splitlines()[0]}). It needs more memory than"
                 f" a worker has, or more than {self._limit:.0f} s: give it smaller shards, or --executor=...?task_timeout=SECONDS."

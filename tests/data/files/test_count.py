@@ -1,0 +1,30 @@
+"""Counting records exactly where it is cheap, and by size elsewhere."""
+
+from yt8m.data.files import count
+
+
+def test_exact(make):
+    assert count.count_records(make.shards("frame", 33, 4)) == (33, True)
+
+
+def test_estimate_spans_all_shards(make, monkeypatch):
+    # The last shards hold records of ten times the size; a sample that stops early is far off.
+    small = [make.shard(f"a{s:02d}.tfrecord", [b"x" * 100] * 20) for s in range(16)]
+    large = [make.shard(f"b{s:02d}.tfrecord", [b"x" * 1000] * 20) for s in range(16)]
+    monkeypatch.setattr(count, "_SHARDS_TO_WALK", 8)
+    records, exact = count.count_records(small + large)
+    assert not exact and abs(records - 640) < 10
+
+
+def test_sample_reaches_the_last_shard(make, monkeypatch):
+    walked = []
+    sizes = count.record_sizes
+    monkeypatch.setattr(count, "_SHARDS_TO_WALK", 8)
+    monkeypatch.setattr(count, "record_sizes", lambda f, n: walked.append(f) or sizes(f, n))
+    files = [make.shard(f"{s:03d}.tfrecord", [b"x" * 10]) for s in range(31)]
+    assert count.count_records(files) == (31, False)
+    assert len(walked) == 16 and walked[0] == files[0] and walked[-1] == files[-1]
+
+
+def test_no_record(make):
+    assert count.count_records([make.shard("empty.tfrecord", [])]) == (0, True)

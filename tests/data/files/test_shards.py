@@ -1,0 +1,38 @@
+"""Globs, and what is said where one matches nothing."""
+
+import pytest
+
+from yt8m.data.files.shards import find_shards, fingerprint
+from yt8m.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.tfrecord", "a.tfrecord", "c.txt"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "dir.tfrecord").mkdir()
+    return tmp_path
+
+
+def test_sorted_and_once(folder):
+    found = find_shards(f"{folder}/b*, {folder}/*.tfrecord")
+    assert found == [f"{folder}/a.tfrecord", f"{folder}/b.tfrecord"]
+
+
+def test_no_match_names_the_nearest_folder(folder):
+    with pytest.raises(UserError) as error:
+        find_shards(f"{folder}/*.tfrecord,{folder}/deeper/still/*.tfrecord", "--eval_data_pattern")
+    text = str(error.value)
+    assert text.startswith(f"--eval_data_pattern={folder}/deeper/still/*.tfrecord matches no file")
+    assert f"is {folder}, which holds a.tfrecord, b.tfrecord, c.txt, dir.tfrecord" in text
+
+
+def test_empty_pattern():
+    with pytest.raises(UserError, match="--train_data_pattern is empty"):
+        find_shards(" , ")
+
+
+def test_fingerprint_tells_data_sets_apart(folder):
+    one = fingerprint([f"{folder}/a.tfrecord"])
+    assert one["shards"] == 1 and one["bytes"] == 10
+    assert one == fingerprint([f"{folder}/a.tfrecord"]) != fingerprint([f"{folder}/b.tfrecord"])

@@ -1,0 +1,124 @@
+"""What one frame-level record becomes, in its odd forms too."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.pipeline import build_dataset
+from yt8m.data.records.frame import parse_frame_record
+from yt8m.data.records.quantization import dequantize
+from yt8m.data.records.sampling import FrameSampling
+from yt8m.data.records.writers import frame_record
+from yt8m.errors import UserError
+
+
+def parse(payload, schema, sampling=FrameSampling(), **kwargs):
+    def one(x):
+        return parse_frame_record(tf.constant(5, tf.int64), x, schema, sampling, 1, **kwargs)
+
+    return {k: v.numpy() for k, v in tf.function(one)(tf.constant(payload)).items()}
+
+
+def test_unequal_lengths_keep_what_both_have(make):
+    x = make.frame_values(0, 9)
+    got = parse(frame_record(b"a", {"rgb": x[:, :6], "audio": x[:7, 6:]}, [1]), make.frame)
+    assert got["num_frames"] == 7
+    np.testing.assert_array_equal(got["frames"][:7], x[:7])
+    assert not got["frames"][7:].any()
+
+
+def test_no_frame_at_all(make):
+    for features in (
+        {"rgb": make.frame_values(0, 0)[:, :6], "audio": make.frame_values(0, 0)[:, 6:]},
+        {},
+    ):
+        payload = frame_record(b"a", features, [1])
+        for sampling in (
+            FrameSampling(),
+            FrameSampling("random", 3),
+            FrameSampling("contiguous", 3),
+            FrameSampling("even", 3),
+        ):
+            got = parse(payload, make.frame, sampling)
+            assert got["num_frames"] == 0 and not got["frames"].any()
+            assert got["frames"].shape == (12 if sampling.kind == "all" else 3, 8)
+
+
+def test_sampled_frames_are_frames_of_the_video(make):
+    x = make.frame_values(3, 11)
+    for kind in ("random", "contiguous", "even"):
+        got = parse(make.frame_payload(3, 11), make.frame, FrameSampling(kind, 5))
+        assert got["num_frames"] == 5
+        assert all((x == row).all(1).any() for row in got["frames"])
+
+
+def test_sampling_reaches_only_the_frames_kept(make):
+    got = parse(make.frame_payload(3, 40), make.frame, FrameSampling("random", 300))
+    kept = make.frame_values(3, 40)[:12]
+    assert all((kept == row).all(1).any() for row in got["frames"])
+
+
+def test_float_lists_of_mediapipe(make):
+    x = make.frame_values(1, 5)
+    schema = dataclasses.replace(
+        make.frame, feature_keys=("RGB/feature/floats", "AUDIO/feature/floats"), float_frames=True
+    )
+    features = {
+        "RGB/feature/floats": dequantize(x[:, :6]),
+        "AUDIO/feature/floats": dequantize(x[:, 6:]),
+    }
+    got = parse(frame_record(b"clip", features, [2], id_key="clip/media_id"), schema)
+    assert got["id"] == b"clip"
+    np.testing.assert_array_equal(got["frames"][:5], x)
+
+
+def test_ids_of_every_release(make):
+    for key in ("id", "video_id", "clip/data_path", "clip/media_id"):
+        assert parse(make.frame_payload(7, id_key=key), make.frame)["id"] == b"v7"
+
+
+def test_labels_absent_or_left_out(make):
+    payload = frame_record(
+        b"a", {"rgb": make.frame_values(0)[:, :6], "audio": make.frame_values(0)[:, 6:]}, None
+    )
+    assert not parse(payload, make.frame)["labels"].any()
+    assert "labels" not in parse(payload, make.frame, with_labels=False)
+
+
+def test_label_beyond_is_dropped_on_request(make):
+    features = {"rgb": make.frame_values(0)[:, :6], "audio": make.frame_values(0)[:, 6:]}
+    got = parse(frame_record(b"a", features, [1, 4000]), make.frame, beyond="drop")
+    np.testing.assert_array_equal(np.flatnonzero(got["labels"]), [1])
+
+
+WITH = {"video_names": ("cdml", "more"), "video_sizes": (3, 2)}
+
+
+def test_features_of_the_whole_video_come_beside_its_frames(make):
+    of_video = {"more": [4, 5], "cdml": [1, 2, 3]}
+    payload, schema = (
+        make.frame_payload(3, of_video=of_video),
+        dataclasses.replace(make.frame, **WITH),
+    )
+    got, plain = parse(payload, schema), parse(payload, make.frame)
+    np.testing.assert_array_equal(got.pop("video"), [1, 2, 3, 4, 5])
+    assert sorted(got) == sorted(plain) and all(np.array_equal(got[k], plain[k]) for k in plain)
+    batch = next(iter(build_dataset([make.shard("x", [payload] * 2)], schema, batch_size=2)))
+    assert batch["video"].shape == (2, 5) and batch["video"].dtype == tf.float32
+
+
+def test_a_record_without_the_named_feature_is_told(make):
+    path = make.shard("x", [make.frame_payload(3, of_video={"cdml": [1, 2, 3]})])
+    bad = BadRecords()
+    with (
+        pytest.raises(UserError, match="cannot be parsed .*more.*--feature_names"),
+        bad.explained(10),
+    ):
+        list(
+            build_dataset(
+                [path], dataclasses.replace(make.frame, **WITH), batch_size=2, bad_records=bad
+            )
+        )

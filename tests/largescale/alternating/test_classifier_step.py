@@ -1,0 +1,203 @@
+"""Step 2 by itself, on the features of an aggregator that was never trained: what it tells workers, and what it refuses."""
+
+import dataclasses
+import os
+
+import pytest
+import tensorflow as tf
+
+from yt8m.data.files.shards import find_shards
+from yt8m.data.inspect import find_schema
+from yt8m.errors import UserError
+from yt8m.largescale.alternating import classifier_step
+from yt8m.largescale.alternating.context import Context
+from yt8m.largescale.alternating.plan import Step
+from yt8m.largescale.alternating.state import Log
+from yt8m.largescale.alternating.step_model import save_model
+from yt8m.largescale.executors.base import Broadcast
+from yt8m.largescale.executors.in_process import InProcessExecutor
+from yt8m.largescale.features import map, store
+from yt8m.largescale.mixtures import partition_map
+from yt8m.largescale.mixtures.reduce_partitions import newest
+from yt8m.models.core import registry
+from yt8m.runs.alternation_config import AlternationConfig
+from yt8m.runs.build import make_model
+from yt8m.runs.config import CONFIG_FILE, ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.stop_signal import StopSignal
+from yt8m.training.validation import Validation
+
+STEP = Step(2, 1)
+
+
+class Elsewhere:
+    """Stands for a cluster: its tasks are done in another working directory than the trainer's."""
+
+    num_workers = 1
+
+    def __init__(self, folder):
+        self._folder, self._inner = folder, InProcessExecutor()
+        self.broadcast = self._inner.broadcast
+
+    def map(self, fn, tasks, shared):
+        here = os.getcwd()
+        for i, task in enumerate(tasks):
+            os.chdir(self._folder)
+            try:
+                _, value = next(self._inner.map(fn, [task], shared))
+            finally:
+                os.chdir(here)
+            yield i, value
+
+    def close(self):
+        pass
+
+
+def config_of(data, settings=(), training=(), label_loss="CrossEntropyLoss"):
+    cls = registry.model_class("VideoDbofBasic")
+    pattern = data.pattern("train", "video")
+    recipe = cls.recipe.updated({"batch_size": 50, "label_loss": label_loss})
+    options = {
+        "max_experts": 2,
+        "num_partitions": 2,
+        "step2_batch_size": 100,
+        "step2_max_epochs": 1,
+        **dict(settings),
+    }
+    return RunConfig(
+        find_schema(find_shards(pattern))[0],
+        ModelConfig("VideoDbofBasic", {"width": 8, "num_mixtures": 1}),
+        recipe,
+        TrainingConfig(
+            pattern,
+            eval_data_pattern=data.pattern("validate", "video"),
+            trainer="alternating",
+            **dict(training),
+        ),
+        alternation=AlternationConfig(**options),
+    )
+
+
+def context_of(config, folder, executor=None):
+    """A run that has come to step 2: its folder holds the model `source`."""
+    run = RunFolder(str(folder))
+    run.write_text(CONFIG_FILE, config.to_json())
+    tf.keras.utils.set_random_seed(1)
+    save_model(run, "source", make_model(config), {}, {"gap": 0.0})
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    files = find_shards(config.training.train_data_pattern)
+    return Context(
+        config,
+        run,
+        strategy,
+        executor or InProcessExecutor(),
+        Validation(config, strategy),
+        Log(run),
+        StopSignal(),
+        files,
+    )
+
+
+def test_workers_need_not_have_the_trainers_working_directory(small_data, tmp_path, monkeypatch):
+    """A relative --train_dir, which the default is, and relative records."""
+    here = os.path.dirname(small_data.pattern("train", "video"))
+    config = config_of(small_data)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(here)
+    near = os.path.relpath(tmp_path)
+    patterns = {
+        k: os.path.relpath(getattr(config.training, k))
+        for k in ("train_data_pattern", "eval_data_pattern")
+    }
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **patterns))
+    context = context_of(config, os.path.join(near, "run"), Elsewhere(str(tmp_path / "elsewhere")))
+    assert not any(map(os.path.isabs, [context.run.path, *context.files]))
+    assert classifier_step.run(context, STEP, "source").result["gap"] > 0.25
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "run"] and not os.listdir(
+        tmp_path / "elsewhere"
+    )
+
+
+class Sent(Exception):
+    """What was to be sent to workers."""
+
+
+class Sends(InProcessExecutor):
+    def broadcast(self, value, key):
+        raise Sent(value)
+
+
+def test_the_regularization_penalty_holds_for_step_2(small_data, tmp_path):
+    context = context_of(
+        config_of(small_data, training={"regularization_penalty": 3.0}), tmp_path, Sends()
+    )
+    with pytest.raises(Sent) as sent:
+        classifier_step.run(context, STEP, "source")
+    assert sent.value.args[0].settings.l2 == pytest.approx(3e-8)
+
+
+class Unshared(Elsewhere):
+    """Some of its tasks are done by a node whose files the trainer does not see."""
+
+    def __init__(self, folder, lost):
+        super().__init__(folder)
+        self._lost = lost
+
+    def map(self, fn, tasks, shared):
+        if fn is not self._lost:
+            return super().map(fn, tasks, shared)
+        return ((i, 0) for i in range(len(tasks)))
+
+
+@pytest.mark.parametrize(
+    "lost, said",
+    [(map.shard_features, "features of 3 shards"), (partition_map.train_part, "2 partitions")],
+)
+def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_data, tmp_path):
+    context = context_of(config_of(small_data), tmp_path, Unshared(str(tmp_path), lost))
+    with pytest.raises(
+        UserError, match=f"{said}.*--train_dir.* must lie on a folder that all nodes share"
+    ):
+        classifier_step.run(context, STEP, "source")
+
+
+def test_a_worker_says_what_it_does_not_see(tmp_path):
+    names = [f.name for f in dataclasses.fields(map.FeatureJob)]
+    features = map.FeatureJob(**{**dict.fromkeys(names, 0), "folder": str(tmp_path)})
+    part = partition_map.PartJob(str(tmp_path), None, None)
+    for fn, task, job in (
+        (map.shard_features, (0, "x"), features),
+        (
+            partition_map.train_part,
+            partition_map.PartTask((0,), (1,), str(tmp_path / "p"), 1),
+            part,
+        ),
+    ):
+        with pytest.raises(UserError, match="plan.json is not there.*all nodes share"):
+            fn(task, {"job": Broadcast("k", job)})
+    with pytest.raises(UserError, match="p, are not there.*all nodes share"):
+        newest(str(tmp_path / "p"))
+    with pytest.raises(UserError, match="records .*x are not there"):
+        store.write_shard(str(tmp_path), 0, str(tmp_path / "x"), None, None, "float32", 1, None)
+
+
+def test_what_step_2_cannot_do_is_refused_before_step_1(small_data):
+    good = config_of(small_data)
+    classifier_step.check(good)
+    classifier_step.check(good, 600, "runs/relative")
+    coupled = config_of(small_data, label_loss="SoftmaxLoss")
+    for config, more, said in (
+        (coupled, (), "--label_loss=SoftmaxLoss is not a sum over classes"),
+        (
+            good,
+            (None, "gs://bucket/run"),
+            "gs://bucket/run is remote: --train_dir must be a local folder",
+        ),
+        (good, (0,), "--train_data_pattern"),
+    ):
+        with pytest.raises(UserError, match=said):
+            classifier_step.check(config, *more)
+    without = dataclasses.replace(
+        coupled, alternation=dataclasses.replace(coupled.alternation, alternation="rprop")
+    )
+    classifier_step.check(without, train_dir="gs://bucket/run")  # it has no step 2

@@ -1,0 +1,223 @@
+"""Features on disk: what went in comes out, in any order asked for, and a killed build goes on."""
+
+import json
+import os
+import shutil
+import tracemalloc
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.files.shards import find_shards
+from yt8m.data.inspect import find_schema
+from yt8m.data.pipeline import build_dataset
+from yt8m.errors import UserError
+from yt8m.largescale.features.shard import ShardWriter
+from yt8m.largescale.features.store import PLAN, FeatureStore, build_feature_store
+
+B = 32
+
+
+def double(batch):
+    return batch["video"] * 2.0
+
+
+@pytest.fixture(scope="module")
+def files(small_data):
+    return find_shards(small_data.pattern("train", "video"))
+
+
+@pytest.fixture(scope="module")
+def everything(files):
+    """(schema, ids, features, labels) of the data, in order of the shards."""
+    schema = find_schema(files)[0]
+    batches = [b for f in files for b in build_dataset([f], schema, batch_size=50)]
+    ids, videos, labels = (
+        np.concatenate([b[k].numpy() for b in batches]) for k in ("id", "video", "labels")
+    )
+    return schema, [i.decode() for i in ids], 2 * videos, labels
+
+
+@pytest.fixture(scope="module")
+def store(files, everything, tmp_path_factory):
+    return build_feature_store(
+        str(tmp_path_factory.mktemp("f") / "s"), files, everything[0], double, say=str
+    )
+
+
+def together(batches):
+    features, labels = zip(*batches)
+    return np.concatenate(features), np.concatenate(labels)
+
+
+def test_what_went_in_comes_out(store, everything):
+    _, ids, features, labels = everything
+    assert (store.num_examples, store.width, store.num_classes) == (
+        600,
+        40,
+        12,
+    ) and store.ids == ids
+    np.testing.assert_array_equal(store.label_counts(), labels.sum(0))
+    ours = together(store.sequential(B, [7, 0, 11]))
+    np.testing.assert_allclose(ours[0], features, rtol=1e-6)
+    np.testing.assert_array_equal(ours[1], labels[:, [7, 0, 11]])
+
+
+@pytest.mark.parametrize("window_bytes", [1, 40 * 4 * 70, 40 * 4 * 250, 1 << 20])
+def test_a_shuffled_pass_is_every_video_once_and_hangs_on_seed_and_epoch(
+    store, everything, window_bytes
+):
+    """Windows of one video, of a third of a shard, of one shard and of all."""
+    store = FeatureStore(store.folder, verify=True, window_bytes=window_bytes)
+    _, _, features, labels = everything
+    x, y = together(store.batches(B, seed=1, epoch=2, drop_remainder=False))
+    order = np.lexsort(x.T)
+    expected = np.lexsort(features.T)
+    np.testing.assert_allclose(x[order], features[expected], rtol=1e-6)
+    np.testing.assert_array_equal(y[order], labels[expected])
+    again, part = together(store.batches(B, seed=1, epoch=2, classes=[3, 4]))
+    assert len(again) == 600 // B * B
+    np.testing.assert_array_equal(again, x[: len(again)])
+    np.testing.assert_array_equal(part, y[: len(again), [3, 4]])
+    later, _ = together(store.batches(B, seed=1, epoch=2, skip=11))
+    np.testing.assert_array_equal(later, again[11 * B :])
+    for other in ({"seed": 1, "epoch": 3}, {"seed": 2, "epoch": 2}):
+        assert np.any(together(store.batches(B, **other))[0] != again)
+    assert np.any(x != features)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_smaller_types(dtype, files, everything, tmp_path):
+    store = build_feature_store(
+        str(tmp_path / "s"), files, everything[0], double, dtype=dtype, say=str
+    )
+    x, _ = next(store.sequential(600))
+    assert x.dtype == tf.as_dtype(dtype).as_numpy_dtype
+    np.testing.assert_allclose(x.astype(np.float32), everything[2], rtol=1e-2, atol=1e-3)
+    assert os.path.getsize(os.path.join(store.folder, "00000.features")) == 2 * 40 * 200
+
+
+def test_a_stopped_build_goes_on_with_the_shards_that_are_missing(files, everything, tmp_path):
+    folder, computed = str(tmp_path / "s"), []
+
+    def build(fail_at=99, stop=lambda: False):
+        def compute(batch):
+            computed.append(len(batch["id"]))
+            if len(computed) == fail_at:
+                raise KeyboardInterrupt
+            return double(batch)
+
+        return build_feature_store(
+            folder, files, everything[0], compute, batch_size=100, stop=stop, say=str
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        build(fail_at=4)  # in the second shard
+    assert sorted(os.listdir(folder)) == ["00000.features", "00000.rows.npz", "plan.json"]
+    assert build(stop=lambda: len(computed) > 3) is None
+    with pytest.raises(UserError, match="lacks the features of 2 of 3"):
+        FeatureStore(folder)
+    np.testing.assert_allclose(next(build().sequential(600))[0], everything[2], rtol=1e-6)
+    assert (
+        len(computed) == 4 + 4
+    )  # two batches a shard; the first shard once, and half of the second twice
+
+
+def test_damage_and_other_contents_are_refused(store, files, everything, tmp_path):
+    folder = str(tmp_path / "s")
+    shutil.copytree(store.folder, folder)
+    with pytest.raises(UserError, match="something else .*about"):
+        build_feature_store(folder, files, everything[0], double, about="other weights", say=str)
+    with open(os.path.join(folder, "00001.features"), "r+b") as f:
+        f.seek(1000)
+        f.write(b"\xff")
+    with pytest.raises(UserError, match="damaged"):
+        FeatureStore(folder, verify=True)
+    with pytest.raises(UserError, match="local"):
+        FeatureStore("gs://bucket/features")
+
+
+def test_damage_to_the_rows_is_told_and_mended(store, files, everything, tmp_path):
+    folder, told = str(tmp_path / "s"), []
+    shutil.copytree(store.folder, folder)
+    path = os.path.join(folder, "00001.rows.npz")
+    whole = open(path, "rb").read()
+
+    def write(data):
+        with open(path, "wb") as f:
+            f.write(data)
+
+    for length in (0, 1, 30, len(whole) // 2, len(whole) - 1):
+        write(whole[:length])
+        with pytest.raises(UserError, match=r"00001.rows.npz is damaged: .* same command"):
+            FeatureStore(folder)
+    found = 0
+    for at in range(0, len(whole), 41):
+        write(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
+        try:
+            np.testing.assert_array_equal(
+                together(FeatureStore(folder).sequential(B))[1], everything[3]
+            )  # it tells nothing, as a date
+        except UserError:
+            found += 1
+    assert found > len(whole) // 41 // 2
+    write(whole[:-1])
+    again = build_feature_store(folder, files, everything[0], double, say=told.append)
+    assert "damaged" in told[0] and len(told) == 1
+    np.testing.assert_array_equal(
+        together(again.sequential(B))[0], together(store.sequential(B))[0]
+    )
+
+
+def test_both_files_of_a_shard_are_on_disk_before_they_have_their_names(tmp_path, monkeypatch):
+    events, replace = [], os.replace
+    monkeypatch.setattr(os, "fsync", lambda _: events.append("sync"))
+    monkeypatch.setattr(os, "replace", lambda a, b: events.append("name") or replace(a, b))
+    with ShardWriter(str(tmp_path), 0, np.dtype("float32")) as out:
+        out.add(np.zeros((2, 3)), np.eye(2), [b"a", b"b"])
+    assert events == ["sync", "sync", "name", "name"]
+
+
+def test_memory_and_open_files_do_not_grow_with_the_videos(tmp_path):
+    n, shards, width = 20_000, 5, 8
+    (tmp_path / PLAN).write_text(
+        json.dumps({"sources": ["x"] * shards, "num_classes": 6, "dtype": "float32"})
+    )
+    rng = np.random.default_rng(0)
+    for i in range(shards):
+        with ShardWriter(str(tmp_path), i, np.dtype("float32")) as out:
+            out.add(
+                rng.normal(size=(n, width)),
+                rng.random((n, 6)) < 0.5,
+                [b"%08d" % j for j in range(n)],
+            )
+    files = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+    tracemalloc.start()
+    try:
+        store = FeatureStore(str(tmp_path), window_bytes=1000 * 4 * width)
+        assert tracemalloc.get_traced_memory()[0] < 0.2 * n * shards
+        tracemalloc.reset_peak()
+        assert sum(len(x) for x, _ in store.batches(500)) == n * shards
+        assert tracemalloc.get_traced_memory()[1] < 10 * 1000 * 4 * width < n * 4 * width
+    finally:
+        tracemalloc.stop()
+    if files:
+        assert len(os.listdir("/proc/self/fd")) <= files + 2
+
+
+def test_broken_records_are_counted(files, everything, tmp_path):
+    path = str(tmp_path / "broken.tfrecord")
+    data = bytearray(open(files[0], "rb").read())
+    data[200] ^= 255
+    with open(path, "wb") as f:
+        f.write(data)
+    bad = BadRecords(1)
+    store = build_feature_store(
+        str(tmp_path / "s"), [path], everything[0], double, bad=bad, say=str
+    )
+    assert store.num_examples == 199 and len(bad.found) == 1
+    with pytest.raises(UserError, match="max_bad_records=0"):
+        build_feature_store(str(tmp_path / "t"), [path], everything[0], double, say=str)
+    assert os.listdir(tmp_path / "t") == ["plan.json"]

@@ -1,0 +1,130 @@
+"""Walk a TFRecord file past its broken records; the slow, careful path for files the fast reader gave up on.
+
+TensorFlow's reader drops all that follows a broken record. A record is a length (8 bytes) with its
+checksum (4), the payload, and its checksum (4): where the length is whole, the next record can be found.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from typing import Iterator, List, NamedTuple, Optional, Tuple
+
+import tensorflow as tf
+
+OVERHEAD = 16  # bytes around each payload
+_TOGETHER = 8 << 20  # bytes of payload checked in one go
+
+
+class Scanned(NamedTuple):
+    """One record: its byte offset, and either its payload or what is wrong with it.
+
+    `lost` says that nothing behind it can be found.
+    """
+
+    offset: int
+    payload: Optional[bytes]
+    problem: Optional[str]
+    lost: bool = False
+
+
+def _crc_table() -> List[int]:
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = (byte >> 1) ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+_TABLE = _crc_table()
+
+
+def masked_crc32c(data: bytes) -> int:
+    """Return TFRecord's masked CRC-32C (Castagnoli) of a few bytes; slow, for headers."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    crc ^= 0xFFFFFFFF
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _checksums(payloads: List[bytes]) -> List[bytes]:
+    """Return the 4 bytes that should follow each payload, by letting TensorFlow write them (Python is too slow)."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "records")
+        with tf.io.TFRecordWriter(path) as writer:
+            for payload in payloads:
+                writer.write(payload)
+        with open(path, "rb") as f:
+            written = f.read()
+    found, at = [], 0
+    for payload in payloads:
+        at += 12 + len(payload)
+        found.append(written[at : at + 4])
+        at += 4
+    return found
+
+
+def _checked(batch: List[Tuple[int, bytes, bytes]]) -> Iterator[Scanned]:
+    for (offset, payload, crc), right in zip(
+        batch, _checksums([payload for _, payload, _ in batch])
+    ):
+        if crc == right:
+            yield Scanned(offset, payload, None)
+        else:
+            yield Scanned(
+                offset, None, f"the payload of {len(payload)} bytes does not match its checksum"
+            )
+
+
+def scan(path: str, start: int = 0) -> Iterator[Scanned]:
+    """Yield every record from byte `start` on; a broken one with its problem.
+
+    After a record whose payload is broken the walk goes on; a broken length or a cut-off end
+    leaves nothing to go on by, and ends it.
+    """
+    size = tf.io.gfile.stat(path).length
+    offset, held, batch = start, 0, []
+    problem = None
+    with tf.io.gfile.GFile(path, "rb") as f:
+        f.seek(start)
+        while offset < size:
+            header = f.read(12)
+            if len(header) < 12:
+                problem = f"cut off: {len(header)} bytes of a 12-byte header"
+                break
+            length, crc = struct.unpack("<QI", header)
+            if masked_crc32c(header[:8]) != crc:
+                problem = "the length is broken; what follows cannot be found"
+                break
+            if offset + length + OVERHEAD > size:
+                problem = f"cut off: {size - offset - 12} bytes of a payload of {length}"
+                break
+            batch.append((offset, f.read(length), f.read(4)))
+            offset += length + OVERHEAD
+            held += length
+            # A few records first, for those who only want a look; then many at a time.
+            if held > _TOGETHER or (start == 0 and offset - held < 1024 and len(batch) == 8):
+                yield from _checked(batch)
+                held, batch = 0, []
+    yield from _checked(batch)
+    if problem:
+        yield Scanned(offset, None, problem, lost=True)
+
+
+def record_sizes(path: str, limit: Optional[int] = None) -> Iterator[int]:
+    """Yield the bytes of each record, overhead included, by hopping from header to header; stops at what is broken."""
+    size = tf.io.gfile.stat(path).length
+    offset = 0
+    count = 0
+    with tf.io.gfile.GFile(path, "rb") as f:
+        while offset + OVERHEAD <= size and (limit is None or count < limit):
+            f.seek(offset)
+            (length,) = struct.unpack("<Q", f.read(8))
+            if offset + length + OVERHEAD > size:
+                return
+            yield length + OVERHEAD
+            offset += length + OVERHEAD
+            count += 1

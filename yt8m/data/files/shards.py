@@ -1,0 +1,59 @@
+"""Shards from patterns: comma-separated globs, local or gs://, and a clear word where nothing matches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Dict, List
+
+import tensorflow as tf
+
+from yt8m.errors import UserError
+
+
+def find_shards(pattern: str, flag: str = "--train_data_pattern") -> List[str]:
+    """Return the files that a comma list of globs names, sorted, each once.
+
+    Raises:
+      UserError: a glob matches nothing; the nearest existing folder is named.
+    """
+    files: List[str] = []
+    for glob in [g.strip() for g in pattern.split(",") if g.strip()]:
+        try:
+            found = [f for f in tf.io.gfile.glob(glob) if not tf.io.gfile.isdir(f)]
+        except tf.errors.OpError as error:
+            raise UserError(f"{flag}={glob} cannot be listed ({error.message}).")
+        if not found:
+            raise UserError(f"{flag}={glob} matches no file. {_nearest(glob)}")
+        files += found
+    if not files:
+        raise UserError(
+            f"{flag} is empty; give a glob of TFRecord files, e.g. {flag}='data/train*.tfrecord'."
+        )
+    return sorted(set(files))
+
+
+def _nearest(glob: str) -> str:
+    folder = os.path.dirname(glob)
+    while folder and not tf.io.gfile.isdir(folder):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            break
+        folder = parent
+    folder = folder or "."
+    if not tf.io.gfile.isdir(folder):
+        return f"Nothing of {folder} exists."
+    names = sorted(n.rstrip("/") for n in tf.io.gfile.listdir(folder))
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return f"The nearest folder that exists is {folder}, which holds {shown or 'nothing'}."
+
+
+def fingerprint(files: List[str]) -> Dict[str, object]:
+    """Return number of shards, bytes, and a hash over names and sizes, to tell one data set from another."""
+    sizes = [tf.io.gfile.stat(f).length for f in files]
+    text = "\n".join(f"{os.path.basename(f)} {s}" for f, s in zip(files, sizes))
+    return {
+        "shards": len(files),
+        "bytes": sum(sizes),
+        "sha1": hashlib.sha1(text.encode()).hexdigest(),
+    }

@@ -1,0 +1,1 @@
+"""One record: how each kind is parsed, checked, sampled and written."""

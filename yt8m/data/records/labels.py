@@ -1,0 +1,49 @@
+"""Label lists to multi-hot rows, with an index beyond the classes refused or dropped."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+import tensorflow as tf
+
+from yt8m.data.files.bad_records import LABEL_MARK
+
+
+def only_inside(
+    labels: tf.Tensor, num_classes: int, beyond: str, *others: tf.Tensor
+) -> Tuple[tf.Tensor, ...]:
+    """Return int64 `labels` [N] in 0..K-1, and the entries of `others` [N] that go with them.
+
+    Args:
+      labels: class indices.
+      num_classes: K.
+      beyond: "raise" (an error that `BadRecords.explained` understands) or "drop".
+      others: tensors parallel to `labels`.
+    """
+    inside = (labels >= 0) & (labels < num_classes)
+    if beyond == "drop":
+        return tuple(tf.boolean_mask(x, inside) for x in (labels, *others))
+    check = tf.debugging.Assert(
+        tf.reduce_all(inside), [LABEL_MARK, tf.boolean_mask(labels, ~inside)[:1]]
+    )
+    with tf.control_dependencies([check]):
+        return (tf.identity(labels), *others)
+
+
+def multi_hot(
+    rows: tf.Tensor, labels: tf.Tensor, num_rows: tf.Tensor, num_classes: int, beyond: str
+) -> tf.Tensor:
+    """Return uint8 [num_rows, K] with ones at (rows[i], labels[i]); duplicates are harmless.
+
+    Args:
+      rows, labels: int64 [N].
+      num_rows: scalar.
+      num_classes: K.
+      beyond: "raise" or "drop", see `only_inside`.
+    """
+    labels, rows = only_inside(labels, num_classes, beyond, rows)
+    shape = tf.stack([tf.cast(num_rows, tf.int64), tf.constant(num_classes, tf.int64)])
+    empty = tf.zeros(shape, tf.uint8)
+    return tf.tensor_scatter_nd_update(
+        empty, tf.stack([rows, labels], 1), tf.ones_like(labels, tf.uint8)
+    )

@@ -1,0 +1,47 @@
+"""Video-level records (`tf.train.Example` with float means), parsed a batch at a time."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+import tensorflow as tf
+
+from yt8m.data.records.labels import multi_hot
+from yt8m.data.schema import ID_KEYS, RecordSchema
+
+
+def first_id(parsed: Dict[str, tf.Tensor]) -> tf.Tensor:
+    """Return the id under whichever key the release keeps it; empty where there is none."""
+    found = parsed[ID_KEYS[-1]]
+    for key in reversed(ID_KEYS[:-1]):
+        found = tf.where(tf.strings.length(parsed[key]) > 0, parsed[key], found)
+    return found
+
+
+def id_features() -> Dict[str, tf.io.FixedLenFeature]:
+    """Return the optional string features under which an id may lie."""
+    return {key: tf.io.FixedLenFeature([], tf.string, "") for key in ID_KEYS}
+
+
+def parse_video_batch(
+    serialized: tf.Tensor, schema: RecordSchema, with_labels: bool = True, beyond: str = "raise"
+) -> Dict[str, tf.Tensor]:
+    """Parse serialised examples [B] into a batch with `video` float32 [B, D]."""
+    features = id_features()
+    for key, size in zip(schema.keys, schema.feature_sizes):
+        features[key] = tf.io.FixedLenFeature([size], tf.float32)
+    if with_labels:
+        features["labels"] = tf.io.VarLenFeature(tf.int64)
+    parsed = tf.io.parse_example(serialized, features)
+    batch = {
+        "id": first_id(parsed),
+        "video": tf.concat([parsed[key] for key in schema.keys], axis=-1),  # [B, D]
+        "num_frames": tf.ones_like(serialized, tf.int32),
+    }
+    if with_labels:
+        sparse = parsed["labels"]
+        batch["labels"] = multi_hot(
+            sparse.indices[:, 0], sparse.values, tf.shape(serialized)[0], schema.num_classes, beyond
+        )
+        batch["labels"].set_shape([serialized.shape[0], schema.num_classes])
+    return batch

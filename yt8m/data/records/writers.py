@@ -1,0 +1,87 @@
+"""Write records in the official format, shard by shard, each shard whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, Iterable, Optional, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+
+def _bytes(values: Sequence[bytes]) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+
+def _ints(values: Iterable[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[int(v) for v in values]))
+
+
+def _floats(values: Iterable[float]) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+
+
+def video_record(
+    video_id: bytes, features: dict, labels: Optional[Iterable[int]], id_key: str = "id"
+) -> bytes:
+    """Return a serialised video-level record; `features` maps e.g. `mean_rgb` to floats; labels None: no such key."""
+    values = {id_key: _bytes([video_id]), **{k: _floats(v) for k, v in features.items()}}
+    if labels is not None:
+        values["labels"] = _ints(labels)
+    return tf.train.Example(features=tf.train.Features(feature=values)).SerializeToString(
+        deterministic=True
+    )
+
+
+def frame_record(
+    video_id: bytes,
+    features: dict,
+    labels: Optional[Iterable[int]],
+    id_key: str = "id",
+    segments: Optional[Sequence[tuple]] = None,
+    of_video: Optional[Dict[str, Iterable[float]]] = None,
+) -> bytes:
+    """Return a serialised frame-level record.
+
+    Args:
+      video_id: its id.
+      features: e.g. `rgb` -> uint8 [n, 1024] (written as bytes) or float [n, 1024] (as float lists).
+      labels: of the video, or None.
+      id_key: where the id goes.
+      segments: ratings (start second, class, score) of the 2019 release.
+      of_video: float features of the whole video, such as an embedding, by their keys in the context.
+    """
+    context = {id_key: _bytes([video_id])}
+    if labels is not None:
+        context["labels"] = _ints(labels)
+    if segments is not None:
+        context["segment_start_times"] = _ints(s for s, _, _ in segments)
+        context["segment_end_times"] = _ints(s + 5 for s, _, _ in segments)
+        context["segment_labels"] = _ints(c for _, c, _ in segments)
+        context["segment_scores"] = _floats(x for _, _, x in segments)
+    context.update({key: _floats(values) for key, values in (of_video or {}).items()})
+    lists = {}
+    for key, values in features.items():
+        steps = (
+            [_bytes([v.tobytes()]) for v in values]
+            if values.dtype == np.uint8
+            else [_floats(v) for v in values]
+        )
+        lists[key] = tf.train.FeatureList(feature=steps)
+    record = tf.train.SequenceExample(
+        context=tf.train.Features(feature=context),
+        feature_lists=tf.train.FeatureLists(feature_list=lists),
+    )
+    return record.SerializeToString(deterministic=True)
+
+
+def write_shard(path: str, records: Iterable[bytes]) -> int:
+    """Write records to `path` through a temporary file; return their number."""
+    tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+    count = 0
+    with tf.io.TFRecordWriter(path + ".tmp") as writer:
+        for record in records:
+            writer.write(record)
+            count += 1
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    return count

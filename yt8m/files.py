@@ -1,0 +1,124 @@
+"""Small text and JSON files, local or remote: read at once, and written so that a kill leaves no half of one.
+
+`WholeFile` streams a long text; the functions read and write short ones. All of them import
+TensorFlow when they are called, so that importing this module stays cheap.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from types import TracebackType
+from typing import Any, Optional, Type
+
+from yt8m.errors import UserError
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file, local or remote (gs://)."""
+    import tensorflow as tf
+
+    with tf.io.gfile.GFile(path) as source:
+        return source.read()
+
+
+def read_json(path: str) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+      ValueError: the file is not JSON.
+    """
+    return json.loads(read_text(path))
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """Write a file and give it its name only when it is whole; an older file stays until then."""
+    import tensorflow as tf
+
+    with tf.io.gfile.GFile(path + ".tmp", "wb") as out:
+        out.write(content)
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a text file and give it its name only when it is whole."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: str, values: Any, indent: Optional[int] = 1) -> None:
+    """Write `values` as JSON with a final newline; NumPy numbers become floats."""
+    write_text(path, json.dumps(values, indent=indent, default=float) + "\n")
+
+
+class WholeFile:
+    """Text that goes to `path + ".partial"` and is renamed by `close()`; an existing `path` is replaced only then.
+
+    Opening it writes to the disk, so that an unwritable place is told before any work is done.
+
+    Args:
+      path: local or remote (gs://).
+      flag: names the place in messages.
+
+    Raises:
+      UserError: the place cannot be written to.
+    """
+
+    def __init__(self, path: str, flag: str = "--output_file"):
+        import tensorflow as tf
+
+        self.path, self._flag, self._partial = path, flag, path + ".partial"
+        self._errors = (tf.errors.OpError, OSError)
+        if not path or tf.io.gfile.isdir(path):
+            raise UserError(f"{flag}={path!r} is {'a folder' if path else 'empty'}; name a file.")
+        self._gfile = tf.io.gfile
+        self._open = False
+        try:
+            tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+            self._out = tf.io.gfile.GFile(self._partial, "w")
+            self._out.write("")
+            self._out.flush()
+        except self._errors as error:
+            raise self._unwritable(error) from None
+        self._open = True
+
+    def write(self, text: str) -> None:
+        """Append text."""
+        try:
+            self._out.write(text)
+        except self._errors as error:
+            raise self._unwritable(error) from None
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            self._out.close()
+            self._gfile.rename(self._partial, self.path, overwrite=True)
+        except self._errors as error:
+            raise self._unwritable(error) from None
+
+    def abandon(self) -> None:
+        """Delete what was written; an older file under the name stays."""
+        if self._open:
+            self._open = False
+            self._out.close()
+            self._gfile.remove(self._partial)
+
+    def __enter__(self) -> "WholeFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.abandon() if kind else self.close()
+
+    def _unwritable(self, error: BaseException) -> UserError:
+        reason = getattr(error, "message", None) or str(error)
+        return UserError(
+            f"cannot write {self.path!r}: {reason}. Give {self._flag} a place that can be written to."
+        )

@@ -1,0 +1,1 @@
+"""Video-level features of a frozen network, stored on disk."""

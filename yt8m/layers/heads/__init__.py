@@ -1,0 +1,1 @@
+"""Classification heads: logistic regression and mixtures of experts."""

@@ -1,0 +1,1 @@
+"""Layers that turn many frames into one vector."""

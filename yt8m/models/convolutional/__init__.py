@@ -1,0 +1,1 @@
+"""Convolutional models over time."""

@@ -1,0 +1,1 @@
+"""Recurrent models of the UTS paper and the starter code."""

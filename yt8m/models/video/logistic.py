@@ -1,0 +1,58 @@
+"""Logistic regression on a video's means."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Sequence
+
+import tensorflow as tf
+
+from yt8m.layers.dequantize import NormalizeVideo
+from yt8m.layers.heads.logistic_head import LogisticHead
+from yt8m.models.core.base import VideoModel
+from yt8m.models.core.recipe import Recipe
+from yt8m.models.core.registry import register
+
+
+@register("LogisticModel")
+class LogisticModel(VideoModel):
+    """Logistic regression on video-level features.
+
+    Source: starter code (spec A.12).
+
+    Args:
+      initial: "priors" starts the biases at the label frequencies; "zeros" as the starter code.
+      l2: TF-slim scale.
+      activation: "sigmoid", or "softmax" over the classes, for `--label_loss=SmoothedSoftmaxLoss`.
+    """
+
+    recipe = Recipe(base_learning_rate=0.02, batch_size=512, num_epochs=10)
+    starter_arguments = {"initial": "zeros"}
+
+    def __init__(
+        self,
+        num_classes: int,
+        feature_sizes: Sequence[int] = (1024, 128),
+        initial: str = "priors",
+        l2: float = 1e-8,
+        activation: str = "sigmoid",
+        **kwargs: Any,
+    ):
+        super().__init__(num_classes, feature_sizes, **kwargs)
+        self.initial, self.l2, self.activation = initial, l2, activation
+        self.normalize = NormalizeVideo(self.input_norm)
+        self.head = LogisticHead(
+            num_classes, l2=l2, initial=initial, activation=activation, name="head"
+        )
+
+    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+        """Return probabilities [B, K]."""
+        return self.head(self.normalize(inputs["video"]))
+
+    def get_config(self) -> Dict[str, Any]:
+        """Every constructor argument."""
+        return {
+            **super().get_config(),
+            "initial": self.initial,
+            "l2": self.l2,
+            "activation": self.activation,
+        }

@@ -1,0 +1,117 @@
+"""What a training run tells: one line while it runs, metrics.jsonl for programs, TensorBoard for plots."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Dict
+
+import tensorflow as tf
+
+from yt8m.runs.folder import RunFolder
+
+# The starter code's TensorBoard tags, so that old dashboards go on working.
+_TAGS = {
+    "train": {
+        "gap": "model/Training_GAP",
+        "hit_at_1": "model/Training_Hit@1",
+        "perr": "model/Training_Perr",
+        "examples_per_second": "global_step/Examples/Second",
+        "learning_rate": "learning_rate",
+        "loss": "label_loss",
+        "regularization": "reg_loss",
+    },
+    "validation": {
+        "gap": "Epoch/Eval_GAP",
+        "map": "Epoch/Eval_MAP",
+        "perr": "Epoch/Eval_Avg_Perr",
+        "hit_at_1": "Epoch/Eval_Avg_Hit@1",
+        "hit_at_5": "Epoch/Eval_Avg_Hit@5",
+        "loss": "Epoch/Eval_Avg_Loss",
+    },
+}
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as `1h02m`, `2m03s` or `4s`."""
+    seconds = int(round(seconds))
+    if seconds >= 3600:
+        return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
+    return f"{seconds // 60}m{seconds % 60:02d}s" if seconds >= 60 else f"{seconds}s"
+
+
+class Progress:
+    """Writes the log of a run; of several workers only the chief's `active` one does. An example is one of `what`."""
+
+    def __init__(self, run: RunFolder, active: bool, every_seconds: float, what: str = "videos"):
+        self._run, self._active, self._every, self._what = run, active, every_seconds, what
+        self._writer = tf.summary.create_file_writer(run.file("logs")) if active else None
+        self._last = time.monotonic()
+        self._last_examples = 0
+
+    def start(self, examples: int) -> None:
+        """Begin measuring speed, `examples` into the run."""
+        self._last, self._last_examples = time.monotonic(), examples
+
+    def due(self) -> bool:
+        """Whether it is time for a line."""
+        return time.monotonic() - self._last >= self._every
+
+    def train(
+        self, examples: int, total: int, epoch: int, epochs: int, values: Dict[str, Any]
+    ) -> None:
+        """Print and log the state of the training, `examples` of `total` into the run."""
+        now = time.monotonic()
+        speed = (examples - self._last_examples) / max(now - self._last, 1e-9)
+        self.start(examples)
+        self._log("train", {**values, "examples": examples, "examples_per_second": speed})
+        left = duration((total - examples) / speed) if speed > 0 and total > examples else "0s"
+        gap = f"  GAP {values['gap']:.3f}" if "gap" in values else ""
+        self.say(
+            f"epoch {epoch + 1}/{epochs}  step {values['step']:,}  loss {values['loss']:.4g}{gap}"
+            f"  lr {values['learning_rate']:.2g}  {speed:,.0f} examples/s  ETA {left}"
+        )
+
+    def validation(self, values: Dict[str, Any], best: bool) -> None:
+        """Print and log a validation."""
+        self._log("validation", values)
+        names = {
+            "GAP": "gap",
+            "MAP": "map",
+            "Hit@1": "hit_at_1",
+            "PERR": "perr",
+        }  # a reconstruction has none of them
+        metrics = "".join(
+            f"{name} {values[key]:.4f}  " for name, key in names.items() if key in values
+        )
+        self.say(
+            f"validation after epoch {values['epoch']}: {metrics}loss {values['loss']:.4g}"
+            f"  ({values['num_examples']:,} {self._what} in {duration(values['seconds'])})"
+            + ("  best so far" if best else "")
+        )
+
+    def event(self, name: str, **values: Any) -> None:
+        """Log something that happened once (started, resumed, stopped)."""
+        if self._active:
+            self._run.log(name, time=time.time(), **values)
+
+    def say(self, text: str) -> None:
+        """Print a line at once."""
+        if self._active:
+            print(text, flush=True)
+
+    def close(self) -> None:
+        """Write out what TensorBoard has not got yet."""
+        if self._writer is not None:
+            self._writer.close()
+        sys.stdout.flush()
+
+    def _log(self, event: str, values: Dict[str, Any]) -> None:
+        if not self._active:
+            return
+        self._run.log(event, time=time.time(), **values)
+        with self._writer.as_default(step=int(values["step"])):
+            for key, tag in _TAGS[event].items():
+                if key in values:
+                    tf.summary.scalar(tag, values[key])
+        self._writer.flush()
