@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import resource
 import time
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +33,7 @@ flags.DEFINE_integer("rounds", 7, "rounds; medians are printed", 1)
 ROWS, INNER, COLUMNS = 1024, 1152, 3600
 
 
-def spent(function: Callable[[], Any]) -> Tuple[float, float]:
+def spent(function: Callable[[], Any]) -> tuple[float, float]:
     """Return (seconds, processors' seconds) of a call."""
     wall, cpu = time.perf_counter(), time.process_time()
     function()
@@ -42,10 +42,10 @@ def spent(function: Callable[[], Any]) -> Tuple[float, float]:
 
 def group_step(
     width: int, k: int, classes: int, batch_size: int, dtype: str
-) -> Tuple[Callable[[], None], int]:
+) -> tuple[Callable[[], None], int]:
     """Return a function that takes one training step of a whole group, and how many kernel weights that has."""
     rng = np.random.default_rng(0)
-    blocks: List[MixtureBlock] = [
+    blocks: list[MixtureBlock] = [
         MixtureBlock(part, n, width)
         for n, part in cut(range(classes), [k] * classes, width, batch_size)
     ]

@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 import heapq
 import math
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -95,7 +95,7 @@ class Costs:
         """Gates with the dummy and experts of all classes."""
         return self.classes * self.width * (2.0 * experts + 1.0)
 
-    def forward_flop(self, experts: float, frames: int) -> Tuple[float, float]:
+    def forward_flop(self, experts: float, frames: int) -> tuple[float, float]:
         """Return floating-point operations of a video's forward pass: (aggregator, head)."""
         w = self.width
         a = (
@@ -108,7 +108,7 @@ class Costs:
 
 def makespan(
     count: int, seconds: float, workers: int, costs: Costs, rng: np.random.Generator
-) -> Tuple[float, int]:
+) -> tuple[float, int]:
     """Return (seconds until all tasks are done, tasks done again), each taken by the first free worker.
 
     A worker dies at a random moment, at `costs.deaths` an hour; what it was doing is done again from its start.
@@ -116,7 +116,7 @@ def makespan(
     if seconds > 100 * 3600.0 or count < 1:
         return math.inf if count else 0.0, 0
     factors = np.exp(rng.normal(-0.5 * costs.spread**2, costs.spread, count))
-    free: List[float] = [0.0] * min(workers, count)
+    free: list[float] = [0.0] * min(workers, count)
     again, end = 0, 0.0
     queue = list(seconds * factors + costs.task_seconds)
     at = 0
@@ -134,14 +134,14 @@ def makespan(
     return end, again
 
 
-def simulate(costs: Costs, workers: int) -> Dict[str, float]:
+def simulate(costs: Costs, workers: int) -> dict[str, float]:
     """Return hours and terabytes of each part of one alternation on so many workers."""
     rng = np.random.default_rng(costs.seed)
     flops, n = costs.gflops * 1e9, costs.videos
     nodes = math.ceil(workers / costs.workers_a_node)
     tasks = max(1, math.ceil(n * costs.record_bytes / (costs.task_mb * 1e6)))
     each = n / tasks
-    found: Dict[str, float] = {"workers": workers, "nodes": nodes, "tasks": tasks}
+    found: dict[str, float] = {"workers": workers, "nodes": nodes, "tasks": tasks}
 
     # Step 1: data-parallel; its records, frames drawn, are read once an epoch.
     frames = costs.joint_frames if costs.level == "frame" else 1
@@ -211,7 +211,7 @@ _ROWS = (
 )
 
 
-def table(results: Sequence[Dict[str, float]]) -> str:
+def table(results: Sequence[dict[str, float]]) -> str:
     """Return results as a Markdown table, a column for each number of workers."""
     lines = [
         "| workers | " + " | ".join(f"{int(r['workers']):,}" for r in results) + " |",
@@ -222,7 +222,7 @@ def table(results: Sequence[Dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Print the table; returns 0. A mistake ends it with code 2, as argparse does."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from yt8m.commands import demo
+from yt8m import demo
 
 
 def test_what_is_asked_to_stop_takes_its_command_along():
@@ -50,10 +50,8 @@ def test_a_relative_folder_is_where_it_was_named(monkeypatch, tmp_path, capsys):
     given = []
     monkeypatch.setattr(demo, "commands", lambda *folders: given.append(folders) or [])
     monkeypatch.chdir(tmp_path)
-    assert (
-        demo.main(["--out_dir=x"]) == 0
-        and f"everything is in {tmp_path / 'x'}" in capsys.readouterr().out
-    )
+    assert demo.main(["--out_dir=x"]) == 0
+    assert f"everything is in {tmp_path / 'x'}" in capsys.readouterr().out
     monkeypatch.chdir(demo.ROOT)
     assert demo.main(["--out_dir=x"]) == 0
     assert given == [

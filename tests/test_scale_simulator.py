@@ -28,7 +28,8 @@ def test_tasks_go_to_the_first_free_worker():
 def test_what_a_dead_worker_was_doing_is_done_again():
     mortal = dataclasses.replace(STEADY, deaths=720.0)  # one every five seconds
     end, again = simulator.makespan(200, 1.0, 4, mortal, np.random.default_rng(0))
-    assert 20 < again < 70 and 50 < end < 75
+    assert 20 < again < 70
+    assert 50 < end < 75
 
 
 def test_a_measured_iteration():
@@ -65,7 +66,8 @@ def test_the_papers_iteration():
 def test_the_command_prints_a_column_for_each_number_of_workers(capsys):
     assert simulator.main(["--videos=1e5", "--classes=100", "--workers=1,2"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| workers | 1 | 2 |" and len(lines) == 2 + len(simulator._ROWS)
+    assert lines[0] == "| workers | 1 | 2 |"
+    assert len(lines) == 2 + len(simulator._ROWS)
 
 
 @pytest.mark.parametrize(
@@ -86,4 +88,5 @@ def test_what_it_cannot_compute_it_says(argument, capsys):
     with pytest.raises(SystemExit) as error:
         simulator.main(["--videos=1e5", "--classes=100", argument])
     name = argument.partition("=")[0]
-    assert error.value.code == 2 and name in capsys.readouterr().err.splitlines()[-1]
+    assert error.value.code == 2
+    assert name in capsys.readouterr().err.splitlines()[-1]

@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -28,7 +29,7 @@ MODELS = {
 }
 
 
-def commands(out_dir: str, data_dir: str) -> List[List[str]]:
+def commands(out_dir: str, data_dir: str) -> list[list[str]]:
     """Return the demo's commands in order.
 
     Args:
@@ -99,7 +100,7 @@ def run(command: Sequence[str]) -> int:
     return 128 + stopped if stopped else code if code >= 0 else 128 - code
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo, showing each command; return the first exit code that is not 0."""
     parser = argparse.ArgumentParser(
         prog="python -m yt8m.demo", description=__doc__.split("\n\n")[0]

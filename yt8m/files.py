@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from types import TracebackType
-from typing import Any, Optional, Type
+from typing import Any
 
 from yt8m.errors import UserError
 
@@ -45,7 +45,7 @@ def write_text(path: str, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def write_json(path: str, values: Any, indent: Optional[int] = 1) -> None:
+def write_json(path: str, values: Any, indent: int | None = 1) -> None:
     """Write `values` as JSON with a final newline; NumPy numbers become floats."""
     write_text(path, json.dumps(values, indent=indent, default=float) + "\n")
 
@@ -106,14 +106,14 @@ class WholeFile:
             self._out.close()
             self._gfile.remove(self._partial)
 
-    def __enter__(self) -> "WholeFile":
+    def __enter__(self) -> WholeFile:
         return self
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.abandon() if kind else self.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
-from typing import Any, Dict, Optional
+from typing import Any
 
 from absl import flags
 
@@ -273,7 +273,7 @@ def define_alternation_flags() -> None:
             flags.DEFINE_string(name, default, text)
 
 
-def alternation_from_flags(trainer: str) -> Optional[alternation.AlternationConfig]:
+def alternation_from_flags(trainer: str) -> alternation.AlternationConfig | None:
     """Return the alternating trainer's settings, or None for another trainer.
 
     Raises:
@@ -290,7 +290,7 @@ def alternation_from_flags(trainer: str) -> Optional[alternation.AlternationConf
     return None
 
 
-def num_classes() -> Optional[int]:
+def num_classes() -> int | None:
     """Return K as --num_classes or --release says it; None where neither was given.
 
     Raises:
@@ -304,12 +304,12 @@ def num_classes() -> Optional[int]:
     return RELEASES[release] if release else given
 
 
-def split_list(text: Optional[str]) -> Optional[list]:
+def split_list(text: str | None) -> list | None:
     """Split a comma list flag; None stays None."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def sizes_list(text: Optional[str]) -> Optional[list]:
+def sizes_list(text: str | None) -> list | None:
     """Split --feature_sizes into integers."""
     try:
         return None if text is None else [int(part) for part in split_list(text) or []]
@@ -326,7 +326,7 @@ def recipe_from_flags(model: type[Yt8mModel]) -> Recipe:
       UserError: a weight decay for an optimizer that has none.
     """
     base = STARTER_RECIPE.updated(model.starter_recipe) if FLAGS.starter_defaults else model.recipe
-    values: Dict[str, Any] = {field: FLAGS[flag].value for flag, field in _RECIPE_FLAGS.items()}
+    values: dict[str, Any] = {field: FLAGS[flag].value for flag, field in _RECIPE_FLAGS.items()}
     if FLAGS.sample_random_frames is not None:
         values["frame_sampling"] = "random" if FLAGS.sample_random_frames else "contiguous"
     recipe = base.updated(values)
@@ -338,13 +338,13 @@ def recipe_from_flags(model: type[Yt8mModel]) -> Recipe:
     return recipe
 
 
-def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> Dict[str, Any]:
+def model_arguments_from_flags(name: str, model: type[Yt8mModel]) -> dict[str, Any]:
     """Return the constructor arguments given by starter flags and by --model_option.
 
     Raises:
       UserError: an option that the model does not have, or a whole number that is out of bounds.
     """
-    arguments: Dict[str, Any] = dict(model.starter_arguments) if FLAGS.starter_defaults else {}
+    arguments: dict[str, Any] = dict(model.starter_arguments) if FLAGS.starter_defaults else {}
     if FLAGS.init_from:
         arguments.update(model.initialized_arguments)
     known = constructor_arguments(model)
@@ -438,7 +438,7 @@ def define_overrides() -> None:
     )
 
 
-def given_overrides() -> Dict[str, Any]:
+def given_overrides() -> dict[str, Any]:
     """Return the values of `define_overrides`' flags, None where not given."""
     model = FLAGS["model"].value
     return {

@@ -6,7 +6,7 @@ Someone who wants them sets TF_CPP_MIN_LOG_LEVEL=0. It also lets a process take 
 import contextlib
 import os
 import sys
-from typing import Iterator
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Else the first process takes all, and `eval.py --watch` beside a training on the same GPU finds none.

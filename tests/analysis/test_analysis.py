@@ -104,16 +104,17 @@ def test_both_readings_of_a_share():
         13,
         20,
     )
-    assert (first["instances"], first["videos"]) == (2, 2) and first["instance_share"] == 0.5
-    assert (
-        (head["instances"], head["videos"]) == (3, 2)
-        and head["instance_share"] == 0.75
-        and head["video_share"] == 0.5
-    )
+    assert (first["instances"], first["videos"]) == (2, 2)
+    assert first["instance_share"] == 0.5
+    assert (head["instances"], head["videos"]) == (3, 2)
+    assert head["instance_share"] == 0.75
+    assert head["video_share"] == 0.5
     assert (tail["instances"], tail["videos"]) == (1, 1)
-    assert found["videos_without_labels"] == 1 and found["classes_with_positives"] == 3
+    assert found["videos_without_labels"] == 1
+    assert found["classes_with_positives"] == 3
     assert found["labels_a_video"] == {"mean": 1.0, "max": 2, "histogram": [1, 2, 1]}
-    assert label_ranges(4716) == [(0, 50), (0, 1000), (3000, 4716)] and label_ranges(3862)[2] == (
+    assert label_ranges(4716) == [(0, 50), (0, 1000), (3000, 4716)]
+    assert label_ranges(3862)[2] == (
         3000,
         3862,
     )
@@ -131,9 +132,8 @@ def test_correlations_against_numpy():
 def test_one_set_cut_in_two_correlates_with_itself(random_labels):
     found = cooccurrences([lists_of(random_labels)] * 2, most=6)
     assert len(found["classes"]) == 6
-    assert found["correlation_of_log_counts"] == pytest.approx(1.0) and found[
-        "correlation_of_conditional"
-    ] == pytest.approx(1.0)
+    assert found["correlation_of_log_counts"] == pytest.approx(1.0)
+    assert found["correlation_of_conditional"] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
@@ -147,9 +147,8 @@ def test_writes_figures_numbers_and_a_report(small_data, tmp_path, kind):
     found = analyse(settings, say=lambda _: None)
     y = multi_hot(settings.data_pattern)
     numbers = json.loads((tmp_path / "analysis.json").read_text())
-    assert numbers["sets"][0]["positives"] == y.sum(0).tolist() and [
-        s["title"] for s in numbers["sets"]
-    ] == ["train", "validate"]
+    assert numbers["sets"][0]["positives"] == y.sum(0).tolist()
+    assert [s["title"] for s in numbers["sets"]] == ["train", "validate"]
     classes = numbers["cooccurrence"]["classes"]
     assert (
         numbers["cooccurrence"]["counts"][0]
@@ -163,7 +162,8 @@ def test_writes_figures_numbers_and_a_report(small_data, tmp_path, kind):
         content = (tmp_path / figure).read_bytes()
         assert figure in report
         if kind == "png":
-            assert content[:8] == b"\x89PNG\r\n\x1a\n" and len(content) > 20_000
+            assert content[:8] == b"\x89PNG\r\n\x1a\n"
+            assert len(content) > 20_000
         else:
             ElementTree.fromstring(content)
             assert name.encode() in content  # matplotlib writes each text beside its outlines
@@ -247,4 +247,5 @@ def test_the_command(small_data, tmp_path):
     done = subprocess.run([*command, f"--out_dir={tmp_path}"], capture_output=True, text=True)
     assert done.returncode == 0 and "600 videos" in done.stdout, done.stderr
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2 and "--out_dir" in done.stderr
+    assert done.returncode == 2
+    assert "--out_dir" in done.stderr

@@ -49,7 +49,8 @@ def stream(make, files, balanced, epoch=0, **more):
 def test_classes_come_equally_often(make, long_tailed):
     balanced = balanced_of(long_tailed)
     drawn, records = balanced.draws(5)
-    assert len(records) == 570 and set(drawn) == {0, 1, 2, 3, 5}
+    assert len(records) == 570
+    assert set(drawn) == {0, 1, 2, 3, 5}
     index = balanced.index
     assert all(
         c in index.labels[index.starts[r] : index.starts[r + 1]] for c, r in zip(drawn, records)
@@ -68,9 +69,9 @@ def test_within_a_class_its_videos_come_equally_often(long_tailed):
     drawn, records = (np.concatenate(x) for x in zip(*(balanced.draws(i) for i in range(20))))
     times = np.bincount(records[drawn == 3], minlength=570)
     times = times[times > 0]
-    assert (
-        len(times) == 8 and times.min() > 0.75 * times.mean() and times.max() < 1.25 * times.mean()
-    )
+    assert len(times) == 8
+    assert times.min() > 0.75 * times.mean()
+    assert times.max() < 1.25 * times.mean()
 
 
 def test_a_video_keeps_all_its_labels(make):
@@ -98,7 +99,8 @@ def test_two_workers_share_the_draws(make, long_tailed):
     whole = stream(make, long_tailed, balanced)[0]
     for worker in (0, 1):
         part = stream(make, long_tailed, balanced, worker=(worker, 2))[0]
-        assert part == whole[worker::2][: len(part)] and len(part) == 280
+        assert part == whole[worker::2][: len(part)]
+        assert len(part) == 280
 
 
 def test_frames_and_a_cache(make, tmp_path):

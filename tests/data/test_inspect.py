@@ -38,13 +38,15 @@ def test_chosen_features_in_their_order(make):
 
 
 @pytest.mark.parametrize(
-    "id_key, features, classes", [("id", 2, 3862), ("video_id", 2, 4716), ("video_id", 1, 4800)]
+    ("id_key", "features", "classes"),
+    [("id", 2, 3862), ("video_id", 2, 4716), ("video_id", 1, 4800)],
 )
 def test_classes_by_release(make, id_key, features, classes):
     values = dict(list({"mean_rgb": np.zeros(6), "mean_audio": np.zeros(2)}.items())[:features])
     path = make.shard("x.tfrecord", [video_record(b"a", values, [1], id_key=id_key)])
     schema, line = find_schema([path])
-    assert schema.num_classes == classes and id_key in line
+    assert schema.num_classes == classes
+    assert id_key in line
 
 
 def test_classes_by_vocabulary(make, tmp_path):
@@ -62,11 +64,9 @@ def test_mediapipe_float_lists(make):
     features = {"RGB/feature/floats": x[:, :6], "AUDIO/feature/floats": x[:, 6:]}
     path = make.shard("x.tfrecord", [frame_record(b"a", features, [1], id_key="clip/data_path")])
     schema, _ = find_schema([path])
-    assert (
-        schema.float_frames
-        and schema.feature_names == ("rgb", "audio")
-        and schema.feature_sizes == (6, 2)
-    )
+    assert schema.float_frames
+    assert schema.feature_names == ("rgb", "audio")
+    assert schema.feature_sizes == (6, 2)
     assert schema.keys == ("RGB/feature/floats", "AUDIO/feature/floats")
 
 
@@ -132,13 +132,16 @@ def test_every_payload_broken(make, damage):
 def test_first_record_without_frames(make, empty):
     payloads = [frame_record(b"a", empty, [1])] + [make.frame_payload(i) for i in range(3)]
     found = examine([make.shard("x.tfrecord", payloads)])
-    assert found.level == "frame" and found.sizes == {"rgb": 6, "audio": 2} and found.records == 4
+    assert found.level == "frame"
+    assert found.sizes == {"rgb": 6, "audio": 2}
+    assert found.records == 4
 
 
 def test_rated_segments(make):
     path = make.shard("x.tfrecord", [make.frame_payload(0, segments=[(0, 1, 1.0)])])
     schema, _ = find_schema([path], segment_labels=True)
-    assert schema.segment_labels and schema.max_frames == 300
+    assert schema.segment_labels
+    assert schema.max_frames == 300
 
 
 def test_windows_need_frames_but_no_ratings(make):
@@ -156,12 +159,10 @@ def test_report(make, capsys):
     files = make.shards("frame", 30, 2)
     assert main([*files, "--full"]) == 0
     out = capsys.readouterr().out
-    assert (
-        "2 files" in out
-        and "30 records" in out
-        and "0 broken records" in out
-        and "id key: id" in out
-    )
+    assert "2 files" in out
+    assert "30 records" in out
+    assert "0 broken records" in out
+    assert "id key: id" in out
     mean = np.mean([len(make.labels(i)) for i in range(30)])
     assert (
         f"labels: {mean:.2f} a video, 10 classes seen, the highest 9 (of 30 records looked at)"
@@ -183,7 +184,8 @@ def test_full_lists_the_broken(make, damage, capsys, part, index):
     at = damage(files[1], index, part)
     assert main([*files, "--full"]) == 1
     out = capsys.readouterr().out
-    assert f"broken: {files[1]} at byte {at}: " in out and "1 broken records" in out
+    assert f"broken: {files[1]} at byte {at}: " in out
+    assert "1 broken records" in out
 
 
 @pytest.mark.parametrize("level", ["video", "frame"])
@@ -211,7 +213,8 @@ def test_full_lists_what_does_not_parse(make, capsys, level):
         f"broken: {path} at byte {starts[19]}: neither a tf.train.Example nor a SequenceExample"
         in out
     )
-    assert "2 broken records" in out and "(of 19 records looked at)" in out
+    assert "2 broken records" in out
+    assert "(of 19 records looked at)" in out
 
 
 def test_full_lists_values_that_are_not_finite(make, capsys):
@@ -282,18 +285,16 @@ def test_as_a_process(make, damage):
         return done
 
     good = run(files[0])
-    assert (good.returncode, good.stderr) == (0, "") and good.stdout.startswith(
-        "video-level records with mean_rgb (6)"
-    )
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith("video-level records with mean_rgb (6)")
     at = damage(files[1], 0, "payload")
     bad = run("--full", *files)
-    assert bad.returncode == 1 and f"broken: {files[1]} at byte {at}" in bad.stdout
+    assert bad.returncode == 1
+    assert f"broken: {files[1]} at byte {at}" in bad.stdout
     none = run(files[0] + ".nothing")
-    assert (
-        none.returncode == 2
-        and none.stderr.startswith("error: PATTERN=")
-        and "matches no file" in none.stderr
-    )
+    assert none.returncode == 2
+    assert none.stderr.startswith("error: PATTERN=")
+    assert "matches no file" in none.stderr
 
 
 def test_features_of_whole_videos_are_read_where_they_are_named(make):
@@ -309,7 +310,8 @@ def test_features_of_whole_videos_are_read_where_they_are_named(make):
     )
     schema, _ = find_schema(files, ["cdml", "rgb"], [3, 6])
     assert (schema.feature_names, schema.feature_sizes, schema.feature_size) == (("rgb",), (6,), 6)
-    assert (schema.video_names, schema.video_sizes) == (("cdml",), (3,)) and schema.all_sizes == (
+    assert (schema.video_names, schema.video_sizes) == (("cdml",), (3,))
+    assert schema.all_sizes == (
         6,
         3,
     )

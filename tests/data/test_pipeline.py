@@ -138,7 +138,8 @@ def test_cache_serves_later_epochs_without_the_files(make, tmp_path, where):
     assert not asked
     if where == "folder":
         kept = sorted(p.name for p in (tmp_path / "cache").iterdir())
-        assert len(kept) == 3 and not any(n.endswith(".tmp") for n in kept)
+        assert len(kept) == 3
+        assert not any(n.endswith(".tmp") for n in kept)
 
 
 def test_cache_does_not_serve_a_shard_that_was_written_anew(make):
@@ -191,10 +192,8 @@ def test_segments_of_a_video_are_spread_in_training(make):
     assert sum(a == b for a, b in zip(videos, videos[1:])) < 16  # 36 where they lie together
     same({k: v[8:] for k, v in got.items()}, stream([path], schema, skip_examples=8, **options))
     windows = stream([path], schema, with_labels=False, batch_size=7)
-    assert (
-        "labels" not in windows
-        and len(windows["id"]) == 12 * 5
-        and list(windows["id"][4:6]) == [b"v0:20", b"v1:0"]
-    )
+    assert "labels" not in windows
+    assert len(windows["id"]) == 12 * 5
+    assert list(windows["id"][4:6]) == [b"v0:20", b"v1:0"]
     ordered = stream([path], schema)["id"]
     assert list(ordered[:5]) == [b"v0:0", b"v0:5", b"v0:10", b"v0:15", b"v1:0"]

@@ -76,7 +76,9 @@ def test_vocabulary_of_other_classes_or_without_counts(make):
 def test_never_0_nor_1(make):
     files = make.shards("video", 20, 2)
     priors, _ = label_priors(files, dataclasses.replace(make.video, num_classes=50))
-    assert priors.shape == (50,) and priors.min() > 0 and priors.max() < 1
+    assert priors.shape == (50,)
+    assert priors.min() > 0
+    assert priors.max() < 1
 
 
 @pytest.mark.parametrize("index", [0, 7])

@@ -17,7 +17,8 @@ def test_every_record_is_found_by_its_place(make, level):
     assert index.num_records == 57
     payload = make.video_payload if level == "video" else make.frame_payload
     videos = [int(i[1:]) for i in index.ids.tolist()]
-    assert sorted(videos) == list(range(57)) and videos == sorted(videos, key=lambda i: (i % 3, i))
+    assert sorted(videos) == list(range(57))
+    assert videos == sorted(videos, key=lambda i: (i % 3, i))
     for i, video in enumerate(videos):
         assert index.labels[index.starts[i] : index.starts[i + 1]].tolist() == make.labels(video)
     some = np.array([50, 3, 3, 20])  # in any order, and one of them twice
@@ -39,7 +40,8 @@ def test_broken_records_are_left_out_and_counted_and_what_follows_is_found(make,
     damage(files[0], 7, "payload")
     bad = BadRecords(5)
     index = build_index(files, "video", 10, bad)
-    assert index.num_records == 39 and len(bad.found) == 1
+    assert index.num_records == 39
+    assert len(bad.found) == 1
     assert b"v14" not in index.ids.tolist()
     last = np.flatnonzero(index.ids == b"v38")
     assert BalancedRecords(index, files, bad).read(last).tolist() == [make.video_payload(38)]
@@ -54,7 +56,8 @@ def test_whole_records_that_do_not_parse_are_left_out_and_counted(make, level, g
     files = [make.shard("x.tfrecord", [garbage if i == 20 else payload(i) for i in range(30)])]
     bad = BadRecords(1)
     index = build_index(files, level, 10, bad)
-    assert index.num_records == 29 and b"v20" not in index.ids.tolist()
+    assert index.num_records == 29
+    assert b"v20" not in index.ids.tolist()
     assert BalancedRecords(index, files, bad).read(np.array([28])).tolist() == [payload(29)]
     assert [b.offset for b in bad.found] == [make.offsets(files[0])[20]]
     list(
@@ -80,4 +83,5 @@ def test_saved_and_loaded_for_the_same_shards_only(make, tmp_path):
     again = load_index(path, files, 10)
     for name in ("shard", "offset", "size", "ids", "labels", "starts"):
         np.testing.assert_array_equal(getattr(again, name), getattr(index, name))
-    assert load_index(path, files[:1], 10) is None and load_index(path, files, 11) is None
+    assert load_index(path, files[:1], 10) is None
+    assert load_index(path, files, 11) is None

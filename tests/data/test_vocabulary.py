@@ -11,7 +11,8 @@ def test_round_trip(tmp_path):
     path = str(tmp_path / "vocabulary.csv")
     write_vocabulary(path, ["Game", 'Car, "fast"', "Food"], [9, 5, 0])
     found = read_vocabulary(path)
-    assert found.names == ("Game", 'Car, "fast"', "Food") and found.num_classes == 3
+    assert found.names == ("Game", 'Car, "fast"', "Food")
+    assert found.num_classes == 3
     np.testing.assert_array_equal(found.counts, [9, 5, 0])
 
 
@@ -32,7 +33,8 @@ def test_names_alone(tmp_path, text):
     path = tmp_path / "names.csv"
     path.write_text(text)
     found = read_vocabulary(str(path))
-    assert found.names == ("Games", "Vehicle") and found.counts is None
+    assert found.names == ("Games", "Vehicle")
+    assert found.counts is None
 
 
 @pytest.mark.parametrize("text", ["", "what is this\nno idea\n"])

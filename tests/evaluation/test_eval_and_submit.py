@@ -257,8 +257,10 @@ def test_every_flag_of_the_starter_codes_scripts_is_known(script):
             "--input_model_tgz=",
             "--untar_model_dir=x",
             "--segment_max_pred=5",
-        ]
-        + ["--segment_label_ids_file=x", "--output_file=x", "--output_model_tgz="],
+            "--segment_label_ids_file=x",
+            "--output_file=x",
+            "--output_model_tgz=",
+        ],
     }
     command = [sys.executable, str(ROOT / f"{script}.py"), *flags, *own[script]]
     done = subprocess.run(

@@ -59,20 +59,17 @@ def test_equals_the_slow_reference(rated, top_n):
     )
     # Class 5 was never rated and 4 is never positive; 1 and 3 are not in the submission.
     aps = [slow_ap(lists[c], ratings, c, top_n) for c in (0, 2)]
-    assert got["segment_map"] == pytest.approx(np.mean(aps)) and got["num_segment_map_classes"] == 2
-    assert (
-        got["segment_map_all_classes"] == pytest.approx(sum(aps) / 4)
-        and got["num_segment_map_positive_classes"] == 4
-    )
+    assert got["segment_map"] == pytest.approx(np.mean(aps))
+    assert got["num_segment_map_classes"] == 2
+    assert got["segment_map_all_classes"] == pytest.approx(sum(aps) / 4)
+    assert got["num_segment_map_positive_classes"] == 4
     assert got["num_ratings"] == len(ratings)
     assert got["num_ratings_listed"] == sum(
         (s, c) in ratings for c in lists for s in lists[c][: top_n or None]
     )
-    assert (
-        "mean over 2 classes ranked at all" in said[0]
-        and "every class with a positive" in said[1]
-        and "4 classes" in said[2]
-    )
+    assert "mean over 2 classes ranked at all" in said[0]
+    assert "every class with a positive" in said[1]
+    assert "4 classes" in said[2]
 
 
 def test_the_cache_is_written_once_and_then_read(rated, tmp_path, capsys):
@@ -84,10 +81,12 @@ def test_the_cache_is_written_once_and_then_read(rated, tmp_path, capsys):
     assert main([*command, f"--eval_data_pattern={folder}/validate*"]) == 0
     first = capsys.readouterr().out
     lines = [line.split(",") for line in cache.read_text().splitlines()]
-    assert {(s, int(c)): float(x) for s, c, x in lines} == ratings and len(lines) == len(ratings)
+    assert {(s, int(c)): float(x) for s, c, x in lines} == ratings
+    assert len(lines) == len(ratings)
     assert main([*command, "--eval_data_pattern=nowhere*"]) == 0
     told, rest = capsys.readouterr().out.split("\n", 1)
-    assert rest == first and "--eval_data_pattern is not read" in told
+    assert rest == first
+    assert "--eval_data_pattern is not read" in told
     for text in ("v1:0,3,1.0\nv1:5\n", "v1:0,3,1.0\nv1:5,3,x\n"):
         cache.write_text(text)
         assert main(command) == 2
@@ -128,4 +127,6 @@ def test_what_is_no_submission_of_these_videos_is_refused(rated, tmp_path, capsy
     assert main([f"--submission_file={tmp_path}/none.csv", pattern]) == 2
     assert main([f"--submission_file={folder}/s.csv", pattern, "--top_n=-1"]) == 2
     err = capsys.readouterr().err
-    assert err.count("error: cannot read") == 2 and "--top_n=-1" in err and "Traceback" not in err
+    assert err.count("error: cannot read") == 2
+    assert "--top_n=-1" in err
+    assert "Traceback" not in err

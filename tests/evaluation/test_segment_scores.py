@@ -41,7 +41,7 @@ def batches(count=40, size=7):
         yield {k: tf.constant(v) for k, v in batch.items()}, scores
 
 
-@pytest.mark.parametrize("whitelist, limit", [(None, 0), (None, 6), ([0, 3, 4], 10)])
+@pytest.mark.parametrize(("whitelist", "limit"), [(None, 0), (None, 6), ([0, 3, 4], 10)])
 def test_equals_the_map_of_the_submission(tmp_path, whitelist, limit):
     scores, ratings = SegmentScores(whitelist, 2, limit), {}
     with SegmentCsvWriter(str(tmp_path / "s.csv"), whitelist, 2) as csv:
@@ -57,7 +57,8 @@ def test_equals_the_map_of_the_submission(tmp_path, whitelist, limit):
     submitted = [(c, s) for c, s in read_segment_csv(str(tmp_path / "s.csv")) if c in positive]
     mean, ap = segment_map(submitted, ratings, limit)
     got = scores.result()
-    assert got["segment_map"] == pytest.approx(mean) and 0 < mean < 1
+    assert got["segment_map"] == pytest.approx(mean)
+    assert 0 < mean < 1
     assert got["num_segment_map_classes"] == len(ap) == (2 if whitelist else 4)
     assert got["segment_map_all_classes"] == pytest.approx(sum(ap.values()) / len(positive))
 
@@ -85,7 +86,8 @@ def test_eval_of_rated_segments_masks_and_reports(tmp_path):
     said = []
     trained = TrainedModel(str(tmp_path / "run"), segment_labels=True)  # trained on whole videos
     result = evaluate_run(trained, shard, str(tmp_path / "eval"), say=said.append, num_readers=1)
-    assert result["num_examples"] == 16 and result["num_classes_with_positives"] == 2
+    assert result["num_examples"] == 16
+    assert result["num_classes_with_positives"] == 2
     assert (
         result["perr"] == result["hit_at_1"]
     )  # one label a segment, and no class but the rated scores above 0

@@ -50,4 +50,5 @@ def test_real_records():
         tf.io.gfile.glob(os.path.join(os.environ["YT8M_SAMPLE_DIR"], "validate", "*.tfrecord"))
     )
     truth = load_labels(first, 3862)
-    assert len(truth) > 0 and 2 < truth.class_positives(3862).sum() / len(truth) < 4
+    assert len(truth) > 0
+    assert 2 < truth.class_positives(3862).sum() / len(truth) < 4

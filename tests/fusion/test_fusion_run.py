@@ -73,7 +73,8 @@ def test_average_of_folders_and_a_csv(made, tmp_path, chunk):
     assert out.ids == IDS
     np.testing.assert_allclose(out.scores, expected, atol=2e-6)
     rows = list(read_csv(str(tmp_path / "s.csv")))
-    assert [r.id for r in rows] == IDS and {len(r.classes) for r in rows} == {5}
+    assert [r.id for r in rows] == IDS
+    assert {len(r.classes) for r in rows} == {5}
     np.testing.assert_allclose(rows[3].scores, np.sort(expected[3])[::-1][:5], atol=1e-5)
 
 
@@ -104,16 +105,19 @@ def test_metrics_before_and_after(made, tmp_path):
         metrics.update(scores, made[1])
         assert result["gap"] == pytest.approx(metrics.result()["gap"], abs=1e-6)
     assert results[2]["gap"] > max(results[0]["gap"], results[1]["gap"]) + 0.01
-    assert f"{results[2]['gap']:.5f}" in said and "mean weight" in said
+    assert f"{results[2]['gap']:.5f}" in said
+    assert "mean weight" in said
     with open(path) as source:
         assert json.load(source)["fused"] == results[2]
 
 
 def test_aps_from_labels_warn_or_come_from_the_other_half(made):
     results, said = fuse(made, method="l1", labels=str(made[0] / "a"))
-    assert "same videos" in said and results[0]["num_examples"] == N
+    assert "same videos" in said
+    assert results[0]["num_examples"] == N
     results, said = fuse(made, method="l1", labels=str(made[0] / "a"), fit_on_half=True, seed=3)
-    assert "same videos" not in said and results[0]["num_examples"] == N // 2
+    assert "same videos" not in said
+    assert results[0]["num_examples"] == N // 2
     held_out = np.random.default_rng(3).permutation(N)[: N // 2]
     fit = np.setdiff1d(np.arange(N), held_out)
     aps = []
@@ -156,7 +160,7 @@ def test_a_score_that_is_not_a_number_is_refused(made, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings, message",
+    ("settings", "message"),
     [
         (dict(names="a"), "at least 2"),
         (dict(names="a,a"), "twice"),
@@ -250,10 +254,8 @@ def test_ids_that_repeat_or_are_empty_are_told(tmp_path):
         with ScoreWriter(str(tmp_path / name), K) as w:
             w.write(["x", "same", "same", "", ""], np.full((5, K), 0.5))
     _, said = fuse([tmp_path], output_scores=str(tmp_path / "fused"))
-    assert (
-        "warning: 2 of 5 ids are empty" in said
-        and "warning: 1 of 5 ids repeat an earlier one, first 'same'" in said
-    )
+    assert "warning: 2 of 5 ids are empty" in said
+    assert "warning: 1 of 5 ids repeat an earlier one, first 'same'" in said
     with pytest.raises(UserError, match="2 of 5 videos have an empty id"):
         fuse([tmp_path], output_file=str(tmp_path / "s.csv"))
 
@@ -269,6 +271,7 @@ def test_labels_of_a_class_that_no_csv_lists(tmp_path, labels):
     )
     (tmp_path / "labels.csv").write_text("v,1 3\n")
     results, said = fuse([tmp_path], "a.csv,b.csv", labels=str(tmp_path / labels))
-    assert "4 classes" in said and results[-1]["num_classes_with_positives"] == 2
+    assert "4 classes" in said
+    assert results[-1]["num_classes_with_positives"] == 2
     with pytest.raises(UserError, match="label 3, but there are 2 classes"):
         fuse([tmp_path], "a.csv,b.csv", labels=str(tmp_path / labels), num_classes=2)

@@ -40,12 +40,13 @@ def test_success(folder, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert out.read_text().startswith("VideoId,LabelConfidencePairs\nx,")
-    assert "over the best input" in done.stdout and f"wrote {out}" in done.stdout
+    assert "over the best input" in done.stdout
+    assert f"wrote {out}" in done.stdout
     assert "6 classes" in done.stderr  # the notice that top_k was clamped
 
 
 @pytest.mark.parametrize(
-    "flags, message",
+    ("flags", "message"),
     [
         (["--inputs={0}/a,{0}/wide", "--output_file={1}/s.csv"], "number of classes"),
         (
@@ -64,5 +65,6 @@ def test_a_mistake_ends_with_code_2_and_no_traceback(folder, tmp_path, flags, me
     (tmp_path / "file").write_text("")
     done = run(*[f.format(folder, tmp_path) for f in flags])
     assert done.returncode == 2, done.stderr
-    assert message in done.stderr and "Traceback" not in done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

@@ -10,7 +10,7 @@ ALL = np.ones((3, 2), bool)
 
 
 @pytest.mark.parametrize(
-    "method, first, total",
+    ("method", "first", "total"),
     [
         ("l1", [0.166667, 0.333333, 0.5], 1.0),
         ("l2", [0.267261, 0.534522, 0.801784], 1.603567),
@@ -44,7 +44,7 @@ def test_power():
 
 
 @pytest.mark.parametrize(
-    "method, share", [("l1", 1 / 3), ("l2", 3**-0.5), ("l3", 3 ** (-1 / 3)), ("power", 1 / 3)]
+    ("method", "share"), [("l1", 1 / 3), ("l2", 3**-0.5), ("l3", 3 ** (-1 / 3)), ("power", 1 / 3)]
 )
 def test_where_all_aps_are_zero_all_models_count_alike(method, share):
     np.testing.assert_allclose(

@@ -6,6 +6,7 @@ every process that Ray starts is then to be found by WORK_DIR, and ended.
 
 import yt8m.quiet  # noqa: F401
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -235,10 +236,8 @@ def faults(work):
         seen = wait_for(log, lambda seen: sum(line[1] == victim for line in seen) >= 3)
         raylets = {p.process.pid for p in nodes[1].all_processes["raylet"]}
         for pid in raylets | {int(line[0]) for line in seen if line[1] == victim}:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         out["killed_node"] = victim
 
     undisturbed = run("undisturbed")

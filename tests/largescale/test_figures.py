@@ -47,7 +47,8 @@ def test_a_curve_holds_each_iteration_once_and_adds_the_steps_times(tmp_path):
         (10, 0.5), (21, 0.61), (27, 0.56), (33, 0.65), (33, 0.65), (63, 0.66),
     ]  # fmt: skip
     assert curve.boundaries() == [(0, "step1"), (2, "cycle1_step2"), (4, "cycle1_step3")]
-    assert curve.of_step(3) == [(0, 0, 0.65), (1, 30, 0.66)] and curve.of_step(1)[0] == (1, 10, 0.5)
+    assert curve.of_step(3) == [(0, 0, 0.65), (1, 30, 0.66)]
+    assert curve.of_step(1)[0] == (1, 10, 0.5)
 
 
 @pytest.mark.parametrize("number", [4, 5, 6])
@@ -59,7 +60,8 @@ def test_figures_are_drawn(number, tmp_path, capsys):
     ]
     assert figures.main([f"--train_dir={','.join(runs)}", f"--figure={number}"]) == 0
     written = tmp_path / "0" / f"figure_{number}.png"
-    assert written.read_bytes()[:4] == b"\x89PNG" and written.stat().st_size > 5000
+    assert written.read_bytes()[:4] == b"\x89PNG"
+    assert written.stat().st_size > 5000
     assert str(written) in capsys.readouterr().out
 
 
@@ -69,21 +71,18 @@ def test_figures_show_what_was_logged(tmp_path):
     above, below = figures.figure_4(curve).axes
     assert list(above.lines[0].get_ydata()) == pytest.approx([50, 61, 56, 65, 65, 66])
     assert list(below.lines[0].get_ydata()) == pytest.approx([25, 30.5, 28, 32.5, 32.5, 33])
-    assert len(above.lines) == 4 and [t.get_text() for t in above.texts] == [
+    assert len(above.lines) == 4
+    assert [t.get_text() for t in above.texts] == [
         "1: joint",
         "2: large MoE",
         "3: aggregator",
     ]
     left, right = figures.figure_5([curve]).axes
-    assert (
-        list(right.lines[0].get_xdata()) == [0, 0.5]
-        and left.get_legend().get_texts()[0].get_text() == "100 %"
-    )
+    assert list(right.lines[0].get_xdata()) == [0, 0.5]
+    assert left.get_legend().get_texts()[0].get_text() == "100 %"
     (axes,) = figures.figure_6([curve]).axes
-    assert (
-        axes.lines[0].get_xdata()[-1] == pytest.approx(63 / 60)
-        and axes.get_legend().get_texts()[0].get_text() == "100"
-    )
+    assert axes.lines[0].get_xdata()[-1] == pytest.approx(63 / 60)
+    assert axes.get_legend().get_texts()[0].get_text() == "100"
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path, capsys):
@@ -92,8 +91,6 @@ def test_what_cannot_be_drawn_is_said(tmp_path, capsys):
     with pytest.raises(UserError, match="not trained by --trainer=alternating"):
         read_curve(joint)
     one = make_run(tmp_path / "one")
-    assert (
-        figures.main([f"--train_dir={one},{one}"]) == 2
-        and "Fig. 4 shows one run" in capsys.readouterr().err
-    )
+    assert figures.main([f"--train_dir={one},{one}"]) == 2
+    assert "Fig. 4 shows one run" in capsys.readouterr().err
     assert figures.main([f"--train_dir={one}", "--output=x.gif"]) == 2

@@ -51,7 +51,7 @@ def test_a_convolution_is_that_of_the_true_frames_alone():
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("stride, width", [(1, 6), (1, 8), (2, 8)])
+@pytest.mark.parametrize(("stride", "width"), [(1, 6), (1, 8), (2, 8)])
 def test_padding_changes_nothing(stride, width, training):
     layer = Bottleneck1D(width, stride)
     x, counts = frames([7, 4, 1], 7)
@@ -91,7 +91,9 @@ def test_a_shortcut_is_a_convolution_where_the_shape_changes_alone():
     x, counts = frames([4], 4)
     for layer in (same, wider, shorter):
         layer(x, counts=counts)
-    assert same.shortcut is None and wider.shortcut is not None and shorter.shortcut is not None
+    assert same.shortcut is None
+    assert wider.shortcut is not None
+    assert shorter.shortcut is not None
 
 
 def test_the_published_network_has_the_weights_of_the_spec():

@@ -32,7 +32,8 @@ NAMES = ["CrossEntropyLoss", "BinaryCrossEntropyLoss", "HingeLoss", "SoftmaxLoss
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loss_is_the_sum_over_classes_of_its_formula(name):
     loss = get(name)(tf.constant(Y), tf.constant(P))
-    assert loss.shape == (2,) and loss.dtype == tf.float32
+    assert loss.shape == (2,)
+    assert loss.dtype == tf.float32
     np.testing.assert_allclose(loss, _reference(name, Y, P).sum(-1), rtol=2e-4)
 
 

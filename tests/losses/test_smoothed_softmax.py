@@ -65,7 +65,7 @@ def config_of(name, level, **arguments):
 
 
 @pytest.mark.parametrize(
-    "name, level, arguments",
+    ("name", "level", "arguments"),
     [
         ("LogisticModel", "video", {"activation": "softmax"}),
         ("FrameLevelLogisticModel", "frame", {"activation": "softmax"}),
@@ -83,7 +83,7 @@ def test_any_model_with_a_logistic_head_can_have_a_softmax(name, level, argument
 
 
 @pytest.mark.parametrize(
-    "name, level",
+    ("name", "level"),
     [("MoeModel", "video"), ("LogisticModel", "video"), ("FrameLevelLogisticModel", "frame")],
 )
 def test_a_head_without_a_softmax_is_refused_with_the_option_that_mends_it(name, level):

@@ -50,7 +50,7 @@ def random_data(seed, videos, classes, rate, dtype=np.uint8):
 
 
 @pytest.mark.parametrize(
-    "videos, classes, k, rate",
+    ("videos", "classes", "k", "rate"),
     [
         (1, 1, 20, 0.5),
         (7, 3, 1, 0.5),

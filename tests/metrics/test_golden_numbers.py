@@ -23,7 +23,7 @@ for row, classes in enumerate([(0, 2), (1, 4), (1, 4), (0,)]):
 
 
 @pytest.mark.parametrize(
-    "top_k, gap, aps, filtered, unfiltered",
+    ("top_k", "gap", "aps", "filtered", "unfiltered"),
     [
         (2, 0.4880952381, [0.5, 0.5, 1, 0, 0.5, 0], 0.625, 0.4166666667),
         (3, 0.6374458874, [0.5, 1, 1, 0, 1, 0], 0.875, 0.5833333333),
@@ -63,7 +63,7 @@ def test_perr_and_hits_of_the_example():
 
 
 @pytest.mark.parametrize(
-    "labels, n, positives, expected",
+    ("labels", "n", "positives", "expected"),
     [
         ([1, 0, 1, 0], None, None, 5 / 6),
         ([1, 0, 1, 1], 2, None, 0.5),

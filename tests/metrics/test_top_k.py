@@ -7,7 +7,7 @@ from yt8m.metrics.top_k import top_k
 
 
 @pytest.mark.parametrize(
-    "rows, width, k",
+    ("rows", "width", "k"),
     [
         (1, 1, 1),
         (5, 7, 20),

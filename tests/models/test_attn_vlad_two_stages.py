@@ -43,7 +43,8 @@ def test_the_second_stage_trains_the_head_alone(small_data, tmp_path):
     _, one, _ = load_run(first, "--train_dir")
     _, two, _ = load_run(second, "--train_dir")
     before, after = features(one), features(two)
-    assert len(before) == 7 and sorted(before) == sorted(after)
+    assert len(before) == 7
+    assert sorted(before) == sorted(after)
     for name, value in before.items():
         np.testing.assert_array_equal(after[name], value, err_msg=name)
     assert len(two.trainable_variables) == len(two.head.trainable_variables) == 3

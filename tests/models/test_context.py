@@ -187,7 +187,7 @@ def test_the_encoder_is_taken_and_frozen():
 
 
 @pytest.mark.parametrize(
-    "there, here, message",
+    ("there", "here", "message"),
     [
         ({"cells": 7}, {}, "cells 7 there and encoder_cells 6 here"),
         ({"input_norm": "l2"}, {}, "input_norm 'l2' there and 'none' here"),

@@ -70,8 +70,10 @@ def labels_for(rows=B, seed=1):
 def test_output_is_probabilities(name):
     model = make(name)
     p = model(batch_for(model), training=False)
-    assert p.shape == (B, K) and p.dtype == tf.float32
-    assert np.all(p >= 0) and np.all(p <= 1)
+    assert p.shape == (B, K)
+    assert p.dtype == tf.float32
+    assert np.all(p >= 0)
+    assert np.all(p <= 1)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,8 @@ def test_trains_under_mirrored_strategy(name, mirrored):
     iterator = iter(mirrored.distribute_datasets_from_function(lambda _: data))
     step(iterator, tf.constant(1))
     sums = step.read_sums()
-    assert np.isfinite(sums["loss"]) and sums["broken"] == 0
+    assert np.isfinite(sums["loss"])
+    assert sums["broken"] == 0
     assert any(np.any(a != b) for a, b in zip(before, model.get_weights()))
 
 

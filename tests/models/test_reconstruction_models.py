@@ -40,7 +40,8 @@ def gradients_of(model, inputs):
 
 
 def test_there_are_some():
-    assert "ContextEncoderModel" in MODELS and not set(MODELS) & set(registry.list_models())
+    assert "ContextEncoderModel" in MODELS
+    assert not set(MODELS) & set(registry.list_models())
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -48,8 +49,10 @@ def test_a_loss_of_each_video_and_a_gradient_to_every_weight(name):
     model = small(name)
     inputs = {**batch_for(model), "num_frames": tf.constant([T] * (B - 1) + [0])}
     each = model(inputs, training=False)
-    assert each.shape == (B,) and each.dtype == tf.float32
-    assert np.all(each[:-1] > 0) and np.isfinite(each[-1])
+    assert each.shape == (B,)
+    assert each.dtype == tf.float32
+    assert np.all(each[:-1] > 0)
+    assert np.isfinite(each[-1])
     dead = [
         v.name
         for v, g in zip(model.trainable_variables, gradients_of(model, inputs))
@@ -112,7 +115,8 @@ def test_it_trains_on_two_replicas(name, mirrored):
     )
     assert predictions is None
     sums = step.read_sums()
-    assert np.isfinite(sums["loss"]) and sums["broken"] == 0
+    assert np.isfinite(sums["loss"])
+    assert sums["broken"] == 0
     assert any(np.any(a != b) for a, b in zip(before, model.get_weights()))
 
 

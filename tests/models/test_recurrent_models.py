@@ -52,7 +52,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("name, options, width", OPTIONS, ids=str)
+@pytest.mark.parametrize(("name", "options", "width"), OPTIONS, ids=str)
 def test_options_hold_what_the_paper_says_and_no_padding_counts(name, options, width):
     model = make(name, **options)
     assert model.head.gates.shape[0] == width
@@ -96,7 +96,7 @@ def test_windows_by_number_are_windows_by_size():
 def test_a_hierarchical_pass():
     """Levels put together by hand: windows, hidden mixtures, GRU over windows that have frames, head."""
     model = make("HGRU", window_size=3)
-    x, mask = model.dequantize(
+    x, _mask = model.dequantize(
         tf.constant(np.pad(FRAMES, [(0, 0), (0, 2), (0, 0)])), num_frames=tf.constant(N)
     )
     for video in range(B):
@@ -134,7 +134,7 @@ def test_scales_read_every_rth_frame():
 
 
 @pytest.mark.parametrize(
-    "name, options, message",
+    ("name", "options", "message"),
     [
         ("GruModel", {"state": "middle"}, "state is one of"),
         ("GruModel", {"output": "max"}, "output is one of"),

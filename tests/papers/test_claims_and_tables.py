@@ -46,7 +46,7 @@ def result(recipe, gap, data="sample-video-all", seed=0, **more):
 
 
 @pytest.mark.parametrize(
-    "kind, values, expected",
+    ("kind", "values", "expected"),
     [
         ("more", (0.50, 0.48), True),
         ("more", (0.50, 0.495), False),  # within the margin of 0.01
@@ -87,12 +87,11 @@ def test_noise_is_pooled_over_repeated_recipes():
         result("c", 0.9),
     ]
     noise = noise_of(runs, "sample-video-all", "gap")
-    assert noise.runs == 4 and noise.sd == pytest.approx(0.01)  # sqrt((2 · 0.01² + 0) / 2)
+    assert noise.runs == 4
+    assert noise.sd == pytest.approx(0.01)
     assert noise.margin == pytest.approx(0.02828, abs=1e-5)
-    assert (
-        noise_of(runs[-1:], "sample-video-all", "gap") == noise_of([], "x", "gap")
-        and noise_of([], "x", "gap").sd == ASSUMED_SD
-    )
+    assert noise_of(runs[-1:], "sample-video-all", "gap") == noise_of([], "x", "gap")
+    assert noise_of([], "x", "gap").sd == ASSUMED_SD
 
 
 def test_a_claim_is_judged_on_each_data_set_alone():
@@ -108,17 +107,16 @@ def test_a_claim_is_judged_on_each_data_set_alone():
     runs += [result("gru", 0.5, "frozen"), result("lstm", 0.4, "frozen"), result("gru", 0.5, "c")]
     marks = {v.data: v.mark for v in verdicts(runs, [claim])}
     assert marks == {"a": SEEN, "b": NOT_SEEN, "frozen": UNTESTABLE, "c": NOT_RUN}
-    assert (
-        judge(claim, runs, "c").numbers == "lacks lstm"
-        and judge(claim, runs, "a").numbers == "GAP gru 0.5000, lstm 0.4000"
-    )
+    assert judge(claim, runs, "c").numbers == "lacks lstm"
+    assert judge(claim, runs, "a").numbers == "GAP gru 0.5000, lstm 0.4000"
     assert [v.mark for v in verdicts([], [claim])] == [NOT_RUN]
 
 
 def test_seeds_are_averaged_and_the_better_of_two_counts():
     runs = [result("h", 0.40), result("h", 0.44, seed=1), result("i", 0.3), result("g", 0.3)]
     verdict = judge(Claim("", "more", ("h|i", "g")), runs, "sample-video-all")
-    assert verdict.numbers == "GAP h or i 0.4200, g 0.3000" and verdict.mark == SEEN
+    assert verdict.numbers == "GAP h or i 0.4200, g 0.3000"
+    assert verdict.mark == SEEN
 
 
 def test_fusions_are_judged_by_their_parts():
@@ -144,7 +142,8 @@ def test_a_table_shows_the_papers_column_and_ours():
     assert first.split() == [
         "2", "0.7820", "0.4150", "sample-video-all", "0.6123", "0.3062", "0.6000", "0.7000", "0.9000", "1.5", "2.5", "2.0", "1,700",
     ]  # fmt: skip
-    assert "seed 1   0.6130" in text and "seed 2  not run" in text
+    assert "seed 1   0.6130" in text
+    assert "seed 2  not run" in text
     assert any(line.startswith("4 ") and "not run" in line for line in lines)
 
 
@@ -159,11 +158,9 @@ def test_markdown_escapes_what_would_be_a_column():
 def test_the_report_holds_tables_claims_and_commands():
     text = report(RECIPES, [result("video-moe-2", 0.61), result("video-moe-2", 0.613, seed=1)])
     assert "| 2 | 0.7820 | 0.4150 | sample-video-all | 0.6100 |" in text
-    assert (
-        "2 runs of repeated recipes" in text
-        and "**not run yet**" in text
-        and "python train.py --model=X" in text
-    )
+    assert "2 runs of repeated recipes" in text
+    assert "**not run yet**" in text
+    assert "python train.py --model=X" in text
     assert report(RECIPES, [])  # nothing run yet is a report too
 
 
@@ -189,10 +186,8 @@ def test_record_keeps_small_results_and_the_recipes_expectation(tmp_path):
 
 
 def test_a_folder_without_results_or_with_broken_ones_is_told(tmp_path, capsys):
-    assert (
-        main(["record", f"--out_dir={tmp_path}"]) == 2
-        and "holds no finished small run" in capsys.readouterr().err
-    )
+    assert main(["record", f"--out_dir={tmp_path}"]) == 2
+    assert "holds no finished small run" in capsys.readouterr().err
     path = str(tmp_path / "gru" / "sample-frames-seed0" / results.RESULT)
     results.write_json(path, {"recipe": "gru"})
     for command in (["record"], ["table", "2", "--norun"]):
@@ -239,18 +234,20 @@ def test_results_of_other_settings_are_neither_recorded_nor_shown(tmp_path, monk
         )
     recorded = []
     monkeypatch.setattr(results, "record", lambda found, recipes: recorded.extend(found) or found)
-    assert main(["record", f"--out_dir={tmp_path}"]) == 2 and recorded == []
+    assert main(["record", f"--out_dir={tmp_path}"]) == 2
+    assert recorded == []
     assert (
         "other settings gave than the recipes have now: video-moe-2 on sample-video-all, seed 0"
         in capsys.readouterr().err
     )
     assert main(["table", "1", "--norun", f"--out_dir={tmp_path}"]) == 0
     shown = capsys.readouterr().out
-    assert (
-        "left out" in shown and "0.9876" not in shown and f"{kept['metrics']['gap']:.4f}" in shown
-    )
+    assert "left out" in shown
+    assert "0.9876" not in shown
+    assert f"{kept['metrics']['gap']:.4f}" in shown
     (tmp_path / "video-moe-2" / "sample-video-all-seed0" / results.RESULT).unlink()
-    assert main(["record", f"--out_dir={tmp_path}"]) == 0 and recorded == [kept]
+    assert main(["record", f"--out_dir={tmp_path}"]) == 0
+    assert recorded == [kept]
 
 
 def test_records_of_ones_own_named_as_a_data_set_are_not_taken_for_it(tmp_path):
@@ -274,8 +271,10 @@ def test_committed_results_are_of_the_settings_that_the_recipes_have():
     found = results.committed()
     for r in found:
         results.check(r)
-        assert r["recipe"] in RECIPES and r["data"]["name"] in RECIPES[r["recipe"]].small.data
-    assert found and sort_out(found, RECIPES) == (found, [])
+        assert r["recipe"] in RECIPES
+        assert r["data"]["name"] in RECIPES[r["recipe"]].small.data
+    assert found
+    assert sort_out(found, RECIPES) == (found, [])
 
 
 def test_what_is_written_of_the_results_is_what_they_are():

@@ -45,7 +45,9 @@ def every_step():
                     )
 
 
-@pytest.mark.parametrize("variant, step", [p for p in every_step() if p.values[1].kind == "train"])
+@pytest.mark.parametrize(
+    ("variant", "step"), [p for p in every_step() if p.values[1].kind == "train"]
+)
 def test_every_flag_and_every_option_exists(train_flags, variant, step):
     rest = train_flags([step.arguments[0], *step.arguments[1:]])
     assert rest == ["train.py"], "everything is a flag"
@@ -80,12 +82,10 @@ def test_the_papers_settings_start_no_head_from_label_frequencies():
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
 def test_every_recipe_is_complete(recipe):
-    assert (
-        recipe.row
-        and recipe.source
-        and (recipe.notes or recipe.table in paper_row.ABOUT)
-        and recipe.small.minutes > 0
-    )
+    assert recipe.row
+    assert recipe.source
+    assert recipe.notes or recipe.table in paper_row.ABOUT
+    assert recipe.small.minutes > 0
     assert set(recipe.small.data) <= set(NAMES)
     for which in ("small", "paper"):
         for name in commands.needed(recipe, which):
@@ -94,7 +94,8 @@ def test_every_recipe_is_complete(recipe):
             )
         fuse = recipe.variant(which).fuse
         if fuse:
-            assert fuse.method in METHODS and len(fuse.inputs) > 1
+            assert fuse.method in METHODS
+            assert len(fuse.inputs) > 1
             for text in fuse.inputs:
                 name, _, data = text.partition("@")
                 assert not RECIPES[name].variant(which).fuse
@@ -199,9 +200,8 @@ def test_stages_fill_in_folders_and_later_flags_win():
     recipe = paper_row.parse(values, "test")
     data = DataSet("here", "", "T", {"frame": "V"}, "frame", ("--max_frames=7",))
     steps = commands.steps(recipe, "small", data, 5, "F", lambda n: f"OF-{n}")
-    assert [s.kind for s in steps] == ["train", "predict", "train", "eval"] and commands.needed(
-        recipe, "small"
-    ) == ["base"]
+    assert [s.kind for s in steps] == ["train", "predict", "train", "eval"]
+    assert commands.needed(recipe, "small") == ["base"]
     assert steps[1].arguments == (
         "inference.py",
         "--train_dir=OF-base",

@@ -64,7 +64,8 @@ def test_workers_may_look_at_once_whether_the_folder_can_be_written(tmp_path, mo
 
     monkeypatch.setattr(tf.io.gfile, "remove", after_another)
     run.make()
-    assert others and not list(tmp_path.iterdir())
+    assert others
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_is_not_resumed_under_another_keras():
@@ -77,7 +78,7 @@ def test_a_run_is_not_resumed_under_another_keras():
 
 
 @pytest.mark.parametrize(
-    "fact, flag", [("data", "--train_data_pattern"), ("eval_data", "--eval_data_pattern")]
+    ("fact", "flag"), [("data", "--train_data_pattern"), ("eval_data", "--eval_data_pattern")]
 )
 def test_a_run_does_not_go_on_with_other_files(fact, flag):
     was = {"shards": 3, "bytes": 1000, "sha1": "a"}

@@ -14,7 +14,8 @@ from yt8m.runs.strategy import is_chief, make_strategy, worker_of
 def test_auto_is_one_device_without_gpus():
     strategy = make_strategy("auto")
     assert strategy.num_replicas_in_sync == max(1, len(tf.config.list_logical_devices("GPU")))
-    assert is_chief(strategy) and worker_of(strategy) == (0, 1)
+    assert is_chief(strategy)
+    assert worker_of(strategy) == (0, 1)
 
 
 def test_mirrored_takes_every_device():
@@ -38,7 +39,7 @@ class _FakeResolver:
 
 
 @pytest.mark.parametrize(
-    "name, told",
+    ("name", "told"),
     [
         (None, "in this machine (the very machine was asked)"),
         ("elsewhere", "called elsewhere (<urlopen"),

@@ -49,7 +49,8 @@ def test_pattern_without_a_match_names_the_nearest_folder(small_data):
     message = refused(
         "train.py", f"--train_data_pattern={small_data.folder}/video/nothing/*.tfrecord"
     )
-    assert f"{small_data.folder}/video" in message and "--train_data_pattern" in message
+    assert f"{small_data.folder}/video" in message
+    assert "--train_data_pattern" in message
 
 
 def test_frame_level_file_for_a_video_level_model(small_data, tmp_path):
@@ -58,7 +59,8 @@ def test_frame_level_file_for_a_video_level_model(small_data, tmp_path):
         f"--train_data_pattern={small_data.pattern('train', 'frame')}",
         f"--train_dir={tmp_path}/r",
     )
-    assert "frame-level" in message and "FrameLevelLogisticModel" in message
+    assert "frame-level" in message
+    assert "FrameLevelLogisticModel" in message
     assert not os.path.exists(f"{tmp_path}/r")
 
 
@@ -68,7 +70,8 @@ def test_video_level_file_for_a_frame_level_model(small_data):
         "--model=AttnVLAD",
         f"--train_data_pattern={small_data.pattern('train', 'video')}",
     )
-    assert "video-level" in message and "MoeModel" in message
+    assert "video-level" in message
+    assert "MoeModel" in message
 
 
 def test_unknown_model_and_option():
@@ -88,7 +91,8 @@ def test_flag_of_another_model(small_data):
 def test_wrong_feature_name_and_size(small_data):
     pattern = f"--train_data_pattern={small_data.pattern('train', 'video')}"
     message = refused("train.py", pattern, "--feature_names=rgb")
-    assert "mean_rgb (32)" in message and "mean_audio (8)" in message
+    assert "mean_rgb (32)" in message
+    assert "mean_audio (8)" in message
     assert "32,8" in refused("train.py", pattern, "--feature_sizes=1024,128")
 
 
@@ -100,7 +104,8 @@ def test_label_beyond_the_classes(small_data, tmp_path):
         "--batch_size=50",
         f"--train_dir={tmp_path}/r",
     )
-    assert "--num_classes" in message and "5 classes" in message
+    assert "--num_classes" in message
+    assert "5 classes" in message
 
 
 def test_not_a_tfrecord(tmp_path):
@@ -135,7 +140,8 @@ def test_flags_that_contradict_the_run(small_data, trained):
     message = refused(
         "eval.py", f"--train_dir={trained}", "--model=MoeModel", "--feature_names=mean_rgb"
     )
-    assert "LogisticModel" in message and "mean_audio" in message
+    assert "LogisticModel" in message
+    assert "mean_audio" in message
     message = refused(
         "train.py",
         "--model=LogisticModel",
@@ -167,7 +173,9 @@ def test_evaluation_refuses_a_broken_record_and_writes_nothing(small_data, train
         f"--eval_data_pattern={pattern}",
         f"--output_dir={tmp_path}/eval",
     )
-    assert "broken.tfrecord" in message and "--max_bad_records" in message and "at byte" in message
+    assert "broken.tfrecord" in message
+    assert "--max_bad_records" in message
+    assert "at byte" in message
     assert not os.path.exists(f"{tmp_path}/eval")
     message = refused(
         "inference.py",
@@ -184,7 +192,8 @@ def test_evaluation_refuses_a_broken_record_and_writes_nothing(small_data, train
         "--max_bad_records=1",
         f"--output_dir={tmp_path}/eval",
     )
-    assert allowed.returncode == 0 and "skipped 1 broken" in allowed.stdout
+    assert allowed.returncode == 0
+    assert "skipped 1 broken" in allowed.stdout
 
 
 def test_top_k_above_the_classes_is_clamped(small_data, trained, tmp_path):
@@ -199,5 +208,6 @@ def test_top_k_above_the_classes_is_clamped(small_data, trained, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     lines = open(out).read().splitlines()
-    assert lines[0] == "VideoId,LabelConfidencePairs" and len(lines) == 41
+    assert lines[0] == "VideoId,LabelConfidencePairs"
+    assert len(lines) == 41
     assert all(len(line.split(",")[1].split()) == 24 for line in lines[1:])

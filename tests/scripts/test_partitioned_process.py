@@ -90,7 +90,8 @@ def disturbed(small_data, tmp_path_factory):
     assert process.returncode == 143, output
     again = subprocess.run(command(small_data, folder), cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert before == [0] and [e["group"] for e in events(folder, "group")] == [0, 1, 2]
+    assert before == [0]
+    assert [e["group"] for e in events(folder, "group")] == [0, 1, 2]
     return folder
 
 
@@ -100,9 +101,8 @@ def test_killed_it_ends_like_one_that_was_not(small_data, disturbed, tmp_path):
     ours, theirs = (
         json.load(open(os.path.join(f, "best", "metrics.json"))) for f in (disturbed, folder)
     )
-    assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6) and ours["gap"] == pytest.approx(
-        theirs["gap"], abs=1e-6
-    )
+    assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6)
+    assert ours["gap"] == pytest.approx(theirs["gap"], abs=1e-6)
     shown = run("eval.py", f"--train_dir={disturbed}")
     assert f"{ours['gap']:.6f}" in shown
 
@@ -121,10 +121,8 @@ def test_two_hundred_and_a_thousand(small_data, disturbed, tmp_path):
     for train_dir, folder in zip((disturbed, more), scores):
         pattern = f"--input_data_pattern={small_data.pattern('test', 'video')}"
         run("inference.py", f"--train_dir={train_dir}", pattern, f"--output_scores={folder}")
-    assert (
-        ScoreFile(scores[1]).meta["covered_classes"] == [0, 1, 2, 3, 4]
-        and "covered_classes" not in ScoreFile(scores[0]).meta
-    )
+    assert ScoreFile(scores[1]).meta["covered_classes"] == [0, 1, 2, 3, 4]
+    assert "covered_classes" not in ScoreFile(scores[0]).meta
     run(
         "fusion.py",
         f"--inputs={scores[0]},{scores[1]}",
@@ -132,8 +130,7 @@ def test_two_hundred_and_a_thousand(small_data, disturbed, tmp_path):
         f"--output_scores={scores[2]}",
     )
     many, few, fused = (np.asarray(ScoreFile(folder).scores) for folder in scores)
-    assert [ScoreFile(folder).ids for folder in scores[1:]] == [
-        ScoreFile(scores[0]).ids
-    ] * 2 and np.all(few[:, 5:] == 0)
+    assert [ScoreFile(folder).ids for folder in scores[1:]] == [ScoreFile(scores[0]).ids] * 2
+    assert np.all(few[:, 5:] == 0)
     np.testing.assert_allclose(fused[:, :5], (many[:, :5] + few[:, :5]) / 2, atol=1e-6)
     np.testing.assert_allclose(fused[:, 5:], many[:, 5:], atol=1e-6)

@@ -31,14 +31,12 @@ def test_without_a_flag_the_models_recipe_decides(small_data, tmp_path):
         small_data, str(tmp_path), "--model=MoE", "--moe_num_mixtures=3", "--model_option=l2=0.001"
     )
     assert config["model"] == {"name": "MoeModel", "arguments": {"num_mixtures": 3, "l2": 0.001}}
-    assert (
-        config["recipe"]["base_learning_rate"] == 0.02 and config["recipe"]["schedule"] == "cosine"
-    )
-    assert (
-        config["schema"]["feature_names"] == ["mean_rgb", "mean_audio"]
-        and config["schema"]["num_classes"] == 12
-    )
-    assert config["facts"]["records"] == 600 and config["facts"]["data"]["shards"] == 3
+    assert config["recipe"]["base_learning_rate"] == 0.02
+    assert config["recipe"]["schedule"] == "cosine"
+    assert config["schema"]["feature_names"] == ["mean_rgb", "mean_audio"]
+    assert config["schema"]["num_classes"] == 12
+    assert config["facts"]["records"] == 600
+    assert config["facts"]["data"]["shards"] == 3
 
 
 def test_starter_defaults_are_the_starters_and_flags_win(small_data, tmp_path):
@@ -52,16 +50,13 @@ def test_starter_defaults_are_the_starters_and_flags_win(small_data, tmp_path):
     )
     assert config["schema"]["num_classes"] == 487
     recipe = config["recipe"]
-    assert recipe["base_learning_rate"] == 0.01 and recipe["schedule"] == "exponential"
-    assert (
-        recipe["learning_rate_decay"] == 0.95
-        and recipe["learning_rate_decay_examples"] == 4_000_000
-    )
-    assert (
-        recipe["clip_gradient_norm"] == 1.0
-        and recipe["num_epochs"] == 5
-        and recipe["batch_size"] == 50
-    )
+    assert recipe["base_learning_rate"] == 0.01
+    assert recipe["schedule"] == "exponential"
+    assert recipe["learning_rate_decay"] == 0.95
+    assert recipe["learning_rate_decay_examples"] == 4_000_000
+    assert recipe["clip_gradient_norm"] == 1.0
+    assert recipe["num_epochs"] == 5
+    assert recipe["batch_size"] == 50
     assert config["model"]["arguments"] == {"initial": "zeros"}
 
 
@@ -165,7 +160,7 @@ def test_a_start_from_another_run_sets_what_the_model_then_wants(arguments_of):
 
 
 @pytest.mark.parametrize(
-    "name, flag, wrong",
+    ("name", "flag", "wrong"),
     [
         ("LstmModel", "lstm_layers", "0"),
         ("MoeModel", "moe_num_mixtures", "-1"),

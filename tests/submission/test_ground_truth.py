@@ -17,7 +17,8 @@ from yt8m.submission.kaggle_videos import CsvWriter
 def test_read(tmp_path):
     (tmp_path / "l.csv").write_text("a,3 1 3\nb,\nc,0\n")
     truth = read_ground_truth(str(tmp_path / "l.csv"))
-    assert truth.ids == ["a", "b", "c"] and [truth[i].tolist() for i in "abc"] == [[1, 3], [], [0]]
+    assert truth.ids == ["a", "b", "c"]
+    assert [truth[i].tolist() for i in "abc"] == [[1, 3], [], [0]]
     np.testing.assert_array_equal(truth.class_positives(5), [1, 1, 0, 1, 0])
     np.testing.assert_array_equal(truth.multi_hot(["c", "a"], 4), [[1, 0, 0, 0], [0, 1, 0, 1]])
     with pytest.raises(UserError, match="label 3, but there are 3"):
@@ -53,7 +54,8 @@ def test_a_csv_scores_what_the_evaluation_said(tmp_path):
     found, expected = score_submission(str(tmp_path / "s.csv"), truth, 90), metrics.result()
     for name in ("gap", "map", "perr", "hit_at_1", "hit_at_5"):
         assert found[name] == pytest.approx(expected[name], abs=1e-4), name
-    assert found["num_examples"] == 400 and found["num_missing"] == 0
+    assert found["num_examples"] == 400
+    assert found["num_missing"] == 0
 
 
 def test_videos_left_out_cost_recall(tmp_path):

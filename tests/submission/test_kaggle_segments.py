@@ -21,7 +21,7 @@ def slow(ids, scores, classes, top_k, limit):
 
 @pytest.mark.parametrize("whitelist", [None, [9, 2, 4, 11]])
 @pytest.mark.parametrize(
-    "top_k, limit, pending", [(20, 1000, 10**6), (3, 7, 10**6), (3, 7, 50), (1, 1, 1)]
+    ("top_k", "limit", "pending"), [(20, 1000, 10**6), (3, 7, 10**6), (3, 7, 50), (1, 1, 1)]
 )
 def test_equals_the_slow_reference(tmp_path, monkeypatch, whitelist, top_k, limit, pending):
     monkeypatch.setattr(

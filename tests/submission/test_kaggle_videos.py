@@ -30,11 +30,11 @@ def test_top_k_above_the_classes_is_clamped(tmp_path):
 def test_an_error_leaves_the_older_file(tmp_path):
     path = tmp_path / "s.csv"
     path.write_text("older")
-    with pytest.raises(RuntimeError):
-        with CsvWriter(str(path)) as writer:
-            writer.write(["a"], GOLDEN)
-            raise RuntimeError
-    assert path.read_text() == "older" and os.listdir(tmp_path) == ["s.csv"]
+    with pytest.raises(RuntimeError), CsvWriter(str(path)) as writer:
+        writer.write(["a"], GOLDEN)
+        raise RuntimeError
+    assert path.read_text() == "older"
+    assert os.listdir(tmp_path) == ["s.csv"]
     with CsvWriter(str(path)) as writer:
         writer.write(["a"], GOLDEN)
         assert path.read_text() == "older"  # until it is whole
@@ -95,9 +95,11 @@ def test_write_and_read_back(tmp_path):
 def test_reader_takes_all_dialects(tmp_path, text):
     (tmp_path / "s.csv").write_bytes(text.encode())
     first, second = read_csv(str(tmp_path / "s.csv"))
-    assert first.id == "a" and first.classes.tolist() == [3, 1]
+    assert first.id == "a"
+    assert first.classes.tolist() == [3, 1]
     np.testing.assert_allclose(first.scores, [0.5, 1e-7], rtol=1e-6)
-    assert second.id == "b" and second.classes.size == 0
+    assert second.id == "b"
+    assert second.classes.size == 0
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,13 @@ def write(path, rows=slice(None), dtype="float32", **kwargs):
 def test_round_trip(tmp_path, dtype):
     write(tmp_path / "s", dtype=dtype, meta={"run": "r"})
     back = ScoreFile(str(tmp_path / "s"))
-    assert isinstance(back.scores, np.memmap) and back.scores.dtype == dtype
+    assert isinstance(back.scores, np.memmap)
+    assert back.scores.dtype == dtype
     assert (back.num_videos, back.num_classes, back.ids, back.meta["run"]) == (10, 4, IDS, "r")
     np.testing.assert_array_equal(back.scores, SCORES.astype(dtype))
     np.testing.assert_array_equal(np.load(tmp_path / "s" / "scores.npy"), SCORES.astype(dtype))
-    assert os.listdir(tmp_path) == ["s"] and back.labels_path is None
+    assert os.listdir(tmp_path) == ["s"]
+    assert back.labels_path is None
 
 
 def test_labels_lie_beside(tmp_path):
@@ -44,10 +46,9 @@ def test_labels_lie_beside(tmp_path):
 
 def test_an_older_folder_is_replaced_only_by_a_whole_one(tmp_path):
     write(tmp_path / "s", slice(0, 3))
-    with pytest.raises(RuntimeError):
-        with ScoreWriter(str(tmp_path / "s"), 4) as writer:
-            writer.write(IDS, SCORES)
-            raise RuntimeError
+    with pytest.raises(RuntimeError), ScoreWriter(str(tmp_path / "s"), 4) as writer:
+        writer.write(IDS, SCORES)
+        raise RuntimeError
     assert ScoreFile(str(tmp_path / "s")).num_videos == 3
     write(tmp_path / "s")
     assert ScoreFile(str(tmp_path / "s")).num_videos == 10
@@ -63,11 +64,13 @@ def test_a_killed_writer_leaves_nothing_that_looks_finished(tmp_path):
         "os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "s")], check=False)
-    assert done.returncode == -9 and not is_score_folder(str(tmp_path / "s"))
+    assert done.returncode == -9
+    assert not is_score_folder(str(tmp_path / "s"))
     with pytest.raises(UserError, match="did not finish"):
         ScoreFile(str(tmp_path / "s"))
     write(tmp_path / "s")  # what was left does not stand in the way
-    assert os.listdir(tmp_path) == ["s"] and ScoreFile(str(tmp_path / "s")).num_videos == 10
+    assert os.listdir(tmp_path) == ["s"]
+    assert ScoreFile(str(tmp_path / "s")).num_videos == 10
 
 
 def test_no_videos_at_all(tmp_path):

@@ -62,11 +62,9 @@ def test_the_lowest_loss_over_every_example_is_kept(reconstruction, small_data, 
     losses = losses_of(tmp_path)
     assert losses[-1] < 0.99 * losses[0]
     best = json.loads((tmp_path / "best" / "metrics.json").read_text())
-    assert (
-        best["loss"] == pytest.approx(min(losses))
-        and best["num_examples"] == 160
-        and "gap" not in best
-    )
+    assert best["loss"] == pytest.approx(min(losses))
+    assert best["num_examples"] == 160
+    assert "gap" not in best
     _, model, _ = load_run(str(tmp_path), "--train_dir")
     batches = build_dataset(
         find_shards(config.training.eval_data_pattern), config.schema, batch_size=7

@@ -169,7 +169,8 @@ def test_of_several_workers_only_the_chief_deletes_an_earlier_run(
     _, _, finished = trainer_module.open_run(
         config, str(tmp_path), True, tf.distribute.OneDeviceStrategy("/cpu:0")
     )
-    assert calls == [not chief] and not finished
+    assert calls == [not chief]
+    assert not finished
 
 
 def test_a_worker_stops_when_another_was_asked_to_and_not_before_all_know(small_data, tmp_path):
@@ -186,10 +187,12 @@ def test_a_worker_stops_when_another_was_asked_to_and_not_before_all_know(small_
 
     trainer._any_worker = all_workers
     assert trainer.train() == 128 + signal.SIGINT
-    assert answers == [False, False, True] and trainer.step.done() == 2
+    assert answers == [False, False, True]
+    assert trainer.step.done() == 2
     other = Trainer(run_config(small_data, "LogisticModel"), RunFolder(str(tmp_path)))
     other._any_worker = lambda own: other.step.done() == 4
-    assert other.train() == 143 and other.stop_signal is None
+    assert other.train() == 143
+    assert other.stop_signal is None
 
 
 def test_predictions_that_are_no_probabilities_are_refused(small_data, tmp_path, monkeypatch):
@@ -321,9 +324,9 @@ def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):
         for e in RunFolder(str(tmp_path / "run")).logged()
         if e["event"] == "train"
     ]
-    assert (
-        len(rates) == 12 and rates[6] == pytest.approx(0.5) and 0 < rates[-1] < 0.1
-    )  # 24 segments an epoch, of 12 videos
+    assert len(rates) == 12
+    assert rates[6] == pytest.approx(0.5)
+    assert 0 < rates[-1] < 0.1
     assert "(24 segments in" in capsys.readouterr().out
 
 
@@ -333,7 +336,8 @@ def test_validation_records_that_do_not_fit_are_refused_before_the_first_step(sm
     )
     with pytest.raises(UserError, match="--eval_data_pattern"):
         train(config, str(tmp_path))
-    assert not (tmp_path / "config.json").exists() and not (tmp_path / "metrics.jsonl").exists()
+    assert not (tmp_path / "config.json").exists()
+    assert not (tmp_path / "metrics.jsonl").exists()
 
 
 def test_an_epoch_whose_validation_failed_is_validated_when_the_run_goes_on(
@@ -385,7 +389,8 @@ def test_where_the_newest_checkpoint_is_damaged_an_older_one_is_taken(small_data
     newest.write_bytes(newest.read_bytes()[:500])
     assert train(config, str(tmp_path)) == 0
     out = capsys.readouterr().out
-    assert "ckpt-13 cannot be read" in out and "resumed at step 12" in out
+    assert "ckpt-13 cannot be read" in out
+    assert "resumed at step 12" in out
     assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 24
     for data in (tmp_path / "checkpoints").glob("*.data*"):
         data.write_bytes(b"")
@@ -394,7 +399,7 @@ def test_where_the_newest_checkpoint_is_damaged_an_older_one_is_taken(small_data
         train(config, str(tmp_path))
 
 
-@pytest.mark.parametrize("rate, min_gain", [(0.0, 0.0), (0.02, 1.0)])
+@pytest.mark.parametrize(("rate", "min_gain"), [(0.0, 0.0), (0.02, 1.0)])
 def test_patience_stops_early(rate, min_gain, small_data, tmp_path):
     config = run_config(
         small_data,
@@ -432,7 +437,8 @@ def test_mirrored_and_one_device_learn_alike(small_data, tmp_path):
 def test_priors_are_kept_and_taken_from_an_earlier_run(small_data, tmp_path):
     train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path / "first"))
     priors = np.load(tmp_path / "first" / "priors.npy")
-    assert priors.shape == (12,) and 0.5 < priors.sum() < 6
+    assert priors.shape == (12,)
+    assert 0.5 < priors.sum() < 6
     train(
         run_config(small_data, "LogisticModel", epochs=1, priors_from=str(tmp_path / "first")),
         str(tmp_path / "second"),

@@ -14,7 +14,7 @@ def test_the_joint_trainer_is_found_by_name():
     assert trainers.get("joint") is trainer.train
 
 
-@pytest.mark.parametrize("given, expected", [("auto", "partitioned"), ("joint", "joint")])
+@pytest.mark.parametrize(("given", "expected"), [("auto", "partitioned"), ("joint", "joint")])
 def test_auto_is_what_the_model_says(given, expected, monkeypatch):
     values = flags.FlagValues()
     monkeypatch.setattr(yt8m_flags, "FLAGS", values)

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import re
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -30,13 +30,13 @@ class AnalysisSettings:
     out_dir: str
     compare_pattern: str = ""
     vocabulary_file: str = ""
-    num_classes: Optional[int] = None
+    num_classes: int | None = None
     format: str = "png"
     figures: bool = True
     max_bad_records: int = 100
 
 
-def analyse(settings: AnalysisSettings, say: Callable[[str], None] = print) -> Dict[str, Any]:
+def analyse(settings: AnalysisSettings, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Read the labels, write `report.md`, `analysis.json`, `fig1_positives.*` and `fig2_cooccurrence.*`; return the numbers.
 
     Source: UTS Figs. 1 and 2 (spec C.17).
@@ -65,7 +65,7 @@ def analyse(settings: AnalysisSettings, say: Callable[[str], None] = print) -> D
     say(line)
     path = s.vocabulary_file or beside(files["--data_pattern"])
     names = read_vocabulary(path).names if path else None
-    lists: List[LabelLists] = []
+    lists: list[LabelLists] = []
     for flag, shards in files.items():
         level = find_schema(shards, num_classes=schema.num_classes, flag=flag)[0].level
         bad = BadRecords(s.max_bad_records)
@@ -78,7 +78,7 @@ def analyse(settings: AnalysisSettings, say: Callable[[str], None] = print) -> D
     ]
     together = cooccurrences(lists)
     found = {"sets": sets, "cooccurrence": together}
-    drawn: Dict[str, bytes] = {}
+    drawn: dict[str, bytes] = {}
     if s.figures:
         drawn[f"fig1_positives.{s.format}"] = figures.positives_figure(sets, names, s.format)
         drawn[f"fig2_cooccurrence.{s.format}"] = figures.cooccurrence_figure(
@@ -119,7 +119,7 @@ def _json(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _titles(patterns: List[str]) -> List[str]:
+def _titles(patterns: list[str]) -> list[str]:
     """Return a short name for each set: the split that its pattern names, else first and second set."""
     splits = ("train", "validate", "test")
     places = [(os.path.basename(p), os.path.basename(os.path.dirname(p))) for p in patterns]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def require_matplotlib() -> None:
         )
 
 
-def _named(c: int, names: Optional[Sequence[str]], most: int = 24) -> str:
+def _named(c: int, names: Sequence[str] | None, most: int = 24) -> str:
     """Return a class's name and index, or its index alone; long names are cut."""
     if names is None or c >= len(names):
         return str(c)
@@ -48,9 +49,7 @@ def _save(figure: Any, kind: str) -> bytes:
     return out.getvalue()
 
 
-def positives_figure(
-    sets: List[Dict[str, Any]], names: Optional[Sequence[str]], kind: str
-) -> bytes:
+def positives_figure(sets: list[dict[str, Any]], names: Sequence[str] | None, kind: str) -> bytes:
     """Draw Fig. 1: positives of each class against its index, with the shares of label ranges (spec C.17).
 
     Args:
@@ -138,13 +137,13 @@ def positives_figure(
     return _save(figure, kind)
 
 
-def _name_the_largest(axes: Any, described: Dict[str, Any], names: Optional[Sequence[str]]) -> None:
+def _name_the_largest(axes: Any, described: dict[str, Any], names: Sequence[str] | None) -> None:
     """Name the six most frequent classes: in a column where they crowd at the left, as a sorted vocabulary has it, else each at its point."""
     values = described["positives"]
     most = described["most_frequent"][:6]
     bottom, top = np.log10(axes.get_ylim())
     crowded = max(most) < 0.1 * described["num_classes"]
-    named: List[tuple] = []
+    named: list[tuple] = []
     line = {
         "arrowstyle": "-",
         "color": "#999999",
@@ -191,7 +190,7 @@ def _name_the_largest(axes: Any, described: Dict[str, Any], names: Optional[Sequ
 
 
 def cooccurrence_figure(
-    found: Dict[str, Any], titles: Sequence[str], names: Optional[Sequence[str]], kind: str
+    found: dict[str, Any], titles: Sequence[str], names: Sequence[str] | None, kind: str
 ) -> bytes:
     """Draw Fig. 2: the most frequent classes' co-occurrence, a column a set: counts above, P(j | i) below (spec C.17).
 
@@ -216,7 +215,7 @@ def cooccurrence_figure(
         matplotlib.colormaps["YlGnBu"](np.linspace(0.18, 1.0, 256))
     )  # none of it white, which is "never"
     panels = figure.subplots(2, len(counts), squeeze=False, sharex=True, sharey=True)
-    kinds: List[Callable[[np.ndarray], np.ndarray]] = [lambda c: c, conditional]
+    kinds: list[Callable[[np.ndarray], np.ndarray]] = [lambda c: c, conditional]
     bars = ("videos with both classes (log scale)", "P(column | row)")
     correlations = ("correlation_of_log_counts", "correlation_of_conditional")
     for row, (of, bar_text) in enumerate(zip(kinds, bars)):

@@ -7,7 +7,8 @@ frames never were a part.
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -68,11 +69,11 @@ class LabelLists:
 
 
 def read_label_lists(
-    files: List[str],
+    files: list[str],
     level: str,
     num_classes: int,
     flag: str = "--data_pattern",
-    bad_records: Optional[BadRecords] = None,
+    bad_records: BadRecords | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> LabelLists:
     """Read the labels of every record of shards of either level.

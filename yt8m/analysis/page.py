@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 # What UTS says of Fig. 1, over the 4716 classes of the 2017 release's training set.
 _PAPER = ("about 80 %", "about 97 %", "under 1 %")
 
 
 def markdown(
-    sets: List[Dict[str, Any]],
-    together: Dict[str, Any],
-    names: Optional[Sequence[str]],
+    sets: list[dict[str, Any]],
+    together: dict[str, Any],
+    names: Sequence[str] | None,
     figures: Sequence[str],
 ) -> str:
     """Return the report.
@@ -33,7 +34,7 @@ def markdown(
     def row(title: str, values: Sequence[str]) -> str:
         return f"| {title} | " + " | ".join(values) + " |"
 
-    def each(text) -> List[str]:  # type: ignore[no-untyped-def]
+    def each(text) -> list[str]:  # type: ignore[no-untyped-def]
         return [text(s) for s in sets]
 
     lines = ["# Labels of the data set", ""]
@@ -110,7 +111,7 @@ def markdown(
     return "\n".join(lines)
 
 
-def frequent_pairs(together: Dict[str, Any], most: int) -> List[tuple]:
+def frequent_pairs(together: dict[str, Any], most: int) -> list[tuple]:
     """Return (class, class, videos that have both) of the first set's most frequent pairs."""
     classes, counts = together["classes"], together["counts"][0]
     pairs = [

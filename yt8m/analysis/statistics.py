@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ _PAPER_ENDS, _PAPER_CLASSES = (50, 1000, 3000), 4716
 MOST_FREQUENT = 50  # classes of Fig. 2
 
 
-def label_ranges(num_classes: int) -> List[Tuple[int, int]]:
+def label_ranges(num_classes: int) -> list[tuple[int, int]]:
     """Return [0, 50), [0, 1000) and [3000, K), or the same parts of K where K does not reach so far (spec C.17)."""
     top, head, tail = _PAPER_ENDS
     if num_classes <= tail:
@@ -24,7 +25,7 @@ def label_ranges(num_classes: int) -> List[Tuple[int, int]]:
     return [(0, top), (0, head), (tail, num_classes)]
 
 
-def describe(lists: LabelLists) -> Dict[str, Any]:
+def describe(lists: LabelLists) -> dict[str, Any]:
     """Return what one set of videos holds.
 
     `label_ranges` gives both readings of the paper's shares: of the label instances, and of the
@@ -66,7 +67,7 @@ def describe(lists: LabelLists) -> Dict[str, Any]:
     }
 
 
-def by_frequency(positives: np.ndarray) -> List[int]:
+def by_frequency(positives: np.ndarray) -> list[int]:
     """Return the classes that have positives, the most frequent first, equal ones by index."""
     order = np.argsort(-positives, kind="stable")
     return [int(c) for c in order if positives[c] > 0]
@@ -101,7 +102,7 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float((x * y).sum() / scale) if scale > 0 else float("nan")
 
 
-def cooccurrences(sets: Sequence[LabelLists], most: int = MOST_FREQUENT) -> Dict[str, Any]:
+def cooccurrences(sets: Sequence[LabelLists], most: int = MOST_FREQUENT) -> dict[str, Any]:
     """Return the co-occurrence of the first set's most frequent classes, in each of one or two sets.
 
     Returns:
@@ -110,7 +111,7 @@ def cooccurrences(sets: Sequence[LabelLists], most: int = MOST_FREQUENT) -> Dict
     """
     classes = by_frequency(sets[0].positives())[:most]
     counts = [s.cooccurrence(classes) for s in sets]
-    found: Dict[str, Any] = {"classes": classes, "counts": [c.tolist() for c in counts]}
+    found: dict[str, Any] = {"classes": classes, "counts": [c.tolist() for c in counts]}
     if len(counts) == 2:
         found["correlation_of_log_counts"] = correlation(*(np.log1p(c) for c in counts))
         found["correlation_of_conditional"] = correlation(*(conditional(c) for c in counts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from typing import Any, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -32,14 +32,14 @@ class BalancedRecords:
     """
 
     def __init__(
-        self, index: RecordIndex, files: List[str], bad_records: BadRecords, cache: Any = None
+        self, index: RecordIndex, files: list[str], bad_records: BadRecords, cache: Any = None
     ):
         self.index, self.files, self.bad, self.cache = index, list(files), bad_records, cache
         self._records, self._starts = index.by_class()
         self.classes = np.flatnonzero(np.diff(self._starts))  # those that have positives
         self._copying = threading.Lock()
 
-    def draws(self, mixed: int) -> Tuple[np.ndarray, np.ndarray]:
+    def draws(self, mixed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the classes drawn in an epoch and the records taken for them, int64 [N] each.
 
         Args:
@@ -52,7 +52,7 @@ class BalancedRecords:
         return drawn, self._records[self._starts[drawn] + place]
 
     def stream(
-        self, mixed: int, skip: int = 0, worker: Tuple[int, int] = (0, 1)
+        self, mixed: int, skip: int = 0, worker: tuple[int, int] = (0, 1)
     ) -> tf.data.Dataset:
         """Return the serialised records of an epoch.
 
@@ -78,7 +78,7 @@ class BalancedRecords:
 
     def read(self, records: np.ndarray) -> np.ndarray:
         """Return the payloads of `records` [n], bytes objects [n], each shard opened once."""
-        payloads: List[Optional[bytes]] = [None] * len(records)
+        payloads: list[bytes | None] = [None] * len(records)
         order = np.lexsort((self.index.offset[records], self.index.shard[records]))
         at = 0
         while at < len(order):

@@ -11,7 +11,7 @@ import yt8m.quiet  # noqa: F401
 import argparse
 import dataclasses
 import sys
-from typing import Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -64,19 +64,19 @@ class Findings:
     """
 
     level: str
-    sizes: Dict[str, int]
-    keys: Dict[str, str]
-    float_frames: Dict[str, bool]
-    video_sizes: Dict[str, int] = dataclasses.field(default_factory=dict)
+    sizes: dict[str, int]
+    keys: dict[str, str]
+    float_frames: dict[str, bool]
+    video_sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     id_key: str = ""
-    labels: List[List[int]] = dataclasses.field(default_factory=list)
-    frames: List[int] = dataclasses.field(default_factory=list)
+    labels: list[list[int]] = dataclasses.field(default_factory=list)
+    frames: list[int] = dataclasses.field(default_factory=list)
     has_segments: bool = False
     unequal: int = 0
     records: int = 0
 
 
-def _look(payload: bytes) -> Optional[Findings]:
+def _look(payload: bytes) -> Findings | None:
     """Return what one record holds, or None where it is neither kind of example."""
     try:
         record = tf.train.SequenceExample.FromString(payload)
@@ -123,14 +123,14 @@ def _look(payload: bytes) -> Optional[Findings]:
     return found
 
 
-def _order(name: str) -> Tuple[int, str]:
+def _order(name: str) -> tuple[int, str]:
     for rank, part in enumerate(("rgb", "audio")):
         if part in name:
             return rank, name
     return 2, name
 
 
-def _listed(sizes: Dict[str, int]) -> str:
+def _listed(sizes: dict[str, int]) -> str:
     return ", ".join(f"{n} ({sizes[n]})" for n in sorted(sizes, key=_order))
 
 
@@ -143,7 +143,7 @@ def examine(
       UserError: a shard is not a TFRecord file of examples, or is empty.
     """
     chosen = sorted({files[i] for i in np.linspace(0, len(files) - 1, shards).astype(int)})
-    whole: Optional[Findings] = None
+    whole: Findings | None = None
     strange = ""
     for path in chosen:
         seen = 0
@@ -190,7 +190,7 @@ def examine(
     return whole
 
 
-def _classes(found: Findings, files: Sequence[str], vocabulary_file: str) -> Tuple[int, str]:
+def _classes(found: Findings, files: Sequence[str], vocabulary_file: str) -> tuple[int, str]:
     path = vocabulary_file or vocabularies.beside(list(files))
     if path:
         return vocabularies.read_vocabulary(path).num_classes, f"the rows of {path}"
@@ -203,17 +203,17 @@ def _classes(found: Findings, files: Sequence[str], vocabulary_file: str) -> Tup
 
 def find_schema(
     files: Sequence[str],
-    feature_names: Optional[Sequence[str]] = None,
-    feature_sizes: Optional[Sequence[int]] = None,
-    num_classes: Optional[int] = None,
+    feature_names: Sequence[str] | None = None,
+    feature_sizes: Sequence[int] | None = None,
+    num_classes: int | None = None,
     segment_labels: bool = False,
-    frame_features: Optional[bool] = None,
+    frame_features: bool | None = None,
     max_frames: int = MAX_FRAMES,
     vocabulary_file: str = "",
     flag: str = "--train_data_pattern",
     num_classes_from: str = "--num_classes",
     rated: bool = True,
-) -> Tuple[RecordSchema, str]:
+) -> tuple[RecordSchema, str]:
     """Return the schema of shards, and a line that says what was found and how.
 
     Args:
@@ -306,8 +306,8 @@ def find_schema(
 
 
 def _read_all(
-    files: Sequence[str], schema: Optional[RecordSchema]
-) -> Tuple[List[List[int]], List[int], int, int, List[BadRecord]]:
+    files: Sequence[str], schema: RecordSchema | None
+) -> tuple[list[list[int]], list[int], int, int, list[BadRecord]]:
     """Return (labels, frames, records of unequal features, records, the broken) of every record; without a schema, parsing is not tried."""
     labels, frames, unequal, looked, bad = [], [], 0, 0, []
     check = RecordCheck(schema) if schema else None
@@ -326,8 +326,8 @@ def _read_all(
 
 def report(files: Sequence[str], full: bool) -> int:
     """Print what files hold; return the number of broken records (looked for in all of each file if `full`)."""
-    schema: Optional[RecordSchema] = None
-    unknown: Optional[UserError] = None
+    schema: RecordSchema | None = None
+    unknown: UserError | None = None
     try:
         found = examine(files, "PATTERN")
         schema, line = find_schema(files, flag="PATTERN")
@@ -379,7 +379,7 @@ def report(files: Sequence[str], full: bool) -> int:
     return len(bad)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns 0, 1 where records are broken, 2 for a user's mistake."""
     parser = argparse.ArgumentParser(
         prog="python -m yt8m.data.inspect", description="Say what record files hold."

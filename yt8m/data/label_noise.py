@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -40,10 +41,10 @@ class AlignedScores:
     def __init__(
         self,
         index: RecordIndex,
-        ids: List[str],
+        ids: list[str],
         scores: Any,
         flag: str = "--label_noise_scores",
-        covered: Optional[Sequence[int]] = None,
+        covered: Sequence[int] | None = None,
     ):
         if scores.shape[1] != index.num_classes:
             raise UserError(
@@ -83,8 +84,8 @@ def changes(
     kind: str,
     fraction: float,
     seed: int = 0,
-    scores: Optional[AlignedScores] = None,
-) -> Tuple[np.ndarray, np.ndarray]:
+    scores: AlignedScores | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return (records, classes) [n]: the labels to remove, or to add.
 
     Source: UTS 2.1 (spec C.16). Of each class, with n_c positives: `remove` takes its ⌊f·n_c⌋
@@ -136,7 +137,7 @@ class LabelNoise:
 
     def __init__(self, kind: str, ids: np.ndarray, classes: np.ndarray):
         self.value = 0 if kind == REMOVE else 1
-        self._classes: Dict[bytes, List[int]] = {}
+        self._classes: dict[bytes, list[int]] = {}
         for name, c in zip(ids.tolist(), np.asarray(classes).tolist()):
             self._classes.setdefault(name, []).append(c)
 
@@ -151,7 +152,7 @@ class LabelNoise:
     def apply(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         """Change the `labels` of each batch."""
 
-        def one(batch: Dict[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+        def one(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
             labels = tf.numpy_function(
                 self.changed, [batch["id"], batch["labels"]], batch["labels"].dtype
             )

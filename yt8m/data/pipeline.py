@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -52,7 +53,7 @@ class RecordCache:
 
 
 def read_shard(
-    name: tf.Tensor, bad: BadRecords, cache: Optional[RecordCache] = None, chunk: int = _CHUNK
+    name: tf.Tensor, bad: BadRecords, cache: RecordCache | None = None, chunk: int = _CHUNK
 ) -> tf.data.Dataset:
     """Return the serialised records of the shard `name`, those behind a broken one too, read `chunk` at a time."""
 
@@ -72,7 +73,7 @@ def read_shard(
 
     # The reader stops silently at a broken record, so the bytes seen are held against the
     # file's size at its end; only a file that falls short is walked again.
-    def account(seen: tf.Tensor, chunk: Tuple) -> Tuple:
+    def account(seen: tf.Tensor, chunk: tuple) -> tuple:
         found, is_end = chunk
         size = tf.reduce_sum(tf.cast(tf.strings.length(found), tf.int64) + OVERHEAD)
         found = tf.cond(
@@ -91,7 +92,7 @@ def read_shard(
 
 
 def read_records(
-    files: List[str], bad: BadRecords, num_readers: int = 8, cache: Optional[RecordCache] = None
+    files: list[str], bad: BadRecords, num_readers: int = 8, cache: RecordCache | None = None
 ) -> tf.data.Dataset:
     """Return serialised records of shards read side by side; their order depends on `files` alone."""
 
@@ -117,7 +118,7 @@ def _shuffled(examples: tf.data.Dataset, buffer: int, seed: int) -> tf.data.Data
 
 
 def build_dataset(
-    files: List[str],
+    files: list[str],
     schema: RecordSchema,
     *,
     batch_size: int,
@@ -128,13 +129,13 @@ def build_dataset(
     sampling: FrameSampling = FrameSampling(),
     num_readers: int = 8,
     shuffle_buffer: int = 0,
-    cache: Optional[RecordCache] = None,
-    drop_remainder: Optional[bool] = None,
+    cache: RecordCache | None = None,
+    drop_remainder: bool | None = None,
     with_labels: bool = True,
-    bad_records: Optional[BadRecords] = None,
-    worker: Tuple[int, int] = (0, 1),
+    bad_records: BadRecords | None = None,
+    worker: tuple[int, int] = (0, 1),
     beyond: str = "raise",
-    balanced: Optional[BalancedRecords] = None,
+    balanced: BalancedRecords | None = None,
 ) -> tf.data.Dataset:
     """Return the batches of one pass.
 
@@ -228,12 +229,12 @@ def whole_rounds(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
 
 
 def read_batches(
-    files: List[str],
+    files: list[str],
     schema: RecordSchema,
     bad_records: BadRecords,
     with_labels: bool = True,
     **settings: Any,
-) -> Iterator[Dict[str, tf.Tensor]]:
+) -> Iterator[dict[str, tf.Tensor]]:
     """Yield the batches of one pass in a fixed order, without the records that cannot be parsed, which `bad_records` counts.
 
     Args:

@@ -7,7 +7,8 @@ shards, so that a terabyte is never read before the first step.
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -24,8 +25,8 @@ MAX_BYTES = 512 << 20  # of records read for their labels
 
 
 def sampled_counts(
-    files: List[str], schema: RecordSchema, max_records: int = MAX_RECORDS
-) -> Tuple[np.ndarray, Union[int, np.ndarray]]:
+    files: list[str], schema: RecordSchema, max_records: int = MAX_RECORDS
+) -> tuple[np.ndarray, int | np.ndarray]:
     """Return (positives of each class [K], examples looked at), from the first records of shards spread over all.
 
     An example is a video. Of segments there are as many for a class as were rated for it, [K], for no other segment tells
@@ -69,7 +70,7 @@ def sampled_counts(
     return counts, np.where(ratings > 0, ratings, examples) if schema.segment_labels else examples
 
 
-def _parsed(batches: tf.data.Dataset, spec: Dict[str, Any]) -> Iterator[Tuple[int, Dict[str, Any]]]:
+def _parsed(batches: tf.data.Dataset, spec: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (records, what they hold) of each batch of serialised records, without those that do not parse."""
     for payloads in batches:
         try:
@@ -82,7 +83,7 @@ def _parsed(batches: tf.data.Dataset, spec: Dict[str, Any]) -> Iterator[Tuple[in
         yield len(payloads), parsed
 
 
-def _parses(payload: bytes, spec: Dict[str, Any]) -> bool:
+def _parses(payload: bytes, spec: dict[str, Any]) -> bool:
     try:
         tf.io.parse_example([payload], spec)
     except PARSE_ERRORS:
@@ -91,11 +92,11 @@ def _parses(payload: bytes, spec: Dict[str, Any]) -> bool:
 
 
 def label_priors(
-    files: List[str],
+    files: list[str],
     schema: RecordSchema,
-    vocabulary: Optional[Vocabulary] = None,
+    vocabulary: Vocabulary | None = None,
     max_records: int = MAX_RECORDS,
-) -> Tuple[np.ndarray, str]:
+) -> tuple[np.ndarray, str]:
     """Return the smoothed frequency of each class, float64 [K], and a line that says from where.
 
     (n_c + 1/2) / (N + 1), so that no class starts at zero. A vocabulary says how often a class was
@@ -116,7 +117,7 @@ def label_priors(
             )
         labels_each = few.sum() / videos
         counts = vocabulary.counts
-        videos = max(int(round(counts.sum() / labels_each)), int(counts.max()))
+        videos = max(round(counts.sum() / labels_each), int(counts.max()))
         how = f"the vocabulary's counts, over about {videos:,} videos"
     else:
         counts, videos = sampled_counts(files, schema, max_records)
@@ -129,7 +130,7 @@ def label_priors(
     return np.minimum((counts + 0.5) / (videos + 1.0), 0.999), how
 
 
-def _check_counted(examples: Any, files: List[str]) -> None:
+def _check_counted(examples: Any, files: list[str]) -> None:
     if not examples:
         raise UserError(
             f"no example for the label priors could be read from the {len(files):,} files of --train_data_pattern, the first"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import io
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -68,14 +67,14 @@ class RecordIndex:
         """Return the record of each entry of `labels`, int64 [L]."""
         return np.repeat(np.arange(self.num_records), np.diff(self.starts))
 
-    def by_class(self) -> Tuple[np.ndarray, np.ndarray]:
+    def by_class(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (records [L], starts [K + 1]): class c is in `records[starts[c] : starts[c + 1]]`, ascending."""
         order = np.argsort(self.labels, kind="stable")
         return self.records_of_labels()[order], np.concatenate([[0], np.cumsum(self.positives())])
 
 
 def build_index(
-    files: List[str], level: str, num_classes: int, bad_records: Optional[BadRecords] = None
+    files: list[str], level: str, num_classes: int, bad_records: BadRecords | None = None
 ) -> RecordIndex:
     """Read every record of the shards once, checksums included; those that are broken or do not parse are left out and counted.
 
@@ -110,10 +109,10 @@ def build_index(
     )
 
 
-def _shard(path: str, level: str, num_classes: int, bad: BadRecords) -> Dict[str, np.ndarray]:
+def _shard(path: str, level: str, num_classes: int, bad: BadRecords) -> dict[str, np.ndarray]:
     """Return offsets, sizes, ids, labels and labels each, of one shard."""
     spec = {**id_features(), "labels": tf.io.VarLenFeature(tf.int64)}
-    found: Dict[str, List[np.ndarray]] = {
+    found: dict[str, list[np.ndarray]] = {
         key: [] for key in ("offset", "size", "ids", "labels", "each")
     }
 
@@ -185,7 +184,7 @@ def save_index(index: RecordIndex, path: str) -> None:
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
 
-def load_index(path: str, files: List[str], num_classes: int) -> Optional[RecordIndex]:
+def load_index(path: str, files: list[str], num_classes: int) -> RecordIndex | None:
     """Return the index of `path`, or None where there is none, or it is of other files or classes."""
     if not tf.io.gfile.exists(path):
         return None

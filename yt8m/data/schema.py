@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Tuple
 
 MAX_FRAMES = 300  # one frame a second; the releases keep the first 300 s at most
 SEGMENT_FRAMES = 5  # a rated segment of the 2019 release lasts five seconds
@@ -37,15 +36,15 @@ class RecordSchema:
     """
 
     level: str
-    feature_names: Tuple[str, ...]
-    feature_sizes: Tuple[int, ...]
+    feature_names: tuple[str, ...]
+    feature_sizes: tuple[int, ...]
     num_classes: int
     max_frames: int = MAX_FRAMES
     segment_labels: bool = False
-    feature_keys: Tuple[str, ...] = ()
+    feature_keys: tuple[str, ...] = ()
     float_frames: bool = False
-    video_names: Tuple[str, ...] = ()
-    video_sizes: Tuple[int, ...] = ()
+    video_names: tuple[str, ...] = ()
+    video_sizes: tuple[int, ...] = ()
 
     @property
     def feature_size(self) -> int:
@@ -53,16 +52,16 @@ class RecordSchema:
         return sum(self.feature_sizes)
 
     @property
-    def keys(self) -> Tuple[str, ...]:
+    def keys(self) -> tuple[str, ...]:
         """The features' keys in the records."""
         return self.feature_keys or self.feature_names
 
     @property
-    def all_names(self) -> Tuple[str, ...]:
+    def all_names(self) -> tuple[str, ...]:
         """The features of the frames and those of whole videos, as --feature_names takes them."""
         return self.feature_names + self.video_names
 
     @property
-    def all_sizes(self) -> Tuple[int, ...]:
+    def all_sizes(self) -> tuple[int, ...]:
         """The width of each of `all_names`."""
         return self.feature_sizes + self.video_sizes

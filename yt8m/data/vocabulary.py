@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import io
 import os
-from typing import List, Optional, Sequence, Tuple
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +21,8 @@ _HEADER = "Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl,Vertical1,Vertica
 class Vocabulary:
     """Classes by index: names, and how many training videos carry each (None where the file does not say)."""
 
-    names: Tuple[str, ...]
-    counts: Optional[np.ndarray] = None
+    names: tuple[str, ...]
+    counts: np.ndarray | None = None
 
     @property
     def num_classes(self) -> int:
@@ -81,7 +81,7 @@ def write_vocabulary(path: str, names: Sequence[str], counts: Sequence[int]) -> 
         f.write(out.getvalue())
 
 
-def beside(files: List[str]) -> Optional[str]:
+def beside(files: list[str]) -> str | None:
     """Return the `vocabulary.csv` in the shards' folder or the one above, or None."""
     folder = os.path.dirname(files[0])
     for place in (folder, os.path.dirname(folder)):

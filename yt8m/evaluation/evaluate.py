@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, Iterable, Optional, Union
+from collections.abc import Iterable
+from typing import Any, Callable
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from yt8m.runs.predictor import Predictor
 
 def evaluate(
     predictor: Predictor,
-    dataset: Iterable[Dict[str, Any]],
+    dataset: Iterable[dict[str, Any]],
     loss: Callable[..., Any],
     num_classes: int,
     top_k: int = 20,
-    on_batch: Optional[Callable[[Dict[str, Any], np.ndarray], None]] = None,
+    on_batch: Callable[[dict[str, Any], np.ndarray], None] | None = None,
 ) -> EvaluationMetrics:
     """Return the metrics of every example, each seen once.
 
@@ -52,7 +53,7 @@ class MeanLoss:
         self._sum += float(np.sum(losses, dtype=np.float64))
         self._count += len(losses)
 
-    def result(self) -> Dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """Return `loss` and `num_examples`.
 
         Raises:
@@ -70,7 +71,7 @@ class MeanLoss:
         return {"loss": self._sum / self._count, "num_examples": self._count}
 
 
-def evaluate_reconstruction(predictor: Predictor, dataset: Iterable[Dict[str, Any]]) -> MeanLoss:
+def evaluate_reconstruction(predictor: Predictor, dataset: Iterable[dict[str, Any]]) -> MeanLoss:
     """Return the mean loss of a reconstruction model over every example, each seen once; see `evaluate` for the arguments."""
     mean = MeanLoss()
     for _, losses in predictor.over(dataset):
@@ -78,7 +79,7 @@ def evaluate_reconstruction(predictor: Predictor, dataset: Iterable[Dict[str, An
     return mean
 
 
-def timed(function: Callable[[], Union[EvaluationMetrics, MeanLoss]]) -> Dict[str, Any]:
+def timed(function: Callable[[], EvaluationMetrics | MeanLoss]) -> dict[str, Any]:
     """Return the result of an evaluation with the `seconds` it took."""
     start = time.monotonic()
     result = function().result()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -23,7 +23,7 @@ _ROWS = (
 PER_CLASS_AP = "per_class_ap.json"
 
 
-def table(result: Dict[str, Any], top_k: int) -> str:
+def table(result: dict[str, Any], top_k: int) -> str:
     """Return the result as lines, fractions beside percent."""
     lines = []
     for key, name in _ROWS:
@@ -37,7 +37,7 @@ def table(result: Dict[str, Any], top_k: int) -> str:
     return "\n".join(lines)
 
 
-def segment_lines(result: Dict[str, Any]) -> List[str]:
+def segment_lines(result: dict[str, Any]) -> list[str]:
     """Return the segment MAP under both definitions, of `segment_scores.both_means`."""
     found, every = result["segment_map"], result["segment_map_all_classes"]
     return [
@@ -46,7 +46,7 @@ def segment_lines(result: Dict[str, Any]) -> List[str]:
     ]
 
 
-def write(folder: str, metrics: EvaluationMetrics, about: Dict[str, Any]) -> Dict[str, Any]:
+def write(folder: str, metrics: EvaluationMetrics, about: dict[str, Any]) -> dict[str, Any]:
     """Write `metrics.json` and `per_class_ap.json` into `folder`; return the result with `about` in it.
 
     Raises:

@@ -11,7 +11,8 @@ import yt8m.quiet  # noqa: F401
 import argparse
 import contextlib
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -31,7 +32,7 @@ def score_segment_csv(
     top_n: int = 0,
     label_cache: str = "",
     say: Callable[[str], None] = print,
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """Return the segment MAP of a submission, and print it.
 
     Source: starter code, segment_eval_inference (spec B.1), without the faults that keep it from running (E-39).
@@ -59,7 +60,7 @@ def score_segment_csv(
     ratings = _ratings(eval_data_pattern, label_cache, say)
     listed = 0
 
-    def lists() -> Iterator[Tuple[int, List[str]]]:
+    def lists() -> Iterator[tuple[int, list[str]]]:
         nonlocal listed
         for label, segments in read_segment_csv(submission_file):
             segments = segments[:top_n] if top_n else segments
@@ -104,7 +105,7 @@ def _ratings(pattern: str, cache: str, say: Callable[[str], None]) -> Ratings:
     return ratings
 
 
-def _read_records(files: List[str]) -> Ratings:
+def _read_records(files: list[str]) -> Ratings:
     ratings: Ratings = {}
     for video in read_ratings(files):
         (name,) = decode_ids([video.video_id])
@@ -139,7 +140,7 @@ def _read_cache(path: str) -> Ratings:
     return ratings
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m yt8m.evaluation.segment_csv", description=__doc__.split("\n\n")[0]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Optional, Sequence, Set, Tuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from yt8m.metrics.segment_map import segment_map
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
 
-Ratings = Dict[
-    int, Dict[str, float]
+Ratings = dict[
+    int, dict[str, float]
 ]  # class -> {`<video>:<start>`: rating, above 0 where positive}
 
 
-def both_means(lists: Iterable[Tuple[int, Sequence[str]]], ratings: Ratings) -> Dict[str, Any]:
+def both_means(lists: Iterable[tuple[int, Sequence[str]]], ratings: Ratings) -> dict[str, Any]:
     """Return the segment MAP of ranked lists under both definitions, each over classes with a positive rating.
 
     A class without a positive has no AP: it is left out, where the starter code fails.
@@ -54,13 +55,13 @@ class SegmentScores:
     """
 
     def __init__(
-        self, whitelist: Optional[Sequence[int]] = None, top_k: int = 20, max_per_class: int = 0
+        self, whitelist: Sequence[int] | None = None, top_k: int = 20, max_per_class: int = 0
     ):
         self._ranking = SegmentRanking(whitelist, top_k, max_per_class or MAX_PER_CLASS)
-        self._asked: Optional[Set[int]] = None if whitelist is None else {int(c) for c in whitelist}
+        self._asked: set[int] | None = None if whitelist is None else {int(c) for c in whitelist}
         self._ratings: Ratings = {}
 
-    def update(self, batch: Dict[str, Any], predictions: np.ndarray) -> None:
+    def update(self, batch: dict[str, Any], predictions: np.ndarray) -> None:
         """Add a batch with `id` [S], `labels` and `weights` [S, K], and what was predicted of it, [S, K]."""
         ids = [i.decode("utf-8", "replace") for i in batch["id"].numpy()]
         labels = batch["labels"].numpy()
@@ -69,6 +70,6 @@ class SegmentScores:
             if self._asked is None or label in self._asked:
                 self._ratings.setdefault(int(label), {})[ids[row]] = float(labels[row, label])
 
-    def result(self) -> Dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """Return what `both_means` returns; a list is of what is among any segment's best."""
         return both_means(self._ranking.lists(), self._ratings)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Callable, Dict, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -24,13 +25,13 @@ def evaluate_run(
     out_dir: str,
     batch_size: int = 0,
     top_k: int = 20,
-    eval_frames: Optional[int] = None,
+    eval_frames: int | None = None,
     max_bad_records: int = 0,
     say: Callable[[str], None] = print,
     num_readers: int = 8,
     segment_max_pred: int = 0,
-    whitelist: Optional[Sequence[int]] = None,
-) -> Dict[str, Any]:
+    whitelist: Sequence[int] | None = None,
+) -> dict[str, Any]:
     """Evaluate a trained model once over every example of `pattern`; print a table, write the files, return the result.
 
     Args:
@@ -119,7 +120,7 @@ def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float 
         time.sleep(poll_seconds)
 
 
-def _stamp(run: RunFolder) -> Optional[str]:
+def _stamp(run: RunFolder) -> str | None:
     """Return what changes with each model that a run saves, or None before the first."""
     try:
         # Written after the weights, and it names their step; a file's time is too coarse to tell two apart.

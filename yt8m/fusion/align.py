@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from yt8m.errors import UserError
 
 def align_ids(
     reference: Sequence[str], ids: Sequence[str], reference_name: str, name: str
-) -> Optional[np.ndarray]:
+) -> np.ndarray | None:
     """Return rows int64 [N] with `ids[rows[i]] == reference[i]`, or None where the order is the same already.
 
     Raises:
@@ -41,7 +41,7 @@ def align_ids(
     return np.array([place[video] for video in reference], np.int64)
 
 
-def _some(videos: List[str], where: str) -> List[str]:
+def _some(videos: list[str], where: str) -> list[str]:
     if not videos:
         return []
     return [f"{len(videos)} {where}, first {', '.join(videos[:3])}"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,8 +16,8 @@ class Chunk(NamedTuple):
     """Some videos: their places in the first input's order, ids, and each model's scores float32 [n, K]."""
 
     rows: np.ndarray
-    ids: List[str]
-    parts: List[np.ndarray]
+    ids: list[str]
+    parts: list[np.ndarray]
 
 
 class AlignedInputs:
@@ -34,8 +35,8 @@ class AlignedInputs:
     def __init__(self, sources: Sequence[Any], num_classes: int, chunk_size: int = 1024):
         self.sources, self.num_classes, self.chunk_size = list(sources), num_classes, chunk_size
         first = self.sources[0]
-        self.ids: List[str] = list(first.ids)
-        self._orders: List[Optional[np.ndarray]] = [None] + [
+        self.ids: list[str] = list(first.ids)
+        self._orders: list[np.ndarray | None] = [None] + [
             align_ids(self.ids, s.ids, first.name, s.name) for s in self.sources[1:]
         ]
 
@@ -75,7 +76,7 @@ def bounded(weights: np.ndarray) -> np.ndarray:
 
 
 def aps_from_labels(
-    inputs: AlignedInputs, truth: Any, top_k: int, within: Optional[np.ndarray] = None
+    inputs: AlignedInputs, truth: Any, top_k: int, within: np.ndarray | None = None
 ) -> np.ndarray:
     """Return AP float64 [M, K] of every input on the videos `within` (bool [N]; None: all), from their top_k pairs."""
     metrics = [EvaluationMetrics(inputs.num_classes, top_k) for _ in inputs.sources]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import numpy as np
 
 from yt8m.errors import UserError
@@ -27,7 +25,7 @@ class ScoreFolderSource:
         self._file = ScoreFile(path)
         self.segments = bool(self._file.meta.get("segments"))
         self.name, self.ids, self.labels_path = path, self._file.ids, self._file.labels_path
-        self.num_classes: Optional[int] = self._file.num_classes
+        self.num_classes: int | None = self._file.num_classes
 
     def covered(self, num_classes: int) -> np.ndarray:
         """Return bool [K]: the classes that the model knows."""
@@ -53,7 +51,7 @@ class CsvSource:
 
     def __init__(self, path: str):
         self.name, self.ids = path, []  # type: str, List[str]
-        self.num_classes: Optional[int] = None  # a CSV does not say
+        self.num_classes: int | None = None  # a CSV does not say
         classes, scores, counts = [], [], []
         for row in read_csv(path):
             self.ids.append(row.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Optional
 
 from yt8m.errors import UserError
 from yt8m.submission.ground_truth import GroundTruth, read_ground_truth
@@ -11,7 +10,7 @@ from yt8m.submission.ids import as_text
 from yt8m.submission.score_files import LABELS, is_score_folder
 
 
-def load_labels(place: str, num_classes: Optional[int] = None) -> GroundTruth:
+def load_labels(place: str, num_classes: int | None = None) -> GroundTruth:
     """Return the ground truth in `place`.
 
     Args:
@@ -34,7 +33,7 @@ def load_labels(place: str, num_classes: Optional[int] = None) -> GroundTruth:
     return _from_records(place, num_classes)
 
 
-def _from_records(pattern: str, num_classes: Optional[int]) -> GroundTruth:
+def _from_records(pattern: str, num_classes: int | None) -> GroundTruth:
     import numpy as np
 
     from yt8m.data.files.bad_records import BadRecords

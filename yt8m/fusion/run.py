@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from typing import Any, Callable, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import numpy as np
 
@@ -46,9 +47,7 @@ class FusionSettings:
     segment_label_ids_file: str = ""
 
 
-def run_fusion(
-    settings: FusionSettings, say: Callable[[str], None] = print
-) -> Optional[List[dict]]:
+def run_fusion(settings: FusionSettings, say: Callable[[str], None] = print) -> list[dict] | None:
     """Fuse; return the metrics of each input and, last, of the fusion, where labels were given.
 
     Raises:
@@ -80,7 +79,7 @@ def run_fusion(
     with (
         contextlib.ExitStack() as stack
     ):  # outputs first: an unwritable place is told before any work
-        writers: List[Any] = []
+        writers: list[Any] = []
         if settings.output_file:
             ranked = (settings.segment_max_pred, settings.segment_label_ids_file)
             writers.append(
@@ -181,8 +180,8 @@ def _check(settings: FusionSettings) -> None:
 
 
 def _truth(
-    settings: FusionSettings, inputs: AlignedInputs, truth: Optional[GroundTruth]
-) -> Optional[GroundTruth]:
+    settings: FusionSettings, inputs: AlignedInputs, truth: GroundTruth | None
+) -> GroundTruth | None:
     """Return the labels, read now unless they are known, which every video must have."""
     if not settings.labels:
         return None
@@ -196,7 +195,7 @@ def _truth(
     return truth
 
 
-def _held_out(settings: FusionSettings, count: int) -> Optional[np.ndarray]:
+def _held_out(settings: FusionSettings, count: int) -> np.ndarray | None:
     """Return bool [N], the half on which the metrics are taken, or None for all videos."""
     if not settings.fit_on_half:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,19 +17,19 @@ def weights_table(names: Sequence[str], weights: np.ndarray) -> str:
         [name, f"{w:.4f}", f"{100 * s:.1f} %"]
         for name, w, s in zip(names, weights.mean(axis=1), shares)
     ]
-    return _table([["model", "mean weight", "largest in"]] + rows)
+    return _table([["model", "mean weight", "largest in"], *rows])
 
 
-def gains_table(names: Sequence[str], results: Sequence[Dict[str, float]], videos: str) -> str:
+def gains_table(names: Sequence[str], results: Sequence[dict[str, float]], videos: str) -> str:
     """Return a line an input and one for the fusion (the last of `results`), with the gain over the best input."""
     keys = ("gap", "map", "perr", "hit_at_1", "hit_at_5")
     head = [f"on {videos}", "GAP", "MAP", "PERR", "Hit@1", "Hit@5"]
     rows = [[name] + [f"{r[k]:.5f}" for k in keys] for name, r in zip([*names, "fused"], results)]
     gain = [f"{results[-1][k] - max(r[k] for r in results[:-1]):+.5f}" for k in keys]
-    return _table([head] + rows + [["over the best input"] + gain])
+    return _table([head, *rows, ["over the best input", *gain]])
 
 
-def _table(rows: List[List[str]]) -> str:
+def _table(rows: list[list[str]]) -> str:
     widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
     lines = [
         "  ".join([row[0].ljust(widths[0])] + [x.rjust(w) for x, w in zip(row[1:], widths[1:])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,8 +13,8 @@ AP_METHODS = ("l1", "l2", "l3", "power")
 def fusion_weights(
     method: str,
     covered: np.ndarray,
-    ap: Optional[np.ndarray] = None,
-    given: Optional[Sequence[float]] = None,
+    ap: np.ndarray | None = None,
+    given: Sequence[float] | None = None,
     power: float = 2.0,
 ) -> np.ndarray:
     """Return W [M, K]: the fused score of class c is the sum over models i of W[i, c] p[i, c].

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 from yt8m.errors import UserError
 from yt8m.runs.config import RunConfig
@@ -34,14 +34,14 @@ class Curve:
 
     path: str
     config: RunConfig
-    points: Tuple[Point, ...]
+    points: tuple[Point, ...]
 
-    def boundaries(self) -> List[Tuple[int, str]]:
+    def boundaries(self) -> list[tuple[int, str]]:
         """Return (index of the first point, name) of each step."""
         names = [p.name for p in self.points]
         return [(i, name) for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
 
-    def of_step(self, number: int) -> List[Tuple[int, float, float]]:
+    def of_step(self, number: int) -> list[tuple[int, float, float]]:
         """Return (iteration, seconds in the step, GAP) of the first step of this number; empty where there is none."""
         first = next((p.name for p in self.points if p.number == number), "")
         mine = [p for p in self.points if p.name == first]
@@ -65,7 +65,7 @@ def read_curve(train_dir: str) -> Curve:
         raise UserError(
             f"--train_dir={train_dir} was not trained by --trainer=alternating, whose iterations the figures show."
         )
-    latest: Dict[Tuple[str, int], Dict[str, Any]] = {}
+    latest: dict[tuple[str, int], dict[str, Any]] = {}
     for event in run.logged():
         if event["event"] == "iteration":
             key = (event["name"], event["iteration"])
@@ -75,7 +75,7 @@ def read_curve(train_dir: str) -> Curve:
             latest[key] = event
     if not latest:
         raise UserError(f"--train_dir={train_dir} has logged no iteration yet.")
-    points: List[Point] = []
+    points: list[Point] = []
     before, of_step, name = 0.0, 0.0, ""
     for event in sorted(latest.values(), key=lambda e: (e["cycle"], e["number"], e["iteration"])):
         if event["name"] != name:

@@ -13,7 +13,8 @@ import argparse
 import io
 import os
 import sys
-from typing import Any, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -132,7 +133,7 @@ def write(figure: Any, path: str) -> None:
         )
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Command line; returns 0, or 2 for a user's mistake."""
     parser = argparse.ArgumentParser(
         prog="python -m yt8m.largescale.figures", description="Draw Figs. 4, 5, 6 of KDD 2019."

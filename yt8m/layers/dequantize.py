@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Tuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -30,7 +30,7 @@ class DequantizeFrames(tf.keras.layers.Layer):
         """There is nothing to make."""
         self.built = True
 
-    def call(self, frames: tf.Tensor, num_frames: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+    def call(self, frames: tf.Tensor, num_frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (frames, mask)."""
         x = tf.cast(frames, tf.float32) * _SCALE + _OFFSET  # [B, T, D]
         mask = (
@@ -43,7 +43,7 @@ class DequantizeFrames(tf.keras.layers.Layer):
             )
         return tf.cast(x * scale, self.compute_dtype), mask
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "input_norm": self.input_norm}
 
@@ -73,6 +73,6 @@ class NormalizeVideo(tf.keras.layers.Layer):
             x = tf.math.l2_normalize(x, axis=-1, epsilon=1e-12)
         return tf.cast(x, self.compute_dtype)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "input_norm": self.input_norm}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 import tensorflow as tf
 
@@ -24,11 +24,11 @@ class SlimL2(tf.keras.regularizers.Regularizer):
         """Return the penalty, a scalar."""
         return self.scale * tf.nn.l2_loss(tf.convert_to_tensor(x))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """The constructor argument."""
         return {"scale": self.scale}
 
 
-def slim_l2(scale: float) -> Optional[SlimL2]:
+def slim_l2(scale: float) -> SlimL2 | None:
     """Return `SlimL2(scale)`, or None for 0 so that no term is added to the loss."""
     return SlimL2(scale) if scale else None

@@ -8,7 +8,7 @@ the padded input, and predictions would change with it.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -83,7 +83,7 @@ class ConvNorm1D(tf.keras.layers.Layer):
 
     def call(
         self, x: tf.Tensor, counts: tf.Tensor, training: Any = None
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (x, counts)."""
         side = self.kernel_size // 2
         x = self.conv(tf.pad(x, [[0, 0], [side, side], [0, 0]]) if side else x)
@@ -92,7 +92,7 @@ class ConvNorm1D(tf.keras.layers.Layer):
         x = self.norm(x, mask=mask, training=training)
         return masked(tf.nn.relu(x) if self.activation else x, mask), counts
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("filters", "kernel_size", "stride", "activation", "l2")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
@@ -120,7 +120,7 @@ class Bottleneck1D(tf.keras.layers.Layer):
         self.reduce = ConvNorm1D(inner, 1, l2=l2, name="reduce")
         self.spread = ConvNorm1D(inner, 3, stride, l2=l2, name="spread")
         self.expand = ConvNorm1D(width, 1, activation=False, l2=l2, name="expand")
-        self.shortcut: Optional[ConvNorm1D] = None  # made where the input's shape asks for it
+        self.shortcut: ConvNorm1D | None = None  # made where the input's shape asks for it
         self._inner = inner
 
     def build(self, input_shape: Any) -> None:
@@ -138,7 +138,7 @@ class Bottleneck1D(tf.keras.layers.Layer):
 
     def call(
         self, x: tf.Tensor, counts: tf.Tensor, training: Any = None
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (x, counts)."""
         branch, inner_counts = self.reduce(x, counts=counts, training=training)
         branch, inner_counts = self.spread(branch, counts=inner_counts, training=training)
@@ -147,14 +147,14 @@ class Bottleneck1D(tf.keras.layers.Layer):
             x, _ = self.shortcut(x, counts=counts, training=training)
         return tf.nn.relu(x + branch), out_counts
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "width": self.width, "stride": self.stride, "l2": self.l2}
 
 
 def max_pool(
     x: tf.Tensor, counts: tf.Tensor, size: int = 3, stride: int = 2
-) -> Tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return (the maximum of each `size` positions, `stride` apart, of x >= 0 [B, T, D]; counts)."""
     side = size // 2
     x = tf.pad(x, [[0, 0], [side, side], [0, 0]])  # zeros, which no x is below

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import Callable, Dict, List, Optional, Set
+from typing import Callable, Optional
 
 import tensorflow as tf
 
 from yt8m.errors import UserError, near_misses
 
 Loss = Callable[[tf.Tensor, tf.Tensor, Optional[tf.Tensor]], tf.Tensor]
-_LOSSES: Dict[str, Loss] = {}
-_OF_SOFTMAX: Set[str] = set()
-_BY_CLASS: Set[str] = set()
+_LOSSES: dict[str, Loss] = {}
+_OF_SOFTMAX: set[str] = set()
+_BY_CLASS: set[str] = set()
 
 
 def register(name: str, of_softmax: bool = False, by_class: bool = False) -> Callable[[Loss], Loss]:
@@ -36,7 +36,7 @@ def register(name: str, of_softmax: bool = False, by_class: bool = False) -> Cal
     return add
 
 
-def list_losses() -> List[str]:
+def list_losses() -> list[str]:
     """Return the sorted names."""
     package = importlib.import_module("yt8m.losses")
     for module in pkgutil.iter_modules(package.__path__):
@@ -99,7 +99,7 @@ def probability_of_label(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor
     return tf.maximum((1.0 - y) + (2.0 * y - 1.0) * tf.cast(predictions, tf.float32), 0.0)
 
 
-def total(each: tf.Tensor, weights: Optional[tf.Tensor]) -> tf.Tensor:
+def total(each: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
     """Return the sum over classes [B] of a loss [B, K], each class weighted where weights are given."""
     if weights is not None:
         each = each * tf.cast(weights, each.dtype)

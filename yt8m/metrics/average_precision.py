@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 import numpy as np
 
 TIE_SEED = 0
@@ -22,8 +20,8 @@ def descending_order(scores: np.ndarray, seed: int = TIE_SEED) -> np.ndarray:
 def average_precision(
     scores: np.ndarray,
     labels: np.ndarray,
-    n: Optional[int] = None,
-    num_positives: Optional[int] = None,
+    n: int | None = None,
+    num_positives: int | None = None,
 ) -> float:
     """Return the non-interpolated average precision of a list.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Dict
-
 import numpy as np
 
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 
 
-def batch_metrics(predictions: np.ndarray, labels: np.ndarray, top_k: int = 20) -> Dict[str, float]:
+def batch_metrics(predictions: np.ndarray, labels: np.ndarray, top_k: int = 20) -> dict[str, float]:
     """Return `gap`, `hit_at_1` and `perr` of predictions and labels [B, K]."""
     metrics = EvaluationMetrics(predictions.shape[1], top_k=top_k)
     metrics.update(predictions, labels)

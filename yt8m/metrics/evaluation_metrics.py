@@ -5,8 +5,6 @@ Of every video only the best `top_k` pairs are kept (7 bytes each), so a million
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple, Union
-
 import numpy as np
 
 from yt8m.errors import UserError
@@ -39,8 +37,8 @@ class EvaluationMetrics:
         self.top_k = min(int(top_k), self.num_classes)
         self.filter_empty_classes = filter_empty_classes
         self._class_type = np.uint16 if num_classes <= 1 << 16 else np.int32
-        self._chunks: List[
-            Tuple[np.ndarray, np.ndarray, np.ndarray]
+        self._chunks: list[
+            tuple[np.ndarray, np.ndarray, np.ndarray]
         ] = []  # (scores, classes, hits), each [B, k]
         self._class_positives = np.zeros(self.num_classes, np.int64)
         self._num_examples = 0
@@ -51,8 +49,8 @@ class EvaluationMetrics:
         self,
         predictions: np.ndarray,
         labels: np.ndarray,
-        loss: Optional[np.ndarray] = None,
-        weights: Optional[np.ndarray] = None,
+        loss: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
     ) -> None:
         """Add a batch.
 
@@ -109,7 +107,7 @@ class EvaluationMetrics:
             self._sums["loss"] += float(loss.sum())
             self._num_losses += batch
 
-    def merge(self, other: "EvaluationMetrics") -> None:
+    def merge(self, other: EvaluationMetrics) -> None:
         """Add all that `other` has seen, e.g. on another worker; `other` stays as it is."""
         mine = (self.num_classes, self.top_k, self.filter_empty_classes)
         theirs = (other.num_classes, other.top_k, other.filter_empty_classes)
@@ -124,7 +122,7 @@ class EvaluationMetrics:
         for name, value in other._sums.items():
             self._sums[name] += value
 
-    def result(self) -> Dict[str, Union[float, int, None]]:
+    def result(self) -> dict[str, float | int | None]:
         """Return every number; `loss` is None where no loss was given.
 
         Raises:
@@ -148,13 +146,13 @@ class EvaluationMetrics:
             "num_classes_with_positives": int(np.count_nonzero(self._class_positives)),
         }
 
-    def per_class_ap(self) -> Tuple[np.ndarray, np.ndarray]:
+    def per_class_ap(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (AP float64 [K], positives int64 [K]); AP is 0 where there is no positive."""
         _, classes, hits = self._ranked()
         ap = ranked_class_average_precision(classes, hits, self._class_positives)
         return ap, self._class_positives.copy()
 
-    def _ranked(self) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _ranked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return all pairs (scores, classes, hits), each [P], in descending order of score."""
         if not self._chunks:
             return np.zeros(0, np.float32), np.zeros(0, self._class_type), np.zeros(0, bool)

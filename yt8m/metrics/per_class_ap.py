@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,11 +16,11 @@ class PerClassAp(NamedTuple):
 
     ap: np.ndarray
     positives: np.ndarray
-    names: Optional[List[str]] = None
+    names: list[str] | None = None
 
 
 def write_per_class_ap(
-    path: str, ap: np.ndarray, positives: np.ndarray, names: Optional[Sequence[str]] = None
+    path: str, ap: np.ndarray, positives: np.ndarray, names: Sequence[str] | None = None
 ) -> None:
     """Write `{"num_classes", "ap", "positives", "names"?}` as JSON; the file appears whole or not at all."""
     import tensorflow as tf  # here, so that the format can be read without starting TensorFlow first

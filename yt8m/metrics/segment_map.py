@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Mapping, Sequence, Tuple
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -31,10 +31,10 @@ def segment_average_precision(
 
 
 def segment_map(
-    submission: Iterable[Tuple[int, Sequence[str]]],
+    submission: Iterable[tuple[int, Sequence[str]]],
     ratings: Mapping[int, Mapping[str, float]],
     top_n: int = 0,
-) -> Tuple[float, Dict[int, float]]:
+) -> tuple[float, dict[int, float]]:
     """Return (MAP over the classes present in the submission, AP of each).
 
     Source: starter code, segment_eval_inference. A class without ratings or positives counts as 0.
@@ -47,7 +47,7 @@ def segment_map(
     Raises:
       UserError: a class has two lines.
     """
-    ap: Dict[int, float] = {}
+    ap: dict[int, float] = {}
     for label, segments in submission:
         if label in ap:
             raise UserError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class SegmentRanking:
 
     def __init__(
         self,
-        whitelist: Optional[Sequence[int]] = None,
+        whitelist: Sequence[int] | None = None,
         top_k: int = 20,
         max_per_class: int = MAX_PER_CLASS,
     ):
@@ -41,9 +41,9 @@ class SegmentRanking:
             )
         self._whitelist = None if whitelist is None else np.sort(np.asarray(whitelist, np.int64))
         self._top_k, self._max = top_k, max_per_class
-        self._ids: List[str] = []
-        self._parts: List[
-            Tuple[np.ndarray, np.ndarray, np.ndarray]
+        self._ids: list[str] = []
+        self._parts: list[
+            tuple[np.ndarray, np.ndarray, np.ndarray]
         ] = []  # (classes, scores, rows of _ids)
         self._pending = 0
 
@@ -77,7 +77,7 @@ class SegmentRanking:
         if self._pending >= _PENDING:
             self._cut()
 
-    def lists(self) -> Iterator[Tuple[int, List[str]]]:
+    def lists(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (class, segments from the surest down) of each class that is among any segment's best, in ascending order."""
         self._cut()
         if not self._parts:

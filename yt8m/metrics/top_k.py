@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Tuple
-
 import numpy as np
 
 from yt8m.errors import UserError, look_for_nan
@@ -12,7 +10,7 @@ from yt8m.errors import UserError, look_for_nan
 _CANDIDATES = 8
 
 
-def top_k(scores: np.ndarray, k: int) -> Tuple[np.ndarray, np.ndarray]:
+def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the `k` highest scores of each row in descending order, and their columns.
 
     Equal scores are ordered by column, the lowest first, so the answer for a row never depends on
@@ -72,7 +70,7 @@ def top_k(scores: np.ndarray, k: int) -> Tuple[np.ndarray, np.ndarray]:
     return values, classes
 
 
-def _sort_rows(scores: np.ndarray, k: int) -> Tuple[np.ndarray, np.ndarray]:
+def _sort_rows(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     columns = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, columns, 1), columns
 

@@ -7,7 +7,8 @@ import yt8m.quiet  # noqa: F401
 import argparse
 import os
 import sys
-from typing import Callable, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Callable
 
 from yt8m.errors import UserError
 from yt8m.papers import commands, paper_row, results, tables
@@ -80,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Command line: 0, 1 where a script failed, 2 for a user's mistake, 130 or 143 when stopped."""
     from yt8m.papers.runner import Failed
 
@@ -111,7 +112,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return error.code if error.code in (2, *STOPPED) else 1
 
 
-def _list(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
+def _list(a: argparse.Namespace, recipes: dict[str, PaperRow]) -> int:
     for table in paper_row.tables(recipes):
         print(f"\ntable {table}: {paper_row.TABLES[table]}")
         for r in paper_row.of_table(table, recipes):
@@ -122,7 +123,7 @@ def _list(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
     return 0
 
 
-def _show(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
+def _show(a: argparse.Namespace, recipes: dict[str, PaperRow]) -> int:
     recipe = paper_row.find(a.name, recipes)
     print(f"{recipe.name}: {recipe.row}, {recipe.source}")
     print(
@@ -151,7 +152,7 @@ def _show(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
 
 
 def _print_commands(
-    recipe: PaperRow, recipes: Dict[str, PaperRow], variant: str, data: DataSet
+    recipe: PaperRow, recipes: dict[str, PaperRow], variant: str, data: DataSet
 ) -> None:
     fuse = recipe.variant(variant).fuse
     if fuse:
@@ -163,7 +164,7 @@ def _print_commands(
         print("  " + command)
 
 
-def _run(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
+def _run(a: argparse.Namespace, recipes: dict[str, PaperRow]) -> int:
     from yt8m.papers.runner import Runner
 
     recipe = paper_row.find(a.name, recipes)
@@ -172,7 +173,7 @@ def _run(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
     return 0
 
 
-def _table(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
+def _table(a: argparse.Namespace, recipes: dict[str, PaperRow]) -> int:
     rows = paper_row.of_table(a.table, recipes)
     code = 0 if a.norun else _run_each(a, recipes, paper_row.runs_of(rows))
     names = {r.name for r in rows}
@@ -192,7 +193,7 @@ def _table(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
     return code
 
 
-def _run_all(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
+def _run_all(a: argparse.Namespace, recipes: dict[str, PaperRow]) -> int:
     wanted = [t.strip() for t in a.tables.split(",") if t.strip()]
     rows = (
         [recipes[r.name] for t in wanted for r in paper_row.of_table(t, recipes)]
@@ -210,11 +211,11 @@ def _run_all(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
     return _run_each(a, recipes, runs)
 
 
-def _run_each(a: argparse.Namespace, recipes: Dict[str, PaperRow], runs: List[tuple]) -> int:
+def _run_each(a: argparse.Namespace, recipes: dict[str, PaperRow], runs: list[tuple]) -> int:
     from yt8m.papers.runner import Failed, Runner
 
     runner = Runner(recipes, a.out_dir, a.sample_dir)
-    failures: List[str] = []
+    failures: list[str] = []
     for i, (recipe, data, seed) in enumerate(runs):
         print(f"[{i + 1}/{len(runs)}] ", end="", flush=True)
         try:
@@ -236,7 +237,7 @@ def _told(found: Sequence[results.Result]) -> str:
     return ", ".join(f"{r['recipe']} on {r['data']['name']}, seed {r['seed']}" for r in found)
 
 
-def _record(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
+def _record(a: argparse.Namespace, recipes: dict[str, PaperRow]) -> int:
     found, others = sort_out(results.in_folder(a.out_dir), recipes)
     if others:
         raise UserError(
@@ -254,7 +255,7 @@ def _record(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
     return 0
 
 
-def _report(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
+def _report(a: argparse.Namespace, recipes: dict[str, PaperRow]) -> int:
     from yt8m.papers.results_page import PATH, report
 
     text = report(recipes, results.committed())
@@ -265,7 +266,7 @@ def _report(a: argparse.Namespace, recipes: Dict[str, PaperRow]) -> int:
     return 0
 
 
-_DO: Dict[str, Callable[[argparse.Namespace, Dict[str, PaperRow]], int]] = {
+_DO: dict[str, Callable[[argparse.Namespace, dict[str, PaperRow]], int]] = {
     "list": _list,
     "show": _show,
     "run": _run,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-Result = Dict[str, Any]
+Result = dict[str, Any]
 SEEN, NOT_SEEN, UNTESTABLE, NOT_RUN = "seen", "not seen", "not testable here", "not run yet"
 
 # Taken where no recipe was run with several seeds on a data set.
@@ -49,9 +50,9 @@ class Claim:
 
     text: str
     kind: str
-    names: Tuple[str, ...]
+    names: tuple[str, ...]
     metric: str = "gap"
-    not_on: Dict[str, str] = dataclasses.field(default_factory=dict)
+    not_on: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Verdict:
 
 _NO_ORDER = {"sample-frames": "the order of its frames carries nothing by construction"}
 
-CLAIMS: Tuple[Claim, ...] = (
+CLAIMS: tuple[Claim, ...] = (
     Claim(
         "GAP grows with the number of mixtures of the video-level model",
         "rises",
@@ -150,7 +151,7 @@ def noise_of(results: Iterable[Result], data: str, metric: str) -> Noise:
     return Noise(math.sqrt(squares / freedom), runs) if freedom else Noise(ASSUMED_SD, 0)
 
 
-def judge(claim: Claim, results: Sequence[Result], data: str) -> Optional[Verdict]:
+def judge(claim: Claim, results: Sequence[Result], data: str) -> Verdict | None:
     """Return a claim's verdict on one data set; None where none of its recipes was run there."""
     found = _by_recipe(results, data, claim.metric)
     values = [_value(name, found, results, data, claim.metric) for name in claim.names]
@@ -197,7 +198,7 @@ def holds(kind: str, values: Sequence[float], margin: float) -> bool:
     raise ValueError(f"unknown kind of claim {kind!r}")
 
 
-def verdicts(results: Sequence[Result], claims: Sequence[Claim] = CLAIMS) -> List[Verdict]:
+def verdicts(results: Sequence[Result], claims: Sequence[Claim] = CLAIMS) -> list[Verdict]:
     """Return the verdict of every claim on every data set that bears on it; a claim without any was not run."""
     found = []
     for claim in claims:
@@ -212,8 +213,8 @@ def verdicts(results: Sequence[Result], claims: Sequence[Claim] = CLAIMS) -> Lis
     return found
 
 
-def _by_recipe(results: Iterable[Result], data: str, metric: str) -> Dict[str, List[float]]:
-    found: Dict[str, List[float]] = {}
+def _by_recipe(results: Iterable[Result], data: str, metric: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
     for r in results:
         if r["data"]["name"] == data and r["variant"] == "small":
             found.setdefault(r["recipe"], []).append(float(r["metrics"][metric]))
@@ -221,8 +222,8 @@ def _by_recipe(results: Iterable[Result], data: str, metric: str) -> Dict[str, L
 
 
 def _value(
-    name: str, found: Dict[str, List[float]], results: Sequence[Result], data: str, metric: str
-) -> Optional[float]:
+    name: str, found: dict[str, list[float]], results: Sequence[Result], data: str, metric: str
+) -> float | None:
     if "|" in name:
         several = [_value(n, found, results, data, metric) for n in name.split("|")]
         return None if None in several else max(v for v in several if v is not None)

@@ -6,7 +6,8 @@ import dataclasses
 import os
 import re
 import shlex
-from typing import Callable, Dict, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Callable
 
 from yt8m.errors import UserError
 from yt8m.papers.paper_row import PaperRow, Stage
@@ -32,7 +33,7 @@ class Step:
 
     name: str
     kind: str
-    arguments: Tuple[str, ...]
+    arguments: tuple[str, ...]
     output: str
 
     def shown(self) -> str:
@@ -54,9 +55,9 @@ def trained_folder(recipe: PaperRow, variant: str, folder: str) -> str:
     )
 
 
-def needed(recipe: PaperRow, variant: str) -> List[str]:
+def needed(recipe: PaperRow, variant: str) -> list[str]:
     """Return the names of the recipes whose trained models a recipe's stages use (`{run:NAME}`, `run:NAME`)."""
-    names: List[str] = []
+    names: list[str] = []
     for stage in recipe.variant(variant).stages:
         for text in (
             *stage.flags,
@@ -74,7 +75,7 @@ def steps(
     seed: int,
     folder: str,
     run_folder: Callable[[str], str],
-) -> List[Step]:
+) -> list[Step]:
     """Return the commands of a recipe that trains, the evaluation last.
 
     Args:
@@ -85,10 +86,10 @@ def steps(
       folder: of this run.
       run_folder: name of a needed recipe -> its trained folder.
     """
-    places: Dict[str, str] = {}
+    places: dict[str, str] = {}
 
     def fill(text: str) -> str:
-        def replace(match: "re.Match[str]") -> str:
+        def replace(match: re.Match[str]) -> str:
             key = match.group(1)
             if key.startswith("run:"):
                 return run_folder(key[4:])
@@ -100,7 +101,7 @@ def steps(
 
         return re.sub(r"\{([^{}\"]+)\}", replace, text)
 
-    found: List[Step] = []
+    found: list[Step] = []
     for stage in recipe.variant(variant).stages:
         output = os.path.join(folder, stage.name)
         flags = merged([*data.flags, *stage.flags, *stage.flags_for.get(data.name, ())])
@@ -130,7 +131,7 @@ def steps(
     return [*found, Step("eval", "eval", evaluation, os.path.join(folder, "eval"))]
 
 
-def predict(train_dir: str, records: str, output: str) -> Tuple[str, ...]:
+def predict(train_dir: str, records: str, output: str) -> tuple[str, ...]:
     """Return the command that writes a model's scores of `records` to the folder `output`."""
     return (
         "inference.py",
@@ -140,7 +141,7 @@ def predict(train_dir: str, records: str, output: str) -> Tuple[str, ...]:
     )
 
 
-def fuse(inputs: List[str], method: str, labels: str, metrics: str, *more: str) -> Tuple[str, ...]:
+def fuse(inputs: list[str], method: str, labels: str, metrics: str, *more: str) -> tuple[str, ...]:
     """Return the command that fuses score folders and measures the fusion on `labels`."""
     return (
         "fusion.py",
@@ -157,8 +158,8 @@ def fusion_steps(
     variant: str,
     data: DataSet,
     folder: str,
-    models: Sequence[Tuple[PaperRow, str]],
-) -> Tuple[List[Tuple[str, Step]], List[Step]]:
+    models: Sequence[tuple[PaperRow, str]],
+) -> tuple[list[tuple[str, Step]], list[Step]]:
     """Return the predictions, each with the run's folder that it goes into, and the two fusions of a recipe that fuses.
 
     Args:
@@ -198,9 +199,9 @@ def fusion_steps(
     ]
 
 
-def merged(flags: List[str]) -> List[str]:
+def merged(flags: list[str]) -> list[str]:
     """Return flags without those that a later one of the same name overrides; --model_option counts by its option."""
-    last: Dict[str, str] = {}
+    last: dict[str, str] = {}
     for flag in flags:
         name, _, value = flag.partition("=")
         key = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from yt8m.papers import commands
 from yt8m.papers.paper_row import PaperRow, find
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run_fused(
-    runner: "Runner",
+    runner: Runner,
     recipe: PaperRow,
     variant: str,
     data_name: str,
@@ -58,7 +59,7 @@ def run_fused(
         runner.execute(_State(runner._at(at, "scores.json")), step, at)
     for step in steps:
         runner.execute(state, step, folder)
-    values: Dict[str, Any] = {s.name: read_json(runner._at(s.output)) for s in steps}
+    values: dict[str, Any] = {s.name: read_json(runner._at(s.output)) for s in steps}
     result = {
         **runner.about(recipe, variant, data, seed, wanted, state),
         "inputs": {text: _metrics(values["all"][s]) for text, s in zip(fuse.inputs, scores)},
@@ -74,7 +75,7 @@ def run_fused(
     return runner.finish(folder, result)
 
 
-def _best(values: Dict[str, Any], inputs: Sequence[str], scores: List[str]) -> Dict[str, Any]:
+def _best(values: dict[str, Any], inputs: Sequence[str], scores: list[str]) -> dict[str, Any]:
     from yt8m.papers.runner import _metrics
 
     text, score = max(zip(inputs, scores), key=lambda pair: values[pair[1]]["gap"])

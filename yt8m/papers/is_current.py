@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Iterable, List, Tuple
+from collections.abc import Iterable
 
 from yt8m.papers import commands
 from yt8m.papers.paper_row import PaperRow, find
@@ -12,13 +12,13 @@ from yt8m.papers.small_data import NAMES, DataSet, describe
 
 
 def commands_now(
-    recipes: Dict[str, PaperRow],
+    recipes: dict[str, PaperRow],
     name: str,
     variant: str,
     data: DataSet,
     seed: int,
     out_dir: str = commands.USUAL_PLACE,
-) -> List[str]:
+) -> list[str]:
     """Return the commands that a run of a recipe under `out_dir` has by its settings, as results keep them."""
     recipe = recipes[name]
 
@@ -43,14 +43,14 @@ def commands_now(
 
 
 def sort_out(
-    results: Iterable[Result], recipes: Dict[str, PaperRow]
-) -> Tuple[List[Result], List[Result]]:
+    results: Iterable[Result], recipes: dict[str, PaperRow]
+) -> tuple[list[Result], list[Result]]:
     """Part small results of recipes that exist into those of today's settings and those of others.
 
     A result on records of one's own is neither: nothing is said of what they hold.
     """
-    now: List[Result] = []
-    others: List[Result] = []
+    now: list[Result] = []
+    others: list[Result] = []
     for r in results:
         if r["variant"] == "small" and r["recipe"] in recipes and r["data"]["name"] in NAMES:
             data = describe(r["data"]["name"], os.path.join(commands.USUAL_PLACE, "data"))

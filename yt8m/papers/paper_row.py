@@ -10,7 +10,8 @@ import dataclasses
 import json
 import os
 import shlex
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 from yt8m.errors import UserError, near_misses
 
@@ -95,8 +96,8 @@ class Stage:
 
     name: str
     kind: str = "train"
-    flags: Tuple[str, ...] = ()
-    flags_for: Dict[str, Tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    flags_for: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     of: str = ""
     split: str = "train"
     validate: bool = False
@@ -107,7 +108,7 @@ class Fuse:
     """A fusion of other recipes' models: `inputs` are `RECIPE` or `RECIPE@DATA`, `method` is fusion.py's."""
 
     method: str
-    inputs: Tuple[str, ...]
+    inputs: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,14 +126,14 @@ class Variant:
       measured: data set -> {"minutes", "gap", "map"}, written by `record`.
     """
 
-    data: Tuple[str, ...]
+    data: tuple[str, ...]
     level: str = ""
-    stages: Tuple[Stage, ...] = ()
-    fuse: Optional[Fuse] = None
-    eval_flags: Tuple[str, ...] = ()
-    seeds: Tuple[int, ...] = (0,)
+    stages: tuple[Stage, ...] = ()
+    fuse: Fuse | None = None
+    eval_flags: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
     minutes: float = 0.0
-    measured: Dict[str, Dict[str, float]] = dataclasses.field(default_factory=dict)
+    measured: dict[str, dict[str, float]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,18 +156,18 @@ class PaperRow:
     row: str
     order: int
     source: str
-    reported: Dict[str, float]
+    reported: dict[str, float]
     paper: Variant
     small: Variant
     notes: str
-    also: Dict[str, Dict[str, Any]] = dataclasses.field(default_factory=dict)
+    also: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
 
     def variant(self, name: str) -> Variant:
         """Return "small" or "paper"."""
         return self.small if name == "small" else self.paper
 
 
-def parse(values: Dict[str, Any], where: str) -> PaperRow:
+def parse(values: dict[str, Any], where: str) -> PaperRow:
     """Return the recipe of a JSON's values.
 
     Raises:
@@ -188,7 +189,7 @@ def parse(values: Dict[str, Any], where: str) -> PaperRow:
     return recipe
 
 
-def _variant(values: Dict[str, Any], name: str) -> Variant:
+def _variant(values: dict[str, Any], name: str) -> Variant:
     values = dict(values)
     if isinstance(values.get("data"), str):
         values["data"] = [values["data"]]
@@ -203,7 +204,7 @@ def _variant(values: Dict[str, Any], name: str) -> Variant:
     return Variant(**values)
 
 
-def _stage(values: Dict[str, Any]) -> Stage:
+def _stage(values: dict[str, Any]) -> Stage:
     values = dict(values)
     values["flags"] = tuple(shlex.split(values.get("flags", "")))
     values["flags_for"] = {k: tuple(shlex.split(v)) for k, v in values.get("flags_for", {}).items()}
@@ -232,7 +233,7 @@ def _first_fault(recipe: PaperRow) -> str:
             return f"{which} names no data or no seeds"
         if variant.stages and not any(s.kind == "train" for s in variant.stages):
             return f"{which} trains nothing"
-        names: List[str] = []
+        names: list[str] = []
         for stage in variant.stages:
             if stage.kind not in ("train", "predict") or stage.split not in ("train", "validate"):
                 return (
@@ -261,7 +262,7 @@ def load(path: str) -> PaperRow:
     return recipe
 
 
-def load_all(folder: str = FOLDER) -> Dict[str, PaperRow]:
+def load_all(folder: str = FOLDER) -> dict[str, PaperRow]:
     """Return every recipe by name, in the order of the tables and their rows."""
     recipes = [
         load(os.path.join(folder, f)) for f in sorted(os.listdir(folder)) if f.endswith(".json")
@@ -271,7 +272,7 @@ def load_all(folder: str = FOLDER) -> Dict[str, PaperRow]:
     return {r.name: r for r in recipes}
 
 
-def find(name: str, recipes: Dict[str, PaperRow]) -> PaperRow:
+def find(name: str, recipes: dict[str, PaperRow]) -> PaperRow:
     """Return the recipe `name`; a `UserError` names near misses."""
     if name not in recipes:
         raise UserError(
@@ -280,7 +281,7 @@ def find(name: str, recipes: Dict[str, PaperRow]) -> PaperRow:
     return recipes[name]
 
 
-def of_table(table: str, recipes: Dict[str, PaperRow]) -> List[PaperRow]:
+def of_table(table: str, recipes: dict[str, PaperRow]) -> list[PaperRow]:
     """Return a table's recipes, as they stand in it, in the order of its rows; "uts-2" is "2".
 
     Raises:
@@ -302,12 +303,12 @@ def of_table(table: str, recipes: Dict[str, PaperRow]) -> List[PaperRow]:
     return sorted(rows, key=lambda r: r.order)
 
 
-def tables(recipes: Dict[str, PaperRow]) -> List[str]:
+def tables(recipes: dict[str, PaperRow]) -> list[str]:
     """Return the tables that have recipes, in order."""
     return [t for t in TABLES if any(r.table == t or t in r.also for r in recipes.values())]
 
 
-def runs_of(recipes: Sequence[PaperRow]) -> List[Tuple[PaperRow, str, int]]:
+def runs_of(recipes: Sequence[PaperRow]) -> list[tuple[PaperRow, str, int]]:
     """Return every small run once, as (recipe, data set, seed): trained models first, then what fuses them."""
     recipes = list({r.name: r for r in recipes}.values())
     runs = [(r, d, s) for r in recipes for d in r.small.data for s in r.small.seeds]

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Callable, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,7 @@ def run(command: Sequence[str], cwd: str, log: str, say: Callable[[str], None] =
     return Finished(code if code >= 0 else 128 - code, time.monotonic() - start, peak, cpu, stopped)
 
 
-def _wait(child: subprocess.Popen) -> "tuple[int, int, float]":
+def _wait(child: subprocess.Popen) -> tuple[int, int, float]:
     if not hasattr(os, "wait4"):
         return child.wait(), 0, 0.0
     _, status, usage = os.wait4(child.pid, 0)

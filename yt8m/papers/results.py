@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from typing import Any, Dict, Iterable, List, Optional
+from collections.abc import Iterable
+from typing import Any
 
 from yt8m.errors import UserError
 from yt8m.papers.paper_row import FOLDER, METRICS, PaperRow
@@ -14,7 +15,7 @@ RESULT = "result.json"
 COMMITTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-Result = Dict[str, Any]
+Result = dict[str, Any]
 
 
 def write_json(path: str, values: Any) -> None:
@@ -36,7 +37,7 @@ def read_json(path: str) -> Any:
         ) from None
 
 
-def in_folder(out_dir: str) -> List[Result]:
+def in_folder(out_dir: str) -> list[Result]:
     """Return the results of every finished run under `out_dir`."""
     found = []
     if os.path.isdir(out_dir):
@@ -53,7 +54,7 @@ def in_folder(out_dir: str) -> List[Result]:
     return found
 
 
-def committed(folder: str = COMMITTED) -> List[Result]:
+def committed(folder: str = COMMITTED) -> list[Result]:
     """Return the results that are part of the project."""
     names = (
         sorted(f for f in os.listdir(folder) if f.endswith(".json"))
@@ -79,10 +80,10 @@ def check(result: Result, where: str = "") -> None:
 
 def record(
     results: Iterable[Result],
-    recipes: Dict[str, PaperRow],
+    recipes: dict[str, PaperRow],
     folder: str = COMMITTED,
     settings: str = FOLDER,
-) -> List[str]:
+) -> list[str]:
     """Keep small variants' results in `folder`, and each recipe's minutes, GAP and MAP in its own file; return paths."""
     written = []
     results = [
@@ -107,11 +108,11 @@ def record(
     return written
 
 
-def _see_that_data_are_the_same(new: Dict[str, Result], folder: str) -> None:
+def _see_that_data_are_the_same(new: dict[str, Result], folder: str) -> None:
     """Refuse results on other records than those that stay in `folder` were made on: no table could compare them."""
     names = [f for f in os.listdir(folder) if f.endswith(".json")] if os.path.isdir(folder) else []
     stay = {p: read_json(p) for p in (os.path.join(folder, f) for f in names) if p not in new}
-    first: Dict[str, Result] = {}
+    first: dict[str, Result] = {}
     for path, result in sorted({**stay, **new}.items()):
         data = result["data"]
         other = first.setdefault(data["name"], result)
@@ -137,7 +138,7 @@ def _measured(path: str, result: Result) -> None:
     write_json(path, values)
 
 
-def commit() -> Optional[str]:
+def commit() -> str | None:
     """Return the checkout's commit, with "+" where files differ from it, or None where git does not tell."""
     try:
         head = subprocess.run(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from yt8m.papers.claims import noise_of, verdicts
 from yt8m.papers.paper_row import ABOUT, TABLES, PaperRow, of_table, tables
 from yt8m.papers.tables import as_markdown, best_of, cells
 
-Result = Dict[str, Any]
+Result = dict[str, Any]
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md")
 
 _HEAD = """# Reported results, and what the small variants gave
@@ -27,7 +28,7 @@ besides, "CPU min" its processor time on both cores.
 """
 
 
-def report(recipes: Dict[str, PaperRow], results: Sequence[Result]) -> str:
+def report(recipes: dict[str, PaperRow], results: Sequence[Result]) -> str:
     """Return the Markdown text."""
     results = [r for r in results if r["variant"] == "small"]
     parts = [_HEAD, _data(results), _noise(results), _claims(results)]
@@ -37,7 +38,7 @@ def report(recipes: Dict[str, PaperRow], results: Sequence[Result]) -> str:
 
 
 def _data(results: Sequence[Result]) -> str:
-    about: Dict[str, str] = {}
+    about: dict[str, str] = {}
     for r in results:
         d = r["data"]
         about.setdefault(
@@ -100,7 +101,7 @@ def _claims(results: Sequence[Result]) -> str:
     )
 
 
-def _table(table: str, title: str, recipes: List[PaperRow], results: Sequence[Result]) -> str:
+def _table(table: str, title: str, recipes: list[PaperRow], results: Sequence[Result]) -> str:
     text = [
         f"## {title}",
         "",

@@ -12,7 +12,7 @@ import shutil
 import statistics
 import sys
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 from yt8m.errors import UserError
 from yt8m.papers import commands, process
@@ -45,7 +45,7 @@ class Runner:
 
     def __init__(
         self,
-        recipes: Dict[str, PaperRow],
+        recipes: dict[str, PaperRow],
         out_dir: str,
         sample_dir: str = "",
         sizes: Sizes = Sizes(),
@@ -164,8 +164,8 @@ class Runner:
         return os.path.join(ROOT, *names)
 
     def finished(
-        self, folder: str, wanted: List[commands.Step], what: str, used: Dict[str, Result]
-    ) -> Optional[Result]:
+        self, folder: str, wanted: list[commands.Step], what: str, used: dict[str, Result]
+    ) -> Result | None:
         """Return the result in `folder` if the same commands gave it from the same runs `used`, None if there is none."""
         self._see_that_inputs_are_the_same(folder, what, used)
         path = self._at(folder, RESULT)
@@ -180,7 +180,7 @@ class Runner:
         return result
 
     def _see_that_inputs_are_the_same(
-        self, folder: str, what: str, used: Dict[str, Result]
+        self, folder: str, what: str, used: dict[str, Result]
     ) -> None:
         """Refuse a run that began with other runs of what it is made from: its commands, folders all, are the same."""
         path = self._at(folder, "made_from.json")
@@ -201,7 +201,7 @@ class Runner:
         if now and now != before:
             write_json(path, now)
 
-    def execute(self, state: "_State", step: commands.Step, folder: str) -> None:
+    def execute(self, state: _State, step: commands.Step, folder: str) -> None:
         """Run one command unless `state` says that it was done; its time and memory go into `state`."""
         shown = self.shown(step)
         if state.done(step.name, shown):
@@ -229,13 +229,13 @@ class Runner:
         variant: str,
         data: DataSet,
         seed: int,
-        wanted: List[commands.Step],
-        state: "_State",
+        wanted: list[commands.Step],
+        state: _State,
     ) -> Result:
         """Return what every result says beside its metrics."""
         from yt8m.data.files.shards import find_shards, fingerprint
 
-        def known(pattern: str) -> Dict[str, Any]:
+        def known(pattern: str) -> dict[str, Any]:
             return fingerprint(find_shards(",".join(self._at(p) for p in pattern.split(","))))
 
         worked = [s.name for s in wanted if s.name != "eval"]
@@ -278,7 +278,7 @@ class _State:
 
     def __init__(self, path: str):
         self._path = path
-        self._steps: Dict[str, Dict[str, Any]] = read_json(path) if os.path.isfile(path) else {}
+        self._steps: dict[str, dict[str, Any]] = read_json(path) if os.path.isfile(path) else {}
 
     def done(self, name: str, command: str) -> bool:
         step = self._steps.get(name, {})
@@ -312,19 +312,19 @@ class _State:
         return self._steps.get(name, {}).get(key, 0)
 
 
-def _metrics(values: Dict[str, Any]) -> Dict[str, Any]:
+def _metrics(values: dict[str, Any]) -> dict[str, Any]:
     wanted = (*METRICS, "loss", "num_examples", "num_classes_with_positives")
     known = {k: values[k] for k in wanted if values.get(k) is not None}  # a fusion has no loss
     return {k: int(v) if k.startswith("num_") else round(float(v), 6) for k, v in known.items()}
 
 
-def _of_training(train_dir: str) -> Dict[str, Any]:
+def _of_training(train_dir: str) -> dict[str, Any]:
     """Return versions and the speed of a trained run: the median of what was logged, or that of all groups one after another."""
     from yt8m.runs.folder import RunFolder
 
     run = RunFolder(train_dir)
     facts = run.load_config().facts
-    speeds: Dict[str, List[float]] = {"train": [], "group": []}
+    speeds: dict[str, list[float]] = {"train": [], "group": []}
     for event in run.logged():
         if event.get("event") in speeds and event.get("examples_per_second"):
             speeds[event["event"]].append(event["examples_per_second"])

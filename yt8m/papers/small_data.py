@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import json
 import os
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from collections.abc import Iterator
+from typing import Any, Callable
 
 from yt8m.errors import UserError, near_misses
 
@@ -34,13 +35,13 @@ class Sizes:
     all_train_shards: int = 80
     single_classes: int = 487
     frame_validate_shards: int = 8
-    frames: Tuple[int, int] = (40, 60)
+    frames: tuple[int, int] = (40, 60)
     noise: float = 0.5
     video_few: int = 4
     frames_few: int = 1
     frames_some: int = 5
-    synthetic: Tuple[int, int] = (4000, 1000)
-    synthetic_features: Tuple[int, int] = (256, 32)
+    synthetic: tuple[int, int] = (4000, 1000)
+    synthetic_features: tuple[int, int] = (256, 32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +60,9 @@ class DataSet:
     name: str
     about: str
     train: str
-    validate: Dict[str, str]
+    validate: dict[str, str]
     level: str
-    flags: Tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
     def validation(self, level: str = "") -> str:
         """Return the validation pattern at a level; by default that of training."""
@@ -100,7 +101,7 @@ _DEPENDS_ON = {
 }
 
 
-def _depends_on(name: str) -> Tuple[str, ...]:
+def _depends_on(name: str) -> tuple[str, ...]:
     base, size = _PARTS.get(name, (name, ""))
     return (*_DEPENDS_ON[base], size) if size else _DEPENDS_ON[base]
 
@@ -127,7 +128,7 @@ def describe(name: str, folder: str, sizes: Sizes = Sizes(), level: str = "") ->
     if name in ("sample-video", "sample-video-all", "sample-single"):
         shards = sizes.train_shards if name == "sample-video" else sizes.all_train_shards
         about = f"real video-level records, May 2018 release: {shards} shards to train on, {sizes.validate_shards} others to evaluate on"
-        flags: Tuple[str, ...] = ()
+        flags: tuple[str, ...] = ()
         if name == "sample-single":
             about += f"; of the {sizes.single_classes} commonest classes each video keeps its rarest one, and videos without are left out"
             flags = (f"--num_classes={sizes.single_classes}",)
@@ -279,7 +280,7 @@ def _part(
     )
 
 
-def _records_in(folder: str) -> List[str]:
+def _records_in(folder: str) -> list[str]:
     return [os.path.join(folder, n) for n in sorted(os.listdir(folder)) if n.endswith(".tfrecord")]
 
 
@@ -294,7 +295,7 @@ def _part_of_sample(at: str, sample_dir: str, train: int, validate: int) -> None
         )
 
 
-def _sample_shards(sample_dir: str, split: str) -> List[str]:
+def _sample_shards(sample_dir: str, split: str) -> list[str]:
     import tensorflow as tf
 
     if not sample_dir:
@@ -310,7 +311,7 @@ def _sample_shards(sample_dir: str, split: str) -> List[str]:
     return found
 
 
-def _copy(paths: List[str], wanted: int, target: str, where: str) -> None:
+def _copy(paths: list[str], wanted: int, target: str, where: str) -> None:
     import tensorflow as tf
 
     if len(paths) < wanted:

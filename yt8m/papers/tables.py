@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from yt8m.papers.paper_row import ABOUT, TABLES, PaperRow
 
-Result = Dict[str, Any]
+Result = dict[str, Any]
 _TITLES = {"gap": "GAP", "map": "MAP", "perr": "PERR", "hit_at_1": "Hit@1", "hit_at_5": "Hit@5"}
 
 
-def best_of(results: Sequence[Result], recipe: str, data: str, seed: int) -> Optional[Result]:
+def best_of(results: Sequence[Result], recipe: str, data: str, seed: int) -> Result | None:
     """Return the small variant's result of a recipe on a data set with a seed, or None."""
     for r in results:
         if (r["recipe"], r["data"]["name"], r["seed"], r["variant"]) == (
@@ -24,7 +25,7 @@ def best_of(results: Sequence[Result], recipe: str, data: str, seed: int) -> Opt
     return None
 
 
-def rows(recipes: Sequence[PaperRow], results: Sequence[Result]) -> List[List[str]]:
+def rows(recipes: Sequence[PaperRow], results: Sequence[Result]) -> list[list[str]]:
     """Return a table's cells, its head first: the paper's columns, then ours, a line a recipe and data set."""
     reported = [m for m in _TITLES if any(m in r.reported for r in recipes)]
     head = [
@@ -53,7 +54,7 @@ def rows(recipes: Sequence[PaperRow], results: Sequence[Result]) -> List[List[st
     return lines
 
 
-def _ours(result: Optional[Result]) -> List[str]:
+def _ours(result: Result | None) -> list[str]:
     if result is None:
         return ["not run"] + [""] * (len(_TITLES) + 3)
     m = result["metrics"]
@@ -71,12 +72,12 @@ def _ours(result: Optional[Result]) -> List[str]:
     ]
 
 
-def fusion_rows(recipes: Sequence[PaperRow], results: Sequence[Result]) -> List[List[str]]:
+def fusion_rows(recipes: Sequence[PaperRow], results: Sequence[Result]) -> list[list[str]]:
     """Return the cells of a table of fusions: GAP with APs of the same videos, and of one half for the other."""
     lines = [
         ["row", "paper GAP", "data", "GAP", "MAP", "GAP, APs of one half", "MAP, APs of one half"]
     ]
-    singles: Dict[str, List[str]] = {}
+    singles: dict[str, list[str]] = {}
     for recipe in recipes:
         for data in recipe.small.data:
             r = best_of(results, recipe.name, data, recipe.small.seeds[0])
@@ -96,11 +97,11 @@ def fusion_rows(recipes: Sequence[PaperRow], results: Sequence[Result]) -> List[
     return lines + list(singles.values())
 
 
-def _both(whole: Dict[str, float], half: Dict[str, float]) -> List[str]:
+def _both(whole: dict[str, float], half: dict[str, float]) -> list[str]:
     return [f"{m[k]:.6f}" for m in (whole, half) for k in ("gap", "map")]
 
 
-def cells(table: str, recipes: Sequence[PaperRow], results: Sequence[Result]) -> List[List[str]]:
+def cells(table: str, recipes: Sequence[PaperRow], results: Sequence[Result]) -> list[list[str]]:
     """Return the cells of any table."""
     return (fusion_rows if table == "5" else rows)(recipes, results)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Dict
 
 from yt8m.errors import UserError
 
 VARIANTS = ("full", "baseline", "rprop", "large_moe")
 
 # Field -> what its flag says.
-HELP: Dict[str, str] = {
+HELP: dict[str, str] = {
     "alternation": "steps to take: full (1, then 2 and 3 in turn), baseline (1), rprop (1, 3), large_moe (1, 2)",
     "max_experts": "E_max, experts of a class at most in step 2",
     "expert_divisor": "q, training positives for each expert of a class; 0 gives every class --max_experts",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,10 +21,10 @@ from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.config import RunConfig
 
-Arguments = Dict[str, Any]
+Arguments = dict[str, Any]
 
 
-def facts(files: List[str], eval_files: Sequence[str] = ()) -> Dict[str, Any]:
+def facts(files: list[str], eval_files: Sequence[str] = ()) -> dict[str, Any]:
     """Return what a run keeps about how it came to be: versions, data and the command."""
     return {
         "yt8m": __version__,
@@ -98,7 +99,7 @@ def make_model(config: RunConfig) -> Yt8mModel:
 
 def schema_like(
     config: RunConfig, files: list, flag: str, rated: bool = True
-) -> Tuple[RecordSchema, str]:
+) -> tuple[RecordSchema, str]:
     """Return the schema of other files for a run's model: its features and classes, these files' encoding.
 
     `rated` is False where segments need no ratings, see `find_schema`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
@@ -42,7 +42,7 @@ class ModelConfig:
     """Which model, and its constructor arguments."""
 
     name: str
-    arguments: Dict[str, Any] = dataclasses.field(default_factory=dict)
+    arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,8 +91,8 @@ class RunConfig:
     model: ModelConfig
     recipe: Recipe
     training: TrainingConfig
-    facts: Dict[str, Any] = dataclasses.field(default_factory=dict)
-    alternation: Optional[AlternationConfig] = None  # of --trainer=alternating alone
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    alternation: AlternationConfig | None = None  # of --trainer=alternating alone
 
     def to_json(self) -> str:
         """Return the JSON text that `from_json` reads."""
@@ -102,7 +102,7 @@ class RunConfig:
         return json.dumps({"format": 1, **values}, indent=1, sort_keys=True) + "\n"
 
     @classmethod
-    def from_json(cls, text: str, where: str = CONFIG_FILE) -> "RunConfig":
+    def from_json(cls, text: str, where: str = CONFIG_FILE) -> RunConfig:
         """Read what `to_json` wrote; a `UserError` names the file if it is something else."""
         try:
             values = json.loads(text)
@@ -125,16 +125,16 @@ class RunConfig:
             )
 
 
-def _flatten(prefix: str, value: Any) -> Dict[str, Any]:
+def _flatten(prefix: str, value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
-        flat: Dict[str, Any] = {}
+        flat: dict[str, Any] = {}
         for key, inner in value.items():
             flat.update(_flatten(f"{prefix}.{key}" if prefix else key, inner))
         return flat
     return {prefix: list(value) if isinstance(value, tuple) else value}
 
 
-def differences(old: RunConfig, new: RunConfig) -> List[Tuple[str, Any, Any]]:
+def differences(old: RunConfig, new: RunConfig) -> list[tuple[str, Any, Any]]:
     """Return (setting, old value, new value) wherever two runs' settings differ, facts left out."""
     flat_old, flat_new = (
         _flatten("", {k: v for k, v in dataclasses.asdict(c).items() if k != "facts"})
@@ -174,7 +174,7 @@ def _check_same_data(old: RunConfig, new: RunConfig, train_dir: str) -> None:
             )
 
 
-def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> Optional[str]:
+def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> str | None:
     """Refuse to go on with a run under other settings, or on other data.
 
     Returns:

@@ -7,7 +7,8 @@ import dataclasses
 import json
 import os
 import tempfile
-from typing import Any, Dict, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any
 
 import h5py  # Keras writes `.weights.h5` by it, and requires it
 import numpy as np
@@ -136,7 +137,7 @@ class RunFolder:
         if tf.io.gfile.exists(self.file("priors.npy")):
             tf.io.gfile.remove(self.file("priors.npy"))
 
-    def load_priors(self) -> Optional[np.ndarray]:
+    def load_priors(self) -> np.ndarray | None:
         """Return the priors kept with the run, or None."""
         path = self.file("priors.npy")
         if not tf.io.gfile.exists(path):
@@ -151,7 +152,7 @@ class RunFolder:
                 json.dumps({"event": event, **{k: _plain(v) for k, v in values.items()}}) + "\n"
             )
 
-    def logged(self) -> Iterator[Dict[str, Any]]:
+    def logged(self) -> Iterator[dict[str, Any]]:
         """Yield what was logged; a line that a killed process left half-written is passed over."""
         path = self.file("metrics.jsonl")
         if not tf.io.gfile.exists(path):
@@ -196,7 +197,7 @@ def config_of(run: RunFolder, weights: str) -> RunConfig:
     )
 
 
-def own_arguments(weights: str) -> Dict[str, Any]:
+def own_arguments(weights: str) -> dict[str, Any]:
     """Return the constructor arguments in which a weight file's model differs from its run's.
 
     A model that grew in training (the KDD trainer's large mixture) has some. They lie in the file itself, where one
@@ -219,7 +220,7 @@ def own_arguments(weights: str) -> Dict[str, Any]:
         return json.load(f)
 
 
-def save_weights(model: tf.keras.Model, path: str, own: Optional[Dict[str, Any]] = None) -> None:
+def save_weights(model: tf.keras.Model, path: str, own: dict[str, Any] | None = None) -> None:
     """Write `path` (.weights.h5, which Keras 2 and 3 both read) whole or not at all, on any file system.
 
     Args:
@@ -233,7 +234,7 @@ def save_weights(model: tf.keras.Model, path: str, own: Optional[Dict[str, Any]]
         _put(local, path, own)
 
 
-def copy_weights(source: str, path: str, own: Dict[str, Any]) -> None:
+def copy_weights(source: str, path: str, own: dict[str, Any]) -> None:
     """Write the weights of the file `source` to `path`, with `own`, as `save_weights` does."""
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, "model.weights.h5")
@@ -241,7 +242,7 @@ def copy_weights(source: str, path: str, own: Dict[str, Any]) -> None:
         _put(local, path, own)
 
 
-def _put(local: str, path: str, own: Optional[Dict[str, Any]]) -> None:
+def _put(local: str, path: str, own: dict[str, Any] | None) -> None:
     """Move a weight file to its place in one step; Keras passes over what it finds in it beside its own."""
     if own is not None:
         with h5py.File(local, "r+") as f:

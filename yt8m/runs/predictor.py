@@ -6,7 +6,8 @@ only the model's inputs travel to the devices, so that string ids stay on the ho
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, Tuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -37,7 +38,7 @@ class Predictor:
         forward = tf.function(lambda inputs: model(inputs, training=False), jit_compile=jit_compile)
         self._run = tf.function(lambda inputs: strategy.run(forward, args=(inputs,)))
 
-    def __call__(self, batch: Dict[str, Any]) -> np.ndarray:
+    def __call__(self, batch: dict[str, Any]) -> np.ndarray:
         """Return what the model gives, probabilities [B, K], for one batch of at most `batch_size` examples."""
         inputs = self._model.select_inputs(batch)
         rows = int(next(iter(inputs.values())).shape[0])
@@ -62,8 +63,8 @@ class Predictor:
         return np.concatenate([p.numpy() for p in parts])[:rows]
 
     def over(
-        self, dataset: Iterable[Dict[str, Any]]
-    ) -> Iterator[Tuple[Dict[str, Any], np.ndarray]]:
+        self, dataset: Iterable[dict[str, Any]]
+    ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
         """Yield (batch, probabilities [B, K]) for every batch of a data set."""
         for batch in dataset:
             yield batch, self(batch)

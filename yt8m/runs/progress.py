@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Dict
+from typing import Any
 
 import tensorflow as tf
 
@@ -34,7 +34,7 @@ _TAGS = {
 
 def duration(seconds: float) -> str:
     """Return seconds as `1h02m`, `2m03s` or `4s`."""
-    seconds = int(round(seconds))
+    seconds = round(seconds)
     if seconds >= 3600:
         return f"{seconds // 3600}h{seconds % 3600 // 60:02d}m"
     return f"{seconds // 60}m{seconds % 60:02d}s" if seconds >= 60 else f"{seconds}s"
@@ -58,7 +58,7 @@ class Progress:
         return time.monotonic() - self._last >= self._every
 
     def train(
-        self, examples: int, total: int, epoch: int, epochs: int, values: Dict[str, Any]
+        self, examples: int, total: int, epoch: int, epochs: int, values: dict[str, Any]
     ) -> None:
         """Print and log the state of the training, `examples` of `total` into the run."""
         now = time.monotonic()
@@ -72,7 +72,7 @@ class Progress:
             f"  lr {values['learning_rate']:.2g}  {speed:,.0f} examples/s  ETA {left}"
         )
 
-    def validation(self, values: Dict[str, Any], best: bool) -> None:
+    def validation(self, values: dict[str, Any], best: bool) -> None:
         """Print and log a validation."""
         self._log("validation", values)
         names = {
@@ -106,7 +106,7 @@ class Progress:
             self._writer.close()
         sys.stdout.flush()
 
-    def _log(self, event: str, values: Dict[str, Any]) -> None:
+    def _log(self, event: str, values: dict[str, Any]) -> None:
         if not self._active:
             return
         self._run.log(event, time=time.time(), **values)

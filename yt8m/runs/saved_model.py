@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
-
 from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import make_model
@@ -11,7 +9,7 @@ from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import RunFolder, config_of, load_weights
 
 
-def load_saved(run: RunFolder, weights: str) -> Tuple[RunConfig, Yt8mModel]:
+def load_saved(run: RunFolder, weights: str) -> tuple[RunConfig, Yt8mModel]:
     """Return the settings that one of a run's weight files has, and its model with these weights.
 
     Args:
@@ -23,7 +21,7 @@ def load_saved(run: RunFolder, weights: str) -> Tuple[RunConfig, Yt8mModel]:
     """
     config = config_of(run, weights)
     while True:
-        problem: Optional[UserError] = None
+        problem: UserError | None = None
         model = make_model(config)
         try:
             load_weights(model, weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import Any, Dict, Optional
+from typing import Any
 
 
 class Stopped(Exception):
@@ -22,14 +22,14 @@ class StopSignal:
     """Within this context SIGTERM and SIGINT are noted in `number`; a second one raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
-        self.number: Optional[int] = None
-        self._previous: Dict[int, Any] = {}
+        self.number: int | None = None
+        self._previous: dict[int, Any] = {}
 
     def __call__(self) -> bool:
         """Whether the run was asked to stop."""
         return self.number is not None
 
-    def __enter__(self) -> "StopSignal":
+    def __enter__(self) -> StopSignal:
         self._previous = {s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)}
         return self
 

@@ -7,7 +7,8 @@ import os
 import tarfile
 import tempfile
 import zlib
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -94,7 +95,7 @@ class TrainedModel:
         )
         self.strategy = make_strategy(strategy, num_gpu, [train_dir], workers=False)
         with self.strategy.scope():
-            loaded: Tuple[RunConfig, Yt8mModel] = load_saved(run, self.path)
+            loaded: tuple[RunConfig, Yt8mModel] = load_saved(run, self.path)
             self.config, self.model = loaded
         if segment_labels:
             self.config = on_segments(self.config, train_dir)
@@ -108,11 +109,11 @@ class TrainedModel:
         pattern: str,
         flag: str,
         batch_size: int,
-        eval_frames: Optional[int],
+        eval_frames: int | None,
         bad: BadRecords,
         say: Callable[[str], None],
         **more: Any,
-    ) -> Tuple[Iterator[Dict[str, tf.Tensor]], Predictor]:
+    ) -> tuple[Iterator[dict[str, tf.Tensor]], Predictor]:
         """Return the batches of `pattern` as the run would validate on them, and the predictor for their size; say what they are.
 
         Args:
@@ -185,7 +186,7 @@ def open_bundle(path: str, folder: str) -> str:
             archive = os.path.join(scratch, "bundle.tgz")
             tf.io.gfile.copy(path, archive)
             with tarfile.open(archive) as tar:
-                members: Dict[str, Any] = {
+                members: dict[str, Any] = {
                     os.path.basename(m.name): m for m in tar.getmembers() if m.isfile()
                 }
                 missing = [name for name in _BUNDLED if name not in members]
@@ -215,7 +216,7 @@ def open_bundle(path: str, folder: str) -> str:
     return folder
 
 
-def _starter_values(config: RunConfig) -> Dict[str, Any]:
+def _starter_values(config: RunConfig) -> dict[str, Any]:
     """Return what the starter code's model flags, those that the run's model has, are in it."""
     schema = config.schema
     model = registry.create(
@@ -234,7 +235,7 @@ def _starter_values(config: RunConfig) -> Dict[str, Any]:
     )
 
 
-def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
+def check_overrides(config: RunConfig, given: dict[str, Any | None]) -> None:
     """Refuse flags that contradict the run; those that agree with it are taken as said twice.
 
     A run on whole videos may be asked about segments, as with the starter code; not the reverse.
@@ -246,7 +247,7 @@ def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
     Raises:
       UserError: shows each difference.
     """
-    own: Dict[str, Any] = {
+    own: dict[str, Any] = {
         "model": config.model.name,
         "feature_names": list(config.schema.all_names),
         "feature_sizes": list(config.schema.all_sizes),
@@ -269,7 +270,7 @@ def check_overrides(config: RunConfig, given: Dict[str, Optional[Any]]) -> None:
     head = given.get("video_level_classifier_model")
     if head is not None:
         given = {**given, "video_level_classifier_model": _HEADS.get(head, head)}
-    wrong: Tuple[str, ...] = tuple(
+    wrong: tuple[str, ...] = tuple(
         f"  --{flag}: the run has {own[flag]!r}, the flag says {value!r}"
         for flag, value in given.items()
         if value is not None and value != own[flag]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Optional, Sequence, Union
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class GroundTruth:
     """
 
     def __init__(self, ids: Sequence[str], labels: Iterable[Sequence[int]]):
-        self.ids: List[str] = list(ids)
+        self.ids: list[str] = list(ids)
         rows = [
             np.unique(np.asarray(row, np.int32)) for row in labels
         ]  # duplicates in a row are harmless
@@ -37,7 +37,7 @@ class GroundTruth:
             raise ValueError(f"{len(self.ids)} ids with {len(rows)} lists of labels")
         self._ends = np.cumsum([len(row) for row in rows], dtype=np.int64)
         self._classes = np.concatenate(rows) if rows else np.zeros(0, np.int32)
-        self._row: Dict[str, int] = {video: row for row, video in enumerate(self.ids)}
+        self._row: dict[str, int] = {video: row for row, video in enumerate(self.ids)}
         if len(self._row) < len(self.ids):
             twice = next(v for row, v in enumerate(self.ids) if self._row[v] != row)
             raise UserError(
@@ -143,7 +143,7 @@ class GroundTruthWriter:
         """Delete what was written."""
         self._file.abandon()
 
-    def __enter__(self) -> "GroundTruthWriter":
+    def __enter__(self) -> GroundTruthWriter:
         return self
 
     def __exit__(self, kind, error, trace) -> None:  # type: ignore[no-untyped-def]
@@ -153,10 +153,10 @@ class GroundTruthWriter:
 def score_submission(
     path: str,
     truth: GroundTruth,
-    num_classes: Optional[int] = None,
+    num_classes: int | None = None,
     top_k: int = 20,
     filter_empty_classes: bool = True,
-) -> Dict[str, Union[float, int]]:
+) -> dict[str, float | int]:
     """Return what a submission CSV scores against the ground truth, from its pairs alone.
 
     A video that the submission leaves out costs recall, as on Kaggle.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, List, Set
+from collections.abc import Iterable
 
 from yt8m.errors import UserError
 
@@ -12,7 +12,7 @@ def as_text(video: object) -> str:
     return video.decode("utf-8", "backslashreplace") if isinstance(video, bytes) else str(video)
 
 
-def decode_ids(ids: Iterable[object]) -> List[str]:
+def decode_ids(ids: Iterable[object]) -> list[str]:
     """Return ids as str; see `as_text`.
 
     Raises:
@@ -28,7 +28,7 @@ def decode_ids(ids: Iterable[object]) -> List[str]:
     return texts
 
 
-def refuse_empty(texts: List[str]) -> None:
+def refuse_empty(texts: list[str]) -> None:
     """Refuse ids that name no video, `""` and a segment's `":5"`.
 
     Raises:
@@ -46,7 +46,7 @@ class IdWatch:
     """Counts the ids that do not tell one video from the others; keeps a 64-bit hash of each, not the id."""
 
     def __init__(self) -> None:
-        self._seen: Set[int] = set()
+        self._seen: set[int] = set()
         self._count = self._empty = self._repeated = 0
         self._example = ""
 
@@ -63,7 +63,7 @@ class IdWatch:
             else:
                 self._seen.add(known)
 
-    def warnings(self) -> List[str]:
+    def warnings(self) -> list[str]:
         """Return a line for each kind of such ids that there was."""
         found = []
         if self._empty:

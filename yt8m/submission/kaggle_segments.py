@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
-from typing import Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from yt8m.submission.ids import decode_ids, refuse_empty
 HEADER = "Class,Segments"
 
 
-def read_whitelist(path: str) -> Optional[np.ndarray]:
+def read_whitelist(path: str) -> np.ndarray | None:
     """Return the class indices of a `segment_label_ids.csv`, int64; None (all classes) for an empty path.
 
     Lines that are not integers, such as the header, are skipped.
@@ -63,7 +63,7 @@ class SegmentCsvWriter:
     def __init__(
         self,
         path: str,
-        whitelist: Optional[Sequence[int]] = None,
+        whitelist: Sequence[int] | None = None,
         top_k: int = 20,
         max_per_class: int = MAX_PER_CLASS,
     ):
@@ -91,14 +91,14 @@ class SegmentCsvWriter:
         """Delete what was written."""
         self._file.abandon()
 
-    def __enter__(self) -> "SegmentCsvWriter":
+    def __enter__(self) -> SegmentCsvWriter:
         return self
 
     def __exit__(self, kind, error, trace) -> None:  # type: ignore[no-untyped-def]
         self.abandon() if kind else self.close()
 
 
-def read_segment_csv(path: str) -> Iterator[Tuple[int, List[str]]]:
+def read_segment_csv(path: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (class, [`<video>:<start>`, ...]) of each line, surest first; the header may be absent.
 
     Raises:

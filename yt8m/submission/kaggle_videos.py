@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Iterator, NamedTuple, Optional, Sequence, Type
+from typing import NamedTuple
 
 import numpy as np
 from absl import logging
@@ -87,14 +88,14 @@ class CsvWriter:
         """Delete what was written."""
         self._file.abandon()
 
-    def __enter__(self) -> "CsvWriter":
+    def __enter__(self) -> CsvWriter:
         return self
 
     def __exit__(
         self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.abandon() if kind else self.close()
 
@@ -107,7 +108,7 @@ class CsvRow(NamedTuple):
     scores: np.ndarray
 
 
-def read_csv(path: str, num_classes: Optional[int] = None) -> Iterator[CsvRow]:
+def read_csv(path: str, num_classes: int | None = None) -> Iterator[CsvRow]:
     """Yield the lines of a submission, one at a time.
 
     Accepts any of the headers that were ever in use, or none, `class score` and `class:score`
@@ -144,7 +145,7 @@ def _is_header(line: str) -> bool:
     return lowered == HEADER.lower() or lowered in _OLD_HEADERS
 
 
-def _parse(line: str, path: str, number: int, num_classes: Optional[int]) -> CsvRow:
+def _parse(line: str, path: str, number: int, num_classes: int | None) -> CsvRow:
     def bad(what: str) -> UserError:
         shown = line if len(line) <= 60 else line[:60] + "..."
         return UserError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Union
+from typing import Callable
 
 from yt8m.errors import UserError
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS
@@ -17,7 +17,7 @@ def csv_writer(
     segment_max_pred: int = 0,
     segment_label_ids_file: str = "",
     say: Callable[[str], None] = print,
-) -> Union[CsvWriter, SegmentCsvWriter]:
+) -> CsvWriter | SegmentCsvWriter:
     """Return the writer of a submission.
 
     Args:
@@ -61,7 +61,7 @@ def refuse_without_csv(segment_max_pred: int = 0, segment_label_ids_file: str = 
         )
 
 
-def _given(segment_max_pred: int, segment_label_ids_file: str) -> List[str]:
+def _given(segment_max_pred: int, segment_label_ids_file: str) -> list[str]:
     # The challenge's number is the starter code's default: who writes it out asks for nothing.
     flags = {
         "--segment_max_pred": segment_max_pred not in (0, MAX_PER_CLASS),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Iterable, List, Optional
+from collections.abc import Iterable
+from typing import Any, Callable
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.runs.progress import duration
@@ -16,7 +17,7 @@ def predict(
     pattern: str,
     writers: Iterable[Any],
     batch_size: int = 0,
-    eval_frames: Optional[int] = None,
+    eval_frames: int | None = None,
     max_bad_records: int = 0,
     num_readers: int = 8,
     say: Callable[[str], None] = print,
@@ -54,7 +55,7 @@ def predict(
     watch = IdWatch()
     with bad.explained(trained.config.schema.num_classes):
         for part, scores in predictor.over(dataset):
-            ids: List[str] = decode_ids(part["id"].numpy())
+            ids: list[str] = decode_ids(part["id"].numpy())
             watch.add(ids)
             for writer in outputs:
                 writer.write(ids, scores)

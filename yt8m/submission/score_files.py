@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ class ScoreWriter:
         path: str,
         num_classes: int,
         dtype: str = "float32",
-        meta: Optional[Dict[str, Any]] = None,
+        meta: dict[str, Any] | None = None,
         flag: str = "--output_scores",
     ):
         self.path, self.num_classes, self.num_videos = _local(path, flag), int(num_classes), 0
@@ -84,7 +85,7 @@ class ScoreWriter:
         )
 
     def write(
-        self, ids: Sequence[object], scores: np.ndarray, labels: Optional[np.ndarray] = None
+        self, ids: Sequence[object], scores: np.ndarray, labels: np.ndarray | None = None
     ) -> None:
         """Append videos: ids [B] (str or bytes), scores float [B, K], labels multi-hot [B, K] or None."""
         scores = np.asarray(scores)
@@ -147,7 +148,7 @@ class ScoreWriter:
                 self._labels.abandon()
             shutil.rmtree(self._partial, ignore_errors=True)
 
-    def __enter__(self) -> "ScoreWriter":
+    def __enter__(self) -> ScoreWriter:
         return self
 
     def __exit__(self, kind, error, trace) -> None:  # type: ignore[no-untyped-def]
@@ -176,9 +177,9 @@ class ScoreFile:
             )
         try:
             with open(os.path.join(self.path, META), encoding="utf-8") as source:
-                self.meta: Dict[str, Any] = json.load(source)
+                self.meta: dict[str, Any] = json.load(source)
             with open(os.path.join(self.path, IDS), encoding="utf-8") as source:
-                self.ids: List[str] = source.read().split("\n")[:-1]
+                self.ids: list[str] = source.read().split("\n")[:-1]
             self.scores = np.load(
                 os.path.join(self.path, SCORES), mmap_mode="r" if self.ids else None
             )
@@ -200,7 +201,7 @@ class ScoreFile:
         return self.scores.shape[1]
 
     @property
-    def labels_path(self) -> Optional[str]:
+    def labels_path(self) -> str | None:
         """The ground truth that lies in the folder, or None."""
         path = os.path.join(self.path, LABELS)
         return path if os.path.isfile(path) else None

@@ -6,7 +6,7 @@ import math
 import shutil
 import tempfile
 import time
-from typing import Any, Dict
+from typing import Any
 
 import tensorflow as tf
 
@@ -65,7 +65,7 @@ class Checkpoints:
           UserError: it does not fit, or none can be read.
         """
         state = tf.train.get_checkpoint_state(self._folder)
-        damaged: Dict[str, str] = {}
+        damaged: dict[str, str] = {}
         for path in reversed(state.all_model_checkpoint_paths if state else []):
             try:
                 # Nothing may be left as it was initialised: what looks restored and is not trains on silently.

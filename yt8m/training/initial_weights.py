@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Tuple
+from typing import Callable
 
 from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
@@ -11,7 +11,7 @@ from yt8m.runs.folder import RunFolder, weights_file
 from yt8m.runs.saved_model import load_saved
 
 
-def load_run(train_dir: str, flag: str) -> Tuple[RunConfig, Yt8mModel, str]:
+def load_run(train_dir: str, flag: str) -> tuple[RunConfig, Yt8mModel, str]:
     """Return an earlier run's settings, its model with its best (else last) weights, and their path.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Optional
+from typing import Callable
 
 import tensorflow as tf
 
@@ -84,9 +84,9 @@ class LabelExperiments:
         self,
         config: RunConfig,
         run: RunFolder,
-        files: List[str],
+        files: list[str],
         bad_records: BadRecords,
-        cache: Optional[RecordCache],
+        cache: RecordCache | None,
         chief: bool,
         say: Callable[[str], None],
     ):
@@ -99,9 +99,9 @@ class LabelExperiments:
             cache,
         )
         self.chief, self.say = chief, say
-        self._index: Optional[RecordIndex] = None
-        self._balanced: Optional[BalancedRecords] = None
-        self._noise: Optional[LabelNoise] = None
+        self._index: RecordIndex | None = None
+        self._balanced: BalancedRecords | None = None
+        self._noise: LabelNoise | None = None
 
     def index(self) -> RecordIndex:
         """Return the index of the training records: the run's, or made now."""
@@ -119,7 +119,7 @@ class LabelExperiments:
                 )
         return self._index
 
-    def balanced(self) -> Optional[BalancedRecords]:
+    def balanced(self) -> BalancedRecords | None:
         """Return what draws balanced batches, or None where the run does not want them."""
         if self.config.training.balanced_batches and self._balanced is None:
             self._balanced = BalancedRecords(self.index(), self.files, self.bad, self.cache)

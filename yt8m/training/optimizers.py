@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -57,12 +57,12 @@ class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
             rate *= tf.minimum(1.0, (examples + self.batch_size) / self.warmup_examples)
         return rate
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return dict(vars(self))
 
 
-def _native() -> Dict[str, Callable[[Any, Recipe], Any]]:
+def _native() -> dict[str, Callable[[Any, Recipe], Any]]:
     keras = tf.keras.optimizers
     table = {
         # Epsilon 1e-8 is TensorFlow 1's, which both papers and the starter code ran with; Keras has 1e-7.
@@ -81,7 +81,7 @@ def _native() -> Dict[str, Callable[[Any, Recipe], Any]]:
     return table
 
 
-def _from_addons() -> Dict[str, Callable[[Any, Recipe], Any]]:
+def _from_addons() -> dict[str, Callable[[Any, Recipe], Any]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its end-of-life notice, which a user cannot act on
@@ -96,7 +96,7 @@ def _from_addons() -> Dict[str, Callable[[Any, Recipe], Any]]:
     return table
 
 
-def available() -> List[str]:
+def available() -> list[str]:
     """Return the names of the optimisers that this machine's packages offer."""
     return sorted({**_from_addons(), **_native()})
 
@@ -141,7 +141,7 @@ def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
     return table[found](make_schedule(recipe, total_examples), recipe)
 
 
-def prepare(optimizer: Any, variables: List[Any]) -> None:
+def prepare(optimizer: Any, variables: list[Any]) -> None:
     """Create the optimiser's slots now, so that a checkpoint can be restored into them before the first step."""
     if hasattr(optimizer, "build"):
         optimizer.build(variables)
@@ -150,7 +150,7 @@ def prepare(optimizer: Any, variables: List[Any]) -> None:
 
 
 def apply_reduced(
-    optimizer: Any, gradients: List[tf.Tensor], variables: List[Any], num_replicas: int
+    optimizer: Any, gradients: list[tf.Tensor], variables: list[Any], num_replicas: int
 ) -> None:
     """Apply gradients that are already summed over replicas, on whichever kind of optimiser; call in replica context.
 

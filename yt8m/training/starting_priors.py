@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List
+from typing import Callable
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from yt8m.runs.folder import RunFolder
 def starting_priors(
     config: RunConfig,
     run: RunFolder,
-    files: List[str],
+    files: list[str],
     say: Callable[[str], None],
     keep: bool = True,
 ) -> np.ndarray:

@@ -6,7 +6,7 @@ several workers: run on the replicas, all-reduce, clip, apply.
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -20,8 +20,8 @@ LossFn = Callable[..., tf.Tensor]
 
 
 def clip(
-    gradients: List[tf.Tensor], each: float, overall: float
-) -> Tuple[List[tf.Tensor], tf.Tensor]:
+    gradients: list[tf.Tensor], each: float, overall: float
+) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Clip summed gradients by the norm of each variable's, then by that of all; 0 is off.
 
     Returns:
@@ -72,7 +72,7 @@ class TrainStep:
         # Sums since they were last read: of the loss, of the regularisation, of steps, of steps
         # whose gradient was not finite. Kept on the device so that a step waits for nobody.
         self._sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
-        self.class_weights: Optional[np.ndarray] = (
+        self.class_weights: np.ndarray | None = (
             None  # [K], of the training loss; set before the first step
         )
         # A function of its own only where XLA asks for one: batch normalisation cannot sum its
@@ -81,7 +81,7 @@ class TrainStep:
             tf.function(self._gradients, jit_compile=True) if jit_compile else self._gradients
         )
 
-    def _gradients(self, inputs: Dict[str, tf.Tensor], labels: tf.Tensor, weights: Any) -> Tuple:
+    def _gradients(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weights: Any) -> tuple:
         with tf.GradientTape() as tape:
             each, predictions = self.model.training_loss(inputs, labels, weights, self.loss)
             data_loss = tf.reduce_sum(each) / self.recipe.batch_size
@@ -97,14 +97,14 @@ class TrainStep:
         return gradients, data_loss, extra, predictions
 
     def _replica(
-        self, batch: Dict[str, tf.Tensor], arrived: Tuple[tf.Tensor, ...]
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
+        self, batch: dict[str, tf.Tensor], arrived: tuple[tf.Tensor, ...]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         # Counters, such as the optimiser's, depend on no data: without this they may move on where the data have just ended,
         # and on one replica only, whose learning rate then differs from the others'.
         with tf.control_dependencies(arrived):
             return self._update(batch)
 
-    def _update(self, batch: Dict[str, tf.Tensor]) -> Tuple[tf.Tensor, tf.Tensor]:
+    def _update(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         gradients, data_loss, extra, predictions = self._forward_backward(
             self.model.select_inputs(batch), batch["labels"], self._weights(batch)
         )
@@ -121,7 +121,7 @@ class TrainStep:
         broken = tf.cast(~tf.math.is_finite(norm), tf.float32)
         return tf.concat([sums, [1.0, broken]], 0), predictions
 
-    def _weights(self, batch: Dict[str, tf.Tensor]) -> Optional[tf.Tensor]:
+    def _weights(self, batch: dict[str, tf.Tensor]) -> tf.Tensor | None:
         """Return the batch's weights times those of the classes, [B, K], or None where there are neither."""
         weights = batch.get("weights")
         if self.class_weights is None:
@@ -129,7 +129,7 @@ class TrainStep:
         each = tf.ones_like(batch["labels"], tf.float32) if weights is None else weights
         return each * tf.constant(self.class_weights)[None, :]
 
-    def _one(self, iterator: Any) -> Tuple[Any, Any]:
+    def _one(self, iterator: Any) -> tuple[Any, Any]:
         batch = next(iterator)
         arrived = (
             self.strategy.experimental_local_results(batch["labels"]) if self._waits else ()
@@ -144,7 +144,7 @@ class TrainStep:
         return batch["labels"], predictions
 
     @tf.function
-    def __call__(self, iterator: Any, steps: tf.Tensor) -> Tuple[Any, Any]:
+    def __call__(self, iterator: Any, steps: tf.Tensor) -> tuple[Any, Any]:
         """Run `steps` (a scalar tensor) steps; return the last one's labels and predictions, per replica.
 
         Raises:
@@ -163,7 +163,7 @@ class TrainStep:
         sums = self._sums.numpy()
         return not sums[3] and bool(np.isfinite(sums).all())
 
-    def read_sums(self) -> Dict[str, float]:
+    def read_sums(self) -> dict[str, float]:
         """Return means since the last reading, `loss`, `regularization`, with the counts `steps`, `broken`; start anew."""
         loss, extra, steps, broken = (float(x) for x in self._sums.numpy())
         self._sums.assign(tf.zeros([4]))

@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import time
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -52,7 +52,7 @@ class Trainer:
     """
 
     def __init__(
-        self, config: RunConfig, run: RunFolder, strategy: Optional[tf.distribute.Strategy] = None
+        self, config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy | None = None
     ):
         self.config, self.run = config, run
         t, recipe = config.training, config.recipe
@@ -115,12 +115,12 @@ class Trainer:
         self.experiments = LabelExperiments(
             config, run, self.files, self.bad, self.cache, self.chief, self.progress.say
         )
-        self.stop_signal: Optional[int] = None  # what this process was asked
+        self.stop_signal: int | None = None  # what this process was asked
         self._any_worker = any_worker(self.strategy)
-        self._stop: Optional[int] = None  # what all have agreed on
+        self._stop: int | None = None  # what all have agreed on
         # Made before the first step: records that do not fit would be found out after an epoch.
         self._validation = Validation(config, self.strategy) if t.eval_data_pattern else None
-        self._predictor: Optional[Predictor] = None
+        self._predictor: Predictor | None = None
         self._begun = False  # whether config.json is there and right
 
     def _count(self) -> int:
@@ -318,7 +318,7 @@ class Trainer:
         values = self._checked_sums()
         if not values["steps"]:
             return
-        metrics: Dict[str, float] = {}
+        metrics: dict[str, float] = {}
         if self.model.task == "classification":
             labels, predictions = (
                 np.concatenate([p.numpy() for p in self.strategy.experimental_local_results(x)])
@@ -344,7 +344,7 @@ class Trainer:
             {**values, **metrics, "step": step, "epoch": epoch + 1},
         )
 
-    def _checked_sums(self) -> Dict[str, float]:
+    def _checked_sums(self) -> dict[str, float]:
         """Return the means since the last call; refuse to go on with what is not a number."""
         values = self.step.read_sums()
         if values["broken"] or not math.isfinite(values["loss"] + values["regularization"]):
@@ -392,7 +392,7 @@ class Trainer:
         self.progress.validation({**result, "epoch": epoch, "step": self.step.done()}, best)
         return score > before + t.min_gain
 
-    def _keep(self, name: str, result: Optional[Dict[str, Any]]) -> None:
+    def _keep(self, name: str, result: dict[str, Any] | None) -> None:
         save_weights(self.model, self.run.file(name, "model.weights.h5"))
         about = {"step": self.step.done(), "epoch": int(self.state.epoch), **(result or {})}
         self.run.write_text(os.path.join(name, "metrics.json"), json.dumps(about, indent=1) + "\n")
@@ -422,8 +422,8 @@ def open_run(
     config: RunConfig,
     train_dir: str,
     start_new_model: bool = False,
-    strategy: Optional[tf.distribute.Strategy] = None,
-) -> Tuple[RunConfig, RunFolder, bool]:
+    strategy: tf.distribute.Strategy | None = None,
+) -> tuple[RunConfig, RunFolder, bool]:
     """Return (settings with the facts of the run's beginning, its folder, whether it is done and nothing has changed).
 
     Of several workers the chief deletes an earlier run, and the others wait: two that delete the same files fail, and one
@@ -469,7 +469,7 @@ def train(
     config: RunConfig,
     train_dir: str,
     start_new_model: bool = False,
-    strategy: Optional[tf.distribute.Strategy] = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> int:
     """Begin or resume the run in `train_dir`; return the exit code.
 

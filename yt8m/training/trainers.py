@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from typing import Callable, Dict
+from typing import Callable
 
 # Name -> module with `train(config, train_dir, start_new_model, strategy) -> exit code`; imported on demand.
-_TRAINERS: Dict[str, str] = {
+_TRAINERS: dict[str, str] = {
     "joint": "yt8m.training.trainer",
     "partitioned": "yt8m.largescale.partitioned.trainer",
     "alternating": "yt8m.largescale.alternating.trainer",

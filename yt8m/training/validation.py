@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, Iterator, Optional
+from collections.abc import Iterable, Iterator
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -45,8 +46,8 @@ class Validation:
         return Predictor(self._strategy, model, self.batch_size, self._config.training.jit_compile)
 
     def __call__(
-        self, predictor: Any, dataset: Optional[Callable[[], Iterable]] = None
-    ) -> Dict[str, Any]:
+        self, predictor: Any, dataset: Callable[[], Iterable] | None = None
+    ) -> dict[str, Any]:
         """Return the metrics of one pass, with the `seconds` it took.
 
         Args:
@@ -61,11 +62,11 @@ class Validation:
                 return timed(lambda: evaluate(predictor, batches, self._loss, classes, top_k))
             return timed(lambda: evaluate_reconstruction(predictor, batches))
 
-    def score(self, result: Dict[str, Any]) -> float:
+    def score(self, result: dict[str, Any]) -> float:
         """Return what is to be maximised of a result: GAP, or minus the loss of a reconstruction."""
         return float(result["gap"] if self._classifies else -result["loss"])
 
-    def records(self, bad: BadRecords) -> Iterator[Dict[str, tf.Tensor]]:
+    def records(self, bad: BadRecords) -> Iterator[dict[str, tf.Tensor]]:
         """Return the batches of one pass over the records."""
         return read_batches(
             self.files, self.schema, bad, batch_size=self.batch_size, sampling=self.sampling

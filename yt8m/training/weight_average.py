@@ -6,7 +6,8 @@ Keras' own `use_ema` lacks the warm-up and overwrites the weights at the end of 
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Iterator, List
+from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -22,7 +23,7 @@ class WeightAverage(tf.Module):
     Make it under the strategy's scope. With decay 0 it holds nothing and changes nothing.
     """
 
-    def __init__(self, variables: List[Any], decay: float):
+    def __init__(self, variables: list[Any], decay: float):
         super().__init__()
         self.decay = float(decay)
         self._variables = [tf_variable(v) for v in variables] if decay else []

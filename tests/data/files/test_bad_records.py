@@ -44,7 +44,8 @@ def test_refused_at_limit_0_with_file_and_offset(make, damage, level, part):
     with pytest.raises(UserError) as error:
         read(files, getattr(make, level), BadRecords(0))
     assert str(error.value).startswith(f"{files[1]} has a broken record at byte {at}: ")
-    assert "--max_bad_records=0" in str(error.value) and "\n" not in str(error.value)
+    assert "--max_bad_records=0" in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_first_record_broken(make, damage):
@@ -81,7 +82,8 @@ def test_a_copy_is_named_by_its_original(make, damage):
 def test_nothing_broken(make):
     bad = BadRecords()
     assert read(make.shards("video", 30, 3), make.video, bad) == list(range(30))
-    assert bad.found == [] and bad.summary() == ""
+    assert bad.found == []
+    assert bad.summary() == ""
 
 
 def test_whole_record_that_cannot_be_parsed(make):
@@ -167,11 +169,13 @@ def test_those_that_do_not_parse_are_skipped_and_named(make, level):
     assert [b.problem for b in bad.found] == [told for _, told in wrong]
     assert read(files, schema, bad) == sorted(int(i[1:]) for i in seen)  # the next pass knows them
     strict = BadRecords(0)
-    with pytest.raises(
-        UserError, match=f"{files[0]} has a broken record at byte {places[0][1]}: {wrong[0][1]}"
+    with (
+        pytest.raises(
+            UserError, match=f"{files[0]} has a broken record at byte {places[0][1]}: {wrong[0][1]}"
+        ),
+        strict.explained(10),
     ):
-        with strict.explained(10):
-            list(read_batches(files, schema, strict, batch_size=4))
+        list(read_batches(files, schema, strict, batch_size=4))
 
 
 def test_segments_go_on_behind_one_that_does_not_parse(make):

@@ -18,7 +18,8 @@ def test_crc32c_known_value():
 def test_whole_file(make, shard):
     found = list(scan(shard))
     assert [r.payload for r in found] == [make.video_payload(i) for i in range(40)]
-    assert found[0].offset == 0 and not any(r.problem for r in found)
+    assert found[0].offset == 0
+    assert not any(r.problem for r in found)
 
 
 def test_from_a_record_on(make, shard):
@@ -30,19 +31,21 @@ def test_broken_payload_costs_one_record(make, shard, damage):
     at = damage(shard, 11, "payload")
     found = list(scan(shard))
     broken = [r for r in found if r.problem]
-    assert [(r.offset, r.lost) for r in broken] == [(at, False)] and "checksum" in broken[0].problem
+    assert [(r.offset, r.lost) for r in broken] == [(at, False)]
+    assert "checksum" in broken[0].problem
     assert [r.payload for r in found if r.payload] == [
         make.video_payload(i) for i in range(40) if i != 11
     ]
 
 
-@pytest.mark.parametrize("part, word", [("length", "length is broken"), ("cut", "cut off")])
+@pytest.mark.parametrize(("part", "word"), [("length", "length is broken"), ("cut", "cut off")])
 def test_lost_place_ends_the_walk(make, shard, damage, part, word):
     at = damage(shard, 11, part)
     found = list(scan(shard))
-    assert (
-        len(found) == 12 and found[-1].offset == at and found[-1].lost and word in found[-1].problem
-    )
+    assert len(found) == 12
+    assert found[-1].offset == at
+    assert found[-1].lost
+    assert word in found[-1].problem
     assert [r.payload for r in found[:-1]] == [make.video_payload(i) for i in range(11)]
 
 

@@ -34,5 +34,6 @@ def test_empty_pattern():
 
 def test_fingerprint_tells_data_sets_apart(folder):
     one = fingerprint([f"{folder}/a.tfrecord"])
-    assert one["shards"] == 1 and one["bytes"] == 10
+    assert one["shards"] == 1
+    assert one["bytes"] == 10
     assert one == fingerprint([f"{folder}/a.tfrecord"]) != fingerprint([f"{folder}/b.tfrecord"])

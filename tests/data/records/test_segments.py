@@ -43,12 +43,14 @@ def test_past_the_end_of_the_video(make, schema):
     )
     np.testing.assert_array_equal(got["num_frames"], [2, 0, 0, 0])
     np.testing.assert_array_equal(got["frames"][0, :2], make.frame_values(1, 7)[5:])
-    assert not got["frames"][0, 2:].any() and not got["frames"][1:].any()
+    assert not got["frames"][0, 2:].any()
+    assert not got["frames"][1:].any()
 
 
 def test_no_rating(make, schema):
     got = parse(make.frame_payload(1, 7, segments=[]), schema)
-    assert got["frames"].shape == (0, 5, 8) and got["labels"].shape == (0, 10)
+    assert got["frames"].shape == (0, 5, 8)
+    assert got["labels"].shape == (0, 10)
 
 
 @pytest.mark.parametrize("label", [10, -1])
@@ -87,7 +89,7 @@ def test_windows_of_a_video_rated_or_not(make, schema, segments):
     assert not got["frames"][2, 2:].any()
 
 
-@pytest.mark.parametrize("frames, windows", [(0, 0), (1, 1), (5, 1), (300, 60), (303, 60)])
+@pytest.mark.parametrize(("frames", "windows"), [(0, 0), (1, 1), (5, 1), (300, 60), (303, 60)])
 def test_number_of_windows(make, schema, frames, windows):
     assert len(parse_windows(tf.constant(make.frame_payload(1, frames)), schema)["id"]) == windows
 

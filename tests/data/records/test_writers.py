@@ -33,9 +33,8 @@ def test_frame_record():
     assert [s.bytes_list.value[0] for s in lists["rgb"].feature] == [b"\x01\xff", b"\x00\x07"]
     assert [s.float_list.value[0] for s in lists["f"].feature] == [0.5, 1.5]
     context = record.context.feature
-    assert context["id"].bytes_list.value[:] == [b"ab"] and context["labels"].int64_list.value[
-        :
-    ] == [2]
+    assert context["id"].bytes_list.value[:] == [b"ab"]
+    assert context["labels"].int64_list.value[:] == [2]
     assert context["segment_start_times"].int64_list.value[:] == [5, 5]
     assert context["segment_end_times"].int64_list.value[:] == [10, 10]
     assert context["segment_labels"].int64_list.value[:] == [9, 8]

@@ -52,7 +52,8 @@ def made(tmp_path_factory):
 
 def test_equal_specs_give_equal_bytes(made, tmp_path):
     again = contents(make_synthetic(str(tmp_path / "b"), SPEC).folder)
-    assert again == contents(made.folder) and len(again) == 2 * (3 * 4 + 1) + 1
+    assert again == contents(made.folder)
+    assert len(again) == 2 * (3 * 4 + 1) + 1
     other = contents(
         make_synthetic(str(tmp_path / "c"), SyntheticSpec(**{**SPEC.__dict__, "seed": 1})).folder
     )
@@ -61,12 +62,16 @@ def test_equal_specs_give_equal_bytes(made, tmp_path):
 
 def test_levels_hold_the_same_videos(made):
     schema, frame = read(made.pattern("train", "frame"))
-    assert schema.level == "frame" and schema.feature_sizes == (12, 4) and schema.num_classes == 10
+    assert schema.level == "frame"
+    assert schema.feature_sizes == (12, 4)
+    assert schema.num_classes == 10
     schema, video = read(made.pattern("train", "video"))
-    assert schema.level == "video" and schema.feature_names == ("mean_rgb", "mean_audio")
+    assert schema.level == "video"
+    assert schema.feature_names == ("mean_rgb", "mean_audio")
     np.testing.assert_array_equal(frame["id"], video["id"])
     np.testing.assert_array_equal(frame["labels"], video["labels"])
-    assert len(set(frame["id"])) == 60 and frame["labels"].sum(1).min() >= 1
+    assert len(set(frame["id"])) == 60
+    assert frame["labels"].sum(1).min() >= 1
     for row, n in enumerate(frame["num_frames"]):
         assert SPEC.min_frames <= n <= SPEC.max_frames
         np.testing.assert_allclose(
@@ -81,10 +86,8 @@ def test_test_split_has_no_labels(made):
 def test_ratings_come_on_demand_and_change_nothing_else(made, tmp_path):
     spec = dataclasses.replace(SPEC, segment_labels=True)
     rated = make_synthetic(str(tmp_path / "rated"), spec)
-    assert (
-        "segment_labels" not in json.loads(SPEC.about())
-        and json.loads(spec.about())["segment_labels"] is True
-    )
+    assert "segment_labels" not in json.loads(SPEC.about())
+    assert json.loads(spec.about())["segment_labels"] is True
     plain, with_ratings = contents(made.folder), contents(rated.folder)
     same = {name for name in plain if plain[name] == with_ratings[name]}
     assert same == {
@@ -101,18 +104,17 @@ def test_ratings_come_on_demand_and_change_nothing_else(made, tmp_path):
     schema, _ = find_schema(files, segment_labels=True)
     batches = list(build_dataset(files, schema, batch_size=64))
     weights, labels = (np.concatenate([b[k] for b in batches]) for k in ("weights", "labels"))
-    assert (
-        len(labels) > 3 * 60
-        and (weights.sum(1) >= 1).all()
-        and 0.1 < labels.sum() / weights.sum() < 0.5
-    )
+    assert len(labels) > 3 * 60
+    assert (weights.sum(1) >= 1).all()
+    assert 0.1 < labels.sum() / weights.sum() < 0.5
     with pytest.raises(UserError, match="made with other settings"):
         make_synthetic(made.folder, spec)
 
 
 def test_an_existing_set_is_kept_or_refused(made):
     before = contents(made.folder)
-    assert make_synthetic(made.folder, SPEC) == made and contents(made.folder) == before
+    assert make_synthetic(made.folder, SPEC) == made
+    assert contents(made.folder) == before
     with pytest.raises(UserError, match="--out_dir=.*made with other settings"):
         make_synthetic(made.folder, SyntheticSpec(noise=0.1))
 
@@ -141,7 +143,8 @@ def around_real(pattern, tmp_path, tolerance):
         [dequantize(f[:n]).mean(0) for f, n in zip(frame["frames"], frame["num_frames"])]
     )
     assert np.abs(means - video["video"]).mean() < tolerance
-    assert frame["num_frames"].min() >= 120 and frame["num_frames"].max() <= 130
+    assert frame["num_frames"].min() >= 120
+    assert frame["num_frames"].max() <= 130
     assert from_video_level(pattern, out) == 0  # what is there is not made again
     return np.abs(means - video["video"]).max()
 

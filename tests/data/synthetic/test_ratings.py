@@ -25,7 +25,8 @@ def test_positive_where_shown_and_negative_where_not():
         (5, 0.0),
     ]  # two frames of it are neither
     others = [(s, c, x) for s, c, x in got if c != 1]
-    assert [s for s, _, _ in others] == [0, 5, 10] and not any(x for _, _, x in others)
+    assert [s for s, _, _ in others] == [0, 5, 10]
+    assert not any(x for _, _, x in others)
 
 
 def test_a_class_of_two_scenes_needs_both():
@@ -40,11 +41,9 @@ def test_the_other_order_is_a_negative():
 def test_five_whole_segments_at_most():
     got = rate([1] * 43, [1])
     starts = [s for s, c, _ in got if c == 1]
-    assert (
-        len(starts) == 5
-        and starts == sorted(starts)
-        and all(s % 5 == 0 and s <= 35 for s in starts)
-    )
+    assert len(starts) == 5
+    assert starts == sorted(starts)
+    assert all(s % 5 == 0 and s <= 35 for s in starts)
     assert rate([1] * 4, [1]) == []
     assert {c for _, c, _ in rate([1] * 5, [0, 1, 2, 3, 4, 5])} <= set(
         range(6)

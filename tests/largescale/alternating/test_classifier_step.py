@@ -113,9 +113,8 @@ def test_workers_need_not_have_the_trainers_working_directory(small_data, tmp_pa
     context = context_of(config, os.path.join(near, "run"), Elsewhere(str(tmp_path / "elsewhere")))
     assert not any(map(os.path.isabs, [context.run.path, *context.files]))
     assert classifier_step.run(context, STEP, "source").result["gap"] > 0.25
-    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "run"] and not os.listdir(
-        tmp_path / "elsewhere"
-    )
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "run"]
+    assert not os.listdir(tmp_path / "elsewhere")
 
 
 class Sent(Exception):
@@ -150,7 +149,7 @@ class Unshared(Elsewhere):
 
 
 @pytest.mark.parametrize(
-    "lost, said",
+    ("lost", "said"),
     [(map.shard_features, "features of 3 shards"), (partition_map.train_part, "2 partitions")],
 )
 def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_data, tmp_path):

@@ -22,7 +22,7 @@ def walk(config, gaps):
 
 
 @pytest.mark.parametrize(
-    "variant, names",
+    ("variant", "names"),
     [
         ("baseline", ["step1"]),
         ("rprop", ["step1", "cycle1_step3"]),

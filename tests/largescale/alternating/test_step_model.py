@@ -84,7 +84,8 @@ def test_a_kill_at_any_rename_leaves_one_model_or_the_other(way, begun, tmp_path
         if left[0] > 0:
             break
     assert seen == ["small", "large", "large", "large"]
-    assert metrics_of(run, "best") == {"gap": 0.2} and own_arguments(run, "best") == GROWN
+    assert metrics_of(run, "best") == {"gap": 0.2}
+    assert own_arguments(run, "best") == GROWN
     assert sorted(os.listdir(run.file("best"))) == [
         "metrics.json",
         "model.json",

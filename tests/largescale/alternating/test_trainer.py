@@ -165,7 +165,9 @@ def test_step_1_of_an_earlier_run_is_taken_if_the_model_is_the_same(full, small_
         continued(full, tmp_path / "other", other)
 
 
-@pytest.mark.parametrize("partitions, by", [(1, "contiguous"), (8, "alike"), (500, "round_robin")])
+@pytest.mark.parametrize(
+    ("partitions", "by"), [(1, "contiguous"), (8, "alike"), (500, "round_robin")]
+)
 def test_the_number_of_partitions_does_not_change_the_model(
     full, small_data, tmp_path, partitions, by
 ):
@@ -240,7 +242,8 @@ def test_other_optimisers_of_step_3_move_the_aggregator_and_resume(
         for e in RunFolder(str(whole)).logged()
         if e["event"] == "iteration" and e["number"] == 3 and e["iteration"]
     ]
-    assert len(log) == 2 and log[1]["train_loss"] < log[0]["train_loss"]
+    assert len(log) == 2
+    assert log[1]["train_loss"] < log[0]["train_loss"]
     mover = step3_updates.AdamPasses if optimizer == "adam" else step3_updates.FullBatch
     with monkeypatch.context() as patch, pytest.raises(Killed):
         dies_at(patch, mover, "move", 2)
@@ -266,7 +269,8 @@ def test_two_replicas_move_the_aggregator_as_one_does(
         [e["train_loss"] for e in RunFolder(str(run)).logged() if "train_loss" in e]
         for run in (one, two)
     ]
-    assert len(losses[0]) == 2 and losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert len(losses[0]) == 2
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
 
 def test_adam_refuses_a_batch_larger_than_the_data(full, small_data, tmp_path):
@@ -289,7 +293,8 @@ def test_each_cycle_draws_its_own_part_of_the_data(full, small_data, tmp_path, m
     for e in RunFolder(str(tmp_path)).logged():
         if "train_examples" in e:
             drawn.setdefault(e["cycle"], []).append(e["train_examples"])
-    assert set(drawn) == {1, 2} and drawn[1] != drawn[2]
+    assert set(drawn) == {1, 2}
+    assert drawn[1] != drawn[2]
 
 
 def test_a_joint_training_that_has_not_ended_is_taken_and_said(full, small_data, tmp_path, capsys):
@@ -362,7 +367,8 @@ def test_frame_models_alternate(name, small_data, tmp_path):
         == 0
     )
     gaps = dict(((n, i), gap) for n, i, gap in steps_of(tmp_path))
-    assert gaps[("cycle1_step2", 4)] > 0.25 and gaps[("cycle1_step3", 2)] > 0.25
+    assert gaps[("cycle1_step2", 4)] > 0.25
+    assert gaps[("cycle1_step3", 2)] > 0.25
     best = json.loads((tmp_path / "best" / "metrics.json").read_text())
     result = evaluate_run(
         TrainedModel(str(tmp_path)),
@@ -397,10 +403,8 @@ def test_with_a_frame_network_given_only_what_follows_it_is_trained(small_data, 
         (tmp_path / "second" / "alternation" / "video_level" / "best" / "metrics.json").read_text()
     )
     whole = json.loads((tmp_path / "second" / "best" / "metrics.json").read_text())
-    assert (
-        whole["gap"] == pytest.approx(of_video_run["gap"], abs=1e-5)
-        and whole["after"] == of_video_run["after"]
-    )
+    assert whole["gap"] == pytest.approx(of_video_run["gap"], abs=1e-5)
+    assert whole["after"] == of_video_run["after"]
     assert [name for name, _, _ in steps_of(tmp_path / "second")] == [
         "step1",
         "step1",
@@ -412,7 +416,7 @@ def test_with_a_frame_network_given_only_what_follows_it_is_trained(small_data, 
 
 
 @pytest.mark.parametrize(
-    "change, said",
+    ("change", "said"),
     [
         ({"name": "LogisticModel"}, "--model=LogisticModel does not; these do: DbofBasic"),
         ({"training": {"eval_data_pattern": ""}}, "needs --eval_data_pattern"),

@@ -85,12 +85,13 @@ def test_the_settings_of_the_frame_network_need_not_be_given_again(
     )
     assert (half["width"], half["num_mixtures"], half["gate_batch_norm"]) == (16, 2, False)
     own = json.loads((tmp_path / "run" / "best" / "model.json").read_text())
-    assert (own["width"], own["pooling"]) == (16, "max") and "groups" not in own
+    assert (own["width"], own["pooling"]) == (16, "max")
+    assert "groups" not in own
     assert TrainedModel(str(tmp_path / "run")).model.head.num_mixtures == 2
 
 
 @pytest.mark.parametrize(
-    "argument, value", [("width", 24), ("pooling", "average"), ("gate_batch_norm", False)]
+    ("argument", "value"), [("width", 24), ("pooling", "average"), ("gate_batch_norm", False)]
 )
 def test_other_settings_before_the_head_are_refused_before_anything_is_made(
     argument, value, frames, tmp_path
@@ -120,7 +121,7 @@ def with_embedding(frames, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "there, here", [("rgb,audio", "rgb,audio,cdml"), ("rgb,audio,cdml", "rgb,audio")]
+    ("there", "here"), [("rgb,audio", "rgb,audio,cdml"), ("rgb,audio,cdml", "rgb,audio")]
 )
 def test_features_of_whole_videos_meet_the_pooled_frames(
     there, here, with_embedding, tmp_path, without_training

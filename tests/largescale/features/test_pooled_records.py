@@ -47,7 +47,8 @@ def pool(files, folder, seed=1):
 def test_those_of_another_network_or_of_other_data_are_refused(files, tmp_path):
     folder = str(tmp_path / "pooled")
     targets, told = pool(files, folder)
-    assert told == ["pooling the frames of 2 of 2 shards"] and all(map(os.path.exists, targets))
+    assert told == ["pooling the frames of 2 of 2 shards"]
+    assert all(map(os.path.exists, targets))
     assert pool(files, folder) == (targets, [])
     with pytest.raises(
         UserError, match="pooled records of another frame network, .*--start_new_model"

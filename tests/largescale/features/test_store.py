@@ -58,7 +58,8 @@ def test_what_went_in_comes_out(store, everything):
         600,
         40,
         12,
-    ) and store.ids == ids
+    )
+    assert store.ids == ids
     np.testing.assert_array_equal(store.label_counts(), labels.sum(0))
     ours = together(store.sequential(B, [7, 0, 11]))
     np.testing.assert_allclose(ours[0], features, rtol=1e-6)
@@ -165,7 +166,8 @@ def test_damage_to_the_rows_is_told_and_mended(store, files, everything, tmp_pat
     assert found > len(whole) // 41 // 2
     write(whole[:-1])
     again = build_feature_store(folder, files, everything[0], double, say=told.append)
-    assert "damaged" in told[0] and len(told) == 1
+    assert "damaged" in told[0]
+    assert len(told) == 1
     np.testing.assert_array_equal(
         together(again.sequential(B))[0], together(store.sequential(B))[0]
     )
@@ -217,7 +219,8 @@ def test_broken_records_are_counted(files, everything, tmp_path):
     store = build_feature_store(
         str(tmp_path / "s"), [path], everything[0], double, bad=bad, say=str
     )
-    assert store.num_examples == 199 and len(bad.found) == 1
+    assert store.num_examples == 199
+    assert len(bad.found) == 1
     with pytest.raises(UserError, match="max_bad_records=0"):
         build_feature_store(str(tmp_path / "t"), [path], everything[0], double, say=str)
     assert os.listdir(tmp_path / "t") == ["plan.json"]

@@ -108,12 +108,11 @@ def test_any_number_of_shards_gives_the_gradient_of_one_tape(folder, shards):
     tasks = [ShardTask((path,)) for path in write(folder, "video", shards)]
     full = FullBatchGradient(make_executor(""), model, RecordSource(VIDEO, batch_size=16), tasks)
     result = full()
-    assert result.num_examples == N and result.num_tasks == shards
+    assert result.num_examples == N
+    assert result.num_tasks == shards
     assert result.loss == pytest.approx(loss, rel=1e-6)
-    assert (
-        result.regularization > 0.01
-        and result.data_loss + result.regularization == pytest.approx(result.loss)
-    )
+    assert result.regularization > 0.01
+    assert result.data_loss + result.regularization == pytest.approx(result.loss)
     assert relative(result.gradients, gradients) < 1e-6
     full.close()
 
@@ -149,7 +148,8 @@ def test_frame_and_video_models_with_a_frozen_head(folder, name):
 def test_packing_hangs_on_sizes_alone_and_changes_rounding_only(folder):
     paths = write(folder, "video", 40)
     tasks = pack_shards(paths, task_bytes=1000)
-    assert [p for t in tasks for p in t.shards] == paths and 5 < len(tasks) < 40
+    assert [p for t in tasks for p in t.shards] == paths
+    assert 5 < len(tasks) < 40
     assert pack_shards(paths, 1 << 30) == [ShardTask(tuple(paths))]
     assert [len(t.shards) for t in pack_shards(paths, 1)] == [1] * 40
     model = randomised("MoeModel")
@@ -174,10 +174,8 @@ def test_a_fraction_is_drawn_by_seed_and_iteration_and_is_unbiased(folder):
 
     first, again, other = draw(1, 5), draw(1, 5), draw(1, 6)
     np.testing.assert_array_equal(first.gradients[0], again.gradients[0])
-    assert (
-        first.num_examples == again.num_examples
-        and (first.gradients[0] != other.gradients[0]).any()
-    )
+    assert first.num_examples == again.num_examples
+    assert (first.gradients[0] != other.gradients[0]).any()
     assert first.num_tasks == 4  # ceil(7 · √0.3)
     counts = [draw(2, i).num_examples for i in range(40)]
     assert np.mean(counts) == pytest.approx(0.3 * N, abs=4 * np.std(counts) / np.sqrt(40))
@@ -360,6 +358,7 @@ def test_a_feature_store_gives_what_its_records_give(folder, tmp_path):
     )
     for fraction in (1.0, 0.4):
         a, b = stored(2, fraction), read(2, fraction)
-        assert a.num_examples == b.num_examples and a.loss == b.loss
+        assert a.num_examples == b.num_examples
+        assert a.loss == b.loss
         for x, y in zip(a.gradients, b.gradients):
             np.testing.assert_array_equal(x, y)

@@ -25,7 +25,7 @@ def loss_of(w):
     return float(np.sum(CURVATURE * w.astype(np.float64) ** 2))
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(np.float64, 1e-12), (np.float32, 1e-6)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 1e-6)])
 def test_golden_trajectory(dtype, tolerance):
     rule = IRPropPlus(initial_step=0.1)
     w1, w2 = np.array([1.0], dtype), np.array([[-0.25]], dtype)  # two variables, of two shapes

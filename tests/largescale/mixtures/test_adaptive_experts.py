@@ -15,7 +15,7 @@ def test_golden_numbers():
 
 
 @pytest.mark.parametrize(
-    "arguments, expected",
+    ("arguments", "expected"),
     [
         ({"rounding": "ceil"}, [1, 1, 1, 1, 3, 50, 50, 50, 50]),
         ({"rounding": "round"}, [1, 1, 1, 1, 2, 50, 50, 50, 50]),
@@ -42,5 +42,6 @@ def test_arguments_out_of_range_are_refused(arguments):
 def test_groups_hold_every_class_once_and_are_json():
     groups = groups_by_experts(experts_per_class(COUNTS, 50, 3))
     assert [g["num_mixtures"] for g in groups] == [1, 2, 49, 50]
-    assert groups[0]["classes"] == [0, 1, 2, 3] and groups[3]["classes"] == [6, 7, 8]
+    assert groups[0]["classes"] == [0, 1, 2, 3]
+    assert groups[3]["classes"] == [6, 7, 8]
     assert sorted(c for g in json.loads(json.dumps(groups)) for c in g["classes"]) == list(range(9))

@@ -11,7 +11,8 @@ from yt8m.largescale.mixtures.class_partition import KINDS, ClassPartition, part
 def test_every_class_once_and_kept(kind, parts):
     counts = np.random.default_rng(0).integers(1, 50, 23)
     made = partition(kind, counts, parts, seed=4)  # refuses itself if a class is missing or twice
-    assert len(made.parts) == parts and made.work(counts).sum() == counts.sum()
+    assert len(made.parts) == parts
+    assert made.work(counts).sum() == counts.sum()
     assert made == partition(kind, counts, parts, seed=4)
     assert ClassPartition.from_json(made.to_json()) == made
     assert all(part == sorted(part) for part in made.parts)

@@ -56,7 +56,8 @@ def train_all(store, folder, parts, settings=SETTINGS, counts=COUNTS, kind="bala
             continue
         path = str(folder / f"{i}.blocks")
         header = train_partition(store, classes, counts[classes], settings, path, PRIORS)
-        assert header["steps"] == 15 and np.isfinite(header["loss"])
+        assert header["steps"] == 15
+        assert np.isfinite(header["loss"])
         _, arrays = read_arrays(path)
         for about in header["blocks"]:
             block = MixtureBlock(about["classes"], about["k"], D)
@@ -70,13 +71,13 @@ def one(store, tmp_path_factory):
     return train_all(store, tmp_path_factory.mktemp("one"), 1)
 
 
-@pytest.mark.parametrize("parts,kind", [(8, "round_robin"), (500, "balanced")])
+@pytest.mark.parametrize(("parts", "kind"), [(8, "round_robin"), (500, "balanced")])
 def test_the_number_of_partitions_does_not_matter(parts, kind, store, one, tmp_path):
     np.testing.assert_allclose(train_all(store, tmp_path, parts, kind=kind), one, atol=1e-5)
     assert np.std(one - PRIORS) > 0.05  # something was learnt
 
 
-@pytest.mark.parametrize("clip,limit", [(0.0, 4 << 20), (0.05, 4 << 20), (0.0, 2 * 13 * D)])
+@pytest.mark.parametrize(("clip", "limit"), [(0.0, 4 << 20), (0.05, 4 << 20), (0.0, 2 * 13 * D)])
 def test_the_size_of_a_block_does_not_matter(clip, limit, store, one, tmp_path, monkeypatch):
     """Nor with a norm limit, because that is of each class by itself."""
     settings = dataclasses.replace(
@@ -184,7 +185,8 @@ def test_an_epoch_reads_what_it_trains_on_and_no_more(store, tmp_path):
     for until, steps in ((5, 5), (7, 2), (10, 3), (15, 5)):
         read.clear()
         header = train_partition(small, list(range(K)), COUNTS, SETTINGS, path, PRIORS, until=until)
-        assert read == [B] * steps and (header is None) == (until < 15)
+        assert read == [B] * steps
+        assert (header is None) == (until < 15)
         assert (read_header(path) or read_header(path + ".checkpoint")).get("step", 15) == until
     whole = str(tmp_path / "whole")
     train_partition(small, list(range(K)), COUNTS, SETTINGS, whole, PRIORS)

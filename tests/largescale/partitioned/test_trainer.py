@@ -12,7 +12,7 @@ from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run
-from yt8m.largescale.partitioned.trainer import trainer
+from yt8m.largescale.partitioned import trainer
 from yt8m.models.core import registry
 from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.runs.folder import RunFolder
@@ -61,18 +61,20 @@ def test_the_run_is_like_any_other(run, small_data, tmp_path):
         "priors.npy",
     ]
     best = json.loads(open(os.path.join(run, "best", "metrics.json")).read())
-    assert best["gap"] > 0.5 and best["epoch"] == 4 and best["step"] == 48
+    assert best["gap"] > 0.5
+    assert best["epoch"] == 4
+    assert best["step"] == 48
     result = evaluate_run(TrainedModel(run), small_data.pattern("validate", "video"), str(tmp_path))
     for key in ("gap", "map", "perr", "hit_at_1", "loss"):
         assert result[key] == pytest.approx(best[key], abs=2e-6)
     groups = events(run, "group")
-    assert [g["classes"] for g in groups] == [5, 5, 2] and all(
-        g["peak_memory_gb"] > 0 and g["loss"] > 0 for g in groups
-    )
-    assert trainer.train(run_config(small_data), run) == 0 and len(events(run, "started")) == 1
+    assert [g["classes"] for g in groups] == [5, 5, 2]
+    assert all(g["peak_memory_gb"] > 0 and g["loss"] > 0 for g in groups)
+    assert trainer.train(run_config(small_data), run) == 0
+    assert len(events(run, "started")) == 1
 
 
-@pytest.mark.parametrize("k,split", [(3, "random"), (17, "random"), (17, "ordered")])
+@pytest.mark.parametrize(("k", "split"), [(3, "random"), (17, "random"), (17, "ordered")])
 def test_the_weight_file_is_what_was_trained(k, split, small_data, tmp_path, monkeypatch):
     """In label order out of a random split, in blocks of a class or two, of some of the labels."""
     monkeypatch.setattr("yt8m.largescale.mixtures.mixture_block.BLOCK_WEIGHTS", 40 * 35 * 2)
@@ -84,9 +86,8 @@ def test_the_weight_file_is_what_was_trained(k, split, small_data, tmp_path, mon
     best = json.loads(open(os.path.join(folder, "best", "metrics.json")).read())
     result = evaluate_run(trained, small_data.pattern("validate", "video"), str(tmp_path / "eval"))
     # (Classes that are not learnt all score 0, and GAP then hangs a little on the order of the videos.)
-    assert result["loss"] == pytest.approx(best["loss"], abs=2e-6) and result[
-        "gap"
-    ] == pytest.approx(best["gap"], abs=0.01)
+    assert result["loss"] == pytest.approx(best["loss"], abs=2e-6)
+    assert result["gap"] == pytest.approx(best["gap"], abs=0.01)
     assert trained.model.covered_classes == list(range(8))
 
 
@@ -98,7 +99,8 @@ def test_a_run_that_is_done_is_not_trained_again(run, small_data, capsys):
     """Its groups are gone, so that to take it up would be to begin anew."""
     config = run_config(small_data)
     assert trainer.train(with_training(config, num_readers=2), run) == 0
-    assert "it is done" in capsys.readouterr().out and len(events(run, "group")) == 3
+    assert "it is done" in capsys.readouterr().out
+    assert len(events(run, "group")) == 3
 
 
 def test_a_run_that_was_not_validated_is_not_trained_again_for_it(small_data, tmp_path):
@@ -129,9 +131,8 @@ def test_stopped_between_and_within_groups(run, small_data, tmp_path, monkeypatc
             if os.path.isdir(os.path.join(folder, "groups"))
             else []
         )
-        assert sum(n.endswith(".blocks") for n in names) == files and not os.path.exists(
-            os.path.join(folder, "done")
-        )
+        assert sum(n.endswith(".blocks") for n in names) == files
+        assert not os.path.exists(os.path.join(folder, "done"))
     left[0] = 10**9
     assert os.path.exists(
         os.path.join(folder, "groups", "0000.scores")
@@ -141,14 +142,11 @@ def test_stopped_between_and_within_groups(run, small_data, tmp_path, monkeypatc
     ours, theirs = (
         json.loads(open(os.path.join(f, "best", "metrics.json")).read()) for f in (folder, run)
     )
-    assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6) and ours["gap"] == pytest.approx(
-        theirs["gap"], abs=1e-6
-    )
-    assert (
-        len(events(folder, "stopped")) == 3
-        and len(events(folder, "resumed")) == 3
-        and len(events(folder, "group")) == 3
-    )
+    assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6)
+    assert ours["gap"] == pytest.approx(theirs["gap"], abs=1e-6)
+    assert len(events(folder, "stopped")) == 3
+    assert len(events(folder, "resumed")) == 3
+    assert len(events(folder, "group")) == 3
 
 
 def test_without_validation_the_model_is_the_last(small_data, tmp_path):
@@ -174,7 +172,7 @@ def test_without_validation_the_model_is_the_last(small_data, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change,message",
+    ("change", "message"),
     [
         ({"name": "MoeModel"}, "PmoeModel, not --model=MoeModel"),
         ({"patience": 2}, "--patience"),
@@ -215,7 +213,8 @@ def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(
         change = {"eval_data_pattern": small_data.pattern("validate", "frame")}
     with pytest.raises(UserError):
         trainer.train(run_config(small_data, **change), str(tmp_path))
-    assert not (tmp_path / "config.json").exists() and not (tmp_path / "features").exists()
+    assert not (tmp_path / "config.json").exists()
+    assert not (tmp_path / "features").exists()
     np.save(tmp_path / "priors.npy", np.full(7, 0.5))  # of the attempt, on other data
     monkeypatch.setattr(trainer.StopSignal, "__call__", lambda self: True)
     assert trainer.train(run_config(small_data), str(tmp_path)) == 128

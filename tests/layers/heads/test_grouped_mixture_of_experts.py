@@ -118,14 +118,11 @@ def test_splits_of_the_labels():
     assert [len(g) for g in label_groups(4716, 500)] == [500] * 9 + [216]
     assert label_groups(7, 3) == [[0, 1, 2], [3, 4, 5], [6]]
     drawn = label_groups(4716, 500, "random", 1)
-    assert sorted(c for g in drawn for c in g) == list(range(4716)) and drawn != label_groups(
-        4716, 500, "random", 2
-    )
-    assert (
-        drawn == label_groups(4716, 500, "random", 1)
-        and drawn[0] == sorted(drawn[0])
-        and drawn[0] != list(range(500))
-    )
+    assert sorted(c for g in drawn for c in g) == list(range(4716))
+    assert drawn != label_groups(4716, 500, "random", 2)
+    assert drawn == label_groups(4716, 500, "random", 1)
+    assert drawn[0] == sorted(drawn[0])
+    assert drawn[0] != list(range(500))
     with pytest.raises(ValueError, match="split"):
         label_groups(10, 5, "odd")
     with pytest.raises(ValueError, match="at least one"):

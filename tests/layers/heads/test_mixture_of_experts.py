@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.layers.heads.by_name import chunked_mixture
+from yt8m.layers.heads import chunked_mixture
 from yt8m.layers.heads.mixture_math import STATES_FASTEST_FROM
 from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
 
@@ -91,7 +91,8 @@ def test_large_gates_stay_finite():
         x = tf.constant([[1.0], [-1.0]])
         tape.watch(x)
         y = layer(x)
-    assert np.all(np.isfinite(y)) and np.all(np.isfinite(tape.gradient(y, x)))
+    assert np.all(np.isfinite(y))
+    assert np.all(np.isfinite(tape.gradient(y, x)))
 
 
 def test_l2_has_slims_half():
@@ -103,7 +104,7 @@ def test_l2_has_slims_half():
     )
 
 
-@pytest.mark.parametrize("k,dummy", [(1, True), (2, True), (5, True), (3, False)])
+@pytest.mark.parametrize(("k", "dummy"), [(1, True), (2, True), (5, True), (3, False)])
 def test_the_priors_are_predicted_with_even_gates(k, dummy):
     priors = np.array([0.0005, 0.02, 0.3])
     layer = MixtureOfExperts(3, k, dummy_expert=dummy)

@@ -138,7 +138,9 @@ def test_pooling_by_an_unknown_name_is_refused():
         make_sequence_pooling("max", 1, 1)
 
 
-@pytest.mark.parametrize("mode, training", [("train", True), ("always", True), ("always", False)])
+@pytest.mark.parametrize(
+    ("mode", "training"), [("train", True), ("always", True), ("always", False)]
+)
 def test_random_order_permutes_true_frames_alone(mode, training):
     tf.keras.utils.set_random_seed(0)
     n = np.array([40, 17, 1])
@@ -162,7 +164,7 @@ def test_random_order_permutes_true_frames_alone(mode, training):
         np.testing.assert_array_equal(alone[0, :17], shuffled[1, :17])
 
 
-@pytest.mark.parametrize("mode, training", [("none", True), ("train", False)])
+@pytest.mark.parametrize(("mode", "training"), [("none", True), ("train", False)])
 def test_random_order_leaves_frames_alone(mode, training):
     out = RandomOrder(mode)(tf.constant(X), num_frames=tf.constant(N), training=training)
     np.testing.assert_array_equal(out, X)
@@ -222,11 +224,9 @@ def test_no_gradient_crosses_a_window(carry):
         tape.watch(windows)
         total = tf.reduce_sum(layer(windows, mask=mask, training=True)[0, 2])
     gradient = tape.gradient(total, windows).numpy()
-    assert (
-        np.all(gradient[0, :2] == 0)
-        and np.all(gradient[1:] == 0)
-        and np.all(np.abs(gradient[0, 2]) > 0)
-    )
+    assert np.all(gradient[0, :2] == 0)
+    assert np.all(gradient[1:] == 0)
+    assert np.all(np.abs(gradient[0, 2]) > 0)
     changed = tf.tensor_scatter_nd_add(windows, [[0, 0, 0, 0]], [1.0])
     assert abs(float(tf.reduce_sum(layer(changed, mask=mask, training=True)[0, 2]) - total)) > 1e-6
 
@@ -236,7 +236,8 @@ def test_what_is_carried_went_through_the_same_dropout():
     tf.keras.utils.set_random_seed(0)
     layer, windows, mask = windowed("moe_stopgrad", dropout=0.5)
     out = layer(windows, mask=mask, training=True).numpy()
-    assert np.any(out[0, :2] == 0) and np.any(out[0, :2] != 0)
+    assert np.any(out[0, :2] == 0)
+    assert np.any(out[0, :2] != 0)
     gru = layer.rnn.get_weights()
     h = out[0, 0]
     for t in (2, 3):

@@ -176,7 +176,8 @@ def test_it_learns_to_say_the_labels_of_each_video():
     for _ in range(120):
         step()
     scores = layer(memory).numpy()
-    assert scores[y == 1].min() > 0.8 and scores[y == 0].max() < 0.2
+    assert scores[y == 1].min() > 0.8
+    assert scores[y == 0].max() < 0.2
 
 
 def test_it_starts_in_proportion_to_the_priors():

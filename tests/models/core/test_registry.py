@@ -22,7 +22,7 @@ def test_unknown_model_names_near_misses():
 
 
 @pytest.mark.parametrize(
-    "name, argument, least",
+    ("name", "argument", "least"),
     [("LstmModel", "layers", 1), ("MoE", "num_mixtures", 1), ("GruModel", "fc_size", 0)],
 )
 def test_whole_numbers_have_a_least(name, argument, least):
@@ -84,7 +84,7 @@ def model_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    ("text", "told"),
     [
         (
             "\nimport not_there",
@@ -109,7 +109,8 @@ def test_a_file_that_cannot_be_imported_is_named(model_file, text, told):
     path = model_file(text)
     with pytest.raises(UserError, match="every model's is imported") as error:
         registry.model_class("MoeModel")
-    assert path in str(error.value) and told in str(error.value)
+    assert path in str(error.value)
+    assert told in str(error.value)
 
 
 def test_a_model_without_a_docstring_is_listed(model_file):
@@ -120,7 +121,8 @@ def test_a_model_without_a_docstring_is_listed(model_file):
 
 
 @pytest.mark.parametrize(
-    "answer, found", [("x", "(2, 8)"), ("{'predictions': x[:, :3]}", "a dict"), ("x[:, 0]", "(2,)")]
+    ("answer", "found"),
+    [("x", "(2, 8)"), ("{'predictions': x[:, :3]}", "a dict"), ("x[:, 0]", "(2,)")],
 )
 def test_an_answer_of_another_shape_is_refused(model_file, answer, found):
     model_file(

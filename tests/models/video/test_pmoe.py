@@ -27,8 +27,10 @@ def test_the_papers_sizes():
 def test_classes_beyond_num_labels_are_not_predicted():
     model = make(num_labels=4, group_size=3)
     p = model({"video": tf.random.stateless_normal([3, 7], [1, 2])}).numpy()
-    assert np.all(p[:, :4] > 0) and np.all(p[:, 4:] == 0)
-    assert model.covered_classes == [0, 1, 2, 3] and make().covered_classes is None
+    assert np.all(p[:, :4] > 0)
+    assert np.all(p[:, 4:] == 0)
+    assert model.covered_classes == [0, 1, 2, 3]
+    assert make().covered_classes is None
     with pytest.raises(ValueError, match="num_labels"):
         make(num_labels=12)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from typing import Iterator, List, NamedTuple, Optional, Set, Tuple, Union
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +20,7 @@ HASHES = 1 << 62
 PARSE_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
-def message_of(error: Union[tf.errors.OpError, UnicodeDecodeError]) -> str:
+def message_of(error: tf.errors.OpError | UnicodeDecodeError) -> str:
     """Return the message of one of `PARSE_ERRORS`; bytes of it that are no UTF-8 are replaced."""
     return (
         error.object.decode("utf-8", "replace")
@@ -76,11 +77,11 @@ class BadRecords:
 
     def __init__(self, limit: int = 0):
         self.limit = limit
-        self.found: List[BadRecord] = []
-        self.left_out: Set[int] = set()
-        self._known: Set[Tuple[str, int]] = set()
+        self.found: list[BadRecord] = []
+        self.left_out: set[int] = set()
+        self._known: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
-        self._error: Optional[str] = None
+        self._error: str | None = None
 
     def recover(self, path: bytes, seen: np.ndarray, name: bytes) -> np.ndarray:
         """Return the good records of `path` behind byte `seen`, where the fast reader stopped short.
@@ -91,7 +92,7 @@ class BadRecords:
         start = int(seen)
         if tf.io.gfile.stat(path.decode()).length == start:
             return np.array([], dtype=object)
-        good: List[bytes] = []
+        good: list[bytes] = []
         for record in scan(path.decode(), start):
             if record.problem is None:
                 good.append(record.payload)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple
-
 import numpy as np
 import tensorflow as tf
 
@@ -14,7 +12,7 @@ _SHARDS_TO_SAMPLE = 16
 _HEADERS_TO_READ = 400
 
 
-def count_records(files: List[str]) -> Tuple[int, bool]:
+def count_records(files: list[str]) -> tuple[int, bool]:
     """Return the number of records and whether it is exact.
 
     Up to 128 local shards are counted by their headers. Of more, or of remote ones, the first 400

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -24,12 +25,12 @@ class Scanned(NamedTuple):
     """
 
     offset: int
-    payload: Optional[bytes]
-    problem: Optional[str]
+    payload: bytes | None
+    problem: str | None
     lost: bool = False
 
 
-def _crc_table() -> List[int]:
+def _crc_table() -> list[int]:
     table = []
     for byte in range(256):
         for _ in range(8):
@@ -50,7 +51,7 @@ def masked_crc32c(data: bytes) -> int:
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def _checksums(payloads: List[bytes]) -> List[bytes]:
+def _checksums(payloads: list[bytes]) -> list[bytes]:
     """Return the 4 bytes that should follow each payload, by letting TensorFlow write them (Python is too slow)."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "records")
@@ -67,7 +68,7 @@ def _checksums(payloads: List[bytes]) -> List[bytes]:
     return found
 
 
-def _checked(batch: List[Tuple[int, bytes, bytes]]) -> Iterator[Scanned]:
+def _checked(batch: list[tuple[int, bytes, bytes]]) -> Iterator[Scanned]:
     for (offset, payload, crc), right in zip(
         batch, _checksums([payload for _, payload, _ in batch])
     ):
@@ -114,7 +115,7 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
         yield Scanned(offset, None, problem, lost=True)
 
 
-def record_sizes(path: str, limit: Optional[int] = None) -> Iterator[int]:
+def record_sizes(path: str, limit: int | None = None) -> Iterator[int]:
     """Yield the bytes of each record, overhead included, by hopping from header to header; stops at what is broken."""
     size = tf.io.gfile.stat(path).length
     offset = 0

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Dict, List
 
 import tensorflow as tf
 
 from yt8m.errors import UserError
 
 
-def find_shards(pattern: str, flag: str = "--train_data_pattern") -> List[str]:
+def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
     """Return the files that a comma list of globs names, sorted, each once.
 
     Raises:
       UserError: a glob matches nothing; the nearest existing folder is named.
     """
-    files: List[str] = []
+    files: list[str] = []
     for glob in [g.strip() for g in pattern.split(",") if g.strip()]:
         try:
             found = [f for f in tf.io.gfile.glob(glob) if not tf.io.gfile.isdir(f)]
@@ -48,7 +47,7 @@ def _nearest(glob: str) -> str:
     return f"The nearest folder that exists is {folder}, which holds {shown or 'nothing'}."
 
 
-def fingerprint(files: List[str]) -> Dict[str, object]:
+def fingerprint(files: list[str]) -> dict[str, object]:
     """Return number of shards, bytes, and a hash over names and sizes, to tell one data set from another."""
     sizes = [tf.io.gfile.stat(f).length for f in files]
     text = "\n".join(f"{os.path.basename(f)} {s}" for f, s in zip(files, sizes))

@@ -6,7 +6,7 @@ for when a batch has failed, and not before: reading costs nothing more where al
 
 from __future__ import annotations
 
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -45,7 +45,7 @@ class RecordCheck:
         shape = [None] if schema.level == "video" else []
         self._values = tf.function(self._parse, input_signature=[tf.TensorSpec(shape, tf.string)])
 
-    def _parse(self, serialized: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+    def _parse(self, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the float features of a batch [B, D] or of one record's frames [n, D], and what training parses of them."""
         schema, rest = self.schema, {"with_labels": self._with_labels, "beyond": "drop"}
         if schema.level == "video":
@@ -66,7 +66,7 @@ class RecordCheck:
         _, steps, num_frames = parse_sequence(serialized, schema, id_features())
         return tf.concat([s[:num_frames] for s in steps], -1), parsed["frames"]
 
-    def problems(self, payloads: Sequence[bytes], finite: bool = False) -> List[Optional[str]]:
+    def problems(self, payloads: Sequence[bytes], finite: bool = False) -> list[str | None]:
         """Return for each record None, or what is wrong with it; values that are not finite count if `finite`."""
         if self.schema.level != "video":
             return [self._problem(p, finite) for p in payloads]
@@ -78,7 +78,7 @@ class RecordCheck:
             return [None] * len(payloads)
         return [_not_finite(row) for row in values]
 
-    def _problem(self, payload: bytes, finite: bool) -> Optional[str]:
+    def _problem(self, payload: bytes, finite: bool) -> str | None:
         try:
             values = self._values(
                 tf.constant([payload] if self.schema.level == "video" else payload)
@@ -87,7 +87,7 @@ class RecordCheck:
             return self._reason(payload) or f"cannot be parsed ({parse_error(message_of(error))})"
         return _not_finite(values) if finite else None
 
-    def _reason(self, payload: bytes) -> Optional[str]:
+    def _reason(self, payload: bytes) -> str | None:
         """Say in a user's words why a record does not parse, as far as its features tell."""
         try:
             record = tf.train.SequenceExample.FromString(payload)
@@ -115,14 +115,14 @@ class RecordCheck:
         return None
 
 
-def _not_finite(values: np.ndarray) -> Optional[str]:
+def _not_finite(values: np.ndarray) -> str | None:
     wrong = int(np.count_nonzero(~np.isfinite(values)))
     return f"{wrong} of {values.size} values are NaN or infinite" if wrong else None
 
 
 def checked_scan(path: str, check: RecordCheck, finite: bool = False) -> Iterator[Scanned]:
     """Yield every record of a shard as `scan` does, those that do not parse with their problem too."""
-    held: List[Scanned] = []
+    held: list[Scanned] = []
 
     def checked() -> Iterator[Scanned]:
         whole = [r.payload for r in held if r.problem is None]
@@ -139,7 +139,7 @@ def checked_scan(path: str, check: RecordCheck, finite: bool = False) -> Iterato
 
 
 def leave_out_unparsable(
-    error: Union[tf.errors.OpError, UnicodeDecodeError],
+    error: tf.errors.OpError | UnicodeDecodeError,
     files: Sequence[str],
     schema: RecordSchema,
     bad: BadRecords,

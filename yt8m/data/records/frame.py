@@ -6,8 +6,6 @@ come as `video`.
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
-
 import tensorflow as tf
 
 from yt8m.data.records.labels import multi_hot
@@ -18,8 +16,8 @@ from yt8m.data.schema import RecordSchema
 
 
 def parse_sequence(
-    serialized: tf.Tensor, schema: RecordSchema, context: Dict
-) -> Tuple[Dict, list, tf.Tensor]:
+    serialized: tf.Tensor, schema: RecordSchema, context: dict
+) -> tuple[dict, list, tf.Tensor]:
     """Parse one record into (context, [steps of each feature], frames they have in common, at most T).
 
     The context has the schema's features of whole videos too; `of_the_video` puts them together.
@@ -44,7 +42,7 @@ def parse_sequence(
     return parsed, steps, tf.minimum(common, schema.max_frames)
 
 
-def of_the_video(parsed: Dict, schema: RecordSchema) -> Dict[str, tf.Tensor]:
+def of_the_video(parsed: dict, schema: RecordSchema) -> dict[str, tf.Tensor]:
     """Return `video` float32 [E], the schema's features of whole videos, E in all; nothing where it names none."""
     if not schema.video_names:
         return {}
@@ -77,7 +75,7 @@ def parse_frame_record(
     seed: int,
     with_labels: bool = True,
     beyond: str = "raise",
-) -> Dict[str, tf.Tensor]:
+) -> dict[str, tf.Tensor]:
     """Parse one record into `frames` uint8 [T, D], zero-padded, `num_frames`, and `video` [E] where features of it are named.
 
     Only the chosen frames are decoded. The choice depends on `seed` and the record's `position` in

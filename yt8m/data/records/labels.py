@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Tuple
-
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import LABEL_MARK
@@ -11,7 +9,7 @@ from yt8m.data.files.bad_records import LABEL_MARK
 
 def only_inside(
     labels: tf.Tensor, num_classes: int, beyond: str, *others: tf.Tensor
-) -> Tuple[tf.Tensor, ...]:
+) -> tuple[tf.Tensor, ...]:
     """Return int64 `labels` [N] in 0..K-1, and the entries of `others` [N] that go with them.
 
     Args:

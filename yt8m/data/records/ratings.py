@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Iterator, List, NamedTuple, Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +27,7 @@ class VideoRatings(NamedTuple):
     scores: Sequence[float]
 
 
-def read_ratings(files: List[str], flag: str = "--eval_data_pattern") -> Iterator[VideoRatings]:
+def read_ratings(files: list[str], flag: str = "--eval_data_pattern") -> Iterator[VideoRatings]:
     """Yield the ratings of each record that has any.
 
     Args:
@@ -62,7 +63,7 @@ def read_ratings(files: List[str], flag: str = "--eval_data_pattern") -> Iterato
                 yield VideoRatings(next(ids, b""), starts, classes, scores)
 
 
-def segments_a_record(files: List[str]) -> float:
+def segments_a_record(files: list[str]) -> float:
     """Return how many rated segments a record has on average, by the first 64 records of 16 shards, evenly spaced.
 
     Records that cannot be read or parsed are passed over, for training counts them itself.

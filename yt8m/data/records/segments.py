@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict
-
 import tensorflow as tf
 
 from yt8m.data.records.frame import of_the_video, parse_sequence, to_bytes
@@ -14,7 +12,7 @@ from yt8m.data.schema import SEGMENT_FRAMES, RecordSchema
 
 def parse_segments(
     serialized: tf.Tensor, schema: RecordSchema, beyond: str = "raise"
-) -> Dict[str, tf.Tensor]:
+) -> dict[str, tf.Tensor]:
     """Parse one record into its S rated segments (spec A.6).
 
     Args:
@@ -60,7 +58,7 @@ def parse_segments(
     return found
 
 
-def parse_windows(serialized: tf.Tensor, schema: RecordSchema) -> Dict[str, tf.Tensor]:
+def parse_windows(serialized: tf.Tensor, schema: RecordSchema) -> dict[str, tf.Tensor]:
     """Cut one record, rated or not, into the consecutive windows that a submission of segments predicts (spec A.9).
 
     Args:
@@ -77,8 +75,8 @@ def parse_windows(serialized: tf.Tensor, schema: RecordSchema) -> Dict[str, tf.T
 
 
 def _segments(
-    parsed: Dict, steps: list, starts: tf.Tensor, available: tf.Tensor, schema: RecordSchema
-) -> Dict[str, tf.Tensor]:
+    parsed: dict, steps: list, starts: tf.Tensor, available: tf.Tensor, schema: RecordSchema
+) -> dict[str, tf.Tensor]:
     """Return what segments that begin at `starts` [S] have, rated or not."""
     wanted = tf.cast(starts, tf.int32)[:, None] + tf.range(SEGMENT_FRAMES)  # [S, 5]
     there = (wanted >= 0) & (wanted < available)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Dict
-
 import tensorflow as tf
 
 from yt8m.data.records.labels import multi_hot
 from yt8m.data.schema import ID_KEYS, RecordSchema
 
 
-def first_id(parsed: Dict[str, tf.Tensor]) -> tf.Tensor:
+def first_id(parsed: dict[str, tf.Tensor]) -> tf.Tensor:
     """Return the id under whichever key the release keeps it; empty where there is none."""
     found = parsed[ID_KEYS[-1]]
     for key in reversed(ID_KEYS[:-1]):
@@ -18,14 +16,14 @@ def first_id(parsed: Dict[str, tf.Tensor]) -> tf.Tensor:
     return found
 
 
-def id_features() -> Dict[str, tf.io.FixedLenFeature]:
+def id_features() -> dict[str, tf.io.FixedLenFeature]:
     """Return the optional string features under which an id may lie."""
     return {key: tf.io.FixedLenFeature([], tf.string, "") for key in ID_KEYS}
 
 
 def parse_video_batch(
     serialized: tf.Tensor, schema: RecordSchema, with_labels: bool = True, beyond: str = "raise"
-) -> Dict[str, tf.Tensor]:
+) -> dict[str, tf.Tensor]:
     """Parse serialised examples [B] into a batch with `video` float32 [B, D]."""
     features = id_features()
     for key, size in zip(schema.keys, schema.feature_sizes):

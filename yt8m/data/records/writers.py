@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Iterable, Optional, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +22,7 @@ def _floats(values: Iterable[float]) -> tf.train.Feature:
 
 
 def video_record(
-    video_id: bytes, features: dict, labels: Optional[Iterable[int]], id_key: str = "id"
+    video_id: bytes, features: dict, labels: Iterable[int] | None, id_key: str = "id"
 ) -> bytes:
     """Return a serialised video-level record; `features` maps e.g. `mean_rgb` to floats; labels None: no such key."""
     values = {id_key: _bytes([video_id]), **{k: _floats(v) for k, v in features.items()}}
@@ -36,10 +36,10 @@ def video_record(
 def frame_record(
     video_id: bytes,
     features: dict,
-    labels: Optional[Iterable[int]],
+    labels: Iterable[int] | None,
     id_key: str = "id",
-    segments: Optional[Sequence[tuple]] = None,
-    of_video: Optional[Dict[str, Iterable[float]]] = None,
+    segments: Sequence[tuple] | None = None,
+    of_video: dict[str, Iterable[float]] | None = None,
 ) -> bytes:
     """Return a serialised frame-level record.
 

@@ -18,7 +18,7 @@ import dataclasses
 import json
 import os
 import sys
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -49,9 +49,9 @@ class SyntheticSpec:
         the same.
     """
 
-    videos: Tuple[Tuple[str, int], ...] = (("train", 3000), ("validate", 600), ("test", 600))
+    videos: tuple[tuple[str, int], ...] = (("train", 3000), ("validate", 600), ("test", 600))
     num_classes: int = 30
-    feature_sizes: Tuple[int, int] = (1024, 128)
+    feature_sizes: tuple[int, int] = (1024, 128)
     min_frames: int = 24
     max_frames: int = 48
     noise: float = 0.5
@@ -98,7 +98,7 @@ class _World:
         weight = 1.0 / (rank + 2.0)
         self.frequency = weight / weight.sum()
 
-    def scenes_of(self, label: int) -> List[int]:
+    def scenes_of(self, label: int) -> list[int]:
         """Return the scenes of a class, in order."""
         if label < self.first_paired:
             return [label]
@@ -106,13 +106,13 @@ class _World:
         scenes = [self.first_paired + 2 * pair, self.first_paired + 2 * pair + 1]
         return scenes if order == 0 else scenes[::-1]
 
-    def script(self, rng: np.random.Generator) -> Tuple[List[int], List[int]]:
+    def script(self, rng: np.random.Generator) -> tuple[list[int], list[int]]:
         """Return (labels, scenes in order) of a new video."""
         count = int(np.clip(rng.poisson(2.0) + 1, 1, 6))
         labels = sorted(
             rng.choice(self.spec.num_classes, count, replace=False, p=self.frequency).tolist()
         )
-        blocks: List[List[int]] = []
+        blocks: list[list[int]] = []
         kept = []
         for label in labels:
             scenes = self.scenes_of(label)
@@ -127,7 +127,7 @@ class _World:
 
     def frames(
         self, rng: np.random.Generator, scenes: Sequence[int]
-    ) -> Tuple[np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return (uint8 [n, D] of a video that shows `scenes`, each for at least a frame; the scene of each frame [n])."""
         spec = self.spec
         n = max(int(rng.integers(spec.min_frames, spec.max_frames + 1)), len(scenes))
@@ -143,7 +143,7 @@ class _World:
         return quantize(x), shown
 
 
-def make_synthetic(out_dir: str, spec: Optional[SyntheticSpec] = None) -> SyntheticPaths:
+def make_synthetic(out_dir: str, spec: SyntheticSpec | None = None) -> SyntheticPaths:
     """Write a synthetic data set, frame-level and the means of the same videos, unless it is already there.
 
     Args:
@@ -207,8 +207,8 @@ def _make_video(
     split: str,
     i: int,
     counts: np.ndarray,
-    rater: Optional[np.random.Generator],
-) -> Tuple[bytes, bytes]:
+    rater: np.random.Generator | None,
+) -> tuple[bytes, bytes]:
     labels, scenes = world.script(rng)
     frames, shown = world.frames(rng, scenes)
     if split == "train":
@@ -263,7 +263,7 @@ def frames_around(
 def from_video_level(
     pattern: str,
     out_dir: str,
-    num_frames: Tuple[int, int] = (120, 300),
+    num_frames: tuple[int, int] = (120, 300),
     noise: float = 0.5,
     seed: int = 0,
 ) -> int:
@@ -284,7 +284,7 @@ def from_video_level(
 
 
 def _around_file(
-    path: str, schema, num_frames: Tuple[int, int], noise: float, rng: np.random.Generator
+    path: str, schema, num_frames: tuple[int, int], noise: float, rng: np.random.Generator
 ) -> Iterator[bytes]:
     ends = np.cumsum(schema.feature_sizes)
     names = [
@@ -296,14 +296,14 @@ def _around_file(
             frames = frames_around(
                 mean, int(rng.integers(num_frames[0], num_frames[1] + 1)), rng, noise
             )
-            parts: Dict[str, np.ndarray] = {
+            parts: dict[str, np.ndarray] = {
                 name: np.ascontiguousarray(frames[:, end - size : end])
                 for name, size, end in zip(names, schema.feature_sizes, ends)
             }
             yield frame_record(batch["id"][i].numpy(), parts, np.flatnonzero(labels[i]))
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
         prog="python -m yt8m.data.synthetic", description=__doc__.split("\n\n")[0]

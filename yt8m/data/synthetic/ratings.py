@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Callable
 
 import numpy as np
 
@@ -14,10 +15,10 @@ RATED_SEGMENTS = 5  # of a video at most; the release has about as many
 def rate_segments(
     shown: np.ndarray,
     labels: Sequence[int],
-    scenes_of: Callable[[int], List[int]],
+    scenes_of: Callable[[int], list[int]],
     frequency: np.ndarray,
     rng: np.random.Generator,
-) -> List[Tuple[int, int, float]]:
+) -> list[tuple[int, int, float]]:
     """Return the ratings (start, class, 1.0 or 0.0) of a few segments of a video (spec A.6).
 
     A segment is positive for each label of its video that most of it shows: 3 of 5 frames, or of a class of two scenes 2 of
@@ -34,7 +35,7 @@ def rate_segments(
     starts = np.arange(0, len(shown) - SEGMENT_FRAMES + 1, SEGMENT_FRAMES)  # whole segments
     chosen = np.sort(rng.choice(starts, min(RATED_SEGMENTS, len(starts)), replace=False))
     others = np.where(np.isin(np.arange(len(frequency)), labels), 0.0, frequency)
-    ratings: List[Tuple[int, int, float]] = []
+    ratings: list[tuple[int, int, float]] = []
     for start in chosen.tolist():
         frames = shown[start : start + SEGMENT_FRAMES]
         frames_of = {c: [int((frames == s).sum()) for s in scenes_of(c)] for c in labels}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import List, Optional
 
 from yt8m.largescale.alternating.context import Context, Outcome
 from yt8m.largescale.alternating.plan import Step, best_index, is_over
@@ -19,7 +18,7 @@ from yt8m.largescale.alternating.step_state import StepState
 from yt8m.runs.folder import ALTERNATION
 
 
-def run(context: Context, step: Step, source: str) -> Optional[Outcome]:
+def run(context: Context, step: Step, source: str) -> Outcome | None:
     """Move the aggregator until the stopping rule ends it, and hand on the best model seen; None where it was stopped.
 
     Args:
@@ -52,7 +51,7 @@ def run(context: Context, step: Step, source: str) -> Optional[Outcome]:
             about = mover.move(iteration)
             elapsed = state.elapsed + time.monotonic() - began
             result = context.validation(predictor)
-            gaps: List[float] = [*state.gaps, float(result["gap"])]
+            gaps: list[float] = [*state.gaps, float(result["gap"])]
             if best_index(gaps) == iteration:
                 save_model(run_folder, best, model, own, {**result, "iteration": iteration})
             context.log.iteration(step, iteration, result, elapsed, **about)

@@ -11,7 +11,8 @@ import itertools
 import json
 import os
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -43,7 +44,7 @@ DECAY_EXAMPLES = 2_560_000  # 5,000 batches of 512 (KDD §5.1.3)
 L2 = 1e-8  # of the head's kernels, as in the models that train theirs jointly
 
 
-def check(config: RunConfig, num_examples: Optional[int] = None, train_dir: str = "") -> None:
+def check(config: RunConfig, num_examples: int | None = None, train_dir: str = "") -> None:
     """Refuse, before step 1 is paid for, what step 2 could not do; nothing where the alternation has no step 2.
 
     Args:
@@ -64,7 +65,7 @@ def check(config: RunConfig, num_examples: Optional[int] = None, train_dir: str 
     _moe_settings(config, 1, num_examples or config.alternation.step2_batch_size).check()
 
 
-def run(context: Context, step: Step, source: str) -> Optional[Outcome]:
+def run(context: Context, step: Step, source: str) -> Outcome | None:
     """Train the mixture until the stopping rule ends it, and hand on the best model seen; None where it was stopped.
 
     Args:
@@ -100,7 +101,7 @@ def run(context: Context, step: Step, source: str) -> Optional[Outcome]:
     return Outcome(best, metrics_of(run_folder, best), state.elapsed)
 
 
-def _is_over(context: Context, gaps: List[float]) -> bool:
+def _is_over(context: Context, gaps: list[float]) -> bool:
     return bool(gaps) and is_over(
         gaps, context.settings.step2_patience, context.settings.step2_max_epochs
     )
@@ -180,7 +181,7 @@ def _train(
 
 def _features(
     context: Context, source: str, folder: str
-) -> Optional[Tuple[FeatureStore, FeatureStore]]:
+) -> tuple[FeatureStore, FeatureStore] | None:
     """Return the stores of the training and the validation set's features; None where a signal stopped it."""
     with context.strategy.scope():
         model = load_model(context.run, source)
@@ -201,7 +202,7 @@ def _features(
     return stores[0], stores[1]
 
 
-def _head_arguments(context: Context, store: FeatureStore) -> Tuple[Dict[str, Any], np.ndarray]:
+def _head_arguments(context: Context, store: FeatureStore) -> tuple[dict[str, Any], np.ndarray]:
     """Return the constructor arguments of the model to come, and the experts of each class [K] (KDD eq. 4)."""
     settings = context.settings
     experts = experts_per_class(
@@ -213,7 +214,7 @@ def _head_arguments(context: Context, store: FeatureStore) -> Tuple[Dict[str, An
     return {"head": "moe", "groups": groups_by_experts(experts)}, experts
 
 
-def _grown_model(context: Context, source: str, own: Dict[str, Any]) -> Yt8mModel:
+def _grown_model(context: Context, source: str, own: dict[str, Any]) -> Yt8mModel:
     """Return a model with the source's aggregator and a new head."""
     config = context.config
     config = dataclasses.replace(
@@ -255,14 +256,14 @@ class _OnFeatures:
         self._dtype = model.head.compute_dtype
         self._predict = tf.function(lambda v: model.head(v), reduce_retracing=True)
 
-    def batches(self, store: FeatureStore, batch_size: int) -> Iterator[Dict[str, Any]]:
+    def batches(self, store: FeatureStore, batch_size: int) -> Iterator[dict[str, Any]]:
         """Yield batches of features and labels, each video once."""
         for features, labels in store.sequential(batch_size):
             yield {"features": features, "labels": tf.constant(labels)}
 
     def over(
-        self, batches: Iterable[Dict[str, Any]]
-    ) -> Iterator[Tuple[Dict[str, Any], np.ndarray]]:
+        self, batches: Iterable[dict[str, Any]]
+    ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
         """Yield (batch, probabilities [B, K])."""
         for batch in batches:
             features = tf.cast(tf.constant(batch["features"]), self._dtype)

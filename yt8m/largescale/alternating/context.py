@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, List
+from typing import Any
 
 import tensorflow as tf
 
@@ -38,7 +38,7 @@ class Context:
     validation: Validation
     log: Log
     stop: StopSignal
-    files: List[str]
+    files: list[str]
 
     @property
     def settings(self) -> AlternationConfig:
@@ -51,5 +51,5 @@ class Outcome:
     """A step's model: its folder in the run, its metrics, and the seconds the step worked for it, validation left out."""
 
     folder: str
-    result: Dict[str, Any]
+    result: dict[str, Any]
     elapsed: float

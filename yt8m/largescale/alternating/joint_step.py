@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Iterator, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 from yt8m.errors import UserError
 from yt8m.largescale.alternating.context import Context, Outcome
@@ -24,7 +25,7 @@ def joint_config(config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, training=training, alternation=None)
 
 
-def run(context: Context, step: Step) -> Optional[Outcome]:
+def run(context: Context, step: Step) -> Outcome | None:
     """Train, or go on with training, or take what --step1_from names; None where a signal stopped it."""
     folder, best = context.run.file(step.name), f"{step.name}/{BEST}"
     if context.settings.step1_from:
@@ -81,7 +82,7 @@ def _taken(context: Context, step: Step, best: str) -> Outcome:
     return Outcome(best, result, elapsed)
 
 
-def epochs(run_folder: RunFolder) -> Iterator[Tuple[int, Dict[str, Any], float]]:
+def epochs(run_folder: RunFolder) -> Iterator[tuple[int, dict[str, Any], float]]:
     """Yield (epoch, metrics, seconds of training up to it over all resumptions) of a run's log, validation left out."""
     worked, since = 0.0, None
     for event in run_folder.logged():

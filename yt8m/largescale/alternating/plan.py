@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import List, NamedTuple, Optional, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from yt8m.runs.alternation_config import AlternationConfig
 
@@ -29,7 +30,7 @@ class Done:
     gap: float
 
 
-def next_step(config: AlternationConfig, done: Sequence[Done]) -> Optional[Step]:
+def next_step(config: AlternationConfig, done: Sequence[Done]) -> Step | None:
     """Return the step that follows those that are done, or None at the end (KDD §4.1; spec D.5).
 
     "full" repeats steps 2 and 3 until a cycle gains less than `min_cycle_gain` over the one before it (the first,
@@ -77,6 +78,6 @@ def since_gain(gaps: Sequence[float], min_gain: float = 0.0) -> int:
     return since
 
 
-def best_index(gaps: List[float]) -> int:
+def best_index(gaps: list[float]) -> int:
     """Return the index of the highest GAP, the first of equals."""
     return max(range(len(gaps)), key=lambda i: (gaps[i], -i))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from typing import Any, Dict, List
+from typing import Any
 
 import tensorflow as tf
 
@@ -26,8 +26,8 @@ class State:
 
     def __init__(self, run: RunFolder):
         self._run = run
-        self.done: List[Done] = []
-        self.best: Dict[str, Any] = {}
+        self.done: list[Done] = []
+        self.best: dict[str, Any] = {}
         path = run.file(_STATE)
         if tf.io.gfile.exists(path):
             with tf.io.gfile.GFile(path) as f:
@@ -35,7 +35,7 @@ class State:
             self.done = [Done(**d) for d in values["done"]]
             self.best = values["best"]
 
-    def add(self, done: Done, best: Dict[str, Any]) -> None:
+    def add(self, done: Done, best: dict[str, Any]) -> None:
         """Put down a finished step."""
         self.done, self.best = [*self.done, done], best
         values = {"done": [dataclasses.asdict(d) for d in self.done], "best": best}
@@ -55,7 +55,7 @@ class Log:
         )
 
     def iteration(
-        self, step: Step, iteration: int, result: Dict[str, Any], elapsed: float, **more: Any
+        self, step: Step, iteration: int, result: dict[str, Any], elapsed: float, **more: Any
     ) -> None:
         """A validation in a step.
 
@@ -77,7 +77,7 @@ class Log:
             f"  loss {result['loss']:.4g}{extra}  ({duration(elapsed)})"
         )
 
-    def end(self, step: Step, result: Dict[str, Any], elapsed: float, best: bool) -> None:
+    def end(self, step: Step, result: dict[str, Any], elapsed: float, best: bool) -> None:
         """A step has handed on a model with these metrics."""
         values = {k: result[k] for k in _METRICS if k in result}
         self._run.log(

@@ -6,7 +6,7 @@ between them is the optimiser alone.
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -30,13 +30,13 @@ LOSS_TOLERANCE = 1e-7  # relative; the last digits of a loss hang on threads and
 _EPOCHS = 1_000_000  # the passes' orders are none of step 1's epochs', nor another cycle's
 _CYCLES = 1_000_003  # between the seeds of two cycles' draws
 
-Arrays = Dict[str, np.ndarray]
+Arrays = dict[str, np.ndarray]
 
 
 class Mover(Protocol):
     """One way of moving."""
 
-    def move(self, iteration: int) -> Dict[str, float]:
+    def move(self, iteration: int) -> dict[str, float]:
         """Change the model's aggregator; return a few numbers for the log, `train_loss` among them."""
 
     def state(self) -> Arrays:
@@ -78,7 +78,7 @@ class FullBatch:
                 tolerance=LOSS_TOLERANCE,
             )
 
-    def move(self, iteration: int) -> Dict[str, float]:
+    def move(self, iteration: int) -> dict[str, float]:
         """One gradient, one update; `train_loss` is of the weights before it."""
         found = self._gradient(iteration, self._fraction)
         self._gradient.set_weights(
@@ -121,7 +121,7 @@ class AdamPasses:
         self._loss = losses.get(context.config.recipe.label_loss)
         self._step = tf.function(lambda batch: context.strategy.run(self._replica, args=(batch,)))
 
-    def _replica(self, batch: Dict[str, tf.Tensor]) -> tf.Tensor:
+    def _replica(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """Move by one replica's part of a batch, and the others'; return the batch's mean loss."""
         with tf.GradientTape() as tape:
             predictions = self._model(self._model.select_inputs(batch), training=False)
@@ -139,7 +139,7 @@ class AdamPasses:
         apply_reduced(self._optimizer, gradients, self._variables, replica.num_replicas_in_sync)
         return loss
 
-    def move(self, iteration: int) -> Dict[str, float]:
+    def move(self, iteration: int) -> dict[str, float]:
         """One pass over all whole batches; `train_loss` is the mean over it.
 
         Raises:
@@ -188,6 +188,6 @@ class AdamPasses:
         """Nothing was made outside."""
 
 
-def _numbered(arrays: Arrays, prefix: str) -> List[np.ndarray]:
+def _numbered(arrays: Arrays, prefix: str) -> list[np.ndarray]:
     count = sum(k.startswith(prefix) for k in arrays)
     return [arrays[f"{prefix}{i}"] for i in range(count)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Dict
+from typing import Any
 
 import tensorflow as tf
 
@@ -17,7 +17,7 @@ METRICS = "metrics.json"
 
 
 def save_model(
-    run: RunFolder, folder: str, model: Yt8mModel, own: Dict[str, Any], about: Dict[str, Any]
+    run: RunFolder, folder: str, model: Yt8mModel, own: dict[str, Any], about: dict[str, Any]
 ) -> None:
     """Write a model and its metrics into a folder of the run, as eval and inference read it.
 
@@ -34,14 +34,14 @@ def save_model(
     _write_about(run, folder, own, about)
 
 
-def copy_model(run: RunFolder, source: str, target: str, about: Dict[str, Any]) -> None:
+def copy_model(run: RunFolder, source: str, target: str, about: dict[str, Any]) -> None:
     """Copy what `save_model` wrote (or the trainer did) to another folder, with other words about it."""
     own = own_arguments(run, source)
     copy_weights(run.file(source, WEIGHTS), run.file(target, WEIGHTS), own)
     _write_about(run, target, own, about)
 
 
-def _write_about(run: RunFolder, folder: str, own: Dict[str, Any], about: Dict[str, Any]) -> None:
+def _write_about(run: RunFolder, folder: str, own: dict[str, Any], about: dict[str, Any]) -> None:
     run.write_text(os.path.join(folder, MODEL_FILE), json.dumps(own) + "\n")
     run.write_text(os.path.join(folder, METRICS), json.dumps(about, indent=1, default=float) + "\n")
 
@@ -55,12 +55,12 @@ def load_model(run: RunFolder, folder: str) -> Yt8mModel:
     return load_saved(run, run.file(folder, WEIGHTS))[1]
 
 
-def own_arguments(run: RunFolder, folder: str) -> Dict[str, Any]:
+def own_arguments(run: RunFolder, folder: str) -> dict[str, Any]:
     """Return the constructor arguments in which a folder's model differs from the run's."""
     return folder.own_arguments(run.file(folder, WEIGHTS))
 
 
-def metrics_of(run: RunFolder, folder: str) -> Dict[str, Any]:
+def metrics_of(run: RunFolder, folder: str) -> dict[str, Any]:
     """Return the metrics that a folder's model was written with."""
     with tf.io.gfile.GFile(run.file(folder, METRICS)) as f:
         return json.load(f)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,14 +22,14 @@ class StepState:
 
     def __init__(self, run: RunFolder, name: str):
         self._path = run.file(name)
-        self.gaps: List[float] = []
+        self.gaps: list[float] = []
         self.elapsed = 0.0
-        self.arrays: Dict[str, np.ndarray] = {}
+        self.arrays: dict[str, np.ndarray] = {}
         if tf.io.gfile.exists(self._path):
             with tf.io.gfile.GFile(self._path, "rb") as f:
                 with np.load(io.BytesIO(f.read())) as found:
                     self.arrays = {k: found[k] for k in found.files}
-            about: Dict[str, Any] = json.loads(str(self.arrays.pop("about")))
+            about: dict[str, Any] = json.loads(str(self.arrays.pop("about")))
             self.gaps, self.elapsed = about["gaps"], about["elapsed"]
 
     @property
@@ -37,7 +37,7 @@ class StepState:
         """Iterations done; -1 before the start was evaluated."""
         return len(self.gaps) - 1
 
-    def save(self, gaps: List[float], elapsed: float, arrays: Dict[str, np.ndarray]) -> None:
+    def save(self, gaps: list[float], elapsed: float, arrays: dict[str, np.ndarray]) -> None:
         """Write the file whole."""
         self.gaps, self.elapsed, self.arrays = gaps, elapsed, arrays
         buffer = io.BytesIO()

@@ -10,7 +10,7 @@ The same command goes on wherever the run was ended, and however (KDD §4.1; spe
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 import tensorflow as tf
 
@@ -79,7 +79,7 @@ def check(config: RunConfig, train_dir: str = "") -> None:
         )
 
 
-def _refuse_workers(strategy: Optional[tf.distribute.Strategy]) -> None:
+def _refuse_workers(strategy: tf.distribute.Strategy | None) -> None:
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         raise UserError(
             "--trainer=alternating spreads its work by --executor, not by --strategy=multi_worker; unset TF_CONFIG."
@@ -90,7 +90,7 @@ def train(
     config: RunConfig,
     train_dir: str,
     start_new_model: bool = False,
-    strategy: Optional[tf.distribute.Strategy] = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> int:
     """Begin or resume the alternation in `train_dir`; return the exit code.
 
@@ -159,7 +159,7 @@ class Alternation:
             self._finish(step, outcome)
         return self._end()
 
-    def _take(self, step: Step) -> Optional[Outcome]:
+    def _take(self, step: Step) -> Outcome | None:
         if step.number == 1:
             return joint_step.run(self.context, step)
         source = model_folder(self.context.run, self.state.done[-1])
@@ -178,7 +178,7 @@ class Alternation:
         self.context.log.end(step, outcome.result, outcome.elapsed, better)
         self.state.add(Done(step.number, step.cycle, gap), best)
 
-    def _about(self, step: Step, result: Dict[str, Any]) -> Dict[str, Any]:
+    def _about(self, step: Step, result: dict[str, Any]) -> dict[str, Any]:
         return {**result, "after": step.name, "cycle": step.cycle, "number": step.number}
 
     def _end(self) -> int:

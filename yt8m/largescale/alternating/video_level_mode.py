@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -152,7 +152,7 @@ def _frame_network(config: RunConfig) -> Yt8mModel:
     return model
 
 
-def _arguments(config: RunConfig, network: Yt8mModel) -> Dict[str, Any]:
+def _arguments(config: RunConfig, network: Yt8mModel) -> dict[str, Any]:
     """Return the whole model's arguments: the frame network's, which need not be given again, and this run's."""
     return {
         **{k: v for k, v in network.get_config().items() if k not in _DATA},
@@ -165,7 +165,7 @@ def _video_config(
 ) -> RunConfig:
     """Return the settings of the video-level half's own run, whose layers fit the whole model's."""
     name = VIDEO_HALF[config.model.name]
-    arguments: Dict[str, Any] = {
+    arguments: dict[str, Any] = {
         k: v for k, v in _arguments(config, network).items() if k in _SHARED
     }
     arguments.update(input_norm="none", input_batch_norm=False)

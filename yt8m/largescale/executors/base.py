@@ -24,17 +24,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from typing import (
     Any,
     Callable,
-    Dict,
-    Iterator,
-    List,
-    Mapping,
     Optional,
     Protocol,
-    Sequence,
-    Tuple,
     TypeVar,
 )
 
@@ -75,7 +70,7 @@ class Executor(Protocol):
 
     def map(
         self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Handle]
-    ) -> Iterator[Tuple[int, Any]]:
+    ) -> Iterator[tuple[int, Any]]:
         """Yield (task id, fn's value) of every task once, as they complete; a task's id is its place in `tasks`."""
 
     def map_reduce(
@@ -124,8 +119,8 @@ class TreeReduction:
         if fan < 2:
             raise ValueError(f"fan is at least 2, not {fan}")
         self._combine, self._fan = combine, fan
-        self._totals: List[Any] = []
-        self._counts: List[int] = []
+        self._totals: list[Any] = []
+        self._counts: list[int] = []
 
     def add(self, part: Any, level: int = 0) -> None:
         """Take the next part."""
@@ -153,7 +148,7 @@ class TreeReduction:
         raise ValueError("nothing was combined")
 
 
-_WARM: "collections.OrderedDict[str, Any]" = collections.OrderedDict()
+_WARM: collections.OrderedDict[str, Any] = collections.OrderedDict()
 _WARM_KEPT = 2  # a model may be most of a worker's memory; two, so that a trainer may alternate
 
 
@@ -172,7 +167,7 @@ def forget(key: str) -> None:
     _WARM.pop(key, None)
 
 
-def values_of(handles: Mapping[str, Broadcast]) -> Dict[str, Broadcast]:
+def values_of(handles: Mapping[str, Broadcast]) -> dict[str, Broadcast]:
     """Return handles that are their own values (of an executor in one process), checked."""
     for name, handle in handles.items():
         if not isinstance(handle, Broadcast):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
-from typing import Any, Iterator, List, Mapping, Sequence, Tuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from yt8m.largescale.executors.base import (
     FAN,
@@ -27,7 +28,7 @@ class InProcessExecutor:
 
     def map(
         self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Broadcast]
-    ) -> Iterator[Tuple[int, Any]]:
+    ) -> Iterator[tuple[int, Any]]:
         """Yield (task id, value) in the order of the ids."""
         values = values_of(shared)
         prepare = getattr(fn, "prepare", None)
@@ -57,7 +58,7 @@ class InProcessExecutor:
     ) -> Any:
         """Return all values combined, each added as soon as it is there."""
         tree = TreeReduction(combine, fan)
-        ids: List[int] = []
+        ids: list[int] = []
         for i, value in self.map(fn, tasks, shared):
             ids.append(i)
             tree.add(value)

@@ -29,7 +29,8 @@ import os
 import platform
 import socket
 import sys
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from yt8m.errors import UserError
 from yt8m.largescale.executors.base import FAN, Broadcast, Combine, TaskFn, check_counted
@@ -54,17 +55,17 @@ def _ends_after(seconds: float) -> Iterator[None]:
 
 
 def run_task(
-    limit: float, fn: TaskFn, task_id: int, task: Any, keys: Dict[str, str], *values: Any
-) -> Tuple[int, Any]:
+    limit: float, fn: TaskFn, task_id: int, task: Any, keys: dict[str, str], *values: Any
+) -> tuple[int, Any]:
     """In a worker: return the id, small, to follow progress by, and ([id], value), which stays in the object store."""
     shared = {name: Broadcast(key, value) for (name, key), value in zip(keys.items(), values)}
     with _ends_after(limit):
         return task_id, ([task_id], fn(task, shared))
 
 
-def run_combine(combine: Combine, *parts: Tuple[List[int], Any]) -> Tuple[List[int], Any]:
+def run_combine(combine: Combine, *parts: tuple[list[int], Any]) -> tuple[list[int], Any]:
     """Combine parts in their order; also what the ids of the tasks in them are."""
-    ids: List[int] = []
+    ids: list[int] = []
     total = None
     for part_ids, value in parts:
         ids += part_ids
@@ -123,7 +124,7 @@ class RayExecutor:
             "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", one_dnn),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         }
-        options: Dict[str, Any] = {
+        options: dict[str, Any] = {
             "runtime_env": {"env_vars": pinned},
             "log_to_driver": False,
             "logging_level": "ERROR",
@@ -153,7 +154,7 @@ class RayExecutor:
 
     def _submit(
         self, remote: Any, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, RayHandle]
-    ) -> List[Any]:
+    ) -> list[Any]:
         keys = {name: handle.key for name, handle in shared.items()}
         refs = [handle.ref for handle in shared.values()]
         return [
@@ -162,11 +163,11 @@ class RayExecutor:
 
     def map(
         self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, RayHandle]
-    ) -> Iterator[Tuple[int, Any]]:
+    ) -> Iterator[tuple[int, Any]]:
         """Yield (task id, value) as the tasks complete."""
         refs = self._submit(self._task.options(num_returns=1), fn, tasks, shared)
         place = {ref: i for i, ref in enumerate(refs)}
-        ids: List[int] = []
+        ids: list[int] = []
         for ref in self._as_completed(refs):
             task_id, (_, value) = self._get(ref)
             if place.pop(ref) != task_id:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,24 +36,24 @@ class FeatureSource:
     max_bad_records: int = 0
 
     @classmethod
-    def of(cls, folder: str, batch_size: int = 512) -> "FeatureSource":
+    def of(cls, folder: str, batch_size: int = 512) -> FeatureSource:
         """Return the source of a store that `build_feature_store` finished."""
         plan = read_plan(folder)
         if plan is None:
             raise UserError(f"{folder} holds no {PLAN}: no features were computed there.")
         return cls(absolute(folder), int(plan["num_classes"]), plan["dtype"], batch_size)
 
-    def shards(self) -> List[str]:
+    def shards(self) -> list[str]:
         """Return the paths of the store's features, for `pack_shards`."""
         count = len((read_plan(self.folder) or {"sources": []})["sources"])
         return [os.path.join(self.folder, f"{i:05d}.features") for i in range(count)]
 
     def batches(
-        self, shards: Sequence[str], rows: Optional[Rows], broken: List[str]
-    ) -> Iterator[Dict[str, Any]]:
+        self, shards: Sequence[str], rows: Rows | None, broken: list[str]
+    ) -> Iterator[dict[str, Any]]:
         """Yield {"video": float32 [B, D], "labels": uint8 [B, K]} of the chosen examples, in order."""
         keeps = rows.keeps() if rows else itertools.repeat(True)
-        held: List[Any] = []
+        held: list[Any] = []
         for path in shards:
             shard = read_shard(
                 self.folder, int(os.path.basename(path).split(".")[0]), numpy_dtype(self.dtype)
@@ -72,7 +73,7 @@ class FeatureSource:
         if held:
             yield self._batch(held)
 
-    def _batch(self, examples: List[Any]) -> Dict[str, Any]:
+    def _batch(self, examples: list[Any]) -> dict[str, Any]:
         labels = np.zeros((len(examples), self.num_classes), np.uint8)
         for row, (_, classes) in zip(labels, examples):
             row[classes] = 1

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -54,7 +54,7 @@ class FeatureJob:
 
     model: str
     arguments: str
-    weights: Tuple[np.ndarray, ...]
+    weights: tuple[np.ndarray, ...]
     method: str
     policy: str
     folder: str
@@ -63,7 +63,7 @@ class FeatureJob:
     batch_size: int
     max_bad_records: int
 
-    def make(self) -> Callable[[Dict[str, tf.Tensor]], np.ndarray]:
+    def make(self) -> Callable[[dict[str, tf.Tensor]], np.ndarray]:
         """Return what computes a batch's features."""
         tf.keras.mixed_precision.set_global_policy(self.policy)
         model = registry.create(self.model, **json.loads(self.arguments)).build_weights()
@@ -72,13 +72,13 @@ class FeatureJob:
         return computing(model, self.method)
 
 
-def before_head(model: Yt8mModel) -> List[Any]:
+def before_head(model: Yt8mModel) -> list[Any]:
     """Return every weight of a model but its head's, in its order."""
     of_head = {id(v) for v in model.head.weights}
     return [v for v in model.weights if id(v) not in of_head]
 
 
-def computing(model: Yt8mModel, method: str) -> Callable[[Dict[str, tf.Tensor]], np.ndarray]:
+def computing(model: Yt8mModel, method: str) -> Callable[[dict[str, tf.Tensor]], np.ndarray]:
     """Return batch -> features float32 [n, W], by a method of the model in inference mode."""
     compute = tf.function(
         lambda inputs: getattr(model, method)(inputs, training=False), reduce_retracing=True
@@ -86,7 +86,7 @@ def computing(model: Yt8mModel, method: str) -> Callable[[Dict[str, tf.Tensor]],
     return lambda batch: tf.cast(compute(model.select_inputs(batch)), tf.float32).numpy()
 
 
-def shard_features(task: Tuple[int, str], shared: Shared) -> int:
+def shard_features(task: tuple[int, str], shared: Shared) -> int:
     """Compute and write the features of one shard; return how many records of it were broken."""
     index, file = task
     job: FeatureJob = shared["job"].value
@@ -109,7 +109,7 @@ def map_features(
     executor: Executor,
     model: Yt8mModel,
     folder: str,
-    files: List[str],
+    files: list[str],
     schema: RecordSchema,
     dtype: str = "float32",
     batch_size: int = 512,
@@ -117,7 +117,7 @@ def map_features(
     method: str = "aggregate",
     stop: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = print,
-) -> Optional[FeatureStore]:
+) -> FeatureStore | None:
     """Return the store of a model's features of all records, all frames, in inference mode; what is there is kept.
 
     Args:

@@ -12,7 +12,8 @@ import dataclasses
 import itertools
 import json
 import os
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -50,13 +51,13 @@ class PoolJob:
 
     model: str
     arguments: str
-    weights: Tuple[np.ndarray, ...]
+    weights: tuple[np.ndarray, ...]
     policy: str
     schema: RecordSchema
     batch_size: int
     max_bad_records: int
 
-    def make(self) -> Callable[[Dict[str, tf.Tensor]], np.ndarray]:
+    def make(self) -> Callable[[dict[str, tf.Tensor]], np.ndarray]:
         """Return what computes a batch's vectors [n, W]."""
         tf.keras.mixed_precision.set_global_policy(self.policy)
         model = registry.create(self.model, **json.loads(self.arguments)).build_weights()
@@ -71,7 +72,7 @@ class PoolJob:
         ).numpy()
 
 
-def pool_shard(task: Tuple[str, str], shared: Shared) -> int:
+def pool_shard(task: tuple[str, str], shared: Shared) -> int:
     """Write the pooled records of one shard (its path, and the new one's); return how many of its records were broken."""
     source, target = task
     job: PoolJob = shared["job"].value
@@ -92,7 +93,7 @@ def pool_shard(task: Tuple[str, str], shared: Shared) -> int:
     return len(bad.found)
 
 
-def _of_videos(batch: Dict[str, tf.Tensor], schema: RecordSchema) -> Dict[str, np.ndarray]:
+def _of_videos(batch: dict[str, tf.Tensor], schema: RecordSchema) -> dict[str, np.ndarray]:
     """Return each feature of whole videos that the schema names, [n, size]."""
     if not schema.video_names:
         return {}
@@ -106,7 +107,7 @@ def pooled_schema(schema: RecordSchema, width: int) -> RecordSchema:
     return RecordSchema("video", names, sizes, schema.num_classes)
 
 
-def _check_same(old: Dict[str, Any], new: Dict[str, Any], folder: str) -> None:
+def _check_same(old: dict[str, Any], new: dict[str, Any], folder: str) -> None:
     """Refuse to go on with records that were made from something else.
 
     Raises:
@@ -123,7 +124,7 @@ def _check_same(old: Dict[str, Any], new: Dict[str, Any], folder: str) -> None:
         )
 
 
-def _in_words(data: Optional[Dict[str, Any]]) -> str:
+def _in_words(data: dict[str, Any] | None) -> str:
     return (
         f"{data['shards']} shards of {data['bytes']:,} bytes, sha1 {data['sha1'][:8]}"
         if data
@@ -134,14 +135,14 @@ def _in_words(data: Optional[Dict[str, Any]]) -> str:
 def pool_records(
     executor: Executor,
     model: Yt8mModel,
-    files: List[str],
+    files: list[str],
     schema: RecordSchema,
     folder: str,
     batch_size: int = 64,
     max_bad_records: int = 0,
     stop: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = print,
-) -> Optional[List[str]]:
+) -> list[str] | None:
     """Return the shards of pooled records of all frames, those made that are not there; None where `stop` ended it.
 
     Args:
@@ -175,7 +176,7 @@ def pool_records(
             registry.name_of(type(model)), json.dumps(arguments), tuple(np.array(tf_variable(v)) for v in before_head(model)),
             tf.keras.mixed_precision.global_policy().name, schema, batch_size, max_bad_records,
         )  # fmt: skip
-        shared: Dict[str, Any] = {
+        shared: dict[str, Any] = {
             "job": executor.broadcast(
                 job, f"pool-{about['network']}-{os.getpid()}-{next(_numbers)}"
             )

@@ -12,7 +12,8 @@ import os
 import struct
 import zipfile
 import zlib
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ class Shard:
                 )
 
 
-def map_shard(folder: str, index: int, dtype: np.dtype) -> Optional[Shard]:
+def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
     """Return a shard with nothing of it read yet; None if it is not there or not whole.
 
     Each array holds a file open: let go of one shard before the next.
@@ -77,7 +78,7 @@ def map_shard(folder: str, index: int, dtype: np.dtype) -> Optional[Shard]:
     return Shard(features, _map(features, dtype, 0, (n, width)), *parts)
 
 
-def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -> Optional[Shard]:
+def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -> Shard | None:
     """Return a shard whose rows were read once and hold against their checksums; None if it is not there or not whole.
 
     Args:
@@ -114,7 +115,7 @@ def _damaged(folder: str, index: int, why: str) -> DamagedShard:
     )
 
 
-def _mapped(path: str) -> Dict[str, np.ndarray]:
+def _mapped(path: str) -> dict[str, np.ndarray]:
     """Return the arrays of an .npz file that is not compressed, each memory-mapped."""
     arrays = {}
     with zipfile.ZipFile(path) as members, open(path, "rb") as f:
@@ -135,7 +136,7 @@ def _mapped(path: str) -> Dict[str, np.ndarray]:
     return arrays
 
 
-def _map(path: str, dtype: np.dtype, offset: int, shape: Tuple[int, ...]) -> np.ndarray:
+def _map(path: str, dtype: np.dtype, offset: int, shape: tuple[int, ...]) -> np.ndarray:
     if 0 in shape:
         return np.zeros(shape, dtype)  # nothing cannot be mapped
     return np.asarray(np.memmap(path, dtype, "r", offset, shape))
@@ -147,9 +148,9 @@ class ShardWriter:
     def __init__(self, folder: str, index: int, dtype: np.dtype):
         self._features, self._rows = _paths(folder, index)
         self._dtype, self._crc, self._n, self._width = dtype, 0, 0, 0
-        self._counts: List[np.ndarray] = []
-        self._indices: List[np.ndarray] = []
-        self._ids: List[bytes] = []
+        self._counts: list[np.ndarray] = []
+        self._indices: list[np.ndarray] = []
+        self._ids: list[bytes] = []
         self._file = open(self._features + ".tmp", "wb")
 
     def add(self, features: np.ndarray, labels: np.ndarray, ids: Sequence[bytes]) -> None:
@@ -187,7 +188,7 @@ class ShardWriter:
         os.replace(self._features + ".tmp", self._features)
         os.replace(self._rows + ".tmp", self._rows)
 
-    def __enter__(self) -> "ShardWriter":
+    def __enter__(self) -> ShardWriter:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -198,13 +199,13 @@ class ShardWriter:
             os.remove(self._features + ".tmp")
 
 
-def _paths(folder: str, index: int) -> Tuple[str, str]:
+def _paths(folder: str, index: int) -> tuple[str, str]:
     return os.path.join(folder, f"{index:05d}.features"), os.path.join(
         folder, f"{index:05d}.rows.npz"
     )
 
 
-def _checksums(shard: Shard) -> List[int]:
+def _checksums(shard: Shard) -> list[int]:
     crc = 0
     for start in range(0, len(shard.features), 4096):
         crc = zlib.crc32(_bytes(shard.features[start : start + 4096]), crc)

@@ -9,7 +9,8 @@ import dataclasses
 import json
 import os
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +25,7 @@ from yt8m.largescale.features.window import Batch, Columns, FeatureWindow, in_ba
 from yt8m.largescale.tasks.shared_folder import local_folder, not_shared
 
 PLAN = "plan.json"
-Piece = Tuple[int, int, int]  # shard, first row, row after the last
+Piece = tuple[int, int, int]  # shard, first row, row after the last
 _DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -77,10 +78,10 @@ class FeatureStore:
                 f"{folder} lacks the features of {len(missing)} of {len(plan['sources'])} shards ({missing[0]}); the same command goes on."
             )
         self.num_examples, self.width, self._sizes = sum(sizes), max(widths), sizes
-        self._window: Tuple[Optional[tuple], Any] = (None, None)
+        self._window: tuple[tuple | None, Any] = (None, None)
 
     @property
-    def ids(self) -> List[str]:
+    def ids(self) -> list[str]:
         """The ids of the videos, in the store's order."""
         return [
             i.decode("utf-8", "backslashreplace") for shard in self._shards() for i in shard.ids
@@ -96,9 +97,7 @@ class FeatureStore:
                 )
         return counts
 
-    def sequential(
-        self, batch_size: int, classes: Optional[Sequence[int]] = None
-    ) -> Iterator[Batch]:
+    def sequential(self, batch_size: int, classes: Sequence[int] | None = None) -> Iterator[Batch]:
         """Yield (features [n, D] in the store's type, labels uint8 [n, C]) of every video once, in the store's order."""
         yield from in_batches(self._shards(), batch_size, Columns(self.num_classes, classes))
 
@@ -107,7 +106,7 @@ class FeatureStore:
         batch_size: int,
         seed: int = 0,
         epoch: int = 0,
-        classes: Optional[Sequence[int]] = None,
+        classes: Sequence[int] | None = None,
         skip: int = 0,
         drop_remainder: bool = True,
     ) -> Iterator[Batch]:
@@ -126,7 +125,7 @@ class FeatureStore:
         """
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
         columns = Columns(self.num_classes, classes)
-        pending: List[Batch] = []  # fewer than a batch
+        pending: list[Batch] = []  # fewer than a batch
         held, left_out = 0, skip * batch_size
         for pieces in self._windows(rng):
             order = rng.permutation(sum(high - low for _, low, high in pieces))
@@ -145,14 +144,14 @@ class FeatureStore:
         if held and not drop_remainder:
             yield joined(pending)
 
-    def _windows(self, rng: np.random.Generator) -> Iterator[List[Piece]]:
+    def _windows(self, rng: np.random.Generator) -> Iterator[list[Piece]]:
         """Yield the pieces of each window, sorted: shards, and the even parts of those that are larger than a window."""
         most = max(1, self._window_bytes // max(1, self.width * self.dtype.itemsize))
-        pieces: List[Piece] = []
+        pieces: list[Piece] = []
         for shard, size in enumerate(self._sizes):
             parts = max(1, -(-size // most))
             pieces += [(shard, size * i // parts, size * (i + 1) // parts) for i in range(parts)]
-        window: List[Piece] = []
+        window: list[Piece] = []
         rows = 0
         for i in rng.permutation(len(pieces)):
             size = pieces[i][2] - pieces[i][1]
@@ -164,7 +163,7 @@ class FeatureStore:
         if rows:
             yield sorted(window)
 
-    def _load(self, pieces: Tuple[Piece, ...]) -> FeatureWindow:
+    def _load(self, pieces: tuple[Piece, ...]) -> FeatureWindow:
         """Return what `pieces` hold, read in one sweep; the last window is kept, as a small store is one."""
         if self._window[0] != pieces:
             self._window = (None, None)  # let go of one before the next is read
@@ -185,16 +184,16 @@ class FeatureStore:
 
 def build_feature_store(
     folder: str,
-    files: List[str],
+    files: list[str],
     schema: RecordSchema,
-    compute: Callable[[Dict[str, tf.Tensor]], Any],
+    compute: Callable[[dict[str, tf.Tensor]], Any],
     dtype: str = "float32",
     about: str = "",
     batch_size: int = 512,
-    bad: Optional[BadRecords] = None,
+    bad: BadRecords | None = None,
     stop: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = print,
-) -> Optional[FeatureStore]:
+) -> FeatureStore | None:
     """Compute the features of every video of `files`, a shard at a time; a build that was killed goes on where it was.
 
     Args:
@@ -268,7 +267,7 @@ def write_shard(
     index: int,
     file: str,
     schema: RecordSchema,
-    compute: Callable[[Dict[str, tf.Tensor]], Any],
+    compute: Callable[[dict[str, tf.Tensor]], Any],
     dtype: str,
     batch_size: int,
     bad: BadRecords,
@@ -285,7 +284,7 @@ def write_shard(
             out.add(np.asarray(compute(batch)), batch["labels"].numpy(), batch["id"].numpy())
 
 
-def read_plan(folder: str) -> Optional[Dict[str, Any]]:
+def read_plan(folder: str) -> dict[str, Any] | None:
     """Return the store's plan, or None where there is none."""
     path = os.path.join(folder, PLAN)
     if not os.path.exists(path):

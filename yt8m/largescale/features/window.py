@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Callable
 
 import numpy as np
 
 from yt8m.largescale.features.shard import Shard
 
-Batch = Tuple[np.ndarray, np.ndarray]
+Batch = tuple[np.ndarray, np.ndarray]
 
 
 class Columns:
@@ -19,7 +20,7 @@ class Columns:
       classes: labels [C], in the order of the columns; None is all.
     """
 
-    def __init__(self, num_classes: int, classes: Optional[Sequence[int]] = None):
+    def __init__(self, num_classes: int, classes: Sequence[int] | None = None):
         self._column, self._width = np.arange(num_classes), num_classes
         if classes is not None:
             self._width = len(classes)
@@ -53,7 +54,7 @@ class FeatureWindow:
 
     def __init__(
         self,
-        pieces: Sequence[Tuple[int, int, int]],
+        pieces: Sequence[tuple[int, int, int]],
         open_shard: Callable[[int], Shard],
         width: int,
         dtype: np.dtype,
@@ -61,7 +62,7 @@ class FeatureWindow:
         count = sum(high - low for _, low, high in pieces)
         self._features = np.empty((count, width), dtype)
         self._indptr = np.zeros(count + 1, np.int64)
-        indices: List[np.ndarray] = []
+        indices: list[np.ndarray] = []
         at, labels = 0, 0
         for number, low, high in pieces:
             if high == low:
@@ -79,7 +80,7 @@ class FeatureWindow:
         return self._features[rows], columns.multi_hot(self._indptr, self._indices, rows)
 
 
-def joined(parts: List[Batch]) -> Batch:
+def joined(parts: list[Batch]) -> Batch:
     """Return the parts of a batch as one."""
     if len(parts) == 1:
         return parts[0]
@@ -89,7 +90,7 @@ def joined(parts: List[Batch]) -> Batch:
 
 def in_batches(shards: Iterable[Shard], batch_size: int, columns: Columns) -> Iterator[Batch]:
     """Yield batches of the videos of `shards` in their order, across shards; the last may be smaller."""
-    parts: List[Batch] = []
+    parts: list[Batch] = []
     held = 0
     for shard in shards:
         low = 0

@@ -24,7 +24,8 @@ import math
 import os
 import platform
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -84,14 +85,14 @@ class FullGradient:
     loss: float
     data_loss: float
     regularization: float
-    gradients: List[np.ndarray]
+    gradients: list[np.ndarray]
     num_examples: int
     num_tasks: int
     num_broken: int
     seconds: float
 
 
-def chosen_variables(model: Yt8mModel, frozen: Sequence[str]) -> List[Any]:
+def chosen_variables(model: Yt8mModel, frozen: Sequence[str]) -> list[Any]:
     """Return the trainable variables, in the model's order, that no attribute named in `frozen` holds."""
     excluded = {id(v) for name in frozen for v in getattr(model, name).variables}
     return [v for v in model.trainable_variables if id(v) not in excluded]
@@ -100,7 +101,7 @@ def chosen_variables(model: Yt8mModel, frozen: Sequence[str]) -> List[Any]:
 class _Worker:
     """A process's model, kept between tasks, with the versions of the weights it has taken."""
 
-    def __init__(self, job: GradientJob, model: Optional[Yt8mModel] = None):
+    def __init__(self, job: GradientJob, model: Yt8mModel | None = None):
         self.own = (
             model is None
         )  # otherwise it is the trainer's, in the trainer's process, and has its weights
@@ -146,7 +147,7 @@ class _Worker:
             self._batch = tf.function(self._gradient, input_signature=[specs])
         return self._batch(batch)
 
-    def sum(self, batches: Any, broken: List[str]) -> GradientSum:
+    def sum(self, batches: Any, broken: list[str]) -> GradientSum:
         """Return the sums over all batches."""
         loss, count, total = 0.0, 0, None
         for batch in batches:
@@ -171,7 +172,7 @@ class _Reading:
     """A task's batches, being read, with the broken records met so far."""
 
     def __init__(self, task: ShardTask, source: Source):
-        self.broken: List[str] = []
+        self.broken: list[str] = []
         self.batches = ReadAhead(source.batches(task.shards, task.rows, self.broken))
 
     def close(self) -> None:
@@ -179,7 +180,7 @@ class _Reading:
 
 
 def shard_gradient(
-    task: ShardTask, shared: Shared, prepared: Optional[_Reading] = None
+    task: ShardTask, shared: Shared, prepared: _Reading | None = None
 ) -> GradientSum:
     """Return the sums of loss and gradient over a task's examples: the map of step 3.
 
@@ -236,11 +237,11 @@ class FullBatchGradient:
         # In this process no second model is made: the tasks use the trainer's, whose weights are up to date.
         self._here = isinstance(executor, InProcessExecutor)
         self._worker = _Worker(self._job, model)
-        self._shared: Dict[str, Any] = {"job": executor.broadcast(self._job, self._key)}
+        self._shared: dict[str, Any] = {"job": executor.broadcast(self._job, self._key)}
         self._versions = itertools.count()
         self.refresh_frozen()
 
-    def weights(self) -> List[np.ndarray]:
+    def weights(self) -> list[np.ndarray]:
         """Return the present values of `variables`."""
         return [np.array(tf_variable(v)) for v in self.variables]
 

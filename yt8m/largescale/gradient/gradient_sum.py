@@ -7,7 +7,6 @@ numbers keep their digits; they are taken in the order of the tasks all the same
 from __future__ import annotations
 
 import dataclasses
-from typing import List, Optional
 
 import numpy as np
 
@@ -26,10 +25,10 @@ class GradientSum:
     loss: float
     num_examples: int
     num_broken: int
-    gradients: List[np.ndarray]
+    gradients: list[np.ndarray]
 
 
-def add_sums(total: Optional[GradientSum], part: GradientSum) -> GradientSum:
+def add_sums(total: GradientSum | None, part: GradientSum) -> GradientSum:
     """Add `part` to `total` in place (None begins a new one); see `yt8m.largescale.executors.base.Combine`."""
     if total is None:
         return dataclasses.replace(part, gradients=[g.astype(np.float64) for g in part.gradients])

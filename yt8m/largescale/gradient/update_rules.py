@@ -13,11 +13,12 @@ plain descent's learning rate are then the same for any amount of data.
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, List, Protocol, Sequence
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
-Arrays = List[np.ndarray]
+Arrays = list[np.ndarray]
 
 
 class UpdateRule(Protocol):
@@ -28,13 +29,13 @@ class UpdateRule(Protocol):
     ) -> Arrays:
         """Return the next weights, given the current ones and the batch's gradient and loss there."""
 
-    def state(self) -> Dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         """Return all that `restore` needs, as arrays by name."""
 
-    def restore(self, state: Dict[str, np.ndarray]) -> None:
+    def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take up where the rule stood that `state` came from."""
 
-    def summary(self) -> Dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return a few numbers about the last update, for the log."""
 
 
@@ -140,21 +141,21 @@ class IRPropPlus:
         }
         return new
 
-    def state(self) -> Dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         """Return Δ, δw, the signs and E⁻ as copies."""
         saved = {"iterations": np.asarray(self.iterations), "last_loss": np.asarray(self.last_loss)}
         for name in ("steps", "changes", "signs"):
             saved.update({f"{name}.{i}": a.copy() for i, a in enumerate(getattr(self, name))})
         return saved
 
-    def restore(self, state: Dict[str, np.ndarray]) -> None:
+    def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take what `state` returned; the constructor's numbers stay."""
         self.iterations, self.last_loss = int(state["iterations"]), float(state["last_loss"])
         for name in ("steps", "changes", "signs"):
             count = sum(key.startswith(name + ".") for key in state)
             setattr(self, name, [np.array(state[f"{name}.{i}"]) for i in range(count)])
 
-    def summary(self) -> Dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return the shares of weights whose step grew, shrank or was undone, and the mean step."""
         return dict(self._counts)
 
@@ -192,19 +193,19 @@ class GradientDescent:
         )
         return new
 
-    def state(self) -> Dict[str, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
         """Return the velocities as copies."""
         saved = {"iterations": np.asarray(self.iterations)}
         saved.update({f"velocity.{i}": v.copy() for i, v in enumerate(self.velocity)})
         return saved
 
-    def restore(self, state: Dict[str, np.ndarray]) -> None:
+    def restore(self, state: dict[str, np.ndarray]) -> None:
         """Take what `state` returned."""
         self.iterations = int(state["iterations"])
         count = sum(key.startswith("velocity.") for key in state)
         self.velocity = [np.array(state[f"velocity.{i}"]) for i in range(count)]
 
-    def summary(self) -> Dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return the gradient's norm."""
         return {"gradient_norm": self._norm}
 

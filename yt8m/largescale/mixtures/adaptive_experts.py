@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def experts_per_class(
     return np.clip(wanted, 1, max_experts).astype(np.int64)
 
 
-def groups_by_experts(experts: np.ndarray) -> List[Dict[str, Any]]:
+def groups_by_experts(experts: np.ndarray) -> list[dict[str, Any]]:
     """Return [{"classes": [...], "num_mixtures": k}, ...], classes with equal numbers of experts together, fewest first.
 
     This is how a model's `groups` argument and `GroupedMixtureOfExperts` name them; it is JSON-ready.

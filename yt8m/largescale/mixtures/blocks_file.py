@@ -7,13 +7,14 @@ its largest array; written whole or not at all; on any file system.
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 
-def write_arrays(path: str, header: Dict[str, Any], arrays: Iterable[np.ndarray]) -> None:
+def write_arrays(path: str, header: dict[str, Any], arrays: Iterable[np.ndarray]) -> None:
     """Write `header` (JSON-ready) and `arrays` to `path`, which appears when it is whole."""
     with tf.io.gfile.GFile(path + ".tmp", "wb") as f:
         f.write(json.dumps(header).encode() + b"\n")
@@ -24,7 +25,7 @@ def write_arrays(path: str, header: Dict[str, Any], arrays: Iterable[np.ndarray]
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
 
-def read_header(path: str) -> Optional[Dict[str, Any]]:
+def read_header(path: str) -> dict[str, Any] | None:
     """Return the header of `path`, or None where there is no such file."""
     if not tf.io.gfile.exists(path):
         return None
@@ -32,7 +33,7 @@ def read_header(path: str) -> Optional[Dict[str, Any]]:
         return json.loads(f.readline())
 
 
-def read_arrays(path: str) -> Tuple[Dict[str, Any], Iterator[np.ndarray]]:
+def read_arrays(path: str) -> tuple[dict[str, Any], Iterator[np.ndarray]]:
     """Return the header of `path` and its arrays, each read when it is asked for."""
     header = read_header(path)
     if header is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import json
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class ClassPartition:
     """
 
     num_classes: int
-    parts: List[List[int]]
+    parts: list[list[int]]
 
     def __post_init__(self) -> None:
         """Check that every class is in exactly one part."""
@@ -36,9 +37,9 @@ class ClassPartition:
         return json.dumps(dataclasses.asdict(self)) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> "ClassPartition":
+    def from_json(cls, text: str) -> ClassPartition:
         """Read what `to_json` wrote."""
-        values: Dict[str, Any] = json.loads(text)
+        values: dict[str, Any] = json.loads(text)
         return cls(**values)
 
     def work(self, num_mixtures: Sequence[int]) -> np.ndarray:
@@ -93,8 +94,8 @@ def partition(
     return ClassPartition(classes, parts)
 
 
-def _balanced(counts: np.ndarray, num_parts: int) -> List[List[int]]:
-    parts: List[List[int]] = [[] for _ in range(num_parts)]
+def _balanced(counts: np.ndarray, num_parts: int) -> list[list[int]]:
+    parts: list[list[int]] = [[] for _ in range(num_parts)]
     lightest = [(0, 0, p) for p in range(num_parts)]  # experts, classes, part
     for c in np.argsort(-counts, kind="stable"):
         experts, size, p = heapq.heappop(lightest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import h5py  # Keras writes `.weights.h5` by it, and requires it
 import numpy as np
@@ -22,7 +22,7 @@ from yt8m.models.core.base import Yt8mModel
 _PARTS = ("gates", "experts", "bias")
 
 
-def assemble(small: Yt8mModel, files: List[str], width: int, path: str) -> None:
+def assemble(small: Yt8mModel, files: list[str], width: int, path: str) -> None:
     """Write `path` (`.weights.h5`) whole or not at all.
 
     Args:
@@ -47,7 +47,7 @@ def assemble(small: Yt8mModel, files: List[str], width: int, path: str) -> None:
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
 
-def _mark(small: Yt8mModel, pattern: str) -> List[Tuple[int, str]]:
+def _mark(small: Yt8mModel, pattern: str) -> list[tuple[int, str]]:
     """Give each array its own number, write the file, and return what each number stands for."""
     names = [(i, part) for i in range(len(small.head.groups)) for part in _PARTS]
     for number, (i, part) in enumerate(names):
@@ -60,15 +60,15 @@ def _mark(small: Yt8mModel, pattern: str) -> List[Tuple[int, str]]:
 
 
 def _copy_structure(
-    source: Any, out: Any, names: List[Tuple[int, str]], width: int
-) -> Dict[Tuple[int, str], Any]:
+    source: Any, out: Any, names: list[tuple[int, str]], width: int
+) -> dict[tuple[int, str], Any]:
     """Make in `out` what `source` holds, with D features in place of one; return the new arrays by (group, part)."""
-    arrays: Dict[Tuple[int, str], Any] = {}
+    arrays: dict[tuple[int, str], Any] = {}
     out.attrs.update(source.attrs)
 
     def copy(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            key = names[int(round(float(np.ravel(item[()])[0])))]
+            key = names[round(float(np.ravel(item[()])[0]))]
             shape = item.shape if key[1] == "bias" else (width, *item.shape[1:])
             arrays[key] = out.create_dataset(name, shape, "float32")
         out.require_group(name) if isinstance(item, h5py.Group) else None
@@ -80,7 +80,7 @@ def _copy_structure(
     return arrays
 
 
-def _fill(arrays: Dict[str, Any], file: str, group: Dict[str, Any]) -> None:
+def _fill(arrays: dict[str, Any], file: str, group: dict[str, Any]) -> None:
     """Fill a group's arrays from its blocks, each of which holds some of its classes."""
     column = {c: i for i, c in enumerate(group["classes"])}
     class_major = group["num_mixtures"] >= STATES_FASTEST_FROM
@@ -102,7 +102,7 @@ def _fill(arrays: Dict[str, Any], file: str, group: Dict[str, Any]) -> None:
         raise ValueError(f"{file} holds {filled} of the group's {len(column)} classes")
 
 
-def _runs(columns: List[int]) -> List[Tuple[slice, slice]]:
+def _runs(columns: list[int]) -> list[tuple[slice, slice]]:
     """Return (source, target) slices of neighbours, because an HDF5 file is written in slices."""
     cuts = [
         0,

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +34,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's, as in yt8m.training.optimi
 
 def cut(
     classes: Sequence[int], num_mixtures: Sequence[int], width: int, batch_size: int
-) -> List[Tuple[int, List[int]]]:
+) -> list[tuple[int, list[int]]]:
     """Return (k, classes) of each block: classes of equal k together, in order, no more than a block may hold.
 
     Args:
@@ -86,19 +87,19 @@ class MixtureBlock:
         self.class_major = k >= STATES_FASTEST_FROM
         self.names = ["gates", "experts"] + ["bias"] * expert_bias
         self.weights = [tf.Variable(tf.zeros(self._shape(n)), trainable=False) for n in self.names]
-        self.moments: List[tf.Variable] = []
+        self.moments: list[tf.Variable] = []
 
-    def _shape(self, name: str) -> List[int]:
+    def _shape(self, name: str) -> list[int]:
         c, states = len(self.classes), self.states if name == "gates" else self.k
         sides = [c, states] if self.class_major else [states, c]
         return sides if name == "bias" else [self.width, *sides]
 
     @property
-    def shapes(self) -> Tuple[Tuple[int, ...], ...]:
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shape of each weight."""
         return tuple(tuple(w.shape) for w in self.weights)
 
-    def start(self, seed: int, glorot_classes: int, priors: Optional[np.ndarray] = None) -> None:
+    def start(self, seed: int, glorot_classes: int, priors: np.ndarray | None = None) -> None:
         """Give the weights their first values, which hang on `seed` and the class alone, not on its neighbours.
 
         Args:
@@ -154,7 +155,7 @@ def _logits(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 
 def _forward(
     x: tf.Tensor, gates: Any, experts: Any, bias: Any, class_major: bool
-) -> Tuple[tf.Tensor, Any]:
+) -> tuple[tf.Tensor, Any]:
     e = _logits(x, experts)
     if bias is not None:
         e += bias
@@ -162,7 +163,7 @@ def _forward(
 
 
 # A function for each shape: TensorFlow warns of one function that is traced for many.
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _prediction(class_major: bool, shapes: Any, rows: int) -> Callable[..., tf.Tensor]:
     del shapes, rows
     return tf.function(
@@ -170,7 +171,7 @@ def _prediction(class_major: bool, shapes: Any, rows: int) -> Callable[..., tf.T
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def training_step(
     loss_name: str, l2: float, clip: float, class_major: bool, shapes: Any
 ) -> Callable[..., None]:
@@ -190,8 +191,8 @@ def training_step(
     def step(
         x: tf.Tensor,
         labels: tf.Tensor,
-        weights: List[Any],
-        moments: List[Any],
+        weights: list[Any],
+        moments: list[Any],
         rate: Any,
         power_1: Any,
         power_2: Any,
@@ -234,6 +235,6 @@ def training_step(
     return step
 
 
-def block_header(block: MixtureBlock) -> Dict[str, Any]:
+def block_header(block: MixtureBlock) -> dict[str, Any]:
     """Return what names a block in a file."""
     return {"k": block.k, "classes": block.classes}

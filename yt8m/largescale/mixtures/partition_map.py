@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import numpy as np
 
@@ -24,8 +25,8 @@ class PartTask:
       until: steps in all after which to stop.
     """
 
-    classes: Tuple[int, ...]
-    num_mixtures: Tuple[int, ...]
+    classes: tuple[int, ...]
+    num_mixtures: tuple[int, ...]
     path: str
     until: int
 
@@ -44,7 +45,7 @@ class PartJob:
     features: str
     settings: MoeSettings
     priors: np.ndarray
-    stop: Optional[Callable[[], bool]] = None
+    stop: Callable[[], bool] | None = None
 
 
 def steps_done(path: str) -> int:

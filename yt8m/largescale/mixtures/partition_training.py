@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -83,7 +84,7 @@ class MoeSettings:
                 "--weight_average is not for classes trained apart; drop it, or take --trainer=joint."
             )
 
-    def steps(self, num_examples: int) -> Tuple[int, int]:
+    def steps(self, num_examples: int) -> tuple[int, int]:
         """Return (steps an epoch, steps in all) over `num_examples`.
 
         Raises:
@@ -115,12 +116,12 @@ def train_partition(
     num_mixtures: Sequence[int],
     settings: MoeSettings,
     path: str,
-    priors: Optional[np.ndarray] = None,
+    priors: np.ndarray | None = None,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Report], None] = lambda _: None,
     report_seconds: float = 10.0,
-    until: Optional[int] = None,
-) -> Optional[Dict[str, Any]]:
+    until: int | None = None,
+) -> dict[str, Any] | None:
     """Train `classes`, write their weights to `path`, and return what is known of it; a finished partition is left alone.
 
     Args:
@@ -223,8 +224,8 @@ def train_partition(
 
 
 def _batches(
-    store: FeatureStore, settings: MoeSettings, classes: List[int], first: int, each: int, last: int
-) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+    store: FeatureStore, settings: MoeSettings, classes: list[int], first: int, each: int, last: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the batches of the steps from `first` up to `last`, and read no further."""
     while first < last:
         epoch, within = divmod(first, each)
@@ -238,8 +239,8 @@ def _batches(
 
 
 def _resume(
-    path: str, blocks: List[MixtureBlock], headers: List[Dict[str, Any]]
-) -> Optional[Dict[str, Any]]:
+    path: str, blocks: list[MixtureBlock], headers: list[dict[str, Any]]
+) -> dict[str, Any] | None:
     if read_header(path) is None:
         return None
     header, arrays = read_arrays(path)
@@ -253,7 +254,7 @@ def _resume(
 class _Clock:
     """Times, and means of the loss: since the last report, and over the last epoch."""
 
-    def __init__(self, state: Dict[str, Any], save_seconds: float, report_seconds: float):
+    def __init__(self, state: dict[str, Any], save_seconds: float, report_seconds: float):
         self._save_seconds, self._report_seconds = save_seconds, report_seconds
         self._began = self._reported = self._saved = time.monotonic()
         self._before, self._first, self._last = (
@@ -272,7 +273,7 @@ class _Clock:
     def saved(self) -> None:
         self._saved = time.monotonic()
 
-    def taken(self, step: int, loss: float, each: int, batch: int) -> Tuple[Optional[float], float]:
+    def taken(self, step: int, loss: float, each: int, batch: int) -> tuple[float | None, float]:
         """Return the mean loss a step and the examples a second since the last look; None where there was no step."""
         now, done = time.monotonic(), step - self._last
         if done <= 0:
@@ -284,7 +285,7 @@ class _Clock:
         self._reported, self._last = now, step
         return loss / done, speed
 
-    def state(self, step: int) -> Dict[str, Any]:
+    def state(self, step: int) -> dict[str, Any]:
         seconds = self._before + time.monotonic() - self._began
         return {
             "step": step,
@@ -293,7 +294,7 @@ class _Clock:
             "loss_steps": self._count,
         }
 
-    def result(self, batch: int) -> Dict[str, Any]:
+    def result(self, batch: int) -> dict[str, Any]:
         seconds = self._before + time.monotonic() - self._began
         return {
             "loss": self._sum / max(1, self._count),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ def newest(path: str) -> str:
     raise not_shared(f"The weights of a partition, {path}, are not there")
 
 
-def fill_head(head: GroupedMixtureOfExperts, paths: List[str]) -> None:
+def fill_head(head: GroupedMixtureOfExperts, paths: list[str]) -> None:
     """Give a built head the weights that partitions were saved with, class by class.
 
     Args:
@@ -35,13 +35,13 @@ def fill_head(head: GroupedMixtureOfExperts, paths: List[str]) -> None:
       ValueError: a class was not trained, or twice, or with another number of experts.
     """
     names = ["gates", "experts"] + ["bias"] * head.expert_bias
-    values: List[Dict[str, np.ndarray]] = [
+    values: list[dict[str, np.ndarray]] = [
         {n: np.array(getattr(m, n)) for n in names} for m in head.mixtures
     ]
-    place: Dict[int, Tuple[int, int]] = {
+    place: dict[int, tuple[int, int]] = {
         c: (g, i) for g, group in enumerate(head.groups) for i, c in enumerate(group["classes"])
     }
-    filled: List[int] = []
+    filled: list[int] = []
     for path in paths:
         source = newest(path)
         header, arrays = read_arrays(source)

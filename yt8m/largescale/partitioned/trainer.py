@@ -17,7 +17,8 @@ import json
 import os
 import resource
 import time
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +50,7 @@ _MOST_GROUPS = (
 )
 
 
-def check(config: RunConfig, strategy: Optional[tf.distribute.Strategy] = None) -> None:
+def check(config: RunConfig, strategy: tf.distribute.Strategy | None = None) -> None:
     """Refuse what this trainer cannot do.
 
     Raises:
@@ -86,7 +87,7 @@ def train(
     config: RunConfig,
     train_dir: str,
     start_new_model: bool = False,
-    strategy: Optional[tf.distribute.Strategy] = None,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> int:
     """Begin or resume the run in `train_dir`, as `yt8m.training.trainer.train` does; return the exit code.
 
@@ -191,7 +192,7 @@ class PartitionedTrainer:
             self.progress.close()
         return 0
 
-    def _all_groups(self) -> Optional[Tuple[FeatureStore, Optional[FeatureStore]]]:
+    def _all_groups(self) -> tuple[FeatureStore, FeatureStore | None] | None:
         """Return the stores when all groups are trained, or None when a signal came before."""
         t, done = self.config.training, sum(map(self._is_trained, range(len(self.groups))))
         resumed = any(line["event"] == "started" for line in self.run.logged())
@@ -235,8 +236,8 @@ class PartitionedTrainer:
             self.run.write_text(CONFIG_FILE, self.config.to_json())
 
     def _store(
-        self, name: str, files: List[str], schema: RecordSchema, bad: BadRecords
-    ) -> Optional[FeatureStore]:
+        self, name: str, files: list[str], schema: RecordSchema, bad: BadRecords
+    ) -> FeatureStore | None:
         compute = tf.function(
             lambda batch: self.model.head_features(self.model.select_inputs(batch)),
             reduce_retracing=True,
@@ -355,10 +356,10 @@ class PartitionedTrainer:
     def _eval_batch(self) -> int:
         return self.config.training.eval_batch_size or self.config.recipe.batch_size
 
-    def _end(self, store: FeatureStore, validation: Optional[FeatureStore]) -> None:
+    def _end(self, store: FeatureStore, validation: FeatureStore | None) -> None:
         """Make one model of the groups, validate it, and let go of what only the training needed."""
         steps = {read_header(self._file(i))["steps"] for i in range(len(self.groups))}
-        about: Dict[str, Any] = {"step": max(steps), "epoch": self.config.recipe.num_epochs}
+        about: dict[str, Any] = {"step": max(steps), "epoch": self.config.recipe.num_epochs}
         place = BEST if validation is not None else "last"
         small = self._model([1]).build_weights()
         files = [self._file(i) for i in range(len(self.groups))]
@@ -380,7 +381,7 @@ class PartitionedTrainer:
         if not self.config.training.cache:
             tf.io.gfile.rmtree(self.features_folder)
 
-    def _validate(self, validation: FeatureStore) -> Dict[str, Any]:
+    def _validate(self, validation: FeatureStore) -> dict[str, Any]:
         t, classes = self.config.training, self.config.schema.num_classes
         loss = losses.get(self.config.recipe.label_loss)
         scores = _Joined([self._file(i, "scores") for i in range(len(self.groups))], classes)
@@ -394,10 +395,10 @@ class PartitionedTrainer:
 class _Joined:
     """Stands for a predictor: the scores that the groups wrote, side by side."""
 
-    def __init__(self, files: List[str], num_classes: int):
+    def __init__(self, files: list[str], num_classes: int):
         self._files, self._num_classes = files, num_classes
 
-    def over(self, batches: Any) -> Iterator[Tuple[Dict[str, tf.Tensor], np.ndarray]]:
+    def over(self, batches: Any) -> Iterator[tuple[dict[str, tf.Tensor], np.ndarray]]:
         """Yield ({"labels"}, probabilities [n, K]) of each batch (features, labels) of a store's sequential pass."""
         opened = [read_arrays(f) for f in self._files]
         for _, labels in batches:

@@ -11,17 +11,11 @@ import functools
 import itertools
 import queue
 import threading
+from collections.abc import Iterable, Iterator, Sequence
 from typing import (
     Any,
     Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Optional,
     Protocol,
-    Sequence,
-    Tuple,
 )
 
 import numpy as np
@@ -39,7 +33,7 @@ from yt8m.errors import UserError
 from yt8m.largescale.tasks.shard_parts import Rows
 from yt8m.largescale.tasks.shared_folder import not_shared
 
-Batch = Dict[str, Any]
+Batch = dict[str, Any]
 
 
 class Source(Protocol):
@@ -48,7 +42,7 @@ class Source(Protocol):
     max_bad_records: int  # that the whole of the data may have
 
     def batches(
-        self, shards: Sequence[str], rows: Optional[Rows], broken: List[str]
+        self, shards: Sequence[str], rows: Rows | None, broken: list[str]
     ) -> Iterator[Batch]:
         """Yield batches of the shards' chosen examples in order, with `labels`; a line for each broken record."""
 
@@ -70,7 +64,7 @@ class RecordSource:
     beyond: str = "raise"
 
     def batches(
-        self, shards: Sequence[str], rows: Optional[Rows], broken: List[str]
+        self, shards: Sequence[str], rows: Rows | None, broken: list[str]
     ) -> Iterator[Batch]:
         """Yield batches as `yt8m.data.pipeline.build_dataset` makes them, without shuffling.
 
@@ -94,8 +88,8 @@ class RecordSource:
                 yield from _stacked(itertools.chain.from_iterable(parsed), self.batch_size)
 
     def _records(
-        self, shards: Sequence[str], rows: Optional[Rows], broken: List[str]
-    ) -> Iterator[Tuple[str, Scanned]]:
+        self, shards: Sequence[str], rows: Rows | None, broken: list[str]
+    ) -> Iterator[tuple[str, Scanned]]:
         keeps = rows.keeps() if rows else itertools.repeat(True)
         for path in shards:
             if not tf.io.gfile.exists(path):
@@ -109,9 +103,9 @@ class RecordSource:
 
     def _parsed(
         self,
-        parse: Callable[[List[bytes]], Batch],
-        records: List[Tuple[str, Scanned]],
-        broken: List[str],
+        parse: Callable[[list[bytes]], Batch],
+        records: list[tuple[str, Scanned]],
+        broken: list[str],
     ) -> Iterator[Batch]:
         """Yield records parsed together; where that fails, without those of them that do not parse; nothing if none does."""
         try:
@@ -130,7 +124,7 @@ class RecordSource:
         if kept:
             yield parse(kept)
 
-    def _count(self, path: str, record: Scanned, broken: List[str]) -> None:
+    def _count(self, path: str, record: Scanned, broken: list[str]) -> None:
         broken.append(f"{path} at byte {record.offset}: {record.problem}")
         if len(broken) > self.max_bad_records:
             raise UserError(
@@ -141,7 +135,7 @@ class RecordSource:
 
 def _stacked(examples: Iterable[Batch], batch_size: int) -> Iterator[Batch]:
     """Yield batches [B, ...] out of parts [n, ...] of any size."""
-    held: List[Batch] = []
+    held: list[Batch] = []
     count = 0
     for part in examples:
         part = {k: np.asarray(v) for k, v in part.items()}
@@ -182,7 +176,7 @@ class ReadAhead:
     """Iterates over `items` from a thread of its own that stays up to `depth` of them ahead; begins at once."""
 
     def __init__(self, items: Iterable[Any], depth: int = 2):
-        self._queue: "queue.Queue[Any]" = queue.Queue(depth)
+        self._queue: queue.Queue[Any] = queue.Queue(depth)
         self._stop = threading.Event()
         threading.Thread(
             target=self._read, args=(items,), name="yt8m-read-ahead", daemon=True

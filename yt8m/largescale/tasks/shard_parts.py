@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import math
-from typing import Iterator, List, Optional, Sequence, Tuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,7 @@ class Rows:
     """A random choice of a shard list's records: each stays with probability `fraction`, as `seed` decides."""
 
     fraction: float
-    seed: Tuple[int, ...]
+    seed: tuple[int, ...]
 
     def keeps(self) -> Iterator[bool]:
         """Yield for each record, in order, whether it stays."""
@@ -33,11 +33,11 @@ class Rows:
 class ShardTask:
     """Shards that one task reads in order, and the choice among their records (None: all)."""
 
-    shards: Tuple[str, ...]
-    rows: Optional[Rows] = None
+    shards: tuple[str, ...]
+    rows: Rows | None = None
 
 
-def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> List[ShardTask]:
+def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> list[ShardTask]:
     """Put neighbouring small shards into one task of at most `task_bytes` (larger shards are tasks of their own).
 
     A task costs a few hundredths of a second and a message as large as the gradient, so a file of a megabyte is too
@@ -48,7 +48,7 @@ def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> List[Sha
         32
     ) as pool:  # remote files take their time to answer
         sizes = list(pool.map(lambda path: tf.io.gfile.stat(path).length, shards))
-    tasks: List[List[str]] = []
+    tasks: list[list[str]] = []
     held = 0
     for path, size in zip(shards, sizes):
         if not tasks or held + size > task_bytes:
@@ -61,7 +61,7 @@ def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> List[Sha
 
 def draw_fraction(
     tasks: Sequence[ShardTask], fraction: float, seed: int, iteration: int
-) -> List[ShardTask]:
+) -> list[ShardTask]:
     """Return a fresh random part of the data for one iteration, the same for equal arguments (spec D.7, batch fractions).
 
     Both tasks and records within them are drawn, √fraction of each: 1 % of the data is a tenth of the records in a

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -20,7 +21,7 @@ def make_head(
     num_classes: int,
     num_mixtures: int,
     initial: str,
-    groups: Optional[Sequence[Dict[str, Any]]] = None,
+    groups: Sequence[dict[str, Any]] | None = None,
 ) -> tf.keras.layers.Layer:
     """Return the head called `head`: "moe", "logistic" or "softmax", or the starter code's name of the first two.
 

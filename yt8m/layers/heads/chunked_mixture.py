@@ -8,7 +8,7 @@ work) and holds one chunk, whatever K is.
 
 from __future__ import annotations
 
-from typing import Any, List, Tuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -40,7 +40,7 @@ def chunked_mixture(
     chunk = classes_a_chunk(x.shape[0], states + k, classes)
     spans = [(start, min(start + chunk, classes)) for start in range(0, classes, chunk)]
 
-    def flat(kernel: tf.Tensor, span: Tuple[int, int]) -> tf.Tensor:
+    def flat(kernel: tf.Tensor, span: tuple[int, int]) -> tf.Tensor:
         part = kernel[:, span[0] : span[1]]
         return tf.cast(tf.reshape(part, [width, -1]), x.dtype)  # [D, c · states]
 
@@ -50,8 +50,8 @@ def chunked_mixture(
     @tf.custom_gradient
     def run(
         x: tf.Tensor, gates: tf.Tensor, experts: tf.Tensor, bias: tf.Tensor
-    ) -> Tuple[tf.Tensor, Any]:
-        def forward(span: Tuple[int, int]) -> Tuple:
+    ) -> tuple[tf.Tensor, Any]:
+        def forward(span: tuple[int, int]) -> tuple:
             of_gates, of_experts = flat(gates, span), flat(experts, span)
             g = tf.reshape(logits(x, of_gates), [-1, span[1] - span[0], states])
             e = (
@@ -60,7 +60,7 @@ def chunked_mixture(
             )
             return (*by_class(g, e, sigmoid), of_gates, of_experts)
 
-        results: List[tf.Tensor] = []
+        results: list[tf.Tensor] = []
         whole: Any = None
         for span in spans:
             with tf.control_dependencies(
@@ -71,7 +71,7 @@ def chunked_mixture(
         kept_whole = whole if len(spans) == 1 else None
         del whole
 
-        def gradient(dp: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        def gradient(dp: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
             to_gates, to_experts, to_bias, to_x = [], [], [], tf.zeros([], tf.float32)
             for span in spans:
                 with tf.control_dependencies([dp, *to_gates[-1:], *to_experts[-1:]]):

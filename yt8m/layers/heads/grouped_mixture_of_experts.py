@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +34,7 @@ class GroupedMixtureOfExperts(tf.keras.layers.Layer):
     def __init__(
         self,
         num_classes: int,
-        groups: Sequence[Dict[str, Any]],
+        groups: Sequence[dict[str, Any]],
         dummy_expert: bool = True,
         expert_bias: bool = True,
         l2: float = 1e-8,
@@ -77,7 +78,7 @@ class GroupedMixtureOfExperts(tf.keras.layers.Layer):
                 self, f"group_{i}", mixture
             )  # by attribute, which is what weight files name it by
 
-    def __dir__(self) -> List[str]:
+    def __dir__(self) -> list[str]:
         """Every attribute but the lists of layers, so that either Keras names a group in a weight file by its own attribute."""
         return [
             name
@@ -86,17 +87,17 @@ class GroupedMixtureOfExperts(tf.keras.layers.Layer):
         ]
 
     @property
-    def groups(self) -> List[Dict[str, Any]]:
+    def groups(self) -> list[dict[str, Any]]:
         """The groups, as given."""
         return self._groups.value
 
     @property
-    def mixtures(self) -> List[MixtureOfExperts]:
+    def mixtures(self) -> list[MixtureOfExperts]:
         """The mixture of each group."""
         return [getattr(self, f"group_{i}") for i in range(len(self.groups))]
 
     @property
-    def covered_classes(self) -> List[int]:
+    def covered_classes(self) -> list[int]:
         """Sorted labels of all groups."""
         return sorted(int(c) for c in self._order)
 
@@ -114,7 +115,7 @@ class GroupedMixtureOfExperts(tf.keras.layers.Layer):
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Return probabilities [B, K]."""
-        parts: List[tf.Tensor] = []
+        parts: list[tf.Tensor] = []
         for mixture in self.mixtures:
             with tf.control_dependencies(
                 parts[-1:]
@@ -131,7 +132,7 @@ class GroupedMixtureOfExperts(tf.keras.layers.Layer):
         """Return [B, K] of [B, C]. The gradient of moving columns is moving them back, and not a scatter."""
 
         @tf.custom_gradient
-        def move(p: tf.Tensor) -> Tuple[tf.Tensor, Any]:
+        def move(p: tf.Tensor) -> tuple[tf.Tensor, Any]:
             with_zero = tf.pad(p, [[0, 0], [0, 1]])
             return tf.gather(with_zero, self._place, axis=1), lambda d: tf.gather(
                 d, self._order, axis=1
@@ -139,7 +140,7 @@ class GroupedMixtureOfExperts(tf.keras.layers.Layer):
 
         return move(p)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("num_classes", "groups", "dummy_expert", "expert_bias", "l2", "initial")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
@@ -148,5 +149,5 @@ class GroupedMixtureOfExperts(tf.keras.layers.Layer):
 class _Plain:
     """Keeps a list from Keras, which would wrap and track it."""
 
-    def __init__(self, value: List[Dict[str, Any]]):
+    def __init__(self, value: list[dict[str, Any]]):
         self.value = value

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import List
-
 import numpy as np
 
 
 def label_groups(
     num_labels: int, group_size: int, split: str = "ordered", seed: int = 0
-) -> List[List[int]]:
+) -> list[list[int]]:
     """Return disjoint groups of the labels [0, `num_labels`), of `group_size` each but the last (spec C.2).
 
     Args:

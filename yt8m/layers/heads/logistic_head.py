@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -83,7 +83,7 @@ class LogisticHead(tf.keras.layers.Layer):
         logits = logits + tf.cast(self.bias, tf.float32)  # [B, K]
         return tf.sigmoid(logits) if self.activation == "sigmoid" else tf.nn.softmax(logits)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("num_classes", "l2", "initial", "activation", "kernel_scale")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

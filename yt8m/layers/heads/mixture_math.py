@@ -11,14 +11,14 @@ memory and a block of classes is a block of columns.
 
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any
 
 import tensorflow as tf
 
 STATES_FASTEST_FROM = 16  # mixtures; below it an operation a state is the faster
 
 
-def by_state(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> Tuple[tf.Tensor, Any]:
+def by_state(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> tuple[tf.Tensor, Any]:
     """Return p [B, K] and what `by_state_gradient` needs.
 
     Args:
@@ -38,7 +38,7 @@ def by_state(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> Tuple[tf.Te
     return p, (share, value, p)
 
 
-def by_state_gradient(dp: tf.Tensor, kept: Any, sigmoid: bool) -> Tuple[tf.Tensor, tf.Tensor]:
+def by_state_gradient(dp: tf.Tensor, kept: Any, sigmoid: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the gradients of gates and experts, given that of p [B, K]."""
     share, value, p = kept
     k = len(value)
@@ -50,7 +50,7 @@ def by_state_gradient(dp: tf.Tensor, kept: Any, sigmoid: bool) -> Tuple[tf.Tenso
     return tf.stack(to_gates, axis=1), tf.stack(to_experts, axis=1)
 
 
-def by_class(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> Tuple[tf.Tensor, Any]:
+def by_class(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> tuple[tf.Tensor, Any]:
     """Return p [B, K] and what `by_class_gradient` needs.
 
     Args:
@@ -65,7 +65,7 @@ def by_class(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> Tuple[tf.Te
     return p, (share, value, spoken, p)
 
 
-def by_class_gradient(dp: tf.Tensor, kept: Any, sigmoid: bool) -> Tuple[tf.Tensor, tf.Tensor]:
+def by_class_gradient(dp: tf.Tensor, kept: Any, sigmoid: bool) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the gradients of gates and experts, given that of p [B, K]."""
     share, value, spoken, p = kept
     dummies = share.shape[2] - value.shape[2]
@@ -81,7 +81,7 @@ def mix(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> tf.Tensor:
     """Return Σ_m softmax(gates)_m · σ(experts_m) [B, K] of logits [B, states, K], with the gradient above."""
 
     @tf.custom_gradient
-    def run(gates: tf.Tensor, experts: tf.Tensor) -> Tuple[tf.Tensor, Any]:
+    def run(gates: tf.Tensor, experts: tf.Tensor) -> tuple[tf.Tensor, Any]:
         p, kept = by_state(gates, experts, sigmoid)
         return p, lambda dp: by_state_gradient(dp, kept, sigmoid)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Dict, Optional
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -41,7 +41,7 @@ class MixtureOfExperts(tf.keras.layers.Layer):
         num_mixtures: int = 2,
         dummy_expert: bool = True,
         expert_bias: bool = True,
-        activation: Optional[str] = "sigmoid",
+        activation: str | None = "sigmoid",
         l2: float = 1e-8,
         initial: str = "priors",
         **kwargs: Any,
@@ -111,7 +111,7 @@ class MixtureOfExperts(tf.keras.layers.Layer):
             experts = experts + tf.cast(self.bias, tf.float32)
         return mix(gates, experts, sigmoid)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "num_classes",

@@ -7,7 +7,7 @@ has a variance near 1/1152, so with momentum 0.99 a run of 200 steps would still
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -56,7 +56,7 @@ class DebiasedBatchNorm(tf.keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, x: Any, mask: Optional[Any] = None, training: Any = None) -> tf.Tensor:
+    def call(self, x: Any, mask: Any | None = None, training: Any = None) -> tf.Tensor:
         """Return x normalised by the batch's moments in training, by the moving ones otherwise."""
         x = tf.cast(x, tf.float32)
         if training:
@@ -73,7 +73,7 @@ class DebiasedBatchNorm(tf.keras.layers.Layer):
             x * factor + (tf.cast(self.beta, tf.float32) - mean * factor), self.compute_dtype
         )
 
-    def _moments(self, x: tf.Tensor, mask: Optional[Any]) -> Tuple[tf.Tensor, tf.Tensor]:
+    def _moments(self, x: tf.Tensor, mask: Any | None) -> tuple[tf.Tensor, tf.Tensor]:
         axes = list(range(x.shape.rank - 1))
         if mask is None:
             count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
@@ -103,7 +103,7 @@ class DebiasedBatchNorm(tf.keras.layers.Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """No mask goes on with the output: each layer is given its own."""
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {
             **super().get_config(),

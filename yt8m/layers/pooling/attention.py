@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 import tensorflow as tf
 
@@ -40,7 +40,7 @@ class AttentionPooling(tf.keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, x: tf.Tensor, mask: Optional[tf.Tensor] = None) -> tf.Tensor:
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return the pooled frames [B, hops · D]."""
         w_i, b_i, w_a = (tf.cast(w, x.dtype) for w in (self.w_i, self.b_i, self.w_a))
         hidden = tf.tanh(tf.einsum("btd,dp->btp", x, w_i) + b_i)
@@ -54,6 +54,6 @@ class AttentionPooling(tf.keras.layers.Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """No mask goes on with the output: each layer is given its own."""
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "hops": self.hops, "projection": self.projection}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 import tensorflow as tf
 
@@ -36,7 +36,7 @@ class FramePooling(tf.keras.layers.Layer):
         """There is nothing to make."""
         self.built = True
 
-    def call(self, x: tf.Tensor, mask: Optional[tf.Tensor] = None) -> tf.Tensor:
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return the pooled frames [B, D]."""
         if mask is None:
             mask = tf.ones(tf.shape(x)[:2], tf.bool)
@@ -69,6 +69,6 @@ class FramePooling(tf.keras.layers.Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """No mask goes on with the output: each layer is given its own."""
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "method": self.method, "swap_weight": self.swap_weight}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 import tensorflow as tf
 
@@ -30,7 +30,7 @@ class LinearAnnealing(tf.keras.layers.Layer):
         """There is nothing to make."""
         self.built = True
 
-    def call(self, x: tf.Tensor, mask: Optional[tf.Tensor] = None) -> tf.Tensor:
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return the weighted mean [B, D]."""
         if mask is None:
             mask = tf.ones(tf.shape(x)[:2], tf.bool)
@@ -46,7 +46,7 @@ class LinearAnnealing(tf.keras.layers.Layer):
 
 def make_sequence_pooling(
     output: str, hops: int, attention_size: int
-) -> Optional[tf.keras.layers.Layer]:
+) -> tf.keras.layers.Layer | None:
     """Return the layer that pools a sequence of outputs [B, T, D], or None for "last": the final state is taken.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any
 
 import tensorflow as tf
 
@@ -94,7 +94,7 @@ class AttnVlad(tf.keras.layers.Layer):
         given = tf.einsum("btd,dh->bth", x, w_i) + b  # [B, T, h]
         return tf.einsum("btch,h->btc", tf.tanh(given[:, :, None, :] + asked), w_a)
 
-    def attention(self, x: tf.Tensor, mask: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+    def attention(self, x: tf.Tensor, mask: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (a [B, T, C], zero on padded frames, and the centres in the inputs' dtype)."""
         centers = tf.cast(self.centers, x.dtype)
         scores = tf.cast(self._scores(x, centers), tf.float32)
@@ -104,7 +104,7 @@ class AttnVlad(tf.keras.layers.Layer):
             weights = tf.nn.softmax(tf.where(mask[:, :, None], scores, -1e9), axis=1)
         return tf.cast(weights * tf.cast(mask, tf.float32)[:, :, None], x.dtype), centers
 
-    def call(self, x: tf.Tensor, mask: Optional[tf.Tensor] = None) -> tf.Tensor:
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return the residuals [B, C · D]; adds the auxiliary term to the layer's losses."""
         if mask is None:
             mask = tf.ones(tf.shape(x)[:2], tf.bool)
@@ -129,7 +129,7 @@ class AttnVlad(tf.keras.layers.Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """No mask goes on with the output: each layer is given its own."""
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "num_centers",

@@ -6,7 +6,7 @@ no way to give its cell the encoder's outputs.
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 import tensorflow as tf
 
@@ -137,7 +137,7 @@ class AttentionDecoder(tf.keras.layers.Layer):
             + b_write
         )
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("cells", "frame_size", "memory_size", "attention_size", "dropout")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}

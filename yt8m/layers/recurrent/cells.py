@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +33,7 @@ class GateBias(tf.keras.initializers.Initializer):
         first[: 2 * (len(first) // 3)] = self.value
         return tf.constant(bias, dtype=dtype or tf.float32)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """The constructor argument."""
         return {"value": self.value}
 

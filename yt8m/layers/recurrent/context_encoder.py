@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 import tensorflow as tf
 
@@ -48,9 +48,7 @@ class ContextEncoder(tf.keras.layers.Layer):
         self.project_out.build((None, None, self.cells))
         self.built = True
 
-    def call(
-        self, x: tf.Tensor, mask: Optional[tf.Tensor] = None, training: Any = None
-    ) -> tf.Tensor:
+    def call(self, x: tf.Tensor, mask: tf.Tensor | None = None, training: Any = None) -> tf.Tensor:
         """Return each frame's context [B, T, output_size]."""
         x = self.drop(self.project_in(x), training=training)
         return self.project_out(self.gru(x, mask=mask, training=training))
@@ -58,7 +56,7 @@ class ContextEncoder(tf.keras.layers.Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """No mask goes on with the output: each layer is given its own."""
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("cells", "projection_size", "output_size", "dropout", "reset_after")
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}

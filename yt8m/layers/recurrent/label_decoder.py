@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,10 +13,10 @@ _END_AT_START = 0.1  # probability of the end token before anything is learnt
 
 
 @tf.custom_gradient
-def _rows(table: tf.Tensor, index: tf.Tensor) -> Tuple[tf.Tensor, Any]:
+def _rows(table: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, Any]:
     """Return `table[index]` [B, E]; its gradient is dense, as clipping, XLA and the all-reduce want it."""
 
-    def gradient(upstream: tf.Tensor) -> Tuple[tf.Tensor, None]:
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
         return tf.math.unsorted_segment_sum(upstream, index, table.shape[0]), None
 
     return tf.gather(table, index), gradient
@@ -108,7 +108,7 @@ class LabelDecoder(tf.keras.layers.Layer):
         self.bias = self._weight("bias", (self.tokens,), "zeros")
         self.built = True
 
-    def _weight(self, name: str, shape: Tuple[int, ...], initializer: Any) -> Any:
+    def _weight(self, name: str, shape: tuple[int, ...], initializer: Any) -> Any:
         return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=True)
 
     def initialize_from_priors(self, priors: np.ndarray) -> None:
@@ -123,7 +123,7 @@ class LabelDecoder(tf.keras.layers.Layer):
         p = np.concatenate([(1.0 - _END_AT_START) * p / p.sum(), [1e-6, 1e-6, _END_AT_START]])
         self.bias.assign(np.log(np.maximum(p, 1e-9)).astype(np.float32))
 
-    def _begin(self, memory: tf.Tensor, mask: Optional[tf.Tensor]) -> Tuple[Any, List[tf.Tensor]]:
+    def _begin(self, memory: tf.Tensor, mask: tf.Tensor | None) -> tuple[Any, list[tf.Tensor]]:
         """Return what every step attends to, and the zero states."""
         memory = tf.cast(memory, self.compute_dtype)
         states = [tf.zeros([tf.shape(memory)[0], self.units], memory.dtype)] * self.depth
@@ -149,8 +149,8 @@ class LabelDecoder(tf.keras.layers.Layer):
         return tf.einsum("bt,btd->bd", tf.cast(attention, memory.dtype), memory)
 
     def _step(
-        self, attended: Any, token: tf.Tensor, states: List[tf.Tensor]
-    ) -> Tuple[tf.Tensor, List[tf.Tensor]]:
+        self, attended: Any, token: tf.Tensor, states: list[tf.Tensor]
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Feed a token [B]; return the features that say the next one [B, units + D], and the new states."""
         context = self._context(attended, states[-1])
         x = tf.concat([_rows(tf.cast(self.embedding, context.dtype), token), context], axis=-1)
@@ -179,7 +179,7 @@ class LabelDecoder(tf.keras.layers.Layer):
         product = tf.matmul(features, tf.cast(self.kernel, features.dtype))
         return tf.cast(product, tf.float32) + tf.cast(self.bias, tf.float32)
 
-    def call(self, memory: tf.Tensor, mask: Optional[tf.Tensor] = None) -> tf.Tensor:
+    def call(self, memory: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return class scores [B, K]; no label is looked at."""
         attended, states = self._begin(memory, mask)
         token = tf.fill([tf.shape(memory)[0]], self.start)
@@ -204,9 +204,9 @@ class LabelDecoder(tf.keras.layers.Layer):
         self,
         memory: tf.Tensor,
         labels: tf.Tensor,
-        weights: Optional[tf.Tensor] = None,
-        mask: Optional[tf.Tensor] = None,
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
+        weights: tf.Tensor | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (−log P(label sequence | memory) [B], the first step's probabilities [B, K]), by teacher forcing.
 
         The probabilities are for the training log: the first step is the only one that no label has touched.
@@ -243,7 +243,7 @@ class LabelDecoder(tf.keras.layers.Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """No mask goes on with the output."""
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "num_classes",

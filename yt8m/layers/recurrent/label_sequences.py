@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
-
 import tensorflow as tf
 
 ORDERS = ("ascending", "descending")
 
 
 def label_sequences(
-    labels: tf.Tensor, max_labels: int, order: str = "ascending", draw: Optional[tf.Tensor] = None
-) -> Tuple[tf.Tensor, tf.Tensor]:
+    labels: tf.Tensor, max_labels: int, order: str = "ascending", draw: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return (token sequences, their lengths): a video's labels in vocabulary order, then the end token.
 
     Source: UTS 2.1 (spec C.15). Tokens are the classes 0..K−1, K pads, K + 1 starts, K + 2 ends.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -78,7 +79,7 @@ class LayerNormGruCell(tf.keras.layers.Layer):
         )  # [2, 1, n]
         return centred * scale * gain + offset
 
-    def call(self, x: tf.Tensor, states: Sequence[tf.Tensor]) -> Tuple[tf.Tensor, List[tf.Tensor]]:
+    def call(self, x: tf.Tensor, states: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Return the next state, as output and as state."""
         h = states[0] if isinstance(states, (list, tuple)) else states
         w_zr, w_c, u_zr, u_c = (
@@ -95,6 +96,6 @@ class LayerNormGruCell(tf.keras.layers.Layer):
         new = tf.cast((1.0 - z) * tf.cast(h, tf.float32) + z * c, h.dtype)  # [B, units]
         return new, [new]
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "units": self.units, "epsilon": self.epsilon}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any
 
 import tensorflow as tf
 
@@ -34,7 +34,7 @@ class RandomOrder(tf.keras.layers.Layer):
         self.built = True
 
     def call(
-        self, frames: tf.Tensor, num_frames: tf.Tensor, training: Optional[bool] = None
+        self, frames: tf.Tensor, num_frames: tf.Tensor, training: bool | None = None
     ) -> tf.Tensor:
         """Return the frames in their new order."""
         if self.mode == "none" or (self.mode == "train" and not training):
@@ -51,6 +51,6 @@ class RandomOrder(tf.keras.layers.Layer):
         order = tf.argsort(tf.where(padded, 2.0, key), axis=1, stable=True)
         return tf.gather(frames, order, axis=1, batch_dims=1)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "mode": self.mode}

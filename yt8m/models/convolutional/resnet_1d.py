@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence, Tuple, Union
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -52,8 +53,8 @@ class ResNet1dModel(FrameModel):
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
         first_width: int = 512,
-        widths: Union[str, Sequence[int]] = (512, 1024, 2048, 4096),
-        blocks: Union[str, Sequence[int]] = (3, 4, 6, 3),
+        widths: str | Sequence[int] = (512, 1024, 2048, 4096),
+        blocks: str | Sequence[int] = (3, 4, 6, 3),
         pool: str = "valid",
         l2: float = 1e-4,
         initial: str = "priors",
@@ -82,16 +83,16 @@ class ResNet1dModel(FrameModel):
         self.head = LogisticHead(num_classes, initial=initial, kernel_scale=0.01, name="head")
 
     @property
-    def widths(self) -> Tuple[int, ...]:
+    def widths(self) -> tuple[int, ...]:
         """Channels that each stage puts out."""
         return integers(self._widths, "widths")
 
     @property
-    def blocks(self) -> Tuple[int, ...]:
+    def blocks(self) -> tuple[int, ...]:
         """Bottlenecks of each stage."""
         return integers(self._blocks, "blocks")
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, _ = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])  # [B, T, D]
         counts = tf.minimum(tf.cast(inputs["num_frames"], tf.int32), tf.shape(x)[1])
@@ -105,7 +106,7 @@ class ResNet1dModel(FrameModel):
         mean = tf.math.divide_no_nan(total, tf.cast(counts, tf.float32)[:, None])
         return self.head(tf.cast(mean, x.dtype))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("first_width", "pool", "l2", "initial")
         return {

@@ -6,7 +6,7 @@ one ends and the other begins can be trained by it (`--trainer=alternating`).
 
 from __future__ import annotations
 
-from typing import Any, Dict, Type
+from typing import Any
 
 import tensorflow as tf
 
@@ -22,15 +22,15 @@ class Aggregated:
 
     head: tf.keras.layers.Layer
 
-    def aggregate(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def aggregate(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return the video-level features v [B, W], all that the classifier sees."""
         raise NotImplementedError
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         return self.head(self.aggregate(inputs, training=training))
 
 
-def is_aggregated(model: Type[Yt8mModel]) -> bool:
+def is_aggregated(model: type[Yt8mModel]) -> bool:
     """Whether a model class has the seam."""
     return issubclass(model, Aggregated)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import numbers
-from typing import Any, Dict, Sequence, Tuple, Union
+from collections.abc import Sequence
+from typing import Any
 
 
-def integer_bounds(model: type) -> Dict[str, int]:
+def integer_bounds(model: type) -> dict[str, int]:
     """Return the least value of each argument of a model that is annotated as `int`.
 
     That is 1, or 0 where 0 is the default, which then means "none" or "all", and where `zero_has_meaning` names it.
     """
-    bounds: Dict[str, int] = {}
+    bounds: dict[str, int] = {}
     for base in model.__mro__:
         for p in (
             inspect.signature(base.__init__).parameters.values() if "__init__" in vars(base) else ()
@@ -34,7 +35,7 @@ def out_of_bounds(model: type, name: str, value: Any) -> str:
     )
 
 
-def integers(value: Union[str, int, Sequence[int]], name: str) -> Tuple[int, ...]:
+def integers(value: str | int | Sequence[int], name: str) -> tuple[int, ...]:
     """Return a list of whole numbers, which may be given as text: "512,1024".
 
     A model keeps it as text and gives it out by this: Keras 2 wraps a list that is an attribute, and its

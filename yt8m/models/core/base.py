@@ -26,7 +26,8 @@ A new model is one file in this folder:
 
 from __future__ import annotations
 
-from typing import Any, Callable, ClassVar, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Callable, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -51,25 +52,25 @@ class Yt8mModel(tf.keras.Model):
     """
 
     level: ClassVar[str] = ""
-    input_keys: ClassVar[Tuple[str, ...]] = ()
+    input_keys: ClassVar[tuple[str, ...]] = ()
     recipe: ClassVar[Recipe] = Recipe()
     # What --trainer=auto means for this model; see yt8m.training.trainers.
     trainer: ClassVar[str] = "joint"
     # "classification", or "reconstruction": see `ReconstructionModel`.
     task: ClassVar[str] = "classification"
     # Starter-code flag -> constructor argument, e.g. {"moe_num_mixtures": "num_mixtures"}.
-    starter_flags: ClassVar[Dict[str, str]] = {}
+    starter_flags: ClassVar[dict[str, str]] = {}
     # Integer arguments of which 0 has a meaning, though it is not their default; see `arguments.integer_bounds`.
-    zero_has_meaning: ClassVar[Tuple[str, ...]] = ()
+    zero_has_meaning: ClassVar[tuple[str, ...]] = ()
     # Constructor arguments with which the starter code's own settings are reproduced.
-    starter_arguments: ClassVar[Dict[str, Any]] = {}
+    starter_arguments: ClassVar[dict[str, Any]] = {}
     # Fields of the recipe that the starter code sets for this model otherwise than in general.
-    starter_recipe: ClassVar[Dict[str, Any]] = {}
+    starter_recipe: ClassVar[dict[str, Any]] = {}
     # Whether a frame-level model takes features of whole videos too: `video_sizes` are their widths, and its inputs have
     # "video" float32 [B, E] where there are any.
     takes_video_features: ClassVar[bool] = False
     # Constructor arguments of a run begun with --init_from, unless given, e.g. {"freeze_encoder": True}.
-    initialized_arguments: ClassVar[Dict[str, Any]] = {}
+    initialized_arguments: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
@@ -87,7 +88,7 @@ class Yt8mModel(tf.keras.Model):
             str(s) for s in feature_sizes
         )  # a string: Keras 2 would wrap a tuple
 
-    def __dir__(self) -> List[str]:
+    def __dir__(self) -> list[str]:
         """Every attribute but `layers`, so that weight files name each layer by its own attribute.
 
         Keras saves a layer under the first attribute in which it meets it: Keras 2 goes through them
@@ -97,7 +98,7 @@ class Yt8mModel(tf.keras.Model):
         return [name for name in super().__dir__() if name != "layers"]
 
     @property
-    def feature_sizes(self) -> Tuple[int, ...]:
+    def feature_sizes(self) -> tuple[int, ...]:
         """Width of each concatenated feature."""
         return tuple(int(s) for s in self._sizes.split(","))
 
@@ -107,15 +108,15 @@ class Yt8mModel(tf.keras.Model):
         return sum(self.feature_sizes)
 
     @property
-    def covered_classes(self) -> Optional[List[int]]:
+    def covered_classes(self) -> list[int] | None:
         """The classes that the model predicts, where these are not all; fusion then asks it about no others."""
         return None
 
-    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> dict[str, tf.Tensor]:
         """Return a batch of zeros in the shape of this model's inputs, to build its weights."""
         raise NotImplementedError
 
-    def build_weights(self) -> "Yt8mModel":
+    def build_weights(self) -> Yt8mModel:
         """Create every weight by one call on zeros, and return the model.
 
         Raises:
@@ -132,11 +133,11 @@ class Yt8mModel(tf.keras.Model):
 
     def training_loss(
         self,
-        inputs: Dict[str, Any],
+        inputs: dict[str, Any],
         labels: Any,
-        weights: Optional[Any],
+        weights: Any | None,
         loss: Callable[..., tf.Tensor],
-    ) -> Tuple[tf.Tensor, Optional[tf.Tensor]]:
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Return (loss of each example [B], probabilities [B, K]) of a training step.
 
         Models whose objective is not `loss` of their probabilities, or whose training needs the
@@ -156,7 +157,7 @@ class Yt8mModel(tf.keras.Model):
         """Whether the probabilities are a softmax over the classes, not a probability a class."""
         return getattr(getattr(self, "head", None), "activation", "") == "softmax"
 
-    def select_inputs(self, batch: Dict[str, Any]) -> Dict[str, Any]:
+    def select_inputs(self, batch: dict[str, Any]) -> dict[str, Any]:
         """Return exactly this model's inputs out of a batch (Keras 3 mis-binds extra keys)."""
         missing = [k for k in self.input_keys if k not in batch]
         if missing:
@@ -183,7 +184,7 @@ class Yt8mModel(tf.keras.Model):
         """What the model must be given by `initialize_from` before it can be trained, in words; "" is nothing."""
         return ""
 
-    def initialize_from(self, other: "Yt8mModel") -> None:
+    def initialize_from(self, other: Yt8mModel) -> None:
         """Take weights of a trained model, after both are built (--init_from): here all of a model of the same kind.
 
         A model that can use parts of another overrides this. What it does not take stays as it began.
@@ -203,7 +204,7 @@ class Yt8mModel(tf.keras.Model):
             other.differences(self),
         )
 
-    def differences(self, other: "Yt8mModel") -> str:
+    def differences(self, other: Yt8mModel) -> str:
         """Return the constructor arguments in which `other` differs, as text for a message."""
         mine, theirs = self.get_config(), other.get_config()
         pairs = [
@@ -213,7 +214,7 @@ class Yt8mModel(tf.keras.Model):
         ]
         return "; ".join(pairs)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument, JSON-ready."""
         return {
             "num_classes": self.num_classes,
@@ -222,7 +223,7 @@ class Yt8mModel(tf.keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config: Dict[str, Any]) -> "Yt8mModel":
+    def from_config(cls, config: dict[str, Any]) -> Yt8mModel:
         """Make the model that `get_config` described."""
         return cls(**config)
 
@@ -233,7 +234,7 @@ class VideoModel(Yt8mModel):
     level = "video"
     input_keys = ("video",)
 
-    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> dict[str, tf.Tensor]:
         """Zeros of the inputs' shapes; `num_frames` is not used."""
         return {"video": tf.zeros([batch_size, self.feature_size])}
 
@@ -244,7 +245,7 @@ class FrameModel(Yt8mModel):
     level = "frame"
     input_keys = ("frames", "num_frames")
 
-    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> dict[str, tf.Tensor]:
         """Zeros of the inputs' shapes, T = `num_frames`."""
         return {
             "frames": tf.zeros([batch_size, num_frames, self.feature_size], tf.uint8),
@@ -263,10 +264,10 @@ class ReconstructionModel(FrameModel):
 
     def training_loss(
         self,
-        inputs: Dict[str, Any],
+        inputs: dict[str, Any],
         labels: Any,
-        weights: Optional[Any],
+        weights: Any | None,
         loss: Callable[..., tf.Tensor],
-    ) -> Tuple[tf.Tensor, None]:
+    ) -> tuple[tf.Tensor, None]:
         """Return (loss of each video [B], None: there are no predictions)."""
         return self(inputs, training=True), None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Dict, Optional
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Recipe:
     train_frames: int = 0
     frame_sampling: str = "random"
 
-    def updated(self, values: Dict[str, Optional[Any]]) -> "Recipe":
+    def updated(self, values: dict[str, Any | None]) -> Recipe:
         """Return a copy in which every value that is not None replaces the default."""
         return dataclasses.replace(self, **{k: v for k, v in values.items() if v is not None})
 

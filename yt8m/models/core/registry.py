@@ -6,15 +6,15 @@ import fnmatch
 import importlib
 import pkgutil
 import traceback
-from typing import Any, Callable, Dict, List, Optional, Type, TypeVar
+from typing import Any, Callable, TypeVar
 
 from yt8m.errors import UserError, near_misses
 from yt8m.models.core.arguments import out_of_bounds
 from yt8m.models.core.base import Yt8mModel
 
-_MODELS: Dict[str, Type[Yt8mModel]] = {}
-_ALIASES: Dict[str, str] = {}
-_M = TypeVar("_M", bound=Type[Yt8mModel])
+_MODELS: dict[str, type[Yt8mModel]] = {}
+_ALIASES: dict[str, str] = {}
+_M = TypeVar("_M", bound=type[Yt8mModel])
 
 
 def register(name: str, *aliases: str) -> Callable[[_M], _M]:
@@ -56,7 +56,7 @@ def _import_all() -> None:
             ) from error
 
 
-def model_class(name: str) -> Type[Yt8mModel]:
+def model_class(name: str) -> type[Yt8mModel]:
     """Return the class registered as `name` or under an alias; a `UserError` names near misses."""
     _import_all()
     name = _ALIASES.get(name, name)
@@ -74,7 +74,7 @@ def own_name(name: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def name_of(model: Type[Yt8mModel]) -> str:
+def name_of(model: type[Yt8mModel]) -> str:
     """Return the name under which a class is registered."""
     _import_all()
     for name, cls in _MODELS.items():
@@ -93,7 +93,7 @@ def create(name: str, **arguments: Any) -> Yt8mModel:
     return model(**arguments)
 
 
-def list_models(pattern: str = "*", task: Optional[str] = "classification") -> List[str]:
+def list_models(pattern: str = "*", task: str | None = "classification") -> list[str]:
     """Return the sorted names, without aliases, that match a shell-style pattern.
 
     Args:
@@ -106,7 +106,7 @@ def list_models(pattern: str = "*", task: Optional[str] = "classification") -> L
     )
 
 
-def aliases_of(name: str) -> List[str]:
+def aliases_of(name: str) -> list[str]:
     """Return the other names of a model."""
     return sorted(a for a, n in _ALIASES.items() if n == name)
 

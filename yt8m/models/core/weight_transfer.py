@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Sequence, Union
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from yt8m.errors import UserError
 
 
-def weights_of(layer: tf.keras.layers.Layer) -> List[Any]:
+def weights_of(layer: tf.keras.layers.Layer) -> list[Any]:
     """Return every weight of a layer and of the layers in it, in an order that does not depend on what is trainable.
 
     Keras 2 lists trainable weights first in `layer.weights`, so that of two equal layers a frozen one lists them otherwise.
     """
-    found: List[Any] = []
+    found: list[Any] = []
     for part in layer._flatten_layers():
         for kind in ("weights", "variables"):  # Keras 2, Keras 3
             for name in (f"_trainable_{kind}", f"_non_trainable_{kind}"):
@@ -54,9 +55,7 @@ def copy_weights(
         b.assign(a)
 
 
-def check_arguments(
-    source: Any, target: Any, names: Union[Sequence[str], Mapping[str, str]]
-) -> None:
+def check_arguments(source: Any, target: Any, names: Sequence[str] | Mapping[str, str]) -> None:
     """Refuse another model whose constructor arguments differ where parts of it are to be taken.
 
     Args:

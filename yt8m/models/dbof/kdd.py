@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -74,7 +75,7 @@ class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
         res_outer: str = "sigmoid_after_add",
         head: str = "moe",
         num_mixtures: int = 5,
-        groups: Optional[List[Dict[str, Any]]] = None,
+        groups: list[dict[str, Any]] | None = None,
         initial: str = "priors",
         video_sizes: Sequence[int] = (),
         **kwargs: Any,
@@ -114,23 +115,23 @@ class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
         self.head = make_head(head, num_classes, num_mixtures, initial, groups)
 
     @property
-    def video_sizes(self) -> Tuple[int, ...]:
+    def video_sizes(self) -> tuple[int, ...]:
         """Width of each feature of the whole video."""
         return tuple(json.loads(self._arguments)["video_sizes"])
 
     @property
-    def input_keys(self) -> Tuple[str, ...]:
+    def input_keys(self) -> tuple[str, ...]:
         """Names of the inputs."""
         return (*FrameModel.input_keys, "video") if self.video_sizes else FrameModel.input_keys
 
-    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Dict[str, tf.Tensor]:
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> dict[str, tf.Tensor]:
         """Zeros of the inputs' shapes, T = `num_frames`."""
         of_video = (
             {"video": tf.zeros([batch_size, sum(self.video_sizes)])} if self.video_sizes else {}
         )
         return {**super().example_inputs(batch_size, num_frames), **of_video}
 
-    def pooled_frames(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def pooled_frames(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return the frame-level network's output pooled over the true frames, [B, width] (attention: hops · width)."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         if self.input_norm_layer is not None:
@@ -144,14 +145,14 @@ class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
             x = self.residual_block(x, mask=mask, training=training)
         return self.pool(x, mask=mask)
 
-    def aggregate(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def aggregate(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return v [B, width]."""
         x = self.pooled_frames(inputs, training=training)
         if self.video_sizes:
             x = tf.concat([x, tf.cast(inputs["video"], x.dtype)], axis=-1)
         return self.video_network(x, training=training)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), **json.loads(self._arguments)}
 

@@ -7,7 +7,8 @@ what a trained frame-level network gave, pooled (spec D.9; `yt8m/largescale/feat
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -56,7 +57,7 @@ class _VideoDbof(Aggregated, VideoNetwork, ResidualBlock, VideoModel):
         res_outer: str = "sigmoid_after_add",
         head: str = "moe",
         num_mixtures: int = 5,
-        groups: Optional[List[Dict[str, Any]]] = None,
+        groups: list[dict[str, Any]] | None = None,
         initial: str = "priors",
         **kwargs: Any,
     ):
@@ -78,7 +79,7 @@ class _VideoDbof(Aggregated, VideoNetwork, ResidualBlock, VideoModel):
             self.make_residual_block(width, res_inner, res_outer)
         self.head = make_head(head, num_classes, num_mixtures, initial, groups)
 
-    def aggregate(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def aggregate(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return v [B, width]."""
         x = self.normalize(inputs["video"])
         if self.input_norm_layer is not None:
@@ -86,7 +87,7 @@ class _VideoDbof(Aggregated, VideoNetwork, ResidualBlock, VideoModel):
         v = self.video_network(x, training=training)
         return self.residual_block(v, training=training) if self.variant == "resnet" else v
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), **json.loads(self._arguments)}
 

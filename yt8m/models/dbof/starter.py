@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -97,7 +98,7 @@ class DbofModel(FrameModel):
     def _norm(self, index: int, x: tf.Tensor, mask: Any, training: Any) -> tf.Tensor:
         return self.norms[index](x, mask=mask, training=training) if self.add_batch_norm else x
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         x = self._norm(0, x, mask, training)
@@ -106,7 +107,7 @@ class DbofModel(FrameModel):
         x = self.activate(self._norm(2, self.hidden(x), None, training))  # [B, hidden]
         return self.head(x)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "cluster_size",

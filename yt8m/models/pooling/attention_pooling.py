@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -60,13 +61,13 @@ class AttentionPoolingModel(FrameModel):
         self.drop = tf.keras.layers.Dropout(dropout, name="drop")
         self.head = make_head(head, num_classes, num_mixtures, initial)
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         x = self.attention(x, mask=mask)  # [B, hops · D]
         return self.head(self.drop(x, training=training))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("hops", "attention_size", "dropout", "num_mixtures", "initial")
         return {

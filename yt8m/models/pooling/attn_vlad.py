@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -95,7 +96,7 @@ class AttnVladModel(FrameModel):
             for layer in self._features():
                 layer.trainable = False
 
-    def _features(self) -> List[tf.keras.layers.Layer]:
+    def _features(self) -> list[tf.keras.layers.Layer]:
         """Return the layers before the head that have weights."""
         return [layer for layer in (self.project, self.vlad) if layer is not None]
 
@@ -130,14 +131,14 @@ class AttnVladModel(FrameModel):
         for old, new in zip(other._features(), self._features()):
             copy_weights(old, new, f"{old.name} there", f"{new.name} here")
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         if self.project is not None:
             x = self.project(x)  # [B, T, d']
         return self.head(self.vlad(x, mask=mask if self.mask_padding else None))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "num_centers",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -46,12 +47,12 @@ class FrameLevelLogisticModel(FrameModel):
             num_classes, l2=l2, initial=initial, activation=activation, name="head"
         )
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         frames, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         return self.head(self.pool(frames, mask=mask))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {
             **super().get_config(),

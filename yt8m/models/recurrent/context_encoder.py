@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -107,7 +108,7 @@ class ContextEncoderModel(ReconstructionModel):
         """Width of the encoder's outputs."""
         return self.output_size or self.feature_size
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return the loss of each video, float32 [B]."""
         x, _ = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         count = tf.minimum(tf.cast(inputs["num_frames"], tf.int32), tf.shape(x)[1])  # [B]
@@ -148,11 +149,11 @@ class ContextEncoderModel(ReconstructionModel):
 
     def training_loss(
         self,
-        inputs: Dict[str, Any],
+        inputs: dict[str, Any],
         labels: Any,
-        weights: Optional[Any],
+        weights: Any | None,
         loss: Callable[..., tf.Tensor],
-    ) -> Tuple[tf.Tensor, None]:
+    ) -> tuple[tf.Tensor, None]:
         """Return (loss of each video [B], None: there are no predictions).
 
         Raises:
@@ -166,9 +167,9 @@ class ContextEncoderModel(ReconstructionModel):
             )
         return super().training_loss(inputs, labels, weights, loss)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
-        names: List[str] = [
+        names: list[str] = [
             "clip_size",
             "target",
             "cells",
@@ -181,7 +182,7 @@ class ContextEncoderModel(ReconstructionModel):
         return {**super().get_config(), **{n: getattr(self, n) for n in names}}
 
 
-def take_frames(x: tf.Tensor, indices: tf.Tensor, count: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
+def take_frames(x: tf.Tensor, indices: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return (frames [B, L, D], mask [B, L]) of x [B, T, D] at `indices` [B, L]; zeros where they are none of the first `count` [B]."""
     mask = (indices >= 0) & (indices < count[:, None])
     frames = tf.gather(x, tf.clip_by_value(indices, 0, tf.shape(x)[1] - 1), batch_dims=1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -182,7 +183,7 @@ class ContextGruModel(FrameModel):
         total = tf.cast(self.project(x) + context, tf.float32)
         return tf.cast(tf.math.l2_normalize(total, axis=-1, epsilon=1e-12), x.dtype)
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         frames, window = inputs["frames"], self.window_size
         if self.trunk == HGRU:
@@ -210,7 +211,7 @@ class ContextGruModel(FrameModel):
             )  # [B, S, cells] -> [B, cells]
         return self.head(self.drop_state(x, training=training))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "trunk",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -130,7 +131,7 @@ class HierarchicalGruModel(FrameModel):
         self.drop_state = tf.keras.layers.Dropout(state_dropout, name="drop_state")
         self.head = make_head(head, num_classes, num_mixtures, initial)
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         frames, count, size = inputs["frames"], inputs["num_frames"], self.frames_a_window
         frames = self.shuffle(frames, num_frames=count, training=training)
@@ -147,7 +148,7 @@ class HierarchicalGruModel(FrameModel):
             x = self.pool(x, mask=windows_mask)
         return self.head(self.drop_state(x, training=training))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "window_size",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -89,27 +90,27 @@ class LabelDecoderModel(FrameModel):
             name="decoder",
         )
 
-    def _memory(self, inputs: Dict[str, tf.Tensor]) -> Tuple[tf.Tensor, Optional[tf.Tensor]]:
+    def _memory(self, inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor | None]:
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         return (x, mask) if self.pool is None else (self.pool(x, mask=mask)[:, None, :], None)
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return class scores [B, K] of greedy decoding."""
         memory, mask = self._memory(inputs)
         return self.decoder(memory, mask=mask)
 
     def training_loss(
         self,
-        inputs: Dict[str, Any],
+        inputs: dict[str, Any],
         labels: Any,
-        weights: Optional[Any],
+        weights: Any | None,
         loss: Callable[..., tf.Tensor],
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (cross-entropy of the label sequence [B], the first step's probabilities [B, K]); `loss` is not used."""
         memory, mask = self._memory(inputs)
         return self.decoder.sequence_loss(memory, labels, weights, mask)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "cells",
@@ -174,23 +175,23 @@ class VideoLabelDecoderModel(VideoModel):
             name="decoder",
         )
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return class scores [B, K] of greedy decoding."""
         return self.decoder(self.normalize(inputs["video"])[:, None, :])
 
     def training_loss(
         self,
-        inputs: Dict[str, Any],
+        inputs: dict[str, Any],
         labels: Any,
-        weights: Optional[Any],
+        weights: Any | None,
         loss: Callable[..., tf.Tensor],
-    ) -> Tuple[tf.Tensor, tf.Tensor]:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (cross-entropy of the label sequence [B], the first step's probabilities [B, K]); `loss` is not used."""
         return self.decoder.sequence_loss(
             self.normalize(inputs["video"])[:, None, :], labels, weights
         )
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("cells", "embedding_size", "max_labels", "order", "initial")
         return {

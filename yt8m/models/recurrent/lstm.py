@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from yt8m.models.core.registry import register
 from yt8m.models.recurrent.stacked_rnn import StackedRecurrentModel, lstm_cell
@@ -49,6 +50,6 @@ class LstmModel(StackedRecurrentModel):
         self.cell = lstm_cell(cell)
         self._make_stack(cell)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "cell": self.cell}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Sequence, Union
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -46,7 +47,7 @@ class MultiScaleGruModel(FrameModel):
         self,
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
-        intervals: Union[str, Sequence[int]] = (1, 3, 6),
+        intervals: str | Sequence[int] = (1, 3, 6),
         cells: int = 1024,
         state_dropout: float = 0.5,
         reset_after: bool = True,
@@ -74,11 +75,11 @@ class MultiScaleGruModel(FrameModel):
         self.head = make_head(head, num_classes, num_mixtures, initial)
 
     @property
-    def intervals(self) -> List[int]:
+    def intervals(self) -> list[int]:
         """Frames from one that a GRU reads to the next, a GRU each."""
         return [int(i) for i in self._intervals.split(",")]
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         mask = never_empty(mask) if self.mask_padding else tf.ones_like(mask)
@@ -89,7 +90,7 @@ class MultiScaleGruModel(FrameModel):
         ]
         return self.head(self.drop_state(tf.concat(states, axis=-1), training=training))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "intervals",

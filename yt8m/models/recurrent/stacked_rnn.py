@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -110,7 +111,7 @@ class StackedRecurrentModel(FrameModel):
             self.state == "concat" and self.pool is None and i < count - 1
         )  # the top one's state is its output
 
-    def _final_state(self, states: List[tf.Tensor]) -> tf.Tensor:
+    def _final_state(self, states: list[tf.Tensor]) -> tf.Tensor:
         """Return the outputs' part of a layer's states: h of (h) or (h, c), for each direction."""
         if self.bidirectional:
             return tf.concat([states[0], states[len(states) // 2]], axis=-1)
@@ -124,7 +125,7 @@ class StackedRecurrentModel(FrameModel):
         """Return what goes to the head of the stack's answer."""
         return x
 
-    def encode(self, x: tf.Tensor, mask: Optional[tf.Tensor], training: Any = None) -> tf.Tensor:
+    def encode(self, x: tf.Tensor, mask: tf.Tensor | None, training: Any = None) -> tf.Tensor:
         """Return the stack's answer for frames [B, T, D] and their mask [B, T]; None: all are true."""
         answers = []
         for i, layer in enumerate(self.stack):
@@ -139,13 +140,13 @@ class StackedRecurrentModel(FrameModel):
         x = tf.concat(answers, axis=-1) if self.state == "concat" else answers[-1]
         return x if self.pool is None else self.pool(x, mask=mask)
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         x = self.encode(x, never_empty(mask) if self.mask_padding else None, training)
         return self.head(self.drop_state(self.on_top(x), training=training))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = (
             "cells",
@@ -186,7 +187,7 @@ class _GruStack(StackedRecurrentModel):
         self.reset_after = reset_after
         self._make_stack("gru", reset_after=reset_after)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "reset_after": self.reset_after}
 
@@ -230,7 +231,7 @@ class GruModel(_GruStack):
         """Return what goes to the head of the stack's answer."""
         return self.fc[0](x) if self.fc_size and self.fc_position == "top" else x
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "fc_size": self.fc_size, "fc_position": self.fc_position}
 
@@ -269,7 +270,7 @@ class BiLstmModel(StackedRecurrentModel):
         self.cell = lstm_cell(cell)
         self._make_stack(cell)
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         return {**super().get_config(), "cell": self.cell}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -73,19 +74,19 @@ class PmoeModel(VideoModel):
         self.head = GroupedMixtureOfExperts(num_classes, parts, l2=l2, initial=initial, name="head")
 
     @property
-    def covered_classes(self) -> Optional[List[int]]:
+    def covered_classes(self) -> list[int] | None:
         """The classes that are learnt, where these are not all."""
         return self.head.covered_classes if 0 < self.num_labels < self.num_classes else None
 
-    def head_features(self, inputs: Dict[str, tf.Tensor]) -> tf.Tensor:
+    def head_features(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Return what the head sees [B, D]; no weight comes before it."""
         return self.normalize(inputs["video"])
 
-    def call(self, inputs: Dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
+    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         return self.head(self.head_features(inputs))
 
-    def get_config(self) -> Dict[str, Any]:
+    def get_config(self) -> dict[str, Any]:
         """Every constructor argument."""
         names = ("num_mixtures", "group_size", "split", "split_seed", "num_labels", "initial", "l2")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
