@@ -6,12 +6,15 @@ TensorFlow when they are called, so that importing this module stays cheap.
 
 from __future__ import annotations
 
+import abc
 import json
 import os
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from yt8m.errors import UserError
+
+_Writer = TypeVar("_Writer", bound="AtomicWriter")
 
 
 def read_text(path: str) -> str:
@@ -50,7 +53,36 @@ def write_json(path: str, values: Any, indent: int | None = 1) -> None:
     write_text(path, json.dumps(values, indent=indent, default=float) + "\n")
 
 
-class WholeFile:
+class AtomicWriter(abc.ABC):
+    """A writer whose output appears under its name only when it is whole.
+
+    As a context manager it calls `close` at the end of the block, and `abandon` if the block raises.
+    """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Finish the output and give it its name."""
+
+    @abc.abstractmethod
+    def abandon(self) -> None:
+        """Delete what was written; an older output under the name stays."""
+
+    def __enter__(self: _Writer) -> _Writer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind:
+            self.abandon()
+        else:
+            self.close()
+
+
+class WholeFile(AtomicWriter):
     """Text that goes to `path + ".partial"` and is renamed by `close()`; an existing `path` is replaced only then.
 
     Opening it writes to the disk, so that an unwritable place is told before any work is done.
@@ -105,17 +137,6 @@ class WholeFile:
             self._open = False
             self._out.close()
             self._gfile.remove(self._partial)
-
-    def __enter__(self) -> WholeFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.abandon() if kind else self.close()
 
     def _unwritable(self, error: BaseException) -> UserError:
         reason = getattr(error, "message", None) or str(error)
