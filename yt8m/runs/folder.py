@@ -191,13 +191,13 @@ def weights_file(run: RunFolder, which: str = "", flag: str = "--train_dir") -> 
 
 def config_of(run: RunFolder, weights: str) -> RunConfig:
     """Return a run's settings as they are for one of its weight files."""
-    config, own = run.load_config(), own_arguments(weights)
+    config, own = run.load_config(), differing_arguments(weights)
     return dataclasses.replace(
         config, model=ModelConfig(config.model.name, {**config.model.arguments, **own})
     )
 
 
-def own_arguments(weights: str) -> dict[str, Any]:
+def differing_arguments(weights: str) -> dict[str, Any]:
     """Return the constructor arguments in which a weight file's model differs from its run's.
 
     A model that grew in training (the KDD trainer's large mixture) has some. They lie in the file itself, where one
@@ -226,7 +226,7 @@ def save_weights(model: tf.keras.Model, path: str, own: dict[str, Any] | None = 
     Args:
       model: built.
       path: of the file.
-      own: constructor arguments in which the model differs from the run's, kept in the file; see `own_arguments`.
+      own: constructor arguments in which the model differs from the run's, kept in the file; see `differing_arguments`.
     """
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, "model.weights.h5")

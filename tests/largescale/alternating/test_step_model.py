@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from yt8m.data.schema import RecordSchema
 from yt8m.largescale.alternating.step_model import (
+    arguments_of,
     copy_model,
     load_model,
     metrics_of,
-    own_arguments,
     save_model,
 )
 from yt8m.models.core import registry
@@ -85,7 +85,7 @@ def test_a_kill_at_any_rename_leaves_one_model_or_the_other(way, begun, tmp_path
             break
     assert seen == ["small", "large", "large", "large"]
     assert metrics_of(run, "best") == {"gap": 0.2}
-    assert own_arguments(run, "best") == GROWN
+    assert arguments_of(run, "best") == GROWN
     assert sorted(os.listdir(run.file("best"))) == [
         "metrics.json",
         "model.json",
@@ -131,7 +131,7 @@ def test_runs_of_before_are_read_by_model_json_alone(begun, tmp_path):
     path, _, large, model = begun
     run = RunFolder(shutil.copytree(path, tmp_path / "run"))
     save_weights(model, run.file("step2", "best", "model.weights.h5"))
-    assert own_arguments(run, "step2/best") == GROWN
+    assert arguments_of(run, "step2/best") == GROWN
     np.testing.assert_allclose(load_model(run, "step2/best")(X), large, atol=1e-6)
     copy_model(run, "step2/best", "best", {})
     os.remove(run.file("best", "model.json"))

@@ -8,10 +8,10 @@ from yt8m.largescale.alternating.context import Context, Outcome
 from yt8m.largescale.alternating.plan import Step, best_index, is_over
 from yt8m.largescale.alternating.step3_updates import make_mover
 from yt8m.largescale.alternating.step_model import (
+    arguments_of,
     copy_model,
     load_model,
     metrics_of,
-    own_arguments,
     save_model,
 )
 from yt8m.largescale.alternating.step_state import StepState
@@ -29,7 +29,7 @@ def run(context: Context, step: Step, source: str) -> Outcome | None:
     settings, run_folder = context.settings, context.run
     folder = f"{ALTERNATION}/{step.name}"
     best = f"{folder}/best"
-    own = own_arguments(run_folder, source)
+    own = arguments_of(run_folder, source)
     with context.strategy.scope():
         model = load_model(run_folder, source)
     mover = make_mover(context, step, model)

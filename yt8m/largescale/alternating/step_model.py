@@ -9,7 +9,13 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m.models.core.base import Yt8mModel
-from yt8m.runs.folder import MODEL_FILE, RunFolder, copy_weights, save_weights
+from yt8m.runs.folder import (
+    MODEL_FILE,
+    RunFolder,
+    copy_weights,
+    differing_arguments,
+    save_weights,
+)
 from yt8m.runs.saved_model import load_saved
 
 WEIGHTS = "model.weights.h5"
@@ -36,7 +42,7 @@ def save_model(
 
 def copy_model(run: RunFolder, source: str, target: str, about: dict[str, Any]) -> None:
     """Copy what `save_model` wrote (or the trainer did) to another folder, with other words about it."""
-    own = own_arguments(run, source)
+    own = arguments_of(run, source)
     copy_weights(run.file(source, WEIGHTS), run.file(target, WEIGHTS), own)
     _write_about(run, target, own, about)
 
@@ -55,9 +61,9 @@ def load_model(run: RunFolder, folder: str) -> Yt8mModel:
     return load_saved(run, run.file(folder, WEIGHTS))[1]
 
 
-def own_arguments(run: RunFolder, folder: str) -> dict[str, Any]:
+def arguments_of(run: RunFolder, folder: str) -> dict[str, Any]:
     """Return the constructor arguments in which a folder's model differs from the run's."""
-    return folder.own_arguments(run.file(folder, WEIGHTS))
+    return differing_arguments(run.file(folder, WEIGHTS))
 
 
 def metrics_of(run: RunFolder, folder: str) -> dict[str, Any]:

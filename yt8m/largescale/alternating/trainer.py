@@ -29,7 +29,7 @@ from yt8m.largescale.alternating.step_model import copy_model, metrics_of
 from yt8m.largescale.executors import make_executor
 from yt8m.largescale.tasks.shared_folder import absolute
 from yt8m.models.core import registry
-from yt8m.models.core.aggregator_and_head import is_aggregated
+from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.runs.folder import ALTERNATION, BEST, RunFolder
 from yt8m.runs.stop_signal import StopSignal
@@ -49,9 +49,11 @@ def check(config: RunConfig, train_dir: str = "") -> None:
       UserError: says what is missing.
     """
     model = registry.model_class(config.model.name)
-    if not is_aggregated(model):
+    if not issubclass(model, AggregatorAndHead):
         able = [
-            name for name in registry.list_models() if is_aggregated(registry.model_class(name))
+            name
+            for name in registry.list_models()
+            if issubclass(registry.model_class(name), AggregatorAndHead)
         ]
         raise UserError(
             f"--trainer=alternating needs a model that says where its aggregator ends, and --model={config.model.name}"

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 from yt8m.largescale.alternating.context import Context
-from yt8m.largescale.alternating.step_model import load_model, metrics_of, own_arguments, save_model
+from yt8m.largescale.alternating.step_model import arguments_of, load_model, metrics_of, save_model
 from yt8m.largescale.features.pooled_records import pool_records, pooled_schema
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
@@ -188,7 +188,7 @@ def _finish(context: Context, network: Yt8mModel) -> None:
     for event in video_run.logged():
         if event["event"] in ("step_begin", "iteration", "step_end"):
             run_folder.log(**event)
-    own = own_arguments(video_run, BEST)
+    own = arguments_of(video_run, BEST)
     taken = {**_arguments(config, network), **own}
     with context.strategy.scope():
         half = load_model(video_run, BEST)

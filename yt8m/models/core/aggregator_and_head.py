@@ -1,7 +1,7 @@
-"""The seam between a model's frame aggregator and its classifier, on which the KDD paper's trainer turns.
+"""Models that say where their aggregator ends and their classifier begins.
 
-Step 2 of that trainer replaces the classifier and step 3 moves the aggregator, so a model that says where the
-one ends and the other begins can be trained by it (`--trainer=alternating`).
+Step 2 of the KDD paper's trainer (`--trainer=alternating`) replaces the classifier, and step 3 trains
+the aggregator alone. Only a model of this kind can be trained that way.
 """
 
 from __future__ import annotations
@@ -10,27 +10,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m.models.core.base import Yt8mModel
 
+class AggregatorAndHead:
+    """A mixin for models with p = head(aggregate(inputs)) (KDD §3; spec D.1).
 
-class Aggregated:
-    """Mixed into a model before its base: p = head(aggregate(inputs)) (KDD §3; spec D.1).
-
-    The model sets `self.head`, takes a constructor argument `groups` (see `yt8m.layers.heads.by_name.make_head`) so that a
-    head of any size is its own constructor arguments' doing, and defines `aggregate`.
+    List it before the base class. The model sets `self.head`, defines `aggregate`, and takes a
+    constructor argument `groups` (see `yt8m.layers.heads.by_name.make_head`), so that a model whose
+    head was replaced can be made again from its constructor arguments.
     """
 
     head: tf.keras.layers.Layer
 
     def aggregate(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
-        """Return the video-level features v [B, W], all that the classifier sees."""
+        """Return the video-level features v [B, W], which are all that the head sees."""
         raise NotImplementedError
 
     def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         return self.head(self.aggregate(inputs, training=training))
-
-
-def is_aggregated(model: type[Yt8mModel]) -> bool:
-    """Whether a model class has the seam."""
-    return issubclass(model, Aggregated)

@@ -12,7 +12,7 @@ from yt8m.layers.dequantize import DequantizeFrames
 from yt8m.layers.heads.by_name import make_head
 from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.layers.normalisation.context_gating import ContextGating
-from yt8m.models.core.aggregator_and_head import Aggregated
+from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.registry import register
@@ -27,7 +27,7 @@ VIDEO_HALF = {
 }
 
 
-class _KddDbof(Aggregated, VideoNetwork, ResidualBlock, FrameModel):
+class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, FrameModel):
     """Frames → FC, BN, σ → [gate or residual block] → pooling → FC, BN, σ → [gate] → mixture of experts (spec D.2).
 
     Features of whole videos, such as the paper's CDML embedding, are put behind what was pooled, as they are (spec D.9).

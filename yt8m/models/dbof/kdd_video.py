@@ -15,14 +15,14 @@ import tensorflow as tf
 from yt8m.layers.dequantize import NormalizeVideo
 from yt8m.layers.heads.by_name import make_head
 from yt8m.layers.normalisation.batch_norm import batch_norm
-from yt8m.models.core.aggregator_and_head import Aggregated
+from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.models.core.base import VideoModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.registry import register
 from yt8m.models.dbof.video_network import ResidualBlock, VideoNetwork
 
 
-class _VideoDbof(Aggregated, VideoNetwork, ResidualBlock, VideoModel):
+class _VideoDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, VideoModel):
     """Video → [BN] → FC, BN, σ → [gate or residual block] → mixture of experts (KDD §5.4; spec D.9).
 
     Args:
