@@ -1,99 +1,17 @@
-"""Small shards with known content, made with the library's own writers."""
+"""Fixtures over the makers of records in tests/support/records.py."""
 
 from __future__ import annotations
 
-import struct
-
-import numpy as np
 import pytest
 
-from yt8m.data.records.writers import frame_record, video_record, write_shard
-from yt8m.data.schema import RecordSchema
-
-RGB, AUDIO, CLASSES = 6, 2, 10
-
-
-class Maker:
-    """Writes shards under a folder; video `i` is named `v<i>` and all its values follow from `i`."""
-
-    sizes = (RGB, AUDIO)
-    video = RecordSchema("video", ("mean_rgb", "mean_audio"), (RGB, AUDIO), CLASSES)
-    frame = RecordSchema("frame", ("rgb", "audio"), (RGB, AUDIO), CLASSES, max_frames=12)
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def labels(self, i):
-        return sorted({i % CLASSES, (3 * i) % CLASSES})
-
-    def video_values(self, i):
-        return np.random.default_rng([1, i]).normal(size=RGB + AUDIO).astype(np.float32)
-
-    def frame_values(self, i, n=None):
-        n = 4 + i % 11 if n is None else n
-        return np.random.default_rng([2, i]).integers(0, 256, (n, RGB + AUDIO), dtype=np.uint8)
-
-    def video_payload(self, i, **kwargs):
-        x = self.video_values(i)
-        return video_record(
-            b"v%d" % i, {"mean_rgb": x[:RGB], "mean_audio": x[RGB:]}, self.labels(i), **kwargs
-        )
-
-    def frame_payload(self, i, n=None, **kwargs):
-        x = self.frame_values(i, n)
-        return frame_record(
-            b"v%d" % i, {"rgb": x[:, :RGB], "audio": x[:, RGB:]}, self.labels(i), **kwargs
-        )
-
-    def offsets(self, path):
-        return offsets(path)
-
-    def shard(self, name, payloads):
-        path = str(self.folder / name)
-        write_shard(path, payloads)
-        return path
-
-    def shards(self, level, videos, count):
-        """Return the paths of `count` shards with `videos` videos dealt out."""
-        payload = self.video_payload if level == "video" else self.frame_payload
-        return [
-            self.shard(f"{level}{s}.tfrecord", [payload(i) for i in range(s, videos, count)])
-            for s in range(count)
-        ]
-
-
-def offsets(path):
-    """Return the byte offset of every record."""
-    with open(path, "rb") as f:
-        content = f.read()
-    found, at = [], 0
-    while at < len(content):
-        found.append(at)
-        at += struct.unpack("<Q", content[at : at + 8])[0] + 16
-    return found
+from tests.support import records
 
 
 @pytest.fixture
 def make(tmp_path):
-    return Maker(tmp_path)
+    return records.Maker(tmp_path)
 
 
 @pytest.fixture
 def damage():
-    """Return a function that breaks record `index` of a file: its "payload", its "length", or all from its middle."""
-
-    def break_it(path, index, part):
-        at = offsets(path)[index]
-        with open(path, "rb") as f:
-            content = bytearray(f.read())
-        if part == "payload":
-            content[at + 14] ^= 0xFF
-        elif part == "length":
-            content[at + 1] ^= 0xFF
-        else:
-            content = content[: at + 20]
-        with open(path, "wb") as f:
-            f.write(bytes(content))
-        return at
-
-    return break_it
+    return records.damage

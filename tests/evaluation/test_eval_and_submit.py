@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.runs import run_on
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run, watch
 from yt8m.models.core import registry
-from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.config import ModelConfig
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
@@ -37,18 +37,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 def run(small_data, tmp_path_factory):
     """A finished MoE run."""
     folder = str(tmp_path_factory.mktemp("runs") / "moe")
-    files = find_shards(small_data.pattern("train", "video"))
-    config = RunConfig(
-        find_schema(files)[0],
-        ModelConfig("MoeModel"),
-        registry.model_class("MoeModel").recipe.updated({"batch_size": 50, "num_epochs": 3}),
-        TrainingConfig(
-            small_data.pattern("train", "video"),
-            small_data.pattern("validate", "video"),
-            progress_seconds=1e9,
-        ),
-    )
-    train(config, folder)
+    train(run_on(small_data, "MoeModel", recipe={"num_epochs": 3}), folder)
     return folder
 
 

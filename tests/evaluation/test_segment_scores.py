@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.records import rgb_audio_frames
+from tests.support.runs import new_run
 from yt8m.data.inspect import find_schema
-from yt8m.data.records.writers import frame_record, write_shard
+from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.segment_scores import SegmentScores
 from yt8m.evaluation.watch import evaluate_run
 from yt8m.metrics.segment_map import segment_map
-from yt8m.models.core import registry
-from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_segment_csv
 from yt8m.training.trainer import train
@@ -67,20 +67,14 @@ def test_eval_of_rated_segments_masks_and_reports(tmp_path):
     ratings = [(0, 1, 1.0), (0, 2, 0.0), (5, 2, 1.0), (5, 1, 0.0)]
     shard = str(tmp_path / "rated.tfrecord")
     frames = np.random.default_rng(1).integers(0, 256, (8, 12, 8), dtype=np.uint8)
-    payloads = [
-        frame_record(
-            b"v%d" % i, {"rgb": x[:, :6], "audio": x[:, 6:]}, labels=[i % 4], segments=ratings
-        )
-        for i, x in enumerate(frames)
-    ]
-    write_shard(shard, payloads)
-    config = RunConfig(
-        find_schema([shard], num_classes=4)[0],
-        ModelConfig("FrameLevelLogisticModel"),
-        registry.model_class("FrameLevelLogisticModel").recipe.updated(
-            {"batch_size": 4, "num_epochs": 1}
-        ),
-        TrainingConfig(shard, max_steps=1, progress_seconds=1e9),
+    records = (rgb_audio_frames(i, x, [i % 4], segments=ratings) for i, x in enumerate(frames))
+    write_shard(shard, records)
+    config = new_run(
+        shard,
+        "FrameLevelLogisticModel",
+        schema=find_schema([shard], num_classes=4)[0],
+        recipe={"batch_size": 4, "num_epochs": 1},
+        max_steps=1,
     )
     train(config, str(tmp_path / "run"))
     said = []

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.runs import new_run
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.layers.heads.logistic_head import LogisticHead
 from yt8m.losses.registry import get
-from yt8m.models.core.recipe import Recipe
 from yt8m.runs.build import make_model
-from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 
 Y = np.array([[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]], np.uint8)
 LOGITS = np.array([[2.0, -1.0, 0.5, 0.0], [0.1, 0.2, 0.3, 0.4], [1.0, 2.0, 3.0, 4.0]], np.float32)
@@ -56,12 +55,8 @@ def test_a_softmax_head_starts_at_each_class_share():
 
 def config_of(name, level, **arguments):
     schema = RecordSchema(level, ("a", "b"), (6, 2), 5)
-    return RunConfig(
-        schema,
-        ModelConfig(name, arguments),
-        Recipe(label_loss="SmoothedSoftmaxLoss"),
-        TrainingConfig("x"),
-    )
+    recipe = {"label_loss": "SmoothedSoftmaxLoss"}
+    return new_run("x", name, schema=schema, recipe=recipe, arguments=arguments)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.test_trainer import losses_of, prior_gap, run_config
+from tests.support.runs import losses_of, prior_gap, run_config
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.trained_model import TrainedModel

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.alike import every_model
+from tests.support.every_model import every_model
 from yt8m.flags import constructor_arguments
 from yt8m.losses.registry import get
 from yt8m.models.core import registry

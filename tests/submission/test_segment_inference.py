@@ -8,12 +8,12 @@ import sys
 import numpy as np
 import pytest
 
+from tests.support.records import rgb_audio_frames
+from tests.support.runs import new_run, run_on
 from yt8m.data.inspect import find_schema
 from yt8m.data.records.segments import parse_windows
-from yt8m.data.records.writers import frame_record, write_shard
+from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError
-from yt8m.models.core import registry
-from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.runs.trained_model import TrainedModel, check_overrides
 from yt8m.submission.kaggle_segments import read_segment_csv
 from yt8m.submission.outputs import csv_writer, refuse_without_csv
@@ -27,7 +27,7 @@ LENGTHS = (7, 3, 12, 10)  # 2 + 1 + 3 + 2 windows
 
 def record(i, frames, **kwargs):
     x = np.random.default_rng(i).integers(0, 256, (frames, 8), dtype=np.uint8)
-    return frame_record(b"v%d" % i, {"rgb": x[:, :6], "audio": x[:, 6:]}, **kwargs)
+    return rgb_audio_frames(i, x, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,12 @@ def made(tmp_path_factory):
         [record(100 + i, n, labels=None) for i, n in enumerate(LENGTHS)],
     )
     for name, segments in (("whole", False), ("rated", True)):
-        config = RunConfig(
-            find_schema([shard], num_classes=4, segment_labels=segments)[0],
-            ModelConfig("FrameLevelLogisticModel"),
-            registry.model_class("FrameLevelLogisticModel").recipe.updated(
-                {"batch_size": 4, "num_epochs": 1}
-            ),
-            TrainingConfig(shard, max_steps=2, progress_seconds=1e9),
+        config = new_run(
+            shard,
+            "FrameLevelLogisticModel",
+            schema=find_schema([shard], num_classes=4, segment_labels=segments)[0],
+            recipe={"batch_size": 4, "num_epochs": 1},
+            max_steps=2,
         )
         train(config, str(folder / name))
     return folder
@@ -114,14 +113,7 @@ def test_what_does_not_fit_is_refused(made, small_data, tmp_path):
 
 
 def test_a_video_level_model_has_no_segments(small_data, tmp_path):
-    shard = small_data.pattern("train", "video")
-    config = RunConfig(
-        find_schema([shard.replace("*", "0000")])[0],
-        ModelConfig("LogisticModel"),
-        registry.model_class("LogisticModel").recipe.updated({"batch_size": 50, "num_epochs": 1}),
-        TrainingConfig(shard, max_steps=1, progress_seconds=1e9),
-    )
-    train(config, str(tmp_path))
+    train(run_on(small_data, "LogisticModel", max_steps=1), str(tmp_path))
     with pytest.raises(
         UserError, match="--segment_labels: .* LogisticModel, which takes video-level means"
     ):

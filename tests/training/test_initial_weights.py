@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.training.test_trainer import run_config
+from tests.support.runs import run_config
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.folder import RunFolder

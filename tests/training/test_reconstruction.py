@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.test_trainer import losses_of, run_config
+from tests.support.runs import losses_of, run_config
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError

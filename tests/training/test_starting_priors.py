@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.training.test_trainer import run_config
+from tests.support.runs import run_config
 from yt8m.data.files.shards import find_shards
 from yt8m.runs.folder import RunFolder
 from yt8m.training.starting_priors import starting_priors

@@ -1,6 +1,5 @@
 """Whole runs on synthetic data: every model beats the label frequencies, a run resumes exactly, a finished one is left alone."""
 
-import dataclasses
 import json
 import signal
 
@@ -8,87 +7,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.alike import every_model
+from tests.support.every_model import every_model
+from tests.support.runs import (
+    begun,
+    events,
+    losses_of,
+    new_run,
+    prior_gap,
+    run_config,
+    stop_at,
+    with_training,
+)
 from yt8m.data.files.shards import find_shards
 from yt8m.data.inspect import find_schema
-from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
-from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models.core import registry
-from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.training import trainer as trainer_module
 from yt8m.training.trainer import Trainer, train
 from yt8m.training.validation import Validation
-
-SMALL = {
-    "cells": 24,
-    "cluster_size": 48,
-    "hidden_size": 32,
-    "width": 32,
-    "num_centers": 4,
-    "projection_size": 16,
-    "attention_size": 8,
-    "window_size": 5,
-    "encoder_cells": 16,
-    "encoder_projection": 16,
-    "first_width": 16,
-    "widths": [16, 32],
-    "blocks": [1, 1],
-    "embedding_size": 16,
-    "max_labels": 4,
-}
-
-
-def run_config(data, name, epochs=6, recipe=None, arguments=None, **training):
-    from yt8m.flags import constructor_arguments
-
-    cls = registry.model_class(name)
-    train_files = find_shards(data.pattern("train", cls.level))
-    schema, _ = find_schema(train_files, max_frames=16)
-    known = constructor_arguments(cls)
-    arguments = {**{k: v for k, v in SMALL.items() if k in known}, **(arguments or {})}
-    # Small sets want a higher rate than Adam's recipes have; SGD's are another scale.
-    rate = 0.02 if cls.recipe.optimizer == "Adam" else cls.recipe.base_learning_rate
-    settings = {
-        "batch_size": 50,
-        "num_epochs": epochs,
-        "base_learning_rate": rate,
-        "weight_average": 0.0,
-        **(recipe or {}),
-    }
-    return RunConfig(
-        schema,
-        ModelConfig(name, arguments),
-        cls.recipe.updated(settings),
-        TrainingConfig(
-            data.pattern("train", cls.level),
-            **{
-                "eval_data_pattern": data.pattern("validate", cls.level),
-                "progress_seconds": 1e9,
-                **training,
-            },
-        ),
-    )
-
-
-def prior_gap(config):
-    """The GAP of giving every video the label frequencies."""
-    metrics = EvaluationMetrics(config.schema.num_classes)
-    files = find_shards(config.training.eval_data_pattern)
-    train_labels = [
-        b["labels"].numpy()
-        for b in build_dataset(
-            find_shards(config.training.train_data_pattern), config.schema, batch_size=100
-        )
-    ]
-    priors = np.concatenate(train_labels).mean(0)
-    for batch in build_dataset(files, config.schema, batch_size=100):
-        labels = batch["labels"].numpy()
-        metrics.update(np.tile(priors, (len(labels), 1)).astype(np.float32), labels)
-    return metrics.result()["gap"]
 
 
 @pytest.mark.parametrize("name", every_model())
@@ -99,41 +38,13 @@ def test_every_model_beats_the_prior(name, small_data, tmp_path):
     assert best["gap"] > prior_gap(config) + 0.05
 
 
-def losses_of(folder):
-    return [
-        line["loss"] for line in RunFolder(str(folder)).logged() if line["event"] == "validation"
-    ]
-
-
-def stop_at(trainer, steps):
-    """Let a run be stopped as by a signal after so many steps; return its exit code."""
-    one_step = trainer.step
-
-    class Stopping:
-        """Passes everything on."""
-
-        def __getattr__(self, attribute):
-            return getattr(one_step, attribute)
-
-        def __call__(self, *arguments):
-            result = one_step(*arguments)
-            if one_step.done() == steps:
-                trainer._on_signal(15, None)
-            return result
-
-    trainer.step = Stopping()
-    return trainer.train()
-
-
 @pytest.mark.parametrize("name", ["MoeModel", "DbofBasic"])
 def test_a_run_stopped_in_mid_epoch_ends_like_one_that_was_not(name, small_data, tmp_path):
     config = run_config(small_data, name, epochs=2, recipe={"weight_average": 0.9})
     whole = tmp_path / "whole"
     train(config, str(whole))
     stopped = tmp_path / "stopped"
-    run = RunFolder(str(stopped))
-    run.make()
-    run.write_text("config.json", config.to_json())
+    run = begun(config, stopped)
     assert stop_at(Trainer(config, run), 5) == 143
     assert not run.is_done()
     assert train(config, str(stopped)) == 0
@@ -266,9 +177,7 @@ def test_records_that_do_not_parse_are_skipped(small_data, tmp_path, capsys):
     path = str(tmp_path / "x.tfrecord")
     write_shard(path, payloads)
     about = {"train_data_pattern": path, "eval_data_pattern": "", "steps_per_call": 2}
-    allowed = dataclasses.replace(
-        good, training=dataclasses.replace(good.training, **about, max_bad_records=1)
-    )
+    allowed = with_training(good, **about, max_bad_records=1)
     assert train(allowed, str(tmp_path / "run")) == 0
     out = capsys.readouterr().out
     at = sum(len(p) + 16 for p in payloads[:40])
@@ -308,23 +217,20 @@ def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):
         shard,
         [frame_record(b"v%d" % i, {"rgb": x}, [1], segments=ratings) for i, x in enumerate(frames)],
     )
-    recipe = registry.model_class("FrameLevelLogisticModel").recipe.updated(
-        {"batch_size": 4, "num_epochs": 2, "schedule": "cosine", "warmup_examples": 0}
-    )
+    recipe = {"batch_size": 4, "num_epochs": 2, "schedule": "cosine", "warmup_examples": 0}
     schema = find_schema([shard], feature_names=["rgb"], num_classes=4, segment_labels=True)[0]
-    config = RunConfig(
-        schema,
-        ModelConfig("FrameLevelLogisticModel"),
-        recipe,
-        TrainingConfig(shard, eval_data_pattern=shard, progress_seconds=0.0),
+    config = new_run(
+        shard,
+        "FrameLevelLogisticModel",
+        schema=schema,
+        recipe=recipe,
+        eval_data_pattern=shard,
+        progress_seconds=0.0,
     )
     assert train(config, str(tmp_path / "run")) == 0
-    rates = [
-        e["learning_rate"] / recipe.base_learning_rate
-        for e in RunFolder(str(tmp_path / "run")).logged()
-        if e["event"] == "train"
-    ]
-    assert len(rates) == 12
+    base = config.recipe.base_learning_rate
+    rates = [e["learning_rate"] / base for e in events(tmp_path / "run", "train")]
+    assert len(rates) == 12  # 24 segments an epoch, of 12 videos
     assert rates[6] == pytest.approx(0.5)
     assert 0 < rates[-1] < 0.1
     assert "(24 segments in" in capsys.readouterr().out
@@ -354,11 +260,7 @@ def test_an_epoch_whose_validation_failed_is_validated_when_the_run_goes_on(
         train(config, str(tmp_path / "mended"))
     assert train(config, str(tmp_path / "mended")) == 0
     logged = [
-        [
-            (e["epoch"], e["step"])
-            for e in RunFolder(str(tmp_path / name)).logged()
-            if e["event"] == "validation"
-        ]
+        [(e["epoch"], e["step"]) for e in events(tmp_path / name, "validation")]
         for name in ("whole", "mended")
     ]
     assert logged[0] == logged[1] == [(1, 12), (2, 24)]
@@ -460,14 +362,11 @@ def test_broken_records_are_skipped_counted_and_refused_above_the_limit(
             data[len(data) // 2] ^= 0xFF
         (tmp_path / name).write_bytes(data)
     config = run_config(small_data, "LogisticModel", epochs=2)
-    training = dataclasses.replace(
-        config.training, train_data_pattern=f"{tmp_path}/train*.tfrecord"
-    )
-    config = dataclasses.replace(config, training=training)
+    config = with_training(config, train_data_pattern=f"{tmp_path}/train*.tfrecord")
     assert train(config, str(tmp_path / "run")) == 0
     assert (
         "skipped 1 broken records" in capsys.readouterr().out
     )  # once, though there were two epochs
-    strict = dataclasses.replace(config, training=dataclasses.replace(training, max_bad_records=0))
+    strict = with_training(config, max_bad_records=0)
     with pytest.raises(UserError, match="train0001.tfrecord has a broken record at byte"):
         train(strict, str(tmp_path / "strict"))

@@ -6,8 +6,8 @@ import os
 import pytest
 import tensorflow as tf
 
+from tests.support.runs import run_on
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
 from yt8m.errors import UserError
 from yt8m.largescale.alternating import classifier_step
 from yt8m.largescale.alternating.context import Context
@@ -19,10 +19,9 @@ from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.features import map, store
 from yt8m.largescale.mixtures import partition_map
 from yt8m.largescale.mixtures.reduce_partitions import newest
-from yt8m.models.core import registry
 from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.build import make_model
-from yt8m.runs.config import CONFIG_FILE, ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.config import CONFIG_FILE
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.stop_signal import StopSignal
 from yt8m.training.validation import Validation
@@ -54,9 +53,6 @@ class Elsewhere:
 
 
 def config_of(data, settings=(), training=(), label_loss="CrossEntropyLoss"):
-    cls = registry.model_class("VideoDbofBasic")
-    pattern = data.pattern("train", "video")
-    recipe = cls.recipe.updated({"batch_size": 50, "label_loss": label_loss})
     options = {
         "max_experts": 2,
         "num_partitions": 2,
@@ -64,17 +60,14 @@ def config_of(data, settings=(), training=(), label_loss="CrossEntropyLoss"):
         "step2_max_epochs": 1,
         **dict(settings),
     }
-    return RunConfig(
-        find_schema(find_shards(pattern))[0],
-        ModelConfig("VideoDbofBasic", {"width": 8, "num_mixtures": 1}),
-        recipe,
-        TrainingConfig(
-            pattern,
-            eval_data_pattern=data.pattern("validate", "video"),
-            trainer="alternating",
-            **dict(training),
-        ),
+    return run_on(
+        data,
+        "VideoDbofBasic",
+        recipe={"label_loss": label_loss},
+        arguments={"width": 8, "num_mixtures": 1},
         alternation=AlternationConfig(**options),
+        trainer="alternating",
+        **dict(training),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.runs import new_run
 from yt8m.data.schema import RecordSchema
 from yt8m.largescale.alternating.step_model import (
     arguments_of,
@@ -18,7 +19,7 @@ from yt8m.largescale.alternating.step_model import (
 )
 from yt8m.models.core import registry
 from yt8m.runs import saved_model
-from yt8m.runs.config import CONFIG_FILE, ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.config import CONFIG_FILE
 from yt8m.runs.folder import RunFolder, save_weights
 from yt8m.runs.trained_model import TrainedModel, open_bundle, write_bundle
 
@@ -40,11 +41,8 @@ class Killed(BaseException):
 def begun(tmp_path_factory):
     """A run with a small model in best/ and a larger one of step 2; (path, scores of either)."""
     run = RunFolder(str(tmp_path_factory.mktemp("run")))
-    model = ModelConfig(NAME, {"width": 6})
-    run.write_text(
-        CONFIG_FILE,
-        RunConfig(SCHEMA, model, registry.model_class(NAME).recipe, TrainingConfig("x")).to_json(),
-    )
+    config = new_run("x", NAME, schema=SCHEMA, arguments={"width": 6})
+    run.write_text(CONFIG_FILE, config.to_json())
     small, large = make(1, {}), make(2, GROWN)
     save_model(run, "best", small, {}, {"gap": 0.1})
     save_model(run, "step2/best", large, GROWN, {"gap": 0.2})

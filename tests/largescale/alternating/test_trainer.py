@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.runs import events, run_on
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run
@@ -20,9 +20,8 @@ from yt8m.largescale.alternating.step_model import copy_model, metrics_of
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.features import store
 from yt8m.largescale.mixtures import partition_map
-from yt8m.models.core import registry
 from yt8m.runs.alternation_config import AlternationConfig
-from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.config import ModelConfig
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.trained_model import TrainedModel, open_bundle, write_bundle
 
@@ -39,32 +38,19 @@ SETTINGS = AlternationConfig(
 
 
 def config_of(data, name="VideoDbofBasic", training=(), **settings):
-    cls = registry.model_class(name)
-    schema, _ = find_schema(find_shards(data.pattern("train", cls.level)), max_frames=16)
-    recipe = cls.recipe.updated(
-        {"batch_size": 50, "num_epochs": 2, "base_learning_rate": 0.02, "weight_average": 0.0}
-    )
-    return RunConfig(
-        schema,
-        ModelConfig(name, {"width": 16, "num_mixtures": 2}),
-        recipe,
-        TrainingConfig(
-            data.pattern("train", cls.level),
-            eval_data_pattern=data.pattern("validate", cls.level),
-            trainer="alternating",
-            progress_seconds=1e9,
-            **dict(training),
-        ),
+    return run_on(
+        data,
+        name,
+        recipe={"num_epochs": 2, "base_learning_rate": 0.02, "weight_average": 0.0},
+        arguments={"width": 16, "num_mixtures": 2},
         alternation=dataclasses.replace(SETTINGS, **settings),
+        trainer="alternating",
+        **dict(training),
     )
 
 
 def steps_of(folder):
-    return [
-        (e["name"], e["iteration"], e["gap"])
-        for e in RunFolder(str(folder)).logged()
-        if e["event"] == "iteration"
-    ]
+    return [(e["name"], e["iteration"], e["gap"]) for e in events(folder, "iteration")]
 
 
 def scores_of(folder, data, which="best"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.runs import new_run
 from yt8m.data.files.shards import find_shards
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
@@ -14,24 +15,24 @@ from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError
 from yt8m.largescale.alternating import trainer
 from yt8m.largescale.alternating.step_model import save_model
-from yt8m.models.core import registry
 from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.build import make_model
-from yt8m.runs.config import CONFIG_FILE, ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.config import CONFIG_FILE
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.trained_model import TrainedModel
 
 
 def config_of(pattern, arguments=(), frame_network="", names=None, name="DbofBasic"):
     schema, _ = find_schema(find_shards(pattern), names, max_frames=16, num_classes=12)
-    return RunConfig(
-        schema,
-        ModelConfig(name, dict(arguments)),
-        registry.model_class(name).recipe.updated({"batch_size": 80, "num_epochs": 1}),
-        TrainingConfig(
-            pattern, eval_data_pattern=pattern, trainer="alternating", progress_seconds=1e9
-        ),
+    return new_run(
+        pattern,
+        name,
+        schema=schema,
+        recipe={"batch_size": 80, "num_epochs": 1},
+        arguments=arguments,
         alternation=AlternationConfig(alternation="baseline", frame_network=frame_network),
+        eval_data_pattern=pattern,
+        trainer="alternating",
     )
 
 

@@ -7,41 +7,24 @@ import os
 import numpy as np
 import pytest
 
+from tests.support.runs import events, run_on
 from yt8m.data.files.shards import find_shards
 from yt8m.data.inspect import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run
 from yt8m.largescale.partitioned import trainer
-from yt8m.models.core import registry
-from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.trained_model import TrainedModel
 
 ARGUMENTS = {"num_mixtures": 3, "group_size": 5}
 
 
-def run_config(data, name="PmoeModel", arguments=None, recipe=None, **training):
-    cls = registry.model_class(name)
-    schema = find_schema(find_shards(data.pattern("train", cls.level)))[0]
-    settings = {"batch_size": 50, "num_epochs": 4, "base_learning_rate": 0.02, **(recipe or {})}
-    t = {
-        "eval_data_pattern": data.pattern("validate", cls.level),
-        "progress_seconds": 1e9,
-        "trainer": "partitioned",
-        **training,
-    }
-    model = ModelConfig(name, {**ARGUMENTS, **(arguments or {})} if name == "PmoeModel" else {})
-    return RunConfig(
-        schema,
-        model,
-        cls.recipe.updated(settings),
-        TrainingConfig(data.pattern("train", cls.level), **t),
-    )
-
-
-def events(folder, name):
-    return [e for e in RunFolder(str(folder)).logged() if e["event"] == name]
+def run_config(data, name="PmoeModel", arguments=(), recipe=(), **training):
+    arguments = {**ARGUMENTS, **dict(arguments)} if name == "PmoeModel" else {}
+    recipe = {"num_epochs": 4, "base_learning_rate": 0.02, **dict(recipe)}
+    training = {"trainer": "partitioned", **training}
+    return run_on(data, name, recipe=recipe, arguments=arguments, **training)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,140 @@
+"""Settings of small runs, and what such a run has logged."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from typing import Any
+
+import numpy as np
+
+from yt8m.data.files.shards import find_shards
+from yt8m.data.inspect import find_schema
+from yt8m.data.pipeline import build_dataset
+from yt8m.metrics.evaluation_metrics import EvaluationMetrics
+from yt8m.models.core import registry
+from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
+from yt8m.runs.folder import RunFolder
+
+# Constructor arguments that make any model small; each model gets those that it has.
+SMALL = {
+    "cells": 24,
+    "cluster_size": 48,
+    "hidden_size": 32,
+    "width": 32,
+    "num_centers": 4,
+    "projection_size": 16,
+    "attention_size": 8,
+    "window_size": 5,
+    "encoder_cells": 16,
+    "encoder_projection": 16,
+    "first_width": 16,
+    "widths": [16, 32],
+    "blocks": [1, 1],
+    "embedding_size": 16,
+    "max_labels": 4,
+}
+
+
+def new_run(pattern, model, *, schema=None, recipe=(), arguments=(), alternation=None, **training):
+    """Return the settings of a run of `model` on the records of `pattern`.
+
+    `schema` is a RecordSchema, or None to read it from the records; `recipe` changes the model's
+    own; other keywords are fields of TrainingConfig.
+    """
+    if schema is None:
+        schema, _ = find_schema(find_shards(pattern), max_frames=16)
+    return RunConfig(
+        schema,
+        ModelConfig(model, dict(arguments)),
+        registry.model_class(model).recipe.updated(dict(recipe)),
+        TrainingConfig(pattern, **{"progress_seconds": 1e9, **training}),
+        alternation=alternation,
+    )
+
+
+def run_on(data, model, *, recipe=(), **more):
+    """Return the settings of a run on the train split of synthetic data, validated on its own."""
+    level = registry.model_class(model).level
+    more.setdefault("eval_data_pattern", data.pattern("validate", level))
+    recipe = {"batch_size": 50, **dict(recipe)}
+    return new_run(data.pattern("train", level), model, recipe=recipe, **more)
+
+
+def run_config(data, name, epochs=6, recipe=(), arguments=(), **training):
+    """Return the settings of a run of a small model that learns synthetic data quickly."""
+    from yt8m.flags import constructor_arguments
+
+    cls = registry.model_class(name)
+    known = constructor_arguments(cls)
+    small = {argument: value for argument, value in SMALL.items() if argument in known}
+    # Small sets want a higher rate than Adam's recipes have; SGD's are another scale.
+    rate = 0.02 if cls.recipe.optimizer == "Adam" else cls.recipe.base_learning_rate
+    settings = {"num_epochs": epochs, "base_learning_rate": rate, "weight_average": 0.0}
+    return run_on(
+        data,
+        name,
+        recipe={**settings, **dict(recipe)},
+        arguments={**small, **dict(arguments)},
+        **training,
+    )
+
+
+def with_training(config, **changes):
+    """Return the settings with other values of TrainingConfig."""
+    return dataclasses.replace(config, training=dataclasses.replace(config.training, **changes))
+
+
+def begun(config, folder) -> RunFolder:
+    """Return a run folder that holds its settings and nothing else."""
+    run = RunFolder(str(folder))
+    run.make()
+    run.write_text("config.json", config.to_json())
+    return run
+
+
+def stop_at(trainer, steps) -> int:
+    """Train until a signal comes after so many steps; return the exit code."""
+    one_step = trainer.step
+
+    class Stopping:
+        """The step, with a signal after it."""
+
+        def __getattr__(self, name):
+            return getattr(one_step, name)
+
+        def __setattr__(self, name, value):
+            setattr(one_step, name, value)
+
+        def __call__(self, *arguments):
+            result = one_step(*arguments)
+            if one_step.done() == steps:
+                trainer._on_signal(signal.SIGTERM, None)
+            return result
+
+    trainer.step = Stopping()
+    return trainer.train()
+
+
+def events(folder, name) -> list[dict[str, Any]]:
+    """Return what a run has logged under one event's name."""
+    return [event for event in RunFolder(str(folder)).logged() if event["event"] == name]
+
+
+def losses_of(folder) -> list[float]:
+    """Return the loss of each validation of a run."""
+    return [event["loss"] for event in events(folder, "validation")]
+
+
+def prior_gap(config) -> float:
+    """Return the GAP of giving every validation video the label frequencies of the training set."""
+
+    def labels_of(pattern):
+        batches = build_dataset(find_shards(pattern), config.schema, batch_size=100)
+        return np.concatenate([batch["labels"].numpy() for batch in batches])
+
+    priors = labels_of(config.training.train_data_pattern).mean(0).astype(np.float32)
+    labels = labels_of(config.training.eval_data_pattern)
+    metrics = EvaluationMetrics(config.schema.num_classes)
+    metrics.update(np.tile(priors, (len(labels), 1)), labels)
+    return metrics.result()["gap"]
