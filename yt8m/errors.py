@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any, get_args
 
 
 class UserError(Exception):
@@ -24,3 +25,20 @@ def near_misses(name: str, known: Iterable[str]) -> str:
     by_lower = {k.lower(): k for k in known}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(by_lower[c] for c in close)}?" if close else ""
+
+
+def one_of(name: str, value: Any, choices: Any) -> Any:
+    """Return an argument's value, checked to be one of its choices.
+
+    Args:
+      name: name of the argument, for the message.
+      value: the value.
+      choices: a `Literal` type, or a sequence of strings.
+
+    Raises:
+      ValueError: the value is something else; the message lists the choices.
+    """
+    allowed = get_args(choices) or tuple(choices)
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+    return value
