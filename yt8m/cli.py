@@ -11,6 +11,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 
 from yt8m.errors import UserError
+from yt8m.runs.stop_signal import Stopped
 
 FLAGS = flags.FLAGS
 
@@ -30,6 +31,8 @@ def run(main: Callable[[], object]) -> None:
             sys.stdout.flush()
             print(f"error: {error}", file=sys.stderr)
             return 2
+        except Stopped as stopped:
+            return 128 + stopped.number
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130

@@ -39,7 +39,7 @@ def test_the_second_stage_trains_the_head_alone(small_data, tmp_path):
         recipe={"weight_average": 0.9},
         init_from=first,
     )
-    assert train(config, second) == 0
+    train(config, second)
     _, one, _ = load_run(first, "--train_dir")
     _, two, _ = load_run(second, "--train_dir")
     before, after = features(one), features(two)

@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 import numpy as np
+import pytest
 
 from yt8m.data.files.shards import find_shards
 from yt8m.data.inspect import find_schema
@@ -15,6 +16,7 @@ from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models.core import registry
 from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.stop_signal import Stopped
 
 # Constructor arguments that make any model small; each model gets those that it has.
 SMALL = {
@@ -93,8 +95,8 @@ def begun(config, folder) -> RunFolder:
     return run
 
 
-def stop_at(trainer, steps) -> int:
-    """Train until a signal comes after so many steps; return the exit code."""
+def stop_at(trainer, steps) -> None:
+    """Train until SIGTERM comes after so many steps."""
     one_step = trainer.step
 
     class Stopping:
@@ -113,7 +115,8 @@ def stop_at(trainer, steps) -> int:
             return result
 
     trainer.step = Stopping()
-    return trainer.train()
+    with pytest.raises(Stopped, match=f"signal {signal.SIGTERM:d}"):
+        trainer.train()
 
 
 def events(folder, name) -> list[dict[str, Any]]:

@@ -49,9 +49,9 @@ def test_an_experiment_changes_training_and_a_stopped_run_ends_like_one_that_was
     name, small_data, plain, tmp_path
 ):
     config = experiment(small_data, **EXPERIMENTS[name])
-    assert train(config, str(tmp_path / "whole")) == 0
-    assert stop_at(Trainer(config, begun(config, tmp_path / "stopped")), 5) == 143
-    assert train(config, str(tmp_path / "stopped")) == 0
+    train(config, str(tmp_path / "whole"))
+    stop_at(Trainer(config, begun(config, tmp_path / "stopped")), 5)
+    train(config, str(tmp_path / "stopped"))
     np.testing.assert_allclose(
         losses_of(tmp_path / "stopped"), losses_of(tmp_path / "whole"), rtol=1e-4
     )
@@ -69,7 +69,7 @@ def test_a_models_scores_of_the_training_records_say_which_labels_go(small_data,
             say=lambda _: None,
         )
     config = experiment(small_data, label_noise="remove", label_noise_scores=scores)
-    assert train(config, str(tmp_path / "second")) == 0
+    train(config, str(tmp_path / "second"))
     assert "labels removed by the scores" in capsys.readouterr().out
     assert (tmp_path / "second" / "label_index.npz").exists()
     RunFolder(str(tmp_path / "second")).delete()  # which knows the index for its own

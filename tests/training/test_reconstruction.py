@@ -58,7 +58,7 @@ def test_the_lowest_loss_over_every_example_is_kept(reconstruction, small_data, 
     config = run_config(
         small_data, "MeanFrame", epochs=3, recipe=recipe, eval_batch_size=64, strategy=strategy
     )
-    assert train(config, str(tmp_path)) == 0
+    train(config, str(tmp_path))
     losses = losses_of(tmp_path)
     assert losses[-1] < 0.99 * losses[0]
     best = json.loads((tmp_path / "best" / "metrics.json").read_text())

@@ -24,6 +24,7 @@ from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.stop_signal import Stopped
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.training import trainer as trainer_module
 from yt8m.training.trainer import Trainer, train
@@ -33,7 +34,7 @@ from yt8m.training.validation import Validation
 @pytest.mark.parametrize("name", every_model())
 def test_every_model_beats_the_prior(name, small_data, tmp_path):
     config = run_config(small_data, name, epochs=2, recipe={"batch_size": 15})  # 80 steps
-    assert train(config, str(tmp_path)) == 0
+    train(config, str(tmp_path))
     best = json.loads((tmp_path / "best" / "metrics.json").read_text())
     assert best["gap"] > prior_gap(config) + 0.05
 
@@ -45,9 +46,9 @@ def test_a_run_stopped_in_mid_epoch_ends_like_one_that_was_not(name, small_data,
     train(config, str(whole))
     stopped = tmp_path / "stopped"
     run = begun(config, stopped)
-    assert stop_at(Trainer(config, run), 5) == 143
+    stop_at(Trainer(config, run), 5)
     assert not run.is_done()
-    assert train(config, str(stopped)) == 0
+    train(config, str(stopped))
     # The same order and the same frames; only the last digits may differ.
     np.testing.assert_allclose(losses_of(stopped), losses_of(whole), rtol=1e-4)
     assert run.is_done()
@@ -57,7 +58,7 @@ def test_a_finished_run_is_not_trained_again(small_data, tmp_path, capsys):
     config = run_config(small_data, "LogisticModel", epochs=1)
     train(config, str(tmp_path))
     before = (tmp_path / "metrics.jsonl").read_text()
-    assert train(config, str(tmp_path)) == 0
+    train(config, str(tmp_path))
     assert "done" in capsys.readouterr().out
     assert (tmp_path / "metrics.jsonl").read_text() == before
 
@@ -97,12 +98,16 @@ def test_a_worker_stops_when_another_was_asked_to_and_not_before_all_know(small_
         return len(answers) > 2 and own
 
     trainer._any_worker = all_workers
-    assert trainer.train() == 128 + signal.SIGINT
+    with pytest.raises(Stopped) as stopped:
+        trainer.train()
+    assert stopped.value.number == signal.SIGINT
     assert answers == [False, False, True]
     assert trainer.step.done() == 2
     other = Trainer(run_config(small_data, "LogisticModel"), RunFolder(str(tmp_path)))
     other._any_worker = lambda own: other.step.done() == 4
-    assert other.train() == 143
+    with pytest.raises(Stopped) as stopped:
+        other.train()
+    assert stopped.value.number == signal.SIGTERM
     assert other.stop_signal is None
 
 
@@ -127,13 +132,10 @@ def test_other_settings_are_refused_and_shown(small_data, tmp_path):
             run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}),
             str(tmp_path),
         )
-    assert (
-        train(
-            run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}),
-            str(tmp_path),
-            True,
-        )
-        == 0
+    train(
+        run_config(small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.5}),
+        str(tmp_path),
+        True,
     )
 
 
@@ -178,7 +180,7 @@ def test_records_that_do_not_parse_are_skipped(small_data, tmp_path, capsys):
     write_shard(path, payloads)
     about = {"train_data_pattern": path, "eval_data_pattern": "", "steps_per_call": 2}
     allowed = with_training(good, **about, max_bad_records=1)
-    assert train(allowed, str(tmp_path / "run")) == 0
+    train(allowed, str(tmp_path / "run"))
     out = capsys.readouterr().out
     at = sum(len(p) + 16 for p in payloads[:40])
     assert (
@@ -196,7 +198,7 @@ def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(small_data, tmp
         )
     assert not (tmp_path / "config.json").exists()
     np.save(tmp_path / "priors.npy", np.full(7, 0.5))  # of the attempt, on other data
-    assert train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path)) == 0
+    train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path))
     assert np.load(tmp_path / "priors.npy").shape == (12,)
 
 
@@ -227,7 +229,7 @@ def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):
         eval_data_pattern=shard,
         progress_seconds=0.0,
     )
-    assert train(config, str(tmp_path / "run")) == 0
+    train(config, str(tmp_path / "run"))
     base = config.recipe.base_learning_rate
     rates = [e["learning_rate"] / base for e in events(tmp_path / "run", "train")]
     assert len(rates) == 12  # 24 segments an epoch, of 12 videos
@@ -258,7 +260,7 @@ def test_an_epoch_whose_validation_failed_is_validated_when_the_run_goes_on(
     with monkeypatch.context() as patch, pytest.raises(UserError, match="is broken"):
         patch.setattr(Validation, "__call__", fails)
         train(config, str(tmp_path / "mended"))
-    assert train(config, str(tmp_path / "mended")) == 0
+    train(config, str(tmp_path / "mended"))
     logged = [
         [(e["epoch"], e["step"]) for e in events(tmp_path / name, "validation")]
         for name in ("whole", "mended")
@@ -273,11 +275,11 @@ def test_a_run_without_validation_keeps_its_last_model_and_may_be_given_one(smal
     config = run_config(small_data, "LogisticModel", epochs=1, eval_data_pattern="")
     run = RunFolder(str(tmp_path))
     run.make()
-    assert stop_at(Trainer(config, run), 5) == 143
+    stop_at(Trainer(config, run), 5)
     assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 5
     TrainedModel(str(tmp_path))
     validated = run_config(small_data, "LogisticModel", epochs=1)
-    assert train(validated, str(tmp_path)) == 0
+    train(validated, str(tmp_path))
     assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 12
     assert run.load_config().training.eval_data_pattern  # for eval.py, which asks for none
 
@@ -286,10 +288,10 @@ def test_where_the_newest_checkpoint_is_damaged_an_older_one_is_taken(small_data
     config = run_config(small_data, "LogisticModel", epochs=2, export_model_steps=5)
     run = RunFolder(str(tmp_path))
     run.make()
-    assert stop_at(Trainer(config, run), 13) == 143
+    stop_at(Trainer(config, run), 13)
     newest = tmp_path / "checkpoints" / "ckpt-13.data-00000-of-00001"
     newest.write_bytes(newest.read_bytes()[:500])
-    assert train(config, str(tmp_path)) == 0
+    train(config, str(tmp_path))
     out = capsys.readouterr().out
     assert "ckpt-13 cannot be read" in out
     assert "resumed at step 12" in out
@@ -363,7 +365,7 @@ def test_broken_records_are_skipped_counted_and_refused_above_the_limit(
         (tmp_path / name).write_bytes(data)
     config = run_config(small_data, "LogisticModel", epochs=2)
     config = with_training(config, train_data_pattern=f"{tmp_path}/train*.tfrecord")
-    assert train(config, str(tmp_path / "run")) == 0
+    train(config, str(tmp_path / "run"))
     assert (
         "skipped 1 broken records" in capsys.readouterr().out
     )  # once, though there were two epochs

@@ -29,6 +29,7 @@ from yt8m.runs.config import CONFIG_FILE, RunConfig, check_same_keras, check_sam
 from yt8m.runs.folder import BEST, RunFolder, save_weights
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.progress import Progress
+from yt8m.runs.stop_signal import Stopped
 from yt8m.runs.strategy import any_worker, is_chief, make_strategy, worker_of
 from yt8m.training.checkpoints import Checkpoints, TrainState
 from yt8m.training.initial_weights import initialize
@@ -38,8 +39,6 @@ from yt8m.training.starting_priors import starting_priors
 from yt8m.training.step import TrainStep
 from yt8m.training.validation import Validation
 from yt8m.training.weight_average import WeightAverage
-
-STOPPED = 143  # exit code after SIGTERM, as a shell gives it
 
 
 class Trainer:
@@ -167,8 +166,12 @@ class Trainer:
     def _priors(self) -> np.ndarray:
         return starting_priors(self.config, self.run, self.files, self.progress.say, self.chief)
 
-    def train(self) -> int:
-        """Train to the end, or to a signal; return the exit code."""
+    def train(self) -> None:
+        """Train to the end.
+
+        Raises:
+          Stopped: a signal came; the run is saved.
+        """
         recipe, t = self.config.recipe, self.config.training
         self.begin()
         if t.label_weight_power:
@@ -184,7 +187,7 @@ class Trainer:
                             f"stopped by a signal at step {self.step.done():,}; the same command resumes"
                         )
                         self.progress.event("stopped", step=self.step.done())
-                        return 128 + int(self._stop or 0)
+                        raise Stopped(int(self._stop or signal.SIGTERM))
                     gained = self._validated()
                     self.state.epoch.assign_add(1)
                     self.state.examples_in_epoch.assign(0)
@@ -203,7 +206,6 @@ class Trainer:
                 signal.signal(number, handler)
             self.progress.close()
             self.checkpoints.close()
-        return 0
 
     @property
     def _score_name(self) -> str:
@@ -470,8 +472,8 @@ def train(
     train_dir: str,
     start_new_model: bool = False,
     strategy: tf.distribute.Strategy | None = None,
-) -> int:
-    """Begin or resume the run in `train_dir`; return the exit code.
+) -> None:
+    """Begin or resume the run in `train_dir`, and train it to its end.
 
     Args:
       config: the run's settings.
@@ -481,12 +483,16 @@ def train(
 
     Raises:
       UserError: the folder holds a run with other settings, the data do not fit, the loss diverged.
+      Stopped: a signal came; the run is saved.
     """
     config, run, finished = open_run(config, train_dir, start_new_model, strategy)
     if finished:
-        return 0
+        return
     trainer = Trainer(config, run, strategy)
     started = time.monotonic()
-    code = trainer.train()
+    try:
+        trainer.train()
+    except Stopped:
+        trainer.progress.event("ended", seconds=round(time.monotonic() - started, 1))
+        raise
     trainer.progress.event("ended", seconds=round(time.monotonic() - started, 1))
-    return code

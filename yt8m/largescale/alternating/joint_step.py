@@ -13,6 +13,7 @@ from yt8m.largescale.alternating.step_model import metrics_of, save_model
 from yt8m.runs.build import make_model
 from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import BEST, RunFolder, load_weights, weights_file
+from yt8m.runs.stop_signal import Stopped
 from yt8m.training.trainer import train
 
 
@@ -31,9 +32,10 @@ def run(context: Context, step: Step) -> Outcome | None:
     if context.settings.step1_from:
         return _taken(context, step, best)
     if not RunFolder(folder).is_done():
-        code = train(joint_config(context.config), folder, strategy=context.strategy)
-        if code:
-            context.stop.number = code - 128
+        try:
+            train(joint_config(context.config), folder, strategy=context.strategy)
+        except Stopped as stopped:
+            context.stop.number = stopped.number
             return None
     priors = RunFolder(folder).load_priors()
     if priors is not None:
