@@ -9,7 +9,7 @@ from yt8m import cli
 from yt8m import flags as yt8m_flags
 from yt8m.data.files.count import count_records
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.models.core import registry
 from yt8m.runs import build
 from yt8m.runs.config import ModelConfig, RunConfig

@@ -17,7 +17,7 @@ from absl import flags
 
 from yt8m import cli
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor

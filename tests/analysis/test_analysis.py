@@ -21,7 +21,7 @@ from yt8m.analysis.statistics import (
     rank_correlation,
 )
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.support.records import rgb_audio_frames
 from tests.support.runs import new_run
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.segment_scores import SegmentScores

@@ -371,7 +371,7 @@ def test_nothing_goes_on_behind_a_closed_pipe(tmp_path, monkeypatch, capsys):
 
 def test_frames_are_made_around_the_same_videos(sample, tmp_path):
     from yt8m.data.files.shards import find_shards
-    from yt8m.data.inspect import find_schema
+    from yt8m.data.find_schema import find_schema
     from yt8m.data.pipeline import build_dataset
 
     made = make("sample-frames", str(tmp_path), sample, SIZES)
@@ -407,7 +407,7 @@ def test_a_part_has_the_first_shards_and_the_same_videos_to_evaluate_on(sample, 
 
 def test_a_set_of_one_label_a_video_is_made(sample, tmp_path):
     from yt8m.data.files.shards import find_shards
-    from yt8m.data.inspect import find_schema
+    from yt8m.data.find_schema import find_schema
     from yt8m.data.pipeline import build_dataset
 
     def read(pattern):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.records import rgb_audio_frames
 from tests.support.runs import new_run, run_on
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.records.segments import parse_windows
 from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError

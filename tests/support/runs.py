@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models.core import registry

@@ -19,7 +19,7 @@ from tests.support.runs import (
     with_training,
 )
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
 from yt8m.models.core import registry

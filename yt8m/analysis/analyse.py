@@ -17,7 +17,7 @@ from yt8m.analysis.page import markdown
 from yt8m.analysis.statistics import cooccurrences, describe
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.errors import UserError
 

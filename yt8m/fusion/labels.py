@@ -38,7 +38,7 @@ def _from_records(pattern: str, num_classes: int | None) -> GroundTruth:
 
     from yt8m.data.files.bad_records import BadRecords
     from yt8m.data.files.shards import find_shards
-    from yt8m.data.inspect import find_schema
+    from yt8m.data.find_schema import find_schema
     from yt8m.data.pipeline import read_batches
 
     files = find_shards(pattern, "--labels")

@@ -330,7 +330,7 @@ def _sample_single(
     at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]
 ) -> None:
     from yt8m.data.files.shards import find_shards
-    from yt8m.data.inspect import find_schema
+    from yt8m.data.find_schema import find_schema
     from yt8m.data.records.writers import write_shard
 
     base = make("sample-video-all", folder, sample_dir, sizes, say)

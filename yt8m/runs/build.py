@@ -12,7 +12,7 @@ import tensorflow as tf
 from yt8m import __version__
 from yt8m.compat import KERAS_VERSION
 from yt8m.data.files.shards import fingerprint
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.losses.registry import check_output

@@ -16,7 +16,7 @@ from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import read_batches
 from yt8m.data.records.sampling import FrameSampling
-from yt8m.data.schema import SEGMENT_FRAMES
+from yt8m.data.schema import MAX_FRAMES, SEGMENT_FRAMES
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
@@ -56,9 +56,9 @@ def on_segments(config: RunConfig, train_dir: str) -> RunConfig:
             f"--segment_labels: segments are cut from frames, and {train_dir} holds a {config.model.name}, which takes"
             " video-level means; name a run of a frame-level model."
         )
-    return dataclasses.replace(
-        config, schema=dataclasses.replace(config.schema, segment_labels=True)
-    )
+    # Segments are cut from all frames of a video, however many of them the run was trained on.
+    schema = dataclasses.replace(config.schema, segment_labels=True, max_frames=MAX_FRAMES)
+    return dataclasses.replace(config, schema=schema)
 
 
 class TrainedModel:

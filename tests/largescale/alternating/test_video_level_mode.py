@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.support.runs import new_run
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError

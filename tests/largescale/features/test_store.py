@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.largescale.features.shard import ShardWriter

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.runs import events, run_on
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run

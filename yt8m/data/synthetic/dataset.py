@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.shards import find_shards
-from yt8m.data.inspect import find_schema
+from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.quantization import dequantize, quantize
 from yt8m.data.records.writers import frame_record, video_record, write_shard

@@ -1,0 +1,229 @@
+"""The schema of shards: found from their records, and checked against what the user asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from absl import logging
+
+from yt8m.data import vocabulary as vocabularies
+from yt8m.data.findings import Findings, examine
+from yt8m.data.schema import MAX_FRAMES, RELEASES, SEGMENT_FRAMES, RecordSchema
+from yt8m.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class _Asked:
+    """The user's wishes; see `find_schema`."""
+
+    flag: str
+    feature_names: Sequence[str] | None
+    feature_sizes: Sequence[int] | None
+    frame_features: bool | None
+    segment_labels: bool
+    rated: bool
+    max_frames: int
+
+    def names(self, found: Findings) -> list[str]:
+        return list(self.feature_names or found.feature_names())
+
+    def frame_names(self, found: Findings) -> list[str]:
+        """Return the features of the level; in frame-level records, those of the frames."""
+        return [n for n in self.names(found) if n in found.sizes]
+
+    def video_names(self, found: Findings) -> list[str]:
+        """Return the features of whole videos that frame-level records have in their context."""
+        return [n for n in self.names(found) if n not in found.sizes]
+
+
+def find_schema(
+    files: Sequence[str],
+    feature_names: Sequence[str] | None = None,
+    feature_sizes: Sequence[int] | None = None,
+    num_classes: int | None = None,
+    segment_labels: bool = False,
+    frame_features: bool | None = None,
+    max_frames: int = MAX_FRAMES,
+    vocabulary_file: str = "",
+    flag: str = "--train_data_pattern",
+    num_classes_from: str = "--num_classes",
+    rated: bool = True,
+) -> tuple[RecordSchema, str]:
+    """Return the schema of shards, and a line that describes it and says where it comes from.
+
+    Args:
+      files: shards.
+      feature_names: features to read, in this order; by default all but those of whole videos in
+        frame-level records, which are read only if they are named.
+      feature_sizes: their widths, checked against the records; None skips the check.
+      num_classes: K; by default the rows of a vocabulary file, else the number of the release.
+      segment_labels: read five-second segments in place of whole videos.
+      frame_features: the level, checked against the records; None skips the check.
+      max_frames: T. Segments are read from all frames, so any other value than the default is
+        refused with `segment_labels`.
+      vocabulary_file: path; by default a vocabulary.csv next to the shards.
+      flag: flag that named the shards, for messages.
+      num_classes_from: source of `num_classes`, for the line.
+      rated: whether segments must have ratings; any video can be cut into unrated ones.
+
+    Raises:
+      UserError: the records do not fit the arguments.
+    """
+    asked = _Asked(
+        flag, feature_names, feature_sizes, frame_features, segment_labels, rated, max_frames
+    )
+    found = examine(files, flag)
+    _refuse_first(_problems(found, asked))
+    if num_classes is None:
+        num_classes, num_classes_from = _classes(found, files, vocabulary_file)
+    _warn_of_unequal_lengths(found, asked)
+    line = f"{found.level}-level records with {found.listed()}; {num_classes} classes"
+    return _schema(found, asked, int(num_classes)), f"{line} ({num_classes_from})"
+
+
+def _schema(found: Findings, asked: _Asked, num_classes: int) -> RecordSchema:
+    names, video_names = asked.frame_names(found), asked.video_names(found)
+    keys = [found.keys[n] for n in names]
+    return RecordSchema(
+        level=found.level,
+        feature_names=tuple(names),
+        feature_sizes=tuple(found.sizes[n] for n in names),
+        num_classes=num_classes,
+        max_frames=asked.max_frames,
+        segment_labels=asked.segment_labels,
+        feature_keys=() if keys == names else tuple(keys),
+        float_frames=any(found.float_frames.get(n, False) for n in names),
+        video_names=tuple(video_names),
+        video_sizes=tuple(found.video_sizes[n] for n in video_names),
+    )
+
+
+def _classes(found: Findings, files: Sequence[str], vocabulary_file: str) -> tuple[int, str]:
+    """Return K and its source: a vocabulary file, else the release that the id's key points to."""
+    path = vocabulary_file or vocabularies.beside(list(files))
+    if path:
+        return vocabularies.read_vocabulary(path).num_classes, f"the rows of {path}"
+    if found.id_key == "video_id":
+        release = "v2" if any("audio" in n for n in found.sizes) else "v1"
+    else:
+        release = "v3"
+    key = found.id_key or "(none)"
+    return RELEASES[release], f"release {release}, recognised by the id's key {key}"
+
+
+def _warn_of_unequal_lengths(found: Findings, asked: _Asked) -> None:
+    # Once and here, because a check in the parser costs 3% of its speed.
+    if found.unequal and len(asked.frame_names(found)) > 1:
+        logging.warning(
+            "%s: %d of %d records looked at have more frames of one feature than of another; only"
+            " the first frames, which all features have, are used."
+            " `python -m yt8m.data.inspect --full` counts such records.",
+            asked.flag,
+            found.unequal,
+            found.records,
+        )
+
+
+def _refuse_first(problems: Iterator[str | None]) -> None:
+    for problem in problems:
+        if problem:
+            raise UserError(problem)
+
+
+def _problems(found: Findings, asked: _Asked) -> Iterator[str | None]:
+    """Yield what each rule has against the request, or None; later rules rely on earlier ones."""
+    yield _other_level(found, asked)
+    yield _no_frames_for_segments(found, asked)
+    yield _no_rated_segments(found, asked)
+    yield _max_frames_of_segments(asked)
+    yield _unknown_features(found, asked)
+    yield _other_sizes(found, asked)
+    yield _no_feature_of_frames(found, asked)
+    yield _mixed_encodings(found, asked)
+
+
+def _other_level(found: Findings, asked: _Asked) -> str | None:
+    if asked.frame_features is None or asked.frame_features == (found.level == "frame"):
+        return None
+    level = "frame" if asked.frame_features else "video"
+    return (
+        f"{asked.flag} holds {found.level}-level records with {found.listed()}, but"
+        f" --frame_features={str(asked.frame_features).lower()} asks for {level}-level records;"
+        f" drop the flag, or name {level}-level files."
+    )
+
+
+def _no_frames_for_segments(found: Findings, asked: _Asked) -> str | None:
+    unrated = asked.segment_labels and not asked.rated
+    if not unrated or found.level == "frame" or not found.sizes:
+        return None
+    return (
+        f"--segment_labels: segments are cut from frames, but {asked.flag} holds"
+        f" {found.level}-level records with {found.listed()}; name frame-level files."
+    )
+
+
+def _no_rated_segments(found: Findings, asked: _Asked) -> str | None:
+    if not (asked.segment_labels and asked.rated) or found.has_segments:
+        return None
+    return (
+        f"--segment_labels: the records of {asked.flag} have no segment_start_times; drop the flag"
+        " or name the 2019 files."
+    )
+
+
+def _max_frames_of_segments(asked: _Asked) -> str | None:
+    if not asked.segment_labels or asked.max_frames == MAX_FRAMES:
+        return None
+    return (
+        f"--max_frames={asked.max_frames} cannot be combined with --segment_labels: a segment has"
+        f" {SEGMENT_FRAMES} frames, and may be anywhere in the first {MAX_FRAMES} seconds of its"
+        " video. Drop --max_frames."
+    )
+
+
+def _unknown_features(found: Findings, asked: _Asked) -> str | None:
+    names = asked.names(found)
+    unknown = [n for n in asked.video_names(found) if n not in found.video_sizes]
+    if names and not unknown:
+        return None
+    return (
+        f"--feature_names: {', '.join(unknown) or 'nothing'} is not in the records of"
+        f" {asked.flag}, which hold {found.listed()}."
+    )
+
+
+def _other_sizes(found: Findings, asked: _Asked) -> str | None:
+    names = asked.names(found)
+    sizes = [found.sizes.get(n) or found.video_sizes[n] for n in names]
+    if not asked.feature_sizes or list(asked.feature_sizes) == sizes:
+        return None
+    return (
+        f"--feature_sizes={_comma_list(asked.feature_sizes)} does not fit"
+        f" --feature_names={_comma_list(names)}: the records have {_comma_list(sizes)}."
+    )
+
+
+def _no_feature_of_frames(found: Findings, asked: _Asked) -> str | None:
+    if asked.frame_names(found):
+        return None
+    return (
+        f"--feature_names={_comma_list(asked.names(found))} names no feature of the frames in"
+        f" {asked.flag}, which hold {found.listed()}; name one of those too."
+    )
+
+
+def _mixed_encodings(found: Findings, asked: _Asked) -> str | None:
+    names = asked.frame_names(found)
+    floats = [n for n in names if found.float_frames.get(n, False)]
+    if len(floats) in (0, len(names)):
+        return None
+    return (
+        f"--feature_names={_comma_list(names)}: in the records of {asked.flag},"
+        f" {', '.join(floats)} is a float list and the rest are bytes; name features of one kind."
+    )
+
+
+def _comma_list(values: Sequence[object]) -> str:
+    return ",".join(map(str, values))
