@@ -26,7 +26,7 @@ def scores(index):
 
 def truth(index):
     y = np.zeros((N, K), bool)
-    y[index.records_of_labels(), index.labels] = True
+    y[index.labels.rows(), index.labels.values] = True
     return y
 
 

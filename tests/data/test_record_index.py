@@ -20,7 +20,7 @@ def test_every_record_is_found_by_its_place(make, level):
     assert sorted(videos) == list(range(57))
     assert videos == sorted(videos, key=lambda i: (i % 3, i))
     for i, video in enumerate(videos):
-        assert index.labels[index.starts[i] : index.starts[i + 1]].tolist() == make.labels(video)
+        assert index.labels[i].tolist() == make.labels(video)
     some = np.array([50, 3, 3, 20])  # in any order, and one of them twice
     found = BalancedRecords(index, files, BadRecords()).read(some)
     assert found.tolist() == [payload(videos[i]) for i in some]
@@ -28,11 +28,10 @@ def test_every_record_is_found_by_its_place(make, level):
 
 def test_by_class(make):
     index = build_index(make.shards("video", 57, 3), "video", 10)
-    records, starts = index.by_class()
+    records = index.by_class()
     for c in range(10):
-        having = [i for i in range(57) if c in index.labels[index.starts[i] : index.starts[i + 1]]]
-        assert records[starts[c] : starts[c + 1]].tolist() == having
-    np.testing.assert_array_equal(index.positives(), np.diff(starts))
+        assert records[c].tolist() == [i for i in range(57) if c in index.labels[i]]
+    np.testing.assert_array_equal(index.positives(), records.lengths())
 
 
 def test_broken_records_are_left_out_and_counted_and_what_follows_is_found(make, damage):
@@ -81,7 +80,10 @@ def test_saved_and_loaded_for_the_same_shards_only(make, tmp_path):
     assert load_index(path, files, 10) is None
     save_index(index, path)
     again = load_index(path, files, 10)
-    for name in ("shard", "offset", "size", "ids", "labels", "starts"):
+    for name in ("shard", "offset", "size", "ids"):
         np.testing.assert_array_equal(getattr(again, name), getattr(index, name))
+    np.testing.assert_array_equal(again.labels.values, index.labels.values)
+    np.testing.assert_array_equal(again.labels.starts, index.labels.starts)
+    assert again.labels.values.dtype == np.int32
     assert load_index(path, files[:1], 10) is None
     assert load_index(path, files, 11) is None

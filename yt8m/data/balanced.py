@@ -1,42 +1,46 @@
-"""Balanced minibatches: a class is drawn first, uniformly, and then one of its videos."""
+"""Balanced minibatches: a class is drawn uniformly, and then one of its videos."""
 
 from __future__ import annotations
 
 import struct
 import threading
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.files.cache import RecordCache
 from yt8m.data.record_index import RecordIndex
 
-_GROUP = 32  # records read in one go: 8 MB of frames
+_GROUP = 32  # records read together: 8 MB of frames
 _HEADER = 12  # bytes before a payload
 
 
 class BalancedRecords:
-    """Serialised records in which every class comes equally often, as far as videos of several labels allow.
+    """Serialised records in which all classes are as equally frequent as multi-label videos allow.
 
-    Source: UTS 2.1 "balanced minibatch" (spec C.16): a class is drawn uniformly among those with at
-    least one positive, then one of its positive videos; the video keeps all its labels. An epoch has
-    as many draws as there are records; which, depends on the seed and the epoch alone. Records are
-    read by their offsets, wherever the shards lie (on gs:// a cache folder saves many small reads).
+    Source: UTS 2.1 "balanced minibatch" (spec C.16): a class is drawn uniformly from those with at
+    least one positive, then one of its positive videos; the video keeps all its labels. An epoch
+    has as many draws as there are records; they depend on the seed and the epoch alone. Records are
+    read by their offsets, wherever the shards are (on gs:// a cache folder saves many small reads).
 
     Args:
-      index: of the shards.
-      files: the shards.
-      bad_records: is told where a shard has changed since it was indexed.
-      cache: a `RecordCache`, or None.
+      index: index of the shards.
+      files: shards.
+      bad_records: stops the pipeline if a shard has changed since it was indexed.
+      cache: copies of the shards to read from, or None.
     """
 
     def __init__(
-        self, index: RecordIndex, files: list[str], bad_records: BadRecords, cache: Any = None
+        self,
+        index: RecordIndex,
+        files: list[str],
+        bad_records: BadRecords,
+        cache: RecordCache | None = None,
     ):
         self.index, self.files, self.bad, self.cache = index, list(files), bad_records, cache
-        self._records, self._starts = index.by_class()
-        self.classes = np.flatnonzero(np.diff(self._starts))  # those that have positives
+        self._records = index.by_class()
+        self.classes = np.flatnonzero(self._records.lengths())  # those that have positives
         self._copying = threading.Lock()
 
     def draws(self, mixed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,9 +51,9 @@ class BalancedRecords:
         """
         rng = np.random.default_rng([mixed, 1])
         drawn = self.classes[rng.integers(len(self.classes), size=self.index.num_records)]
-        counts = np.diff(self._starts)[drawn]
+        counts = self._records.lengths()[drawn]
         place = np.minimum((rng.random(len(drawn)) * counts).astype(np.int64), counts - 1)
-        return drawn, self._records[self._starts[drawn] + place]
+        return drawn, self._records.values[self._records.starts[drawn] + place]
 
     def stream(
         self, mixed: int, skip: int = 0, worker: tuple[int, int] = (0, 1)
@@ -58,14 +62,15 @@ class BalancedRecords:
 
         Args:
           mixed: made of seed and epoch.
-          skip: leave out the first so many of this worker's; they are not read.
-          worker: (index, count): this worker's part of the draws.
+          skip: number of this worker's records to leave out at the start; they are not read.
+          worker: (index, count) of this worker, which gets a part of the draws.
         """
         wanted = self.draws(mixed)[1][worker[0] :: worker[1]][skip:]
         groups = -(-len(wanted) // _GROUP)
 
         def read(group: np.ndarray) -> np.ndarray:
-            return self.read(wanted[int(group) * _GROUP : (int(group) + 1) * _GROUP])
+            first = int(group) * _GROUP
+            return self.read(wanted[first : first + _GROUP])
 
         def read_group(group: tf.Tensor) -> tf.Tensor:
             return tf.ensure_shape(tf.numpy_function(read, [group], tf.string), [None])
@@ -77,24 +82,21 @@ class BalancedRecords:
         )
 
     def read(self, records: np.ndarray) -> np.ndarray:
-        """Return the payloads of `records` [n], bytes objects [n], each shard opened once."""
-        payloads: list[bytes | None] = [None] * len(records)
-        order = np.lexsort((self.index.offset[records], self.index.shard[records]))
-        at = 0
-        while at < len(order):
-            shard = self.index.shard[records[order[at]]]
+        """Return the payloads of `records` [n], bytes objects [n]; each shard is opened once."""
+        payloads = np.empty(len(records), dtype=object)
+        shards = self.index.shard[records]
+        for shard in np.unique(shards):
             path = self.files[shard]
             if self.cache is not None:
                 with self._copying:
-                    path = self.cache.local(path.encode()).decode()
+                    path = self.cache.local(path)
+            places = np.flatnonzero(shards == shard)
             with tf.io.gfile.GFile(path, "rb") as f:
-                while at < len(order) and self.index.shard[records[order[at]]] == shard:
-                    record = records[order[at]]
-                    payloads[order[at]] = self._payload(f, path, record)
-                    at += 1
-        return np.array(payloads, dtype=object)
+                for place in places[np.argsort(self.index.offset[records[places]])]:
+                    payloads[place] = self._payload(f, path, records[place])
+        return payloads
 
-    def _payload(self, f: Any, path: str, record: int) -> bytes:
+    def _payload(self, f: tf.io.gfile.GFile, path: str, record: int) -> bytes:
         size, offset = int(self.index.size[record]), int(self.index.offset[record])
         try:
             f.seek(offset)
@@ -103,7 +105,7 @@ class BalancedRecords:
             whole = b""
         if len(whole) != _HEADER + size or struct.unpack("<Q", whole[:8])[0] != size:
             self.bad.refuse(
-                f"{path} has no record of {size} bytes at byte {offset}, as it had when the run began; the shard has changed."
-                " Put it back, or start anew with --start_new_model."
+                f"{path} has no record of {size} bytes at byte {offset}, as it had when the run"
+                " began; the shard has changed. Restore it, or start anew with --start_new_model."
             )
         return whole[_HEADER:]

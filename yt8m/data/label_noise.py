@@ -1,9 +1,12 @@
-"""Fewer or more labels in training: a fraction of each class's positives removed, or of its negatives made positive."""
+"""Fewer or more labels in training.
+
+A fraction of each class's positives is removed, or as many of its negatives are made positive.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -11,68 +14,78 @@ import tensorflow as tf
 from yt8m.data.record_index import RecordIndex
 from yt8m.errors import UserError
 
-REMOVE, COMPLETE = "remove", "complete"
+Kind = Literal["remove", "complete"]
 _BLOCK_BYTES = 512 << 20  # of scores held at a time
 _ROWS = 4096
 
 
 def highest(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the places of the `count` highest of `values` [n], ascending; of equal ones the first."""
+    """Return the indices of the `count` highest of `values` [n], ascending; of ties the first."""
     count = min(count, len(values))
     if not count:
         return np.zeros(0, np.int64)
     least = np.partition(values, len(values) - count)[len(values) - count]
     above = np.flatnonzero(values > least)
-    return np.sort(np.concatenate([above, np.flatnonzero(values == least)[: count - len(above)]]))
+    ties = np.flatnonzero(values == least)[: count - len(above)]
+    return np.sort(np.concatenate([above, ties]))
 
 
 def how_many(positives: np.ndarray, fraction: float) -> np.ndarray:
-    """Return ⌊f·n_c⌋ [K]; a product that is a whole number but for its last binary digits counts as whole."""
+    """Return ⌊f·n_c⌋ [K]; products within 1e-9 of a whole number count as whole."""
     return np.floor(np.asarray(positives) * fraction + 1e-9).astype(np.int64)
 
 
 class AlignedScores:
-    """A trained model's scores [M, K] of videos in some order, read in the index's order.
+    """A trained model's scores of videos, in the order of an index.
+
+    Args:
+      index: index of the records.
+      ids: ids of M videos, in any order.
+      scores: float [M, K], may be memory-mapped.
+      flag: flag that named the scores, for messages.
+      covered: classes that the model learnt; None: all.
 
     Raises:
-      UserError: other classes, classes that the model never learnt, or a record without scores.
+      UserError: the scores are of other classes, lack classes, or lack a record.
     """
 
     def __init__(
         self,
         index: RecordIndex,
-        ids: list[str],
+        ids: Iterable[str],
         scores: Any,
         flag: str = "--label_noise_scores",
         covered: Sequence[int] | None = None,
     ):
         if scores.shape[1] != index.num_classes:
             raise UserError(
-                f"{flag}: scores of {scores.shape[1]} classes, but the records have {index.num_classes}."
+                f"{flag}: scores of {scores.shape[1]} classes, but the records have"
+                f" {index.num_classes}."
             )
-        if (
-            covered is not None and len(covered) < index.num_classes
-        ):  # the rest score 0 alike, and would say nothing
+        # The model scores every other class 0, which would say nothing about its videos.
+        if covered is not None and len(covered) < index.num_classes:
             raise UserError(
-                f"{flag}: the scores are of a model that learnt {len(covered):,} of the {index.num_classes:,} classes, and say nothing"
-                " of the others; give those of a model that learnt all."
+                f"{flag}: the scores are of a model that learnt {len(covered):,} of the"
+                f" {index.num_classes:,} classes, and say nothing about the others; give those of a"
+                " model that learnt all."
             )
         row = {name: i for i, name in enumerate(ids)}
         texts = [i.decode("utf-8", "replace") for i in index.ids.tolist()]
         missing = [t for t in texts if t not in row]
         if missing:
             raise UserError(
-                f"{flag}: {len(missing):,} of the {len(texts):,} training videos have no scores, {missing[0]!r} for one; write them"
-                " with inference.py --input_data_pattern=<the training records> --output_scores=FOLDER."
+                f"{flag}: {len(missing):,} of the {len(texts):,} training videos have no scores,"
+                f" {missing[0]!r} for one; write them with"
+                " inference.py --input_data_pattern=<the training records> --output_scores=FOLDER."
             )
         self.scores, self.rows = scores, np.array([row[t] for t in texts], np.int64)
 
-    def of(self, records: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        """Return the scores of pairs, float32 [n]."""
-        return np.asarray(self.scores[self.rows[records], classes], np.float32)
+    def of(self, records: np.ndarray, label: int) -> np.ndarray:
+        """Return the scores of one class for some records [n], float32 [n]."""
+        return np.asarray(self.scores[self.rows[records], label], np.float32)
 
     def columns(self, first: int, end: int) -> np.ndarray:
-        """Return float32 [N, end − first]: the scores of a range of classes, all records."""
+        """Return float32 [N, end − first]: the scores of a range of classes for all records."""
         block = np.empty([len(self.rows), end - first], np.float32)
         for at in range(0, len(self.rows), _ROWS):
             block[at : at + _ROWS] = self.scores[self.rows[at : at + _ROWS], first:end]
@@ -81,49 +94,57 @@ class AlignedScores:
 
 def changes(
     index: RecordIndex,
-    kind: str,
+    kind: Kind,
     fraction: float,
     seed: int = 0,
     scores: AlignedScores | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return (records, classes) [n]: the labels to remove, or to add.
+    """Return the labels to remove or to add, as records [n] and classes [n].
 
     Source: UTS 2.1 (spec C.16). Of each class, with n_c positives: `remove` takes its ⌊f·n_c⌋
     lowest-scored positives, `complete` its ⌊f·n_c⌋ highest-scored negatives; without scores, both
-    take random ones, by `seed` and class.
+    take random ones, which depend on the seed and the class.
+
+    Args:
+      index: index of the training records.
+      kind: "remove" or "complete".
+      fraction: f.
+      seed: of the random choice.
+      scores: scores of the records; None chooses at random.
     """
-    positives = index.positives()
-    many = how_many(positives, fraction)
-    records, starts = index.by_class()
-    found_records, found_classes = [], []
-    width = max(1, _BLOCK_BYTES // (4 * max(index.num_records, 1)))
-    block, block_first = None, 0
-    for c in np.flatnonzero(many):
-        own = records[starts[c] : starts[c + 1]]
-        rng = np.random.default_rng([seed, int(c)])
-        if kind == REMOVE:
-            values = (
-                rng.random(len(own)) if scores is None else -scores.of(own, np.full(len(own), c))
-            )
-            chosen = own[highest(values, many[c])]
+    many = how_many(index.positives(), fraction)
+    positives = index.by_class()
+    columns = None if scores is None else _Columns(scores, index)
+    records, classes = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+    for c in np.flatnonzero(many).tolist():
+        own = positives[c]
+        rng = np.random.default_rng([seed, c])
+        if kind == "remove":
+            values = rng.random(len(own)) if scores is None else -scores.of(own, c)
+            chosen = own[highest(values, int(many[c]))]
         else:
-            if scores is None:
-                values = rng.random(index.num_records)
-            else:
-                if block is None or c >= block_first + block.shape[1]:
-                    block_first, block = (
-                        int(c),
-                        scores.columns(int(c), min(int(c) + width, index.num_classes)),
-                    )
-                values = block[:, c - block_first].copy()
+            values = rng.random(index.num_records) if columns is None else columns.of(c)
             values[own] = -np.inf
             chosen = highest(values, min(int(many[c]), index.num_records - len(own)))
-        found_records.append(chosen)
-        found_classes.append(np.full(len(chosen), c, np.int32))
-    empty = np.zeros(0, np.int64)
-    return np.concatenate([empty, *found_records]), np.concatenate([empty, *found_classes]).astype(
-        np.int32
-    )
+        records.append(chosen)
+        classes.append(np.full(len(chosen), c, np.int32))
+    return np.concatenate(records), np.concatenate(classes)
+
+
+class _Columns:
+    """Scores of one class for all records; reads a block of classes, which must come in order."""
+
+    def __init__(self, scores: AlignedScores, index: RecordIndex):
+        self._scores, self._num_classes = scores, index.num_classes
+        self._width = max(1, _BLOCK_BYTES // (4 * max(index.num_records, 1)))
+        self._first, self._block = 0, np.zeros([index.num_records, 0], np.float32)
+
+    def of(self, label: int) -> np.ndarray:
+        """Return a copy of the column, float32 [N]."""
+        if label >= self._first + self._block.shape[1]:
+            end = min(label + self._width, self._num_classes)
+            self._first, self._block = label, self._scores.columns(label, end)
+        return self._block[:, label - self._first].copy()
 
 
 class LabelNoise:
@@ -131,12 +152,12 @@ class LabelNoise:
 
     Args:
       kind: "remove" or "complete".
-      ids: of the records to change, bytes [n].
-      classes: what to remove from or add to each, int [n].
+      ids: ids of the records to change, bytes [n].
+      classes: class to remove from or add to each, int [n].
     """
 
-    def __init__(self, kind: str, ids: np.ndarray, classes: np.ndarray):
-        self.value = 0 if kind == REMOVE else 1
+    def __init__(self, kind: Kind, ids: np.ndarray, classes: np.ndarray):
+        self.value = 0 if kind == "remove" else 1
         self._classes: dict[bytes, list[int]] = {}
         for name, c in zip(ids.tolist(), np.asarray(classes).tolist()):
             self._classes.setdefault(name, []).append(c)
@@ -150,12 +171,11 @@ class LabelNoise:
         return labels
 
     def apply(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Change the `labels` of each batch."""
+        """Return the batches with changed `labels`."""
 
         def one(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            labels = tf.numpy_function(
-                self.changed, [batch["id"], batch["labels"]], batch["labels"].dtype
-            )
-            return {**batch, "labels": tf.ensure_shape(labels, batch["labels"].shape)}
+            old = batch["labels"]
+            labels = tf.numpy_function(self.changed, [batch["id"], old], old.dtype)
+            return {**batch, "labels": tf.ensure_shape(labels, old.shape)}
 
         return batches.map(one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

@@ -1,39 +1,56 @@
-"""How frequent each class is: what every classification head starts from.
+"""The frequency of each class, from which every classification head starts.
 
-From a vocabulary's counts where there are some, else from a bounded sample of records over all
-shards, so that a terabyte is never read before the first step.
+It comes from the counts of a vocabulary, or else from a bounded sample of records over all shards,
+so that a terabyte is never read before the first step.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.files.bad_records import PARSE_ERRORS, BadRecords
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.files.reader import read_shard
 from yt8m.data.files.scan import record_sizes
-from yt8m.data.pipeline import read_shard
+from yt8m.data.records.isolate import parse_or_isolate
 from yt8m.data.schema import RecordSchema
 from yt8m.data.vocabulary import Vocabulary
 from yt8m.errors import UserError
 
 MAX_RECORDS = 100_000
 MAX_BYTES = 512 << 20  # of records read for their labels
+_RECORDS_BESIDE_VOCABULARY = 2000
+_TOGETHER = 256  # records parsed together
+
+Counts = tuple[np.ndarray, Union[int, np.ndarray]]
 
 
 def sampled_counts(
     files: list[str], schema: RecordSchema, max_records: int = MAX_RECORDS
-) -> tuple[np.ndarray, int | np.ndarray]:
-    """Return (positives of each class [K], examples looked at), from the first records of shards spread over all.
+) -> Counts:
+    """Return the positives of each class [K] and the number of examples, from a sample of records.
 
-    An example is a video. Of segments there are as many for a class as were rated for it, [K], for no other segment tells
-    anything of that class; where none was, all segments, so that a class of which nothing is learnt starts near 0.
-    Records that cannot be read or parsed are passed over: the training, which meets them again, counts them against
-    its limit.
+    The sample is the first records of shards spread over all. Records that cannot be read or parsed
+    are skipped: training, which meets them again, counts them against its limit.
+
+    An example is a video. If segments are read, the number of examples is that of the ratings of
+    each class [K], because no other segment says anything about the class; for classes that are
+    never rated it is that of all segments, so that they start near 0.
+
+    Args:
+      files: shards.
+      schema: what their records hold.
+      max_records: largest number of records read.
     """
+    records = _sample(files, max_records)
+    return (_segment_counts if schema.segment_labels else _video_counts)(records, schema)
+
+
+def _sample(files: list[str], max_records: int) -> tf.data.Dataset:
+    """Return serialised records in batches."""
     size = next((s for f in files for s in record_sizes(f, 1)), 1)
     budget = max(len(files[:1]), min(max_records, MAX_BYTES // size))
     step = max(1, -(-len(files) // budget))
@@ -45,50 +62,49 @@ def sampled_counts(
         cycle_length=8,
         num_parallel_calls=8,
     )
-    # A SequenceExample's context lies where an Example's features do, so one parser reads both.
-    if schema.segment_labels:
-        spec = {k: tf.io.VarLenFeature(tf.int64) for k in ("segment_start_times", "segment_labels")}
-        spec["segment_scores"] = tf.io.VarLenFeature(tf.float32)
-    else:
-        spec = {"labels": tf.io.VarLenFeature(tf.int64)}
-    counts, examples = np.zeros(schema.num_classes, np.int64), 0
-    ratings = np.zeros_like(counts)
-    for size, parsed in _parsed(records.batch(256), spec):
-        if schema.segment_labels:
-            starts = parsed["segment_start_times"]
-            segments = np.stack([starts.indices[:, 0].numpy(), starts.values.numpy()], 1)
-            examples += len(np.unique(segments, axis=0))
-            values = parsed["segment_labels"].values.numpy()
-            rated = values[(values >= 0) & (values < schema.num_classes)]
-            ratings += np.bincount(rated, minlength=schema.num_classes)
-            values = values[parsed["segment_scores"].values.numpy() > 0.5]
-        else:
-            examples += int(size)
-            values = parsed["labels"].values.numpy()
-        values = values[(values >= 0) & (values < schema.num_classes)]
-        counts += np.bincount(values, minlength=schema.num_classes)
-    return counts, np.where(ratings > 0, ratings, examples) if schema.segment_labels else examples
+    return records.batch(_TOGETHER)
 
 
-def _parsed(batches: tf.data.Dataset, spec: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (records, what they hold) of each batch of serialised records, without those that do not parse."""
+def _video_counts(batches: tf.data.Dataset, schema: RecordSchema) -> Counts:
+    counts, videos = np.zeros(schema.num_classes, np.int64), 0
+    spec = {"labels": tf.io.VarLenFeature(tf.int64)}
+    for size, parsed in _parsed(batches, spec):
+        counts += _of_each_class(parsed["labels"].values.numpy(), schema)
+        videos += size
+    return counts, videos
+
+
+def _segment_counts(batches: tf.data.Dataset, schema: RecordSchema) -> Counts:
+    counts, ratings = (np.zeros(schema.num_classes, np.int64) for _ in range(2))
+    segments = 0
+    spec = {
+        "segment_start_times": tf.io.VarLenFeature(tf.int64),
+        "segment_labels": tf.io.VarLenFeature(tf.int64),
+        "segment_scores": tf.io.VarLenFeature(tf.float32),
+    }
+    for _, parsed in _parsed(batches, spec):
+        starts = parsed["segment_start_times"]
+        places = np.stack([starts.indices[:, 0].numpy(), starts.values.numpy()], 1)
+        segments += len(np.unique(places, axis=0))
+        classes = parsed["segment_labels"].values.numpy()
+        ratings += _of_each_class(classes, schema)
+        counts += _of_each_class(classes[parsed["segment_scores"].values.numpy() > 0.5], schema)
+    return counts, np.where(ratings > 0, ratings, segments)
+
+
+def _parsed(batches: tf.data.Dataset, spec: dict[str, Any]) -> Any:
+    """Yield the number of records and their contents for each batch, without the unparsable."""
+    # The context of a SequenceExample has the same field number as the features of an Example, so
+    # one parser reads both.
     for payloads in batches:
-        try:
-            parsed = tf.io.parse_example(payloads, spec)
-        except PARSE_ERRORS:  # which of them, the batch does not say
-            payloads = tf.constant([p for p in payloads.numpy() if _parses(p, spec)], tf.string)
-            if not len(payloads):
-                continue
-            parsed = tf.io.parse_example(payloads, spec)
-        yield len(payloads), parsed
+        parsed, problems = parse_or_isolate(lambda p: tf.io.parse_example(p, spec), payloads)
+        if parsed is not None:
+            yield problems.count(None), parsed
 
 
-def _parses(payload: bytes, spec: dict[str, Any]) -> bool:
-    try:
-        tf.io.parse_example([payload], spec)
-    except PARSE_ERRORS:
-        return False
-    return True
+def _of_each_class(values: np.ndarray, schema: RecordSchema) -> np.ndarray:
+    inside = values[(values >= 0) & (values < schema.num_classes)]
+    return np.bincount(inside, minlength=schema.num_classes)
 
 
 def label_priors(
@@ -97,42 +113,55 @@ def label_priors(
     vocabulary: Vocabulary | None = None,
     max_records: int = MAX_RECORDS,
 ) -> tuple[np.ndarray, str]:
-    """Return the smoothed frequency of each class, float64 [K], and a line that says from where.
+    """Return the smoothed frequency of each class, float64 [K], and a description of its source.
 
-    (n_c + 1/2) / (N + 1), so that no class starts at zero. A vocabulary says how often a class was
-    seen but not among how many videos; N is then its sum over the labels a video of a few records.
+    It is (n_c + 1/2) / (N + 1), so that no class starts at zero. A vocabulary has the number n_c of
+    videos of each class but not the number N of all videos; N is then the sum of its counts over
+    the mean number of labels of a few videos.
+
+    Args:
+      files: shards.
+      schema: what their records hold.
+      vocabulary: counts of whole videos; used if its classes are those of the schema.
+      max_records: largest number of records read.
 
     Raises:
-      UserError: no record could be read, or the few that a vocabulary's counts are held against have no label.
+      UserError: no record could be read, or the few that a vocabulary needs have no label.
     """
-    counted = vocabulary is not None and vocabulary.counts is not None and not schema.segment_labels
-    use_counts = counted and vocabulary.num_classes == schema.num_classes
-    if use_counts:
-        few, videos = sampled_counts(files, schema, 2000)
-        _check_counted(videos, files)
-        if not few.sum():
-            raise UserError(
-                f"none of {videos:,} records looked at behind --train_data_pattern has a label, so the vocabulary's counts"
-                " say nothing of how frequent a class is; name the train or validate files."
-            )
-        labels_each = few.sum() / videos
-        counts = vocabulary.counts
-        videos = max(round(counts.sum() / labels_each), int(counts.max()))
-        how = f"the vocabulary's counts, over about {videos:,} videos"
-    else:
-        counts, videos = sampled_counts(files, schema, max_records)
-        _check_counted(np.max(videos), files)
-        how = (
-            "each class's ratings of segments"
-            if schema.segment_labels
-            else f"the labels of {videos:,} videos"
+    given = None if vocabulary is None or schema.segment_labels else vocabulary.counts
+    if given is not None and len(given) == schema.num_classes:
+        videos = _videos_behind(given, files, schema)
+        return _smoothed(given, videos), f"the vocabulary's counts, over about {videos:,} videos"
+    counts, examples = sampled_counts(files, schema, max_records)
+    _refuse_nothing(np.max(examples), files)
+    ratings = "each class's ratings of segments"
+    how = ratings if schema.segment_labels else f"the labels of {examples:,} videos"
+    return _smoothed(counts, examples), how
+
+
+def _smoothed(counts: np.ndarray, examples: int | np.ndarray) -> np.ndarray:
+    return np.minimum((counts + 0.5) / (examples + 1.0), 0.999)
+
+
+def _videos_behind(counts: np.ndarray, files: list[str], schema: RecordSchema) -> int:
+    """Return about how many videos the counts of a vocabulary come from."""
+    few, looked = sampled_counts(files, schema, _RECORDS_BESIDE_VOCABULARY)
+    _refuse_nothing(looked, files)
+    if not few.sum():
+        raise UserError(
+            f"none of the {looked:,} records looked at in --train_data_pattern has a label, so the"
+            " vocabulary's counts do not say how frequent a class is; name the train or validate"
+            " files."
         )
-    return np.minimum((counts + 0.5) / (videos + 1.0), 0.999), how
+    labels_each = few.sum() / looked
+    return max(round(counts.sum() / labels_each), int(counts.max()))
 
 
-def _check_counted(examples: Any, files: list[str]) -> None:
+def _refuse_nothing(examples: Any, files: list[str]) -> None:
     if not examples:
         raise UserError(
-            f"no example for the label priors could be read from the {len(files):,} files of --train_data_pattern, the first"
-            f" {files[0]}; `python -m yt8m.data.inspect --full {files[0]}` lists its broken records. Name whole files."
+            f"no example for the label priors could be read from the {len(files):,} files of"
+            f" --train_data_pattern, the first {files[0]};"
+            f" `python -m yt8m.data.inspect --full {files[0]}` lists its broken records."
+            " Name whole files."
         )

@@ -1,33 +1,33 @@
-"""Where each record of a training set lies, its id and its labels: found by one pass, kept with the run.
+"""Place, id and labels of each record of a training set: found in one pass, and kept with the run.
 
-It is what a sampler that picks single records needs, and what decides about labels over the whole
-set. The full release (6 million videos) takes some 200 MB.
+A sampler that picks single records needs it, and so does whatever decides about labels over the
+whole set. For the full release (6 million videos) it takes about 200 MB.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import io
+from collections.abc import Iterator
+from typing import Any, Callable, NamedTuple, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.files.bad_records import (
-    PARSE_ERRORS,
-    BadRecord,
-    BadRecords,
-    label_beyond,
-    message_of,
-    parse_error,
-)
+from yt8m.data.files.bad_records import BadRecord, BadRecords, label_beyond
 from yt8m.data.files.scan import OVERHEAD, scan
 from yt8m.data.files.shards import fingerprint
+from yt8m.data.ragged import Ragged
+from yt8m.data.records.isolate import parse_or_isolate
 from yt8m.data.records.video import first_id, id_features
 from yt8m.errors import UserError
+from yt8m.files import write_bytes
 
-_TOGETHER = {"video": 1024, "frame": 64}  # records parsed in one go
+_TOGETHER = {"video": 1024, "frame": 64}  # records parsed together
 _SHARDS_AT_ONCE = 8
+_Used = TypeVar("_Used")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,13 +36,12 @@ class RecordIndex:
 
     Attributes:
       num_classes: K.
-      shards: the files' fingerprint, see `data.sources.fingerprint`.
+      shards: fingerprint of the files, see `files.shards.fingerprint`.
       shard: int32 [N], index of the file.
       offset: int64 [N], first byte of the record in it.
       size: int64 [N], bytes of the payload.
       ids: bytes [N].
-      labels: int32 [L], the records' labels one after the other, each once a record, ascending.
-      starts: int64 [N + 1]; record i has `labels[starts[i] : starts[i + 1]]`.
+      labels: int32 labels of each record, each once, ascending.
     """
 
     num_classes: int
@@ -51,8 +50,7 @@ class RecordIndex:
     offset: np.ndarray
     size: np.ndarray
     ids: np.ndarray
-    labels: np.ndarray
-    starts: np.ndarray
+    labels: Ragged
 
     @property
     def num_records(self) -> int:
@@ -60,138 +58,171 @@ class RecordIndex:
         return len(self.offset)
 
     def positives(self) -> np.ndarray:
-        """Return n_c, how many records have each class, int64 [K]."""
-        return np.bincount(self.labels, minlength=self.num_classes)
+        """Return n_c, the number of records of each class, int64 [K]."""
+        return self.labels.counts(self.num_classes)
 
-    def records_of_labels(self) -> np.ndarray:
-        """Return the record of each entry of `labels`, int64 [L]."""
-        return np.repeat(np.arange(self.num_records), np.diff(self.starts))
+    def by_class(self) -> Ragged:
+        """Return the records of each of the K classes, ascending."""
+        return self.labels.transposed(self.num_classes)
 
-    def by_class(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (records [L], starts [K + 1]): class c is in `records[starts[c] : starts[c + 1]]`, ascending."""
-        order = np.argsort(self.labels, kind="stable")
-        return self.records_of_labels()[order], np.concatenate([[0], np.cumsum(self.positives())])
+
+class _Shard(NamedTuple):
+    """Index of some records of one shard."""
+
+    offset: np.ndarray
+    size: np.ndarray
+    ids: np.ndarray
+    labels: Ragged
 
 
 def build_index(
     files: list[str], level: str, num_classes: int, bad_records: BadRecords | None = None
 ) -> RecordIndex:
-    """Read every record of the shards once, checksums included; those that are broken or do not parse are left out and counted.
+    """Read every record of the shards once, including the checksums.
+
+    Records that are broken or do not parse are left out and counted.
 
     Args:
       files: shards.
-      level: "video" or "frame"; decides how many records are held at a time, no more.
+      level: "video" or "frame"; decides how many records are held at a time.
       num_classes: K.
-      bad_records: by default none is allowed.
+      bad_records: counts broken records; by default none is allowed.
 
     Raises:
-      UserError: a label beyond K, or too many broken records.
+      UserError: a label is beyond K, or too many records are broken.
     """
-    bad = bad_records or BadRecords()
-    with bad.explained(num_classes), concurrent.futures.ThreadPoolExecutor(_SHARDS_AT_ONCE) as pool:
-        try:
-            parts = list(pool.map(lambda path: _shard(path, level, num_classes, bad), files))
-        except ValueError as error:  # of `bad`, raised here and not within a pipeline
-            raise UserError(str(error)) from None
-    joined = {
-        key: np.concatenate([p[key] for p in parts])
-        for key in ("offset", "size", "ids", "labels", "each")
-    }
+    shards = _each_shard(files, level, num_classes, bad_records, lambda shard: shard)
+    lengths = [len(s.offset) for s in shards]
     return RecordIndex(
         num_classes=num_classes,
         shards=str(fingerprint(files)["sha1"]),
-        shard=np.repeat(np.arange(len(files), dtype=np.int32), [len(p["offset"]) for p in parts]),
-        offset=joined["offset"],
-        size=joined["size"],
-        ids=joined["ids"],
-        labels=joined["labels"],
-        starts=np.concatenate([[0], np.cumsum(joined["each"])]).astype(np.int64),
+        shard=np.repeat(np.arange(len(files), dtype=np.int32), lengths),
+        offset=np.concatenate([s.offset for s in shards]),
+        size=np.concatenate([s.size for s in shards]),
+        ids=np.concatenate([s.ids for s in shards]),
+        labels=Ragged.joined([s.labels for s in shards]),
     )
 
 
-def _shard(path: str, level: str, num_classes: int, bad: BadRecords) -> dict[str, np.ndarray]:
-    """Return offsets, sizes, ids, labels and labels each, of one shard."""
-    spec = {**id_features(), "labels": tf.io.VarLenFeature(tf.int64)}
-    found: dict[str, list[np.ndarray]] = {
-        key: [] for key in ("offset", "size", "ids", "labels", "each")
-    }
+def read_labels(
+    files: list[str], level: str, num_classes: int, bad_records: BadRecords | None = None
+) -> Ragged:
+    """Return the labels of each record, int32, as `build_index` reads them, and nothing else."""
+    return Ragged.joined(
+        _each_shard(files, level, num_classes, bad_records, lambda shard: shard.labels)
+    )
 
-    def keep(payloads: tf.Tensor, offsets: np.ndarray) -> None:
+
+def _each_shard(
+    files: list[str],
+    level: str,
+    num_classes: int,
+    bad_records: BadRecords | None,
+    use: Callable[[_Shard], _Used],
+) -> list[_Used]:
+    bad = bad_records or BadRecords()
+
+    def read(path: str) -> _Used:
+        parts = list(_parts(path, level, num_classes, bad))
+        return use(parts[0] if len(parts) == 1 else _joined(parts))
+
+    with bad.explained(num_classes), concurrent.futures.ThreadPoolExecutor(_SHARDS_AT_ONCE) as pool:
         try:
-            parsed = tf.io.parse_example(
-                payloads, spec
-            )  # a SequenceExample's context lies where an Example's features do
-        except PARSE_ERRORS as error:
-            if len(offsets) == 1:
-                bad.add(
-                    BadRecord(
-                        path,
-                        int(offsets[0]),
-                        f"cannot be parsed ({parse_error(message_of(error))})",
-                    )
-                )
-                return
-            for i in range(len(offsets)):  # which of them it is, the error does not say
-                keep(payloads[i : i + 1], offsets[i : i + 1])
-            return
-        rows, values = parsed["labels"].indices[:, 0].numpy(), parsed["labels"].values.numpy()
-        outside = values[(values < 0) | (values >= num_classes)]
-        if len(outside):
-            raise UserError(f"{path}: {label_beyond(outside[0], num_classes)}")
-        rows, values = np.divmod(np.unique(rows * num_classes + values), num_classes)
-        found["offset"].append(offsets)
-        found["size"].append(tf.strings.length(payloads).numpy().astype(np.int64))
-        found["ids"].append(first_id(parsed).numpy().astype(np.bytes_))
-        found["labels"].append(values.astype(np.int32))
-        found["each"].append(np.bincount(rows, minlength=len(offsets)))
+            return list(pool.map(read, files))
+        except ValueError as error:  # from `bad`, raised here and not within a pipeline
+            raise UserError(str(error)) from None
 
+
+def _joined(parts: list[_Shard]) -> _Shard:
+    none = np.zeros(0, np.int64)
+    return _Shard(
+        np.concatenate([none, *(p.offset for p in parts)]),
+        np.concatenate([none, *(p.size for p in parts)]),
+        np.concatenate([np.zeros(0, "S1"), *(p.ids for p in parts)]),
+        Ragged.joined([p.labels for p in parts]),
+    )
+
+
+def _parts(path: str, level: str, num_classes: int, bad: BadRecords) -> Iterator[_Shard]:
+    """Yield the index of a shard, some records at a time."""
+    index = functools.partial(_index, path=path, num_classes=num_classes, bad=bad)
+    records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
     seen = 0
-    for payloads in (
-        tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors().batch(_TOGETHER[level])
-    ):
-        lengths = tf.strings.length(payloads).numpy().astype(np.int64) + OVERHEAD
-        keep(payloads, seen + np.cumsum(lengths) - lengths)
-        seen += int(lengths.sum())
-    if (
-        seen != tf.io.gfile.stat(path).length
-    ):  # the fast reader stops at a broken record; the careful one goes on
-        for record in scan(path, seen):
-            if record.problem is None:
-                keep(tf.constant([record.payload]), np.array([record.offset], np.int64))
-            else:
-                bad.add(BadRecord(path, record.offset, record.problem))
-    kinds = {
-        "offset": np.int64,
-        "size": np.int64,
-        "ids": "S1",
-        "labels": np.int32,
-        "each": np.int64,
-    }
-    return {
-        key: np.concatenate(parts) if parts else np.zeros(0, kinds[key])
-        for key, parts in found.items()
-    }
+    for payloads in records.batch(_TOGETHER[level]):
+        sizes = _sizes(payloads) + OVERHEAD
+        yield from index(payloads, seen + np.cumsum(sizes) - sizes)
+        seen += int(sizes.sum())
+    if seen == tf.io.gfile.stat(path).length:
+        return
+    for record in scan(path, seen):  # the fast reader stopped at a broken record
+        if record.payload is None:
+            bad.add(BadRecord(path, record.offset, str(record.problem)))
+        else:
+            yield from index(tf.constant([record.payload]), np.array([record.offset], np.int64))
+
+
+def _index(
+    payloads: tf.Tensor, offsets: np.ndarray, path: str, num_classes: int, bad: BadRecords
+) -> Iterator[_Shard]:
+    parsed, problems = parse_or_isolate(_parse, payloads)
+    for offset, problem in zip(offsets, problems):
+        if problem:
+            bad.add(BadRecord(path, int(offset), problem))
+    if parsed is None:
+        return
+    good = np.array([problem is None for problem in problems])
+    labels = label_rows(parsed["labels"], int(good.sum()), num_classes, path)
+    ids = first_id(parsed).numpy().astype(np.bytes_)
+    yield _Shard(offsets[good], _sizes(payloads)[good], ids, labels)
+
+
+def _sizes(payloads: tf.Tensor) -> np.ndarray:
+    return tf.strings.length(payloads).numpy().astype(np.int64)
+
+
+def _parse(payloads: tf.Tensor) -> dict[str, Any]:
+    # The context of a SequenceExample has the same field number as the features of an Example.
+    spec = {**id_features(), "labels": tf.io.VarLenFeature(tf.int64)}
+    return tf.io.parse_example(payloads, spec)
+
+
+def label_rows(labels: tf.SparseTensor, num_rows: int, num_classes: int, where: str) -> Ragged:
+    """Return the labels of parsed records, int32, each once a record, ascending.
+
+    Args:
+      labels: int64 indices of classes.
+      num_rows: number of records.
+      num_classes: K.
+      where: source of the records, for messages.
+
+    Raises:
+      UserError: a label is beyond K.
+    """
+    rows, values = labels.indices[:, 0].numpy(), labels.values.numpy()
+    outside = values[(values < 0) | (values >= num_classes)]
+    if len(outside):
+        raise UserError(f"{where}: {label_beyond(outside[0], num_classes)}")
+    rows, values = np.divmod(np.unique(rows * num_classes + values), num_classes)
+    return Ragged.of_lengths(values.astype(np.int32), np.bincount(rows, minlength=num_rows))
 
 
 def save_index(index: RecordIndex, path: str) -> None:
-    """Write an index whole or not at all."""
+    """Write an index; the file appears only when it is whole."""
+    arrays = {f.name: getattr(index, f.name) for f in dataclasses.fields(index)}
+    arrays.update(labels=index.labels.values, starts=index.labels.starts)
     packed = io.BytesIO()  # a zip file is written with seeks, which not every file system has
-    np.savez(
-        packed, **{field.name: getattr(index, field.name) for field in dataclasses.fields(index)}
-    )
-    with tf.io.gfile.GFile(path + ".tmp", "wb") as f:
-        f.write(packed.getvalue())
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    np.savez(packed, **arrays)
+    write_bytes(path, packed.getvalue())
 
 
 def load_index(path: str, files: list[str], num_classes: int) -> RecordIndex | None:
-    """Return the index of `path`, or None where there is none, or it is of other files or classes."""
+    """Return the index in `path`, or None if there is none, or one of other files or classes."""
     if not tf.io.gfile.exists(path):
         return None
     with tf.io.gfile.GFile(path, "rb") as f:
-        values = dict(np.load(io.BytesIO(f.read())))
-    index = RecordIndex(
-        **{**values, "num_classes": int(values["num_classes"]), "shards": str(values["shards"])}
-    )
-    same = index.num_classes == num_classes and index.shards == fingerprint(files)["sha1"]
-    return index if same else None
+        arrays = dict(np.load(io.BytesIO(f.read())))
+    shards, classes = str(arrays.pop("shards")), int(arrays.pop("num_classes"))
+    if shards != fingerprint(files)["sha1"] or classes != num_classes:
+        return None
+    labels = Ragged(arrays.pop("labels"), arrays.pop("starts"))
+    return RecordIndex(num_classes=classes, shards=shards, labels=labels, **arrays)

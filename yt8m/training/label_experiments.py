@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from yt8m.data.balanced import BalancedRecords
 from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.files.cache import RecordCache
 from yt8m.data.label_noise import AlignedScores, LabelNoise, changes
-from yt8m.data.pipeline import RecordCache
 from yt8m.data.record_index import RecordIndex, build_index, load_index, save_index
 from yt8m.errors import UserError
 from yt8m.models.core import registry
@@ -113,7 +113,7 @@ class LabelExperiments:
                 self._index = build_index(self.files, self.config.schema.level, classes, self.bad)
                 if self.chief:
                     save_index(self._index, path)
-            if not len(self._index.labels):
+            if not len(self._index.labels.values):
                 raise UserError(
                     "--train_data_pattern: no record has a label; name the train or validate files."
                 )
@@ -150,6 +150,6 @@ class LabelExperiments:
         how = "by the scores" if scores is not None else "at random"
         did = "removed" if t.label_noise == "remove" else "added"
         self.say(
-            f"label noise: {len(records):,} labels {did} {how}; the records have {len(index.labels):,}"
+            f"label noise: {len(records):,} labels {did} {how}; the records have {len(index.labels.values):,}"
         )
         return LabelNoise(t.label_noise, index.ids[records], classes)
