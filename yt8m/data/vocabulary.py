@@ -1,4 +1,4 @@
-"""Class names and counts from a vocabulary file, as the 2018 release ships one."""
+"""Class names and counts from a vocabulary file such as that of the 2018 release."""
 
 from __future__ import annotations
 
@@ -6,20 +6,31 @@ import csv
 import dataclasses
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from yt8m.errors import UserError
+from yt8m.files import read_text, write_text
 
 FILE = "vocabulary.csv"
-_HEADER = "Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl,Vertical1,Vertical2,Vertical3,WikiDescription"
+_HEADER = (
+    "Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl,Vertical1,Vertical2,Vertical3,"
+    "WikiDescription"
+)
+_COUNT = "trainvideocount"
+_COLUMNS = ("index", "label_id", "name", "label_name", _COUNT)
 
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Classes by index: names, and how many training videos carry each (None where the file does not say)."""
+    """Classes by index.
+
+    Attributes:
+      names: names of the K classes.
+      counts: number of training videos of each [K], or None if the file does not have it.
+    """
 
     names: tuple[str, ...]
     counts: np.ndarray | None = None
@@ -31,57 +42,54 @@ class Vocabulary:
 
 
 def read_vocabulary(path: str, flag: str = "--vocabulary_file") -> Vocabulary:
-    """Read a `vocabulary.csv` (columns Index, Name and, if there, TrainVideoCount), or lines `index,name`.
+    """Read a `vocabulary.csv` (Index, Name, perhaps TrainVideoCount), or lines `index,name`.
+
+    Args:
+      path: local or remote.
+      flag: flag that named the file, for messages.
 
     Raises:
-      UserError: no such file, or it is something else.
+      UserError: the file does not exist, or is not a vocabulary.
     """
     try:
-        with tf.io.gfile.GFile(path) as f:
-            rows = list(csv.reader(io.StringIO(f.read())))
+        rows = list(csv.reader(io.StringIO(read_text(path))))
     except (tf.errors.OpError, UnicodeDecodeError) as error:
-        raise UserError(f"{flag}={path} cannot be read ({getattr(error, 'message', error)}).")
-    header = [c.strip().lower() for c in rows[0]] if rows else []
-    columns = {
-        name: header.index(name)
-        for name in ("index", "name", "trainvideocount", "label_name", "label_id")
-        if name in header
-    }
-    index_at = columns.get("index", columns.get("label_id", 0))
-    name_at = columns.get("name", columns.get("label_name", 1))
-    body = rows[1:] if columns else rows
+        reason = getattr(error, "message", error)
+        raise UserError(f"{flag}={path} cannot be read ({reason}).") from None
     try:
-        entries = {int(r[index_at]): r for r in body if r}
-        names = tuple(
-            entries[i][name_at] if i in entries else f"class {i}" for i in range(max(entries) + 1)
-        )
-        counts = None
-        if "trainvideocount" in columns:
-            counts = np.array(
-                [
-                    float(entries[i][columns["trainvideocount"]]) if i in entries else 0
-                    for i in range(len(names))
-                ]
-            )
+        return _vocabulary(rows)
     except (ValueError, IndexError) as error:
         raise UserError(
             f"{flag}={path} is not a vocabulary ({error}); its first line should be {_HEADER}."
-        )
-    return Vocabulary(names, counts)
+        ) from None
 
 
-def write_vocabulary(path: str, names: Sequence[str], counts: Sequence[int]) -> None:
+def _vocabulary(rows: list[list[str]]) -> Vocabulary:
+    header = [cell.strip().lower() for cell in rows[0]] if rows else []
+    columns = {name: header.index(name) for name in _COLUMNS if name in header}
+    index_at = columns.get("index", columns.get("label_id", 0))
+    name_at = columns.get("name", columns.get("label_name", 1))
+    body = rows[1:] if columns else rows
+    by_index = {int(row[index_at]): row for row in body if row}
+    classes = [by_index.get(i) for i in range(max(by_index) + 1)]
+    names = tuple(row[name_at] if row else f"class {i}" for i, row in enumerate(classes))
+    if _COUNT not in columns:
+        return Vocabulary(names)
+    counts = [float(row[columns[_COUNT]]) if row else 0.0 for row in classes]
+    return Vocabulary(names, np.array(counts))
+
+
+def write_vocabulary(path: str, names: Sequence[str], counts: Iterable[int]) -> None:
     """Write a vocabulary in the form of the 2018 release."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(_HEADER.split(","))
     for i, (name, count) in enumerate(zip(names, counts)):
         writer.writerow([i, int(count), "", name, "", "(Unknown)", "", "", ""])
-    with tf.io.gfile.GFile(path, "w") as f:
-        f.write(out.getvalue())
+    write_text(path, out.getvalue())
 
 
-def beside(files: list[str]) -> str | None:
+def beside(files: Sequence[str]) -> str | None:
     """Return the `vocabulary.csv` in the shards' folder or the one above, or None."""
     folder = os.path.dirname(files[0])
     for place in (folder, os.path.dirname(folder)):

@@ -365,7 +365,7 @@ def _one_label_each(path: str, schema: Any, classes: int) -> Iterator[bytes]:
 def _sample_frames(
     at: str, folder: str, sample_dir: str, sizes: Sizes, say: Callable[[str], None]
 ) -> None:
-    from yt8m.data.synthetic.dataset import from_video_level
+    from yt8m.data.synthetic.around_means import from_video_level
 
     base = make("sample-video", folder, sample_dir, sizes, say)
     shards = os.path.dirname(base.validation())

@@ -13,13 +13,10 @@ from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.quantization import dequantize
 from yt8m.data.records.writers import video_record, write_shard
-from yt8m.data.synthetic.dataset import (
-    SyntheticSpec,
-    frames_around,
-    from_video_level,
-    main,
-    make_synthetic,
-)
+from yt8m.data.synthetic.__main__ import main
+from yt8m.data.synthetic.around_means import frames_around, from_video_level
+from yt8m.data.synthetic.dataset import make_synthetic
+from yt8m.data.synthetic.world import SyntheticSpec
 from yt8m.errors import UserError
 
 SPEC = SyntheticSpec(

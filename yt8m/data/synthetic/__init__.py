@@ -1,1 +1,1 @@
-"""A learnable synthetic data set in the official format, for the demo, the tests and the benchmarks."""
+"""A learnable synthetic data set in the official format, for demo, tests and benchmarks."""

@@ -1,7 +1,78 @@
-"""`python -m yt8m.data.synthetic` makes the synthetic data set."""
+"""Command that writes synthetic data sets.
 
+`python -m yt8m.data.synthetic --out_dir=DIR` writes the learnable data set, with ratings of
+segments if `--segment_labels` is given. With `--from_video_level=PATTERN` it writes frame-level
+records around real video-level means instead.
+"""
+
+from __future__ import annotations
+
+import yt8m.quiet  # noqa: F401
+
+import argparse
 import sys
+from collections.abc import Sequence
 
-from yt8m.data.synthetic.dataset import main
+from yt8m.data.synthetic.around_means import from_video_level
+from yt8m.data.synthetic.dataset import make_synthetic
+from yt8m.data.synthetic.world import SyntheticSpec
+from yt8m.errors import UserError
 
-sys.exit(main())
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m yt8m.data.synthetic",
+        description="Write a small, learnable data set in the official format.",
+    )
+    parser.add_argument("--out_dir", required=True, help="folder to write to")
+    parser.add_argument(
+        "--from_video_level",
+        default="",
+        help="write frames around these real video-level records instead",
+    )
+    parser.add_argument(
+        "--frames",
+        default="120,300",
+        help="fewest and most frames of a video, with --from_video_level",
+    )
+    parser.add_argument(
+        "--noise", type=float, default=0.5, help="standard deviation of the frames' noise"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal bytes")
+    parser.add_argument(
+        "--segment_labels",
+        action="store_true",
+        help="add ratings of five-second segments to the frame-level records",
+    )
+    return parser
+
+
+def _write(a: argparse.Namespace) -> str:
+    """Write what the arguments ask for, and return a line about it."""
+    if not a.from_video_level:
+        spec = SyntheticSpec(noise=a.noise, seed=a.seed, segment_labels=a.segment_labels)
+        make_synthetic(a.out_dir, spec)
+        videos = ", ".join(f"{number} {split}" for split, number in spec.videos)
+        return f"wrote {videos} videos to {a.out_dir}/frame and {a.out_dir}/video"
+    if a.segment_labels:
+        raise UserError(
+            "--segment_labels: frames around real means have no scenes to rate; drop it, or"
+            " --from_video_level."
+        )
+    low, high = (int(x) for x in a.frames.split(","))
+    count = from_video_level(a.from_video_level, a.out_dir, (low, high), a.noise, a.seed)
+    return f"wrote {count} videos to {a.out_dir}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 2 for a user's mistake."""
+    try:
+        print(_write(_parser().parse_args(argv)))
+        return 0
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

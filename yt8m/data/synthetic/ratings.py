@@ -1,4 +1,4 @@
-"""Ratings of five-second segments for synthetic videos: what a segment shows, not what its video is about."""
+"""Ratings of five-second segments of synthetic videos."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ def rate_segments(
 ) -> list[tuple[int, int, float]]:
     """Return the ratings (start, class, 1.0 or 0.0) of a few segments of a video (spec A.6).
 
-    A segment is positive for each label of its video that most of it shows: 3 of 5 frames, or of a class of two scenes 2 of
-    each. Negative is a label of which no frame shows anything, and a class that the video does not have, which may be the
-    same scenes in the other order. A label of which a frame or two show something is not rated.
+    A rating says what the segment shows, not what its video is about. A segment is positive for
+    each label of its video that most of it shows: 3 of 5 frames, or for a class of two scenes 2
+    frames of each. It is negative for one label of which no frame shows anything, and for one class
+    that the video does not have, which may be the same scenes in the other order. A label of which
+    a frame or two show something is not rated.
 
     Args:
-      shown: the scene of each frame, [n].
-      labels: of the video.
-      scenes_of: the scenes of a class, one or two, in order.
-      frequency: of each class, [K].
-      rng: decides which segments, and which of their negatives.
+      shown: scene of each frame, [n].
+      labels: labels of the video.
+      scenes_of: function of a class that returns its scenes, one or two, in order.
+      frequency: probability of each class, [K].
+      rng: chooses the segments and their negatives.
     """
     starts = np.arange(0, len(shown) - SEGMENT_FRAMES + 1, SEGMENT_FRAMES)  # whole segments
     chosen = np.sort(rng.choice(starts, min(RATED_SEGMENTS, len(starts)), replace=False))
