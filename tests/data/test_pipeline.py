@@ -7,7 +7,9 @@ import pytest
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.pipeline import RecordCache, build_dataset, read_records, whole_rounds
+from yt8m.data.files.cache import RecordCache
+from yt8m.data.files.reader import read_records
+from yt8m.data.pipeline import build_dataset, whole_rounds
 from yt8m.data.records.sampling import FrameSampling
 
 RANDOM = FrameSampling("random", 3)

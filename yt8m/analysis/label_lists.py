@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords, label_beyond
-from yt8m.data.pipeline import read_records
+from yt8m.data.files.reader import read_records
 from yt8m.errors import UserError
 
 _TOGETHER = {"video": 1024, "frame": 64}  # records parsed in one go

@@ -1,1 +1,4 @@
-"""From official TFRecord files to batches: see `pipeline.build_dataset` and `inspect.find_schema`."""
+"""From official TFRecord files to batches.
+
+See `find_schema.find_schema` and `pipeline.build_dataset`.
+"""

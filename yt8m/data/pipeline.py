@@ -2,119 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import hashlib
-import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
 
 from yt8m.data.balanced import BalancedRecords
-from yt8m.data.files.bad_records import HASHES, PARSE_ERRORS, BadRecords
-from yt8m.data.files.scan import OVERHEAD
+from yt8m.data.files.bad_records import PARSE_ERRORS, BadRecords
+from yt8m.data.files.cache import RecordCache
+from yt8m.data.files.reader import read_records, without_left_out
 from yt8m.data.records.check import leave_out_unparsable
 from yt8m.data.records.frame import parse_frame_record
-from yt8m.data.records.sampling import FrameSampling
+from yt8m.data.records.labels import Beyond
+from yt8m.data.records.sampling import ALL_FRAMES, FrameSampling
 from yt8m.data.records.segments import parse_segments, parse_windows
 from yt8m.data.records.video import parse_video_batch
 from yt8m.data.schema import RecordSchema
 
 _SHUFFLE = {"video": 16384, "frame": 1024}  # serialised records: about 100 and 250 MB
-_CYCLE = 8  # shards open at once; fixed, since the order of the stream hangs on it
-_CHUNK = 16  # records whose bytes are counted together; 8 shards times 16 videos are 45 MB
-_MEMORY = "ram://yt8m-records"  # a file system that TensorFlow keeps in this process
-
-
-class RecordCache:
-    """Keeps copies of the shards for later epochs; the order of the records is as without it.
-
-    Args:
-      where: "memory", or a local folder (for gs:// data). Each copy is written whole, so that those
-        in the folder of a killed run are of use.
-    """
-
-    def __init__(self, where: str):
-        self.where = _MEMORY if where == "memory" else where
-
-    def local(self, path: bytes) -> bytes:
-        """Return the path of the copy of a shard, made now if there is none."""
-        name = path.decode()
-        about = tf.io.gfile.stat(name)  # a shard that was written anew is copied anew
-        key = f"{name} {about.length} {about.mtime_nsec}"
-        stem = hashlib.sha1(key.encode()).hexdigest()[:10] + "-" + os.path.basename(name)
-        copy = os.path.join(self.where, stem)
-        if not tf.io.gfile.exists(copy):
-            tf.io.gfile.makedirs(self.where)
-            tf.io.gfile.copy(name, copy + ".tmp", overwrite=True)
-            tf.io.gfile.rename(copy + ".tmp", copy, overwrite=True)
-        return copy.encode()
-
-
-def read_shard(
-    name: tf.Tensor, bad: BadRecords, cache: RecordCache | None = None, chunk: int = _CHUNK
-) -> tf.data.Dataset:
-    """Return the serialised records of the shard `name`, those behind a broken one too, read `chunk` at a time."""
-
-    def found(name: bytes) -> bytes:
-        if not tf.io.gfile.exists(
-            name.decode()
-        ):  # the reader, told to pass over errors, would try it for ever
-            bad.refuse(
-                f"{name.decode()} is not there any more, or not on this machine; every worker must see the files that the run began with."
-            )
-        return cache.local(name) if cache is not None else name
-
-    path = tf.ensure_shape(tf.numpy_function(found, [name], tf.string), [])
-    records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
-    chunks = records.batch(chunk).map(lambda r: (r, False))
-    end = tf.data.Dataset.from_tensors((tf.constant([], tf.string), True))
-
-    # The reader stops silently at a broken record, so the bytes seen are held against the
-    # file's size at its end; only a file that falls short is walked again.
-    def account(seen: tf.Tensor, chunk: tuple) -> tuple:
-        found, is_end = chunk
-        size = tf.reduce_sum(tf.cast(tf.strings.length(found), tf.int64) + OVERHEAD)
-        found = tf.cond(
-            is_end,
-            lambda: tf.ensure_shape(
-                tf.numpy_function(bad.recover, [path, seen, name], tf.string), [None]
-            ),
-            lambda: found,
-        )
-        return seen + size, found
-
-    whole = chunks.concatenate(end)
-    return whole.scan(
-        tf.constant(0, tf.int64), lambda state, chunk: account(state, chunk)
-    ).unbatch()
-
-
-def read_records(
-    files: list[str], bad: BadRecords, num_readers: int = 8, cache: RecordCache | None = None
-) -> tf.data.Dataset:
-    """Return serialised records of shards read side by side; their order depends on `files` alone."""
-
-    def shard(name: tf.Tensor) -> tf.data.Dataset:
-        return read_shard(name, bad, cache)
-
-    paths = tf.data.Dataset.from_tensor_slices(files)
-    cycle = min(_CYCLE, len(files))
-    readers = max(1, min(num_readers, cycle))
-    return paths.interleave(
-        shard, cycle_length=cycle, block_length=16, num_parallel_calls=readers, deterministic=True
-    )
-
-
-def _shuffled(examples: tf.data.Dataset, buffer: int, seed: int) -> tf.data.Dataset:
-    """Shuffle by `seed` alone: `Dataset.shuffle` mixes in the program's global seed, whatever that happens to be."""
-
-    def in_own_graph(_: tf.Tensor) -> tf.data.Dataset:
-        tf.random.set_seed(seed)  # of the graph that is being traced, not of the program
-        return examples.shuffle(buffer, seed=seed, reshuffle_each_iteration=False)
-
-    return tf.data.Dataset.from_tensors(0).flat_map(in_own_graph)
 
 
 def build_dataset(
@@ -126,7 +34,7 @@ def build_dataset(
     seed: int = 0,
     epoch: int = 0,
     skip_examples: int = 0,
-    sampling: FrameSampling = FrameSampling(),
+    sampling: FrameSampling = ALL_FRAMES,
     num_readers: int = 8,
     shuffle_buffer: int = 0,
     cache: RecordCache | None = None,
@@ -134,7 +42,7 @@ def build_dataset(
     with_labels: bool = True,
     bad_records: BadRecords | None = None,
     worker: tuple[int, int] = (0, 1),
-    beyond: str = "raise",
+    beyond: Beyond = "raise",
     balanced: BalancedRecords | None = None,
 ) -> tf.data.Dataset:
     """Return the batches of one pass.
@@ -143,87 +51,161 @@ def build_dataset(
       files: shards.
       schema: what their records hold.
       batch_size: B.
-      training: shuffle shards and records, and drop the last partial batch; otherwise every
+      training: shuffle shards and records and drop the last partial batch; otherwise every
         record comes once, in a fixed order.
-      seed, epoch: decide the order and the frames drawn; equal ones give an equal stream.
-      skip_examples: leave out the first so many of the stream, to go on in mid-epoch. They are
-        read but not parsed.
-      sampling: of frames.
-      num_readers: shards read at the same time, 8 at most; the order does not depend on it.
-      shuffle_buffer: serialised records (and then segments) shuffled together; 0 is by level.
+      seed: with `epoch`, decides the order and the frames drawn; equal ones give an equal stream.
+      epoch: number of the pass.
+      skip_examples: number of examples to leave out at the start of the stream, to resume within
+        an epoch. They are read but not parsed.
+      sampling: which frames of a video are read.
+      num_readers: shards read in parallel, 8 at most; the order does not depend on it.
+      shuffle_buffer: number of serialised records (and then of segments) shuffled together; 0
+        takes the default of the level.
       cache: keeps records between passes; the order does not depend on it.
-      drop_remainder: of the last batch; by default as `training`.
-      with_labels: False leaves labels out, e.g. for a test split; in place of the rated segments it then gives
-        all consecutive windows of each video.
-      bad_records: counts the broken; by default none is allowed. Of those that do not parse it must have been
-        told (`leave_out_unparsable`), or they end the pass with an error; see `read_batches`.
-      worker: (index, count): this worker's part of the shards, or of the records where there are
-        fewer shards than workers.
-      beyond: "raise" or "drop" a label index beyond the classes.
+      drop_remainder: whether to drop the last partial batch; None does so in training.
+      with_labels: False leaves labels out, e.g. for a test split; in place of the rated segments
+        it gives all consecutive windows of each video.
+      bad_records: counts broken records; by default none is allowed. Records that do not parse
+        end the pass with an error unless `leave_out_unparsable` has found them before; see
+        `read_batches`.
+      worker: (index, count) of this worker, which gets a part of the shards, or of the records if
+        there are fewer shards than workers.
+      beyond: "raise" an error for a label index beyond the classes, or "drop" the label.
       balanced: draws the records of whole videos in place of the shuffled shards.
 
     Returns:
       Batches {"id": string [B], "frames": uint8 [B, T, D] or "video": float32 [B, D],
-      "num_frames": int32 [B], "labels": uint8 [B, K], "weights": float32 [B, K] of segments}; beside
-      frames "video" has the features of whole videos [B, E] that the schema names.
+      "num_frames": int32 [B], "labels": uint8 [B, K]}, with "weights": float32 [B, K] for rated
+      segments. Next to frames, "video" has the features of whole videos [B, E] that the schema
+      names.
     """
     bad = bad_records or BadRecords()
-    mixed = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    plan = _Plan(
+        schema=schema,
+        batch_size=batch_size,
+        training=training,
+        seed=int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]),
+        skip=skip_examples,
+        buffer=shuffle_buffer or _SHUFFLE[schema.level],
+        sampling=sampling,
+        drop_remainder=training if drop_remainder is None else drop_remainder,
+        with_labels=with_labels,
+        beyond=beyond,
+    )
+    if balanced is None:
+        records = _ordered(
+            files, plan, worker, lambda own: read_records(own, bad, num_readers, cache)
+        )
+    else:
+        records = balanced.stream(plan.seed, skip_examples, worker)
+    # After the shuffle and the skip, so that this is the stream that failed without those records.
+    records = without_left_out(records, bad)
+    return _finished(READERS[plan.kind](records, plan))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What the readers need to know of a pass; `seed` depends on seed and epoch."""
+
+    schema: RecordSchema
+    batch_size: int
+    training: bool
+    seed: int
+    skip: int
+    buffer: int
+    sampling: FrameSampling
+    drop_remainder: bool
+    with_labels: bool
+    beyond: Beyond
+
+    @property
+    def kind(self) -> str:
+        """The key of the reader in `READERS`."""
+        return "segments" if self.schema.segment_labels else self.schema.level
+
+    def shuffled(self, examples: tf.data.Dataset) -> tf.data.Dataset:
+        """Shuffle by the seed alone: `Dataset.shuffle` mixes in the program's global seed."""
+
+        def in_own_graph(_: tf.Tensor) -> tf.data.Dataset:
+            tf.random.set_seed(self.seed)  # of the graph that is being traced, not of the program
+            return examples.shuffle(self.buffer, seed=self.seed, reshuffle_each_iteration=False)
+
+        return tf.data.Dataset.from_tensors(0).flat_map(in_own_graph)
+
+    def batched(self, examples: tf.data.Dataset) -> tf.data.Dataset:
+        return examples.batch(self.batch_size, drop_remainder=self.drop_remainder)
+
+
+def _ordered(
+    files: list[str],
+    plan: _Plan,
+    worker: tuple[int, int],
+    read: Callable[[list[str]], tf.data.Dataset],
+) -> tf.data.Dataset:
+    """Return this worker's serialised records, shuffled in training, without those to skip."""
     index, count = worker
     by_file = count > 1 and len(files) >= count
-    mine = files[index::count] if by_file else list(files)
-    buffer = shuffle_buffer or _SHUFFLE[schema.level]
-    if balanced is not None:
-        records = balanced.stream(mixed, skip_examples, worker)
+    own = files[index::count] if by_file else list(files)
+    if plan.training:
+        own = [own[i] for i in np.random.default_rng(plan.seed).permutation(len(own))]
+    records = read(own)
+    if count > 1 and not by_file:
+        records = records.shard(count, index)
+    if plan.training:
+        records = plan.shuffled(records)
+    # A record has several segments, so those are skipped once they are parsed.
+    return records if plan.kind == "segments" or not plan.skip else records.skip(plan.skip)
+
+
+def _parsed(records: tf.data.Dataset, parse: Callable[..., Any]) -> tf.data.Dataset:
+    return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _video_batches(records: tf.data.Dataset, plan: _Plan) -> tf.data.Dataset:
+    parse = functools.partial(
+        parse_video_batch, schema=plan.schema, with_labels=plan.with_labels, beyond=plan.beyond
+    )
+    return _parsed(plan.batched(records), parse)
+
+
+def _frame_batches(records: tf.data.Dataset, plan: _Plan) -> tf.data.Dataset:
+    parse = functools.partial(
+        parse_frame_record,
+        schema=plan.schema,
+        sampling=plan.sampling,
+        seed=plan.seed,
+        with_labels=plan.with_labels,
+        beyond=plan.beyond,
+    )
+    return plan.batched(_parsed(records.enumerate(start=plan.skip), parse))
+
+
+def _segment_batches(records: tf.data.Dataset, plan: _Plan) -> tf.data.Dataset:
+    if plan.with_labels:
+        parse = functools.partial(parse_segments, schema=plan.schema, beyond=plan.beyond)
     else:
-        if training:
-            mine = [mine[i] for i in np.random.default_rng(mixed).permutation(len(mine))]
-        records = read_records(mine, bad, num_readers, cache)
-        if count > 1 and not by_file:
-            records = records.shard(count, index)
-        if training:
-            records = _shuffled(records, buffer, mixed)
-    drop = training if drop_remainder is None else drop_remainder
-    if skip_examples and balanced is None and not schema.segment_labels:
-        records = records.skip(skip_examples)
-    # After the shuffle and the skip, so that the stream is the one that failed, without those records.
-    records = _without(records, bad)
-    if schema.segment_labels:
-        rated = functools.partial(parse_segments, schema=schema, beyond=beyond)
-        parse_all = rated if with_labels else functools.partial(parse_windows, schema=schema)
-        segments = records.map(
-            parse_all, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        ).unbatch()
-        if training:  # a video's segments, which are much alike, must not share a batch
-            segments = _shuffled(segments, buffer, mixed)
-        return _finish(segments.skip(skip_examples).batch(batch_size, drop_remainder=drop))
-    if schema.level == "video":
-        parse = functools.partial(
-            parse_video_batch, schema=schema, with_labels=with_labels, beyond=beyond
-        )
-        batches = records.batch(batch_size, drop_remainder=drop).map(
-            parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
-    else:
-        parse_one = functools.partial(
-            parse_frame_record,
-            schema=schema,
-            sampling=sampling,
-            seed=mixed,
-            with_labels=with_labels,
-            beyond=beyond,
-        )
-        examples = records.enumerate(start=skip_examples).map(
-            parse_one, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
-        batches = examples.batch(batch_size, drop_remainder=drop)
-    return _finish(batches)
+        parse = functools.partial(parse_windows, schema=plan.schema)
+    segments = _parsed(records, parse).unbatch()
+    if plan.training:  # a video's segments are alike and must not share a batch
+        segments = plan.shuffled(segments)
+    return plan.batched(segments.skip(plan.skip))
+
+
+READERS = {"video": _video_batches, "frame": _frame_batches, "segments": _segment_batches}
+
+
+def _finished(batches: tf.data.Dataset) -> tf.data.Dataset:
+    options = tf.data.Options()
+    # `_ordered` deals out the shards; TensorFlow's own sharding over workers would do it again.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    options.deterministic = True
+    return batches.prefetch(2).with_options(options)
 
 
 def whole_rounds(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
-    """Return the batches, dealt out one by one, without the last few of which not every replica would have one.
+    """Return the batches without the last few, of which not every replica would get one.
 
-    A TPU's cores, once some of them have begun a step, wait in its sum for those that found no data.
+    The cores of a TPU that have begun a step wait in its sum for those that found no data.
     """
     return batches.batch(replicas, drop_remainder=True).unbatch()
 
@@ -235,13 +217,17 @@ def read_batches(
     with_labels: bool = True,
     **settings: Any,
 ) -> Iterator[dict[str, tf.Tensor]]:
-    """Yield the batches of one pass in a fixed order, without the records that cannot be parsed, which `bad_records` counts.
+    """Yield the batches of one pass in a fixed order, without the records that cannot be parsed.
 
     Args:
-      files, schema, bad_records, with_labels, **settings: see `build_dataset`; not for training.
+      files: shards.
+      schema: what their records hold.
+      bad_records: counts the records that are left out.
+      with_labels: see `build_dataset`.
+      **settings: other arguments of `build_dataset`; not those for training.
 
     Raises:
-      UserError: more records than allowed cannot be parsed; it names one by file and byte.
+      UserError: more records than allowed cannot be parsed; one is named by file and byte.
     """
 
     def batches(skip: int) -> tf.data.Dataset:
@@ -264,21 +250,3 @@ def read_batches(
         if not leave_out_unparsable(error, files, schema, bad_records, with_labels):
             raise
     yield from batches(done)
-
-
-def _without(records: tf.data.Dataset, bad: BadRecords) -> tf.data.Dataset:
-    """Return the records but those that `bad` leaves out; where there are none, the very same."""
-    if not bad.left_out:
-        return records
-    known = tf.constant(sorted(bad.left_out), tf.int64)
-    return records.filter(
-        lambda s: tf.reduce_all(tf.strings.to_hash_bucket_fast(s, HASHES) != known)
-    )
-
-
-def _finish(batches: tf.data.Dataset) -> tf.data.Dataset:
-    options = tf.data.Options()
-    # Shards are dealt out above; TensorFlow's own sharding over workers would deal them out again.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    options.deterministic = True
-    return batches.prefetch(2).with_options(options)

@@ -14,9 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import PARSE_ERRORS, BadRecords
+from yt8m.data.files.cache import RecordCache
 from yt8m.data.files.count import count_records
 from yt8m.data.files.shards import find_shards
-from yt8m.data.pipeline import RecordCache, build_dataset, whole_rounds
+from yt8m.data.pipeline import build_dataset, whole_rounds
 from yt8m.data.records.check import leave_out_unparsable
 from yt8m.data.records.ratings import segments_a_record
 from yt8m.data.records.sampling import FrameSampling

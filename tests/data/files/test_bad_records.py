@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.pipeline import RecordCache, build_dataset, read_batches
+from yt8m.data.files.cache import RecordCache
+from yt8m.data.pipeline import build_dataset, read_batches
 from yt8m.data.records.writers import frame_record, video_record
 from yt8m.errors import UserError
 

@@ -1,1 +1,1 @@
-"""Files before anyone parses them: shards, record boundaries, counts, and what is broken."""
+"""Shards and their serialised records: finding, counting, reading and checking them."""

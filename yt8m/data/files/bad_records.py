@@ -1,4 +1,4 @@
-"""Broken records: skipped and counted, up to a limit, and told by file and offset, not by a TensorFlow trace."""
+"""Broken records: skipped and counted up to a limit, and named by file and byte offset."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from yt8m.errors import UserError
 
 LABEL_MARK = "YT8M_LABEL_BEYOND_CLASSES"
 HASHES = 1 << 62
-# What TensorFlow raises of a record that does not parse: the second where the message quotes bytes of it that are no UTF-8.
+# TensorFlow raises these for a record that does not parse; the second if the message quotes bytes
+# of the record that are not UTF-8.
 PARSE_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
-def message_of(error: tf.errors.OpError | UnicodeDecodeError) -> str:
-    """Return the message of one of `PARSE_ERRORS`; bytes of it that are no UTF-8 are replaced."""
-    return (
-        error.object.decode("utf-8", "replace")
-        if isinstance(error, UnicodeDecodeError)
-        else error.message
-    )
+def message_of(error: BaseException) -> str:
+    """Return the message of one of `PARSE_ERRORS`; bytes that are not UTF-8 are replaced."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.object.decode("utf-8", "replace")
+    return getattr(error, "message", str(error))
 
 
 def is_parse_error(message: str) -> bool:
-    """Whether a TensorFlow error says that a record cannot be parsed (a label beyond the classes can)."""
-    told = re.search(r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized", message)
-    return bool(told) and LABEL_MARK not in message
+    """Return whether a TensorFlow error says that a record cannot be parsed.
+
+    An error about a label beyond the classes is none, because that record can be parsed.
+    """
+    signs = re.search(r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized", message)
+    return bool(signs) and LABEL_MARK not in message
 
 
 def parse_error(message: str) -> str:
-    """Return the line of such an error that says most."""
+    """Return the most informative line of such an error."""
     where = re.compile(r"\s*(Graph execution error|Detected at|File \"|\[\[|$)")
     message = re.sub(r"\{\{.*?\}\} ?", "", message)  # names of TensorFlow's own, which come first
     lines = [x.strip() for x in message.splitlines() if not where.match(x)] or [message]
@@ -44,12 +46,12 @@ def parse_error(message: str) -> str:
 
 
 def content_hash(payload: bytes) -> int:
-    """Return what tells a record from others, and is computed alike within a pipeline."""
+    """Return a hash of a record, which a pipeline computes in the same way."""
     return int(tf.strings.to_hash_bucket_fast(payload, HASHES))
 
 
 def label_beyond(label: int, num_classes: int) -> str:
-    """Return what is said of a label index beyond the K classes."""
+    """Return the message about a label index beyond the K classes."""
     return (
         f"a record has label {label}, but there are {num_classes} classes, 0 to {num_classes - 1};"
         " give the right --num_classes (4716 for the 2017 release, 3862 for 2018)."
@@ -57,7 +59,7 @@ def label_beyond(label: int, num_classes: int) -> str:
 
 
 class BadRecord(NamedTuple):
-    """Where a broken record lies, and what is wrong with it."""
+    """A broken record and its problem."""
 
     file: str
     offset: int
@@ -68,11 +70,11 @@ class BadRecords:
     """Counts the broken records that a pipeline skips.
 
     Args:
-      limit: how many may be skipped before reading stops with an error.
+      limit: number of records that may be skipped before reading stops with an error.
 
     Attributes:
-      found: the broken ones.
-      left_out: hashes of whole records that cannot be parsed, which `build_dataset` leaves out.
+      found: the broken records.
+      left_out: hashes of whole records that cannot be parsed; `build_dataset` leaves these out.
     """
 
     def __init__(self, limit: int = 0):
@@ -84,46 +86,54 @@ class BadRecords:
         self._error: str | None = None
 
     def recover(self, path: bytes, seen: np.ndarray, name: bytes) -> np.ndarray:
-        """Return the good records of `path` behind byte `seen`, where the fast reader stopped short.
+        """Return the good records behind the byte at which the fast reader stopped.
 
-        Called by the pipeline at the end of each shard. Most shards were read to their last byte,
-        and cost one look at the file's size. `name` is the shard of which `path` may be a copy.
+        The pipeline calls this at the end of each shard. Most shards were read to their last byte
+        and cost one look at the size of the file.
+
+        Args:
+          path: file that was read.
+          seen: bytes that were read of it.
+          name: shard, of which `path` may be a copy.
         """
         start = int(seen)
         if tf.io.gfile.stat(path.decode()).length == start:
             return np.array([], dtype=object)
         good: list[bytes] = []
         for record in scan(path.decode(), start):
-            if record.problem is None:
+            if record.payload is not None:
                 good.append(record.payload)
             else:
-                self.add(BadRecord(name.decode(), record.offset, record.problem))
+                self.add(BadRecord(name.decode(), record.offset, str(record.problem)))
         return np.array(good, dtype=object)
 
     def add(self, bad: BadRecord) -> None:
-        """Count a broken record, once however often it is met; a `ValueError`, which `explained` tells, above the limit."""
+        """Count a broken record, once even if it is met in several epochs or by several readers.
+
+        Raises:
+          ValueError: there are more than the limit; `explained` turns it into a `UserError`.
+        """
+        place = (bad.file, bad.offset)
         with self._lock:
-            if (
-                bad.file,
-                bad.offset,
-            ) not in self._known:  # else a shard read again, in the next epoch or for other ends
-                self._known.add((bad.file, bad.offset))
+            if place not in self._known:
+                self._known.add(place)
                 self.found.append(bad)
             if len(self.found) > self.limit:
                 self._error = (
                     f"{bad.file} has a broken record at byte {bad.offset}: {bad.problem}. "
-                    f"{len(self.found)} broken so far, and --max_bad_records={self.limit} allows no more. "
-                    f"`python -m yt8m.data.inspect --full {bad.file}` lists them; raise the flag to skip them."
+                    f"{len(self.found)} broken so far, and --max_bad_records={self.limit} allows no"
+                    f" more. `python -m yt8m.data.inspect --full {bad.file}` lists them; raise the"
+                    " flag to skip them."
                 )
                 raise ValueError(self._error)
 
     @property
     def has_stopped(self) -> bool:
-        """Whether the pipeline was stopped from here, be it for too many broken records."""
+        """Whether this object stopped the pipeline, for too many broken records or otherwise."""
         return self._error is not None
 
     def refuse(self, message: str) -> None:
-        """Stop the pipeline from within, with a message that `explained` gives to the user."""
+        """Stop the pipeline from within, with a message that `explained` shows to the user."""
         self._error = message
         raise ValueError(message)
 
@@ -132,7 +142,10 @@ class BadRecords:
         if not self.found:
             return ""
         first = self.found[0]
-        return f"skipped {len(self.found)} broken records; the first: {first.file} at byte {first.offset}, {first.problem}"
+        return (
+            f"skipped {len(self.found)} broken records; the first: {first.file} at byte"
+            f" {first.offset}, {first.problem}"
+        )
 
     @contextlib.contextmanager
     def explained(self, num_classes: int = 0) -> Iterator[None]:
@@ -150,7 +163,8 @@ class BadRecords:
                 raise UserError(label_beyond(int(label.group(1)), num_classes)) from None
             if is_parse_error(message):
                 raise UserError(
-                    f"a record cannot be parsed ({parse_error(message)}). `python -m yt8m.data.inspect --full PATTERN` names it"
-                    " by file and byte; --feature_names and --feature_sizes must fit the records."
+                    f"a record cannot be parsed ({parse_error(message)})."
+                    " `python -m yt8m.data.inspect --full PATTERN` lists such records by file and"
+                    " byte; --feature_names and --feature_sizes must fit the records."
                 ) from None
             raise

@@ -1,4 +1,4 @@
-"""How many records a data set holds: counted where that is cheap, else estimated from its bytes."""
+"""The number of records of a data set: counted if that is cheap, else estimated from its bytes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _HEADERS_TO_READ = 400
 def count_records(files: list[str]) -> tuple[int, bool]:
     """Return the number of records and whether it is exact.
 
-    Up to 128 local shards are counted by their headers. Of more, or of remote ones, the first 400
-    headers of 16 shards, evenly spaced, give the mean record's size, and the files' sizes the rest.
+    Up to 128 local shards are counted by their headers. The number in more shards, or in remote
+    ones, is the size of the files over the mean size of the first 400 records of 16 evenly spaced
+    shards.
     """
     exact = len(files) <= _SHARDS_TO_WALK and not any("://" in f for f in files)
     if exact:

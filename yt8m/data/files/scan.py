@@ -1,7 +1,8 @@
-"""Walk a TFRecord file past its broken records; the slow, careful path for files the fast reader gave up on.
+"""A walk through a TFRecord file past its broken records.
 
-TensorFlow's reader drops all that follows a broken record. A record is a length (8 bytes) with its
-checksum (4), the payload, and its checksum (4): where the length is whole, the next record can be found.
+TensorFlow's reader drops everything behind a broken record. A record is a length (8 bytes) with its
+checksum (4), the payload, and its checksum (4): if the length is whole, the next record can be
+found.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from typing import NamedTuple
 import tensorflow as tf
 
 OVERHEAD = 16  # bytes around each payload
-_TOGETHER = 8 << 20  # bytes of payload checked in one go
+_TOGETHER = 8 << 20  # bytes of payload checked together
 
 
 class Scanned(NamedTuple):
-    """One record: its byte offset, and either its payload or what is wrong with it.
+    """One record.
 
-    `lost` says that nothing behind it can be found.
+    Attributes:
+      offset: its first byte.
+      payload: its content, or None if its bytes are broken.
+      problem: what is wrong with it, or None.
+      lost: whether nothing behind it can be found.
     """
 
     offset: int
@@ -43,7 +48,7 @@ _TABLE = _crc_table()
 
 
 def masked_crc32c(data: bytes) -> int:
-    """Return TFRecord's masked CRC-32C (Castagnoli) of a few bytes; slow, for headers."""
+    """Return TFRecord's masked CRC-32C (Castagnoli) of a few bytes; too slow for payloads."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
@@ -52,7 +57,7 @@ def masked_crc32c(data: bytes) -> int:
 
 
 def _checksums(payloads: list[bytes]) -> list[bytes]:
-    """Return the 4 bytes that should follow each payload, by letting TensorFlow write them (Python is too slow)."""
+    """Return the 4 bytes that should follow each payload; TensorFlow computes them, for speed."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "records")
         with tf.io.TFRecordWriter(path) as writer:
@@ -69,22 +74,20 @@ def _checksums(payloads: list[bytes]) -> list[bytes]:
 
 
 def _checked(batch: list[tuple[int, bytes, bytes]]) -> Iterator[Scanned]:
-    for (offset, payload, crc), right in zip(
-        batch, _checksums([payload for _, payload, _ in batch])
-    ):
-        if crc == right:
+    right = _checksums([payload for _, payload, _ in batch])
+    for (offset, payload, found), expected in zip(batch, right):
+        if found == expected:
             yield Scanned(offset, payload, None)
         else:
-            yield Scanned(
-                offset, None, f"the payload of {len(payload)} bytes does not match its checksum"
-            )
+            problem = f"the payload of {len(payload)} bytes does not match its checksum"
+            yield Scanned(offset, None, problem)
 
 
 def scan(path: str, start: int = 0) -> Iterator[Scanned]:
-    """Yield every record from byte `start` on; a broken one with its problem.
+    """Yield every record from byte `start` on, broken ones with their problem.
 
-    After a record whose payload is broken the walk goes on; a broken length or a cut-off end
-    leaves nothing to go on by, and ends it.
+    The walk goes on after a record whose payload is broken. A broken length or a cut-off end makes
+    it impossible to find the next record, and ends it.
     """
     size = tf.io.gfile.stat(path).length
     offset, held, batch = start, 0, []
@@ -106,7 +109,7 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
             batch.append((offset, f.read(length), f.read(4)))
             offset += length + OVERHEAD
             held += length
-            # A few records first, for those who only want a look; then many at a time.
+            # A few records first, for callers that only look at those; then many at a time.
             if held > _TOGETHER or (start == 0 and offset - held < 1024 and len(batch) == 8):
                 yield from _checked(batch)
                 held, batch = 0, []
@@ -116,7 +119,7 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
 
 
 def record_sizes(path: str, limit: int | None = None) -> Iterator[int]:
-    """Yield the bytes of each record, overhead included, by hopping from header to header; stops at what is broken."""
+    """Yield the bytes of each record, overhead included, up to a broken one; reads headers only."""
     size = tf.io.gfile.stat(path).length
     offset = 0
     count = 0

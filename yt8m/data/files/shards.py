@@ -1,4 +1,4 @@
-"""Shards from patterns: comma-separated globs, local or gs://, and a clear word where nothing matches."""
+"""Shards named by comma-separated globs, local or on gs://."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ from yt8m.errors import UserError
 
 
 def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
-    """Return the files that a comma list of globs names, sorted, each once.
+    """Return the files that a pattern names, sorted, each once.
+
+    Args:
+      pattern: globs, separated by commas.
+      flag: flag that gave the pattern, for messages.
 
     Raises:
-      UserError: a glob matches nothing; the nearest existing folder is named.
+      UserError: a glob matches nothing; the message names the nearest existing folder.
     """
     files: list[str] = []
     for glob in [g.strip() for g in pattern.split(",") if g.strip()]:
         try:
             found = [f for f in tf.io.gfile.glob(glob) if not tf.io.gfile.isdir(f)]
         except tf.errors.OpError as error:
-            raise UserError(f"{flag}={glob} cannot be listed ({error.message}).")
+            raise UserError(f"{flag}={glob} cannot be listed ({error.message}).") from None
         if not found:
             raise UserError(f"{flag}={glob} matches no file. {_nearest(glob)}")
         files += found
     if not files:
         raise UserError(
-            f"{flag} is empty; give a glob of TFRecord files, e.g. {flag}='data/train*.tfrecord'."
+            f"{flag} is empty; give a glob of TFRecord files, such as"
+            f" {flag}='data/train*.tfrecord'."
         )
     return sorted(set(files))
 
@@ -41,14 +46,14 @@ def _nearest(glob: str) -> str:
         folder = parent
     folder = folder or "."
     if not tf.io.gfile.isdir(folder):
-        return f"Nothing of {folder} exists."
+        return f"No part of {folder} exists."
     names = sorted(n.rstrip("/") for n in tf.io.gfile.listdir(folder))
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     return f"The nearest folder that exists is {folder}, which holds {shown or 'nothing'}."
 
 
 def fingerprint(files: list[str]) -> dict[str, object]:
-    """Return number of shards, bytes, and a hash over names and sizes, to tell one data set from another."""
+    """Return number and bytes of the shards, and a hash of their names and sizes."""
     sizes = [tf.io.gfile.stat(f).length for f in files]
     text = "\n".join(f"{os.path.basename(f)} {s}" for f, s in zip(files, sizes))
     return {

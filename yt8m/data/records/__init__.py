@@ -1,1 +1,1 @@
-"""One record: how each kind is parsed, checked, sampled and written."""
+"""Parsing, checking, sampling and writing records of each kind."""

@@ -1,14 +1,16 @@
-"""Frame-level records (`tf.train.SequenceExample`), parsed one at a time; frames stay bytes up to the device.
+"""Frame-level records (`tf.train.SequenceExample`), parsed one at a time.
 
-Features of the whole video, such as an embedding, lie in the record's context as floats; those that the schema names
-come as `video`.
+Frames stay bytes on the way to the device. Features of the whole video, such as an embedding, are
+floats in the record's context; those that the schema names are returned as `video`.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorflow as tf
 
-from yt8m.data.records.labels import multi_hot
+from yt8m.data.records.labels import Beyond, multi_hot
 from yt8m.data.records.quantization import OFFSET, SCALE
 from yt8m.data.records.sampling import FrameSampling
 from yt8m.data.records.video import first_id, id_features
@@ -16,25 +18,32 @@ from yt8m.data.schema import RecordSchema
 
 
 def parse_sequence(
-    serialized: tf.Tensor, schema: RecordSchema, context: dict
-) -> tuple[dict, list, tf.Tensor]:
-    """Parse one record into (context, [steps of each feature], frames they have in common, at most T).
+    serialized: tf.Tensor, schema: RecordSchema, context: dict[str, Any]
+) -> tuple[dict[str, Any], list[tf.Tensor], tf.Tensor]:
+    """Parse one record without decoding its frames.
 
-    The context has the schema's features of whole videos too; `of_the_video` puts them together.
+    Args:
+      serialized: a `tf.train.SequenceExample`.
+      schema: what it holds.
+      context: features of the context to parse, besides those of whole videos that the schema
+        names, which `of_the_video` concatenates.
+
+    Returns:
+      The parsed context, the steps of each feature, and the number of frames that all features
+      have, at most T.
     """
-    context = {
-        **context,
-        **{
-            n: tf.io.FixedLenFeature([s], tf.float32)
-            for n, s in zip(schema.video_names, schema.video_sizes)
-        },
+    of_videos = {
+        name: tf.io.FixedLenFeature([size], tf.float32)
+        for name, size in zip(schema.video_names, schema.video_sizes)
     }
     lists = {}
     for key, size in zip(schema.keys, schema.feature_sizes):
         shape, kind = ([size], tf.float32) if schema.float_frames else ([], tf.string)
-        # A record without the list has no frames; that is a video of length 0, not an error.
+        # A record without the list has no frames: a video of length 0, and no error.
         lists[key] = tf.io.FixedLenSequenceFeature(shape, kind, allow_missing=True)
-    parsed, sequences = tf.io.parse_single_sequence_example(serialized, context, lists)
+    parsed, sequences = tf.io.parse_single_sequence_example(
+        serialized, {**context, **of_videos}, lists
+    )
     steps = [sequences[key] for key in schema.keys]
     common = tf.shape(steps[0])[0]
     for other in steps[1:]:
@@ -42,28 +51,26 @@ def parse_sequence(
     return parsed, steps, tf.minimum(common, schema.max_frames)
 
 
-def of_the_video(parsed: dict, schema: RecordSchema) -> dict[str, tf.Tensor]:
-    """Return `video` float32 [E], the schema's features of whole videos, E in all; nothing where it names none."""
+def of_the_video(parsed: dict[str, Any], schema: RecordSchema) -> dict[str, tf.Tensor]:
+    """Return `video` float32 [E], the schema's E features of the whole video, if it names any."""
     if not schema.video_names:
         return {}
     return {"video": tf.concat([parsed[name] for name in schema.video_names], axis=-1)}
 
 
-def to_bytes(steps: list, schema: RecordSchema, num_frames: tf.Tensor) -> tf.Tensor:
-    """Return uint8 [num_frames, D] of the first steps of each feature."""
+def to_bytes(steps: list[tf.Tensor], schema: RecordSchema, num_frames: tf.Tensor) -> tf.Tensor:
+    """Return the first steps of each feature as uint8 [num_frames, D]."""
     columns = []
     for values, size in zip(steps, schema.feature_sizes):
         if schema.float_frames:
             q = tf.clip_by_value(tf.round((values - OFFSET) / SCALE), 0.0, 255.0)
-            columns.append(tf.cast(q, tf.uint8)[:num_frames])
+            frames = tf.cast(q, tf.uint8)
         else:
-            decoded = tf.io.decode_raw(values, tf.uint8)  # of no frames: [0, 0]
-            # The name is how `BadRecords.explained` knows steps of another width.
-            columns.append(
-                tf.reshape(decoded, [tf.shape(values)[0], size], name="decode_raw_width")[
-                    :num_frames
-                ]
-            )
+            decoded = tf.io.decode_raw(values, tf.uint8)  # [0, 0] if there are no frames
+            shape = [tf.shape(values)[0], size]
+            # `BadRecords.explained` recognises steps of another width by this name.
+            frames = tf.reshape(decoded, shape, name="decode_raw_width")
+        columns.append(frames[:num_frames])
     return tf.concat(columns, axis=-1)
 
 
@@ -74,12 +81,23 @@ def parse_frame_record(
     sampling: FrameSampling,
     seed: int,
     with_labels: bool = True,
-    beyond: str = "raise",
+    beyond: Beyond = "raise",
 ) -> dict[str, tf.Tensor]:
-    """Parse one record into `frames` uint8 [T, D], zero-padded, `num_frames`, and `video` [E] where features of it are named.
+    """Return one video; only the chosen frames are decoded.
 
-    Only the chosen frames are decoded. The choice depends on `seed` and the record's `position` in
-    the epoch alone.
+    Args:
+      position: place of the record in the epoch, int64 scalar. The choice of frames depends on it
+        and on `seed` alone.
+      serialized: a `tf.train.SequenceExample`.
+      schema: what it holds.
+      sampling: which frames are read.
+      seed: of the epoch.
+      with_labels: whether labels are read.
+      beyond: "raise" or "drop" a label index beyond the classes.
+
+    Returns:
+      `id`, `frames` uint8 [T, D], zero-padded, `num_frames`, `labels` uint8 [K], and `video` [E]
+      where the schema names features of whole videos.
     """
     context = id_features()
     if with_labels:
@@ -91,25 +109,18 @@ def parse_frame_record(
     else:
         length = sampling.num_frames
         key = tf.stack([tf.constant(seed, tf.int64), position])
-        picked = sampling.indices(available, key)
-        picked = picked[
-            : tf.where(available > 0, length, 0)
-        ]  # no frame to draw from an empty video
+        kept = tf.where(available > 0, length, 0)  # an empty video has no frame to draw
+        picked = sampling.indices(available, key)[:kept]
         steps = [tf.gather(s, picked) for s in steps]
         num_frames = tf.shape(picked)[0]
     frames = to_bytes(steps, schema, num_frames)
     frames = tf.pad(frames, [[0, length - num_frames], [0, 0]])
     frames.set_shape([length, schema.feature_size])
-    record = {
-        "id": first_id(parsed),
-        "frames": frames,
-        "num_frames": num_frames,
-        **of_the_video(parsed, schema),
-    }
+    record = {"id": first_id(parsed), "frames": frames, "num_frames": num_frames}
+    record.update(of_the_video(parsed, schema))
     if with_labels:
         values = parsed["labels"].values
-        record["labels"] = multi_hot(tf.zeros_like(values), values, 1, schema.num_classes, beyond)[
-            0
-        ]
+        rows = multi_hot(tf.zeros_like(values), values, 1, schema.num_classes, beyond)
+        record["labels"] = rows[0]
         record["labels"].set_shape([schema.num_classes])
     return record

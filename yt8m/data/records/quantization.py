@@ -1,7 +1,7 @@
 """Features as bytes and back, in NumPy; the models' first layer does the same on the device.
 
-Dequantise (starter code, spec A.4): x = q · 4/255 + 4/512 − 2. The half-bin offset is kept, so
-`quantize` here is the inverse with the closest round trip, not the starter's extractor's rounding.
+Dequantisation (starter code, spec A.4): x = q · 4/255 + 4/512 − 2. The half-bin offset is kept, so
+`quantize` is the inverse with the closest round trip, not the rounding of the starter's extractor.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ def dequantize(q: np.ndarray) -> np.ndarray:
 
 
 def quantize(x: np.ndarray) -> np.ndarray:
-    """Return the uint8 values that `dequantize` brings closest to `x`; values out of range are clipped."""
-    return np.clip(
-        np.rint((np.asarray(x, np.float32) - np.float32(OFFSET)) / np.float32(SCALE)), 0, 255
-    ).astype(np.uint8)
+    """Return the uint8 values that `dequantize` brings closest to `x`, clipped to the range."""
+    bins = (np.asarray(x, np.float32) - np.float32(OFFSET)) / np.float32(SCALE)
+    return np.clip(np.rint(bins), 0, 255).astype(np.uint8)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from yt8m.data.records.labels import multi_hot
+from yt8m.data.records.labels import Beyond, multi_hot
 from yt8m.data.schema import ID_KEYS, RecordSchema
 
 
 def first_id(parsed: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Return the id under whichever key the release keeps it; empty where there is none."""
+    """Return the id, whichever key the release keeps it under, or an empty string."""
     found = parsed[ID_KEYS[-1]]
     for key in reversed(ID_KEYS[:-1]):
         found = tf.where(tf.strings.length(parsed[key]) > 0, parsed[key], found)
@@ -17,14 +17,17 @@ def first_id(parsed: dict[str, tf.Tensor]) -> tf.Tensor:
 
 
 def id_features() -> dict[str, tf.io.FixedLenFeature]:
-    """Return the optional string features under which an id may lie."""
+    """Return the optional string features that may hold the id."""
     return {key: tf.io.FixedLenFeature([], tf.string, "") for key in ID_KEYS}
 
 
 def parse_video_batch(
-    serialized: tf.Tensor, schema: RecordSchema, with_labels: bool = True, beyond: str = "raise"
+    serialized: tf.Tensor,
+    schema: RecordSchema,
+    with_labels: bool = True,
+    beyond: Beyond = "raise",
 ) -> dict[str, tf.Tensor]:
-    """Parse serialised examples [B] into a batch with `video` float32 [B, D]."""
+    """Return a batch with `video` float32 [B, D] of serialised examples [B]."""
     features = id_features()
     for key, size in zip(schema.keys, schema.feature_sizes):
         features[key] = tf.io.FixedLenFeature([size], tf.float32)
@@ -37,9 +40,8 @@ def parse_video_batch(
         "num_frames": tf.ones_like(serialized, tf.int32),
     }
     if with_labels:
-        sparse = parsed["labels"]
-        batch["labels"] = multi_hot(
-            sparse.indices[:, 0], sparse.values, tf.shape(serialized)[0], schema.num_classes, beyond
-        )
+        rows, values = parsed["labels"].indices[:, 0], parsed["labels"].values
+        size = tf.shape(serialized)[0]
+        batch["labels"] = multi_hot(rows, values, size, schema.num_classes, beyond)
         batch["labels"].set_shape([serialized.shape[0], schema.num_classes])
     return batch

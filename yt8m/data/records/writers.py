@@ -1,12 +1,14 @@
-"""Write records in the official format, shard by shard, each shard whole or not there at all."""
+"""Writers of records in the official format; a shard appears only when it is whole."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from yt8m.data.schema import SEGMENT_FRAMES
 
 
 def _bytes(values: Sequence[bytes]) -> tf.train.Feature:
@@ -22,52 +24,56 @@ def _floats(values: Iterable[float]) -> tf.train.Feature:
 
 
 def video_record(
-    video_id: bytes, features: dict, labels: Iterable[int] | None, id_key: str = "id"
+    video_id: bytes,
+    features: Mapping[str, Iterable[float]],
+    labels: Iterable[int] | None,
+    id_key: str = "id",
 ) -> bytes:
-    """Return a serialised video-level record; `features` maps e.g. `mean_rgb` to floats; labels None: no such key."""
+    """Return a serialised video-level record.
+
+    Args:
+      video_id: id of the video.
+      features: values of each feature, e.g. of `mean_rgb`.
+      labels: labels of the video; None leaves the key out.
+      id_key: key of the id.
+    """
     values = {id_key: _bytes([video_id]), **{k: _floats(v) for k, v in features.items()}}
     if labels is not None:
         values["labels"] = _ints(labels)
-    return tf.train.Example(features=tf.train.Features(feature=values)).SerializeToString(
-        deterministic=True
-    )
+    record = tf.train.Example(features=tf.train.Features(feature=values))
+    return record.SerializeToString(deterministic=True)
 
 
 def frame_record(
     video_id: bytes,
-    features: dict,
+    features: Mapping[str, np.ndarray],
     labels: Iterable[int] | None,
     id_key: str = "id",
-    segments: Sequence[tuple] | None = None,
-    of_video: dict[str, Iterable[float]] | None = None,
+    segments: Sequence[tuple[int, int, float]] | None = None,
+    of_video: Mapping[str, Iterable[float]] | None = None,
 ) -> bytes:
     """Return a serialised frame-level record.
 
     Args:
-      video_id: its id.
-      features: e.g. `rgb` -> uint8 [n, 1024] (written as bytes) or float [n, 1024] (as float lists).
-      labels: of the video, or None.
-      id_key: where the id goes.
+      video_id: id of the video.
+      features: frames of each feature, e.g. `rgb`: uint8 [n, 1024], written as bytes, or float
+        [n, 1024], written as float lists.
+      labels: labels of the video; None leaves the key out.
+      id_key: key of the id.
       segments: ratings (start second, class, score) of the 2019 release.
-      of_video: float features of the whole video, such as an embedding, by their keys in the context.
+      of_video: float features of the whole video, such as an embedding, by their keys in the
+        context.
     """
     context = {id_key: _bytes([video_id])}
     if labels is not None:
         context["labels"] = _ints(labels)
     if segments is not None:
         context["segment_start_times"] = _ints(s for s, _, _ in segments)
-        context["segment_end_times"] = _ints(s + 5 for s, _, _ in segments)
+        context["segment_end_times"] = _ints(s + SEGMENT_FRAMES for s, _, _ in segments)
         context["segment_labels"] = _ints(c for _, c, _ in segments)
         context["segment_scores"] = _floats(x for _, _, x in segments)
     context.update({key: _floats(values) for key, values in (of_video or {}).items()})
-    lists = {}
-    for key, values in features.items():
-        steps = (
-            [_bytes([v.tobytes()]) for v in values]
-            if values.dtype == np.uint8
-            else [_floats(v) for v in values]
-        )
-        lists[key] = tf.train.FeatureList(feature=steps)
+    lists = {key: tf.train.FeatureList(feature=_steps(v)) for key, v in features.items()}
     record = tf.train.SequenceExample(
         context=tf.train.Features(feature=context),
         feature_lists=tf.train.FeatureLists(feature_list=lists),
@@ -75,8 +81,14 @@ def frame_record(
     return record.SerializeToString(deterministic=True)
 
 
+def _steps(values: np.ndarray) -> list[tf.train.Feature]:
+    if values.dtype == np.uint8:
+        return [_bytes([v.tobytes()]) for v in values]
+    return [_floats(v) for v in values]
+
+
 def write_shard(path: str, records: Iterable[bytes]) -> int:
-    """Write records to `path` through a temporary file; return their number."""
+    """Write records to `path` through a temporary file, and return their number."""
     tf.io.gfile.makedirs(os.path.dirname(path) or ".")
     count = 0
     with tf.io.TFRecordWriter(path + ".tmp") as writer:

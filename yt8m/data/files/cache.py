@@ -1,0 +1,34 @@
+"""Copies of shards that serve later epochs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import tensorflow as tf
+
+_MEMORY = "ram://yt8m-records"  # a file system that TensorFlow keeps in this process
+
+
+class RecordCache:
+    """Keeps copies of the shards for later epochs; the order of the records does not change.
+
+    Args:
+      where: "memory", or a local folder (for data on gs://). Every copy is written whole, so the
+        copies in the folder of a killed run remain useful.
+    """
+
+    def __init__(self, where: str):
+        self.where = _MEMORY if where == "memory" else where
+
+    def local(self, path: str) -> str:
+        """Return the path of the copy of a shard, which is made now if there is none."""
+        about = tf.io.gfile.stat(path)  # a shard that was rewritten is copied again
+        key = f"{path} {about.length} {about.mtime_nsec}"
+        stem = hashlib.sha1(key.encode()).hexdigest()[:10] + "-" + os.path.basename(path)
+        copy = os.path.join(self.where, stem)
+        if not tf.io.gfile.exists(copy):
+            tf.io.gfile.makedirs(self.where)
+            tf.io.gfile.copy(path, copy + ".tmp", overwrite=True)
+            tf.io.gfile.rename(copy + ".tmp", copy, overwrite=True)
+        return copy
