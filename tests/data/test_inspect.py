@@ -101,27 +101,18 @@ def test_full_reads_rated_segments(make, capsys):
     assert "0 broken records" in capsys.readouterr().out
 
 
+def test_a_pattern_that_matches_nothing_is_a_users_mistake(tmp_path, capsys):
+    assert main([str(tmp_path / "nothing")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: PATTERN=")
+    assert "matches no file" in error
+
+
 def test_as_a_process(make, damage):
     files = make.shards("video", 20, 2)
-
-    def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "yt8m.data.inspect", *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert "Traceback" not in done.stderr
-        return done
-
-    good = run(files[0])
-    assert (good.returncode, good.stderr) == (0, "")
-    assert good.stdout.startswith("video-level records with mean_rgb (6)")
     at = damage(files[1], 0, "payload")
-    bad = run("--full", *files)
-    assert bad.returncode == 1
-    assert f"broken: {files[1]} at byte {at}" in bad.stdout
-    none = run(files[0] + ".nothing")
-    assert none.returncode == 2
-    assert none.stderr.startswith("error: PATTERN=")
-    assert "matches no file" in none.stderr
+    command = [sys.executable, "-m", "yt8m.data.inspect", "--full", *files]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f"broken: {files[1]} at byte {at}" in done.stdout
+    assert "video-level records with mean_rgb (6)" in done.stdout

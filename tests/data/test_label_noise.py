@@ -1,4 +1,4 @@
-"""Labels removed and added: exactly so many of each class, and exactly those that the scores name."""
+"""The number of labels removed and added in each class, and which ones the scores choose."""
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_batches_carry_the_changed_labels(make, kind, level):
 def test_scores_that_do_not_fit(index, scores):
     with pytest.raises(
         UserError,
-        match="--label_noise_scores: 1 of the 57 training videos have no scores.*inference.py",
+        match=r"--label_noise_scores: 1 of the 57 training videos have no scores.*inference.py",
     ):
         AlignedScores(index, [i if i != "v5" else "v999" for i in scores[0]], scores[1])
     with pytest.raises(UserError, match="learnt 4 of the 10 classes"):

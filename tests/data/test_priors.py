@@ -114,7 +114,7 @@ def test_refused_where_nothing_was_counted(make, damage, counts):
     path = make.shard("x.tfrecord", [make.video_payload(0)])
     damage(path, 0, "payload")
     for lost in (path, make.shard("y.tfrecord", [b"garbage payload"])):
-        with pytest.raises(UserError, match="no example for the label priors .*--full.*tfrecord"):
+        with pytest.raises(UserError, match=r"no example for the label priors .*--full.*tfrecord"):
             label_priors([lost], make.video, vocabulary)
 
 
@@ -123,5 +123,5 @@ def test_vocabulary_counts_need_labels(make):
     path = make.shard(
         "x.tfrecord", [video_record(b"a", {"mean_rgb": x[:6], "mean_audio": x[6:]}, [])]
     )
-    with pytest.raises(UserError, match="none of 1 records looked at .* has a label"):
+    with pytest.raises(UserError, match=r"none of the 1 records looked at .* has a label"):
         label_priors([path], make.video, Vocabulary(tuple("abcdefghij"), np.ones(10)))

@@ -29,8 +29,6 @@ def test_joined(ragged):
     twice = Ragged.joined([ragged, ragged])
     assert [row.tolist() for row in twice] == ROWS * 2
     assert (twice.values.dtype, twice.starts.dtype) == (np.int32, np.int64)
-    empty = Ragged.joined([])
-    assert (len(empty), empty.values.dtype) == (0, np.int32)
 
 
 def test_a_memory_map_stays_one(tmp_path):

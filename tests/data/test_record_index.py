@@ -64,7 +64,7 @@ def test_whole_records_that_do_not_parse_are_left_out_and_counted(make, level, g
     )  # which meets it again, and counts it once
     assert len(bad.found) == 1
     with pytest.raises(
-        UserError, match="x.tfrecord has a broken record at byte .*: cannot be parsed"
+        UserError, match=r"x.tfrecord has a broken record at byte .*: cannot be parsed"
     ):
         build_index(files, level, 10)
 

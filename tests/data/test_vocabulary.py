@@ -46,7 +46,7 @@ def test_something_else(tmp_path, text):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(UserError, match="--vocabulary_file=.*cannot be read"):
+    with pytest.raises(UserError, match=r"--vocabulary_file=.*cannot be read"):
         read_vocabulary(str(tmp_path / "none.csv"))
 
 

@@ -1,7 +1,7 @@
-"""The labels of a whole data set, and nothing else of it: read in a stream, kept as one flat list.
+"""The labels of a whole data set, kept as one flat list.
 
-Four bytes a label and eight a video: the 6 million videos of the full release are 120 MB, of which
-frames never were a part.
+Four bytes a label and eight a video: 120 MB for the 6 million videos of the full release. Frames
+are not kept, and ids and places of the records only while they are read.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from typing import Callable
 
 import numpy as np
-import tensorflow as tf
 
-from yt8m.data.files.bad_records import BadRecords, label_beyond
-from yt8m.data.files.reader import read_records
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.record_index import build_index
 from yt8m.errors import UserError
 
-_TOGETHER = {"video": 1024, "frame": 64}  # records parsed in one go
 _ROWS = 1 << 16  # videos whose labels are multiplied in one go
 
 
@@ -89,41 +87,10 @@ def read_label_lists(
     Raises:
       UserError: a label beyond K, no labels at all, or too many broken records.
     """
-    bad = bad_records or BadRecords()
-    spec = {"labels": tf.io.VarLenFeature(tf.int64)}
-    # A SequenceExample's context lies where an Example's features do, so one parser reads both,
-    # and passes over the frames.
-    parsed = (
-        read_records(files, bad)
-        .batch(_TOGETHER[level])
-        .map(
-            lambda s: (tf.shape(s)[0], tf.io.parse_example(s, spec)["labels"]),
-            num_parallel_calls=2,
-            deterministic=True,
-        )
-    )
-    lists, counts, videos, told = [], [], 0, 0
-    with bad.explained(num_classes):
-        for size, found in parsed:
-            rows, values = found.indices[:, 0].numpy(), found.values.numpy()
-            outside = values[(values < 0) | (values >= num_classes)]
-            if len(outside):
-                raise UserError(f"{flag}: {label_beyond(outside[0], num_classes)}")
-            once = np.unique(rows * num_classes + values)  # by video, then by label
-            rows, values = np.divmod(once, num_classes)
-            lists.append(values.astype(np.int32))
-            counts.append(np.bincount(rows, minlength=int(size)))
-            videos += int(size)
-            if videos - told >= 200_000:
-                told = videos
-                say(f"{videos:,} videos read")
-    labels = np.concatenate(lists) if lists else np.zeros(0, np.int32)
-    if not len(labels):
+    index = build_index(files, level, num_classes, bad_records, say)
+    if not len(index.labels.values):
         raise UserError(
-            f"{flag}: none of the {videos:,} records has a label (a test split has none); name train or validate files."
+            f"{flag}: none of the {index.num_records:,} records has a label (a test split has"
+            " none); name train or validate files."
         )
-    return LabelLists(
-        labels,
-        np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64),
-        num_classes,
-    )
+    return LabelLists(index.labels.values, index.labels.starts, num_classes)

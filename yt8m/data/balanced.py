@@ -19,10 +19,11 @@ _HEADER = 12  # bytes before a payload
 class BalancedRecords:
     """Serialised records in which all classes are as equally frequent as multi-label videos allow.
 
-    Source: UTS 2.1 "balanced minibatch" (spec C.16): a class is drawn uniformly from those with at
-    least one positive, then one of its positive videos; the video keeps all its labels. An epoch
-    has as many draws as there are records; they depend on the seed and the epoch alone. Records are
-    read by their offsets, wherever the shards are (on gs:// a cache folder saves many small reads).
+    Source: UTS 2.1, docs/sources.md#balanced-minibatches. A class is drawn uniformly from those
+    with at least one positive, then one of its positive videos; the video keeps all its labels. An
+    epoch has as many draws as there are records; they depend on the seed and the epoch alone.
+    Records are read by their offsets, wherever the shards are (on gs:// a cache folder saves many
+    small reads).
 
     Args:
       index: index of the shards.

@@ -101,9 +101,9 @@ def changes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels to remove or to add, as records [n] and classes [n].
 
-    Source: UTS 2.1 (spec C.16). Of each class, with n_c positives: `remove` takes its ⌊f·n_c⌋
-    lowest-scored positives, `complete` its ⌊f·n_c⌋ highest-scored negatives; without scores, both
-    take random ones, which depend on the seed and the class.
+    Source: UTS 2.1, docs/sources.md#label-noise. Of each class, with n_c positives, `remove` takes
+    the ⌊f·n_c⌋ lowest-scored positives, `complete` the ⌊f·n_c⌋ highest-scored negatives; without
+    scores, both take random ones, which depend on the seed and the class.
 
     Args:
       index: index of the training records.

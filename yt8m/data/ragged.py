@@ -26,11 +26,10 @@ class Ragged:
         return cls(values, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
     @classmethod
-    def joined(cls, parts: Sequence[Ragged], dtype: type = np.int32) -> Ragged:
-        """Return the rows of all parts; `dtype` is the type of no values at all."""
-        values = [part.values for part in parts] or [np.zeros(0, dtype)]
-        lengths = [part.lengths() for part in parts] or [np.zeros(0, np.int64)]
-        return cls.of_lengths(np.concatenate(values), np.concatenate(lengths))
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """Return the rows of all parts, of which there must be one."""
+        lengths = np.concatenate([part.lengths() for part in parts])
+        return cls.of_lengths(np.concatenate([part.values for part in parts]), lengths)
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import functools
 import io
 from collections.abc import Iterator
-from typing import Any, Callable, NamedTuple, TypeVar
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +26,7 @@ from yt8m.files import write_bytes
 
 _TOGETHER = {"video": 1024, "frame": 64}  # records parsed together
 _SHARDS_AT_ONCE = 8
-_Used = TypeVar("_Used")
+_REPORTED_EVERY = 200_000  # records
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,17 +65,12 @@ class RecordIndex:
         return self.labels.transposed(self.num_classes)
 
 
-class _Shard(NamedTuple):
-    """Index of some records of one shard."""
-
-    offset: np.ndarray
-    size: np.ndarray
-    ids: np.ndarray
-    labels: Ragged
-
-
 def build_index(
-    files: list[str], level: str, num_classes: int, bad_records: BadRecords | None = None
+    files: list[str],
+    level: str,
+    num_classes: int,
+    bad_records: BadRecords | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> RecordIndex:
     """Read every record of the shards once, including the checksums.
 
@@ -87,70 +81,80 @@ def build_index(
       level: "video" or "frame"; decides how many records are held at a time.
       num_classes: K.
       bad_records: counts broken records; by default none is allowed.
+      say: reports progress, every few hundred thousand records.
 
     Raises:
       UserError: a label is beyond K, or too many records are broken.
     """
-    shards = _each_shard(files, level, num_classes, bad_records, lambda shard: shard)
-    lengths = [len(s.offset) for s in shards]
-    return RecordIndex(
-        num_classes=num_classes,
-        shards=str(fingerprint(files)["sha1"]),
-        shard=np.repeat(np.arange(len(files), dtype=np.int32), lengths),
-        offset=np.concatenate([s.offset for s in shards]),
-        size=np.concatenate([s.size for s in shards]),
-        ids=np.concatenate([s.ids for s in shards]),
-        labels=Ragged.joined([s.labels for s in shards]),
-    )
-
-
-def read_labels(
-    files: list[str], level: str, num_classes: int, bad_records: BadRecords | None = None
-) -> Ragged:
-    """Return the labels of each record, int32, as `build_index` reads them, and nothing else."""
-    return Ragged.joined(
-        _each_shard(files, level, num_classes, bad_records, lambda shard: shard.labels)
-    )
-
-
-def _each_shard(
-    files: list[str],
-    level: str,
-    num_classes: int,
-    bad_records: BadRecords | None,
-    use: Callable[[_Shard], _Used],
-) -> list[_Used]:
     bad = bad_records or BadRecords()
+    parts: list[_Part] = []
+    read_so_far = reported = 0
 
-    def read(path: str) -> _Used:
-        parts = list(_parts(path, level, num_classes, bad))
-        return use(parts[0] if len(parts) == 1 else _joined(parts))
+    def read(shard: int) -> list[_Part]:
+        return list(_parts(files[shard], shard, level, num_classes, bad))
 
     with bad.explained(num_classes), concurrent.futures.ThreadPoolExecutor(_SHARDS_AT_ONCE) as pool:
         try:
-            return list(pool.map(read, files))
+            for shard in pool.map(read, range(len(files))):
+                parts += shard
+                read_so_far += sum(len(part.offset) for part in shard)
+                if read_so_far - reported >= _REPORTED_EVERY:
+                    reported = read_so_far
+                    say(f"{read_so_far:,} records read")
         except ValueError as error:  # from `bad`, raised here and not within a pipeline
             raise UserError(str(error)) from None
-
-
-def _joined(parts: list[_Shard]) -> _Shard:
-    none = np.zeros(0, np.int64)
-    return _Shard(
-        np.concatenate([none, *(p.offset for p in parts)]),
-        np.concatenate([none, *(p.size for p in parts)]),
-        np.concatenate([np.zeros(0, "S1"), *(p.ids for p in parts)]),
-        Ragged.joined([p.labels for p in parts]),
+    parts = parts or [_Part.empty()]
+    return RecordIndex(
+        num_classes=num_classes,
+        shards=str(fingerprint(files)["sha1"]),
+        shard=np.concatenate([p.shard for p in parts]),
+        offset=np.concatenate([p.offset for p in parts]),
+        size=np.concatenate([p.size for p in parts]),
+        ids=np.concatenate([p.ids for p in parts]),
+        labels=Ragged.joined([p.labels for p in parts]),
     )
 
 
-def _parts(path: str, level: str, num_classes: int, bad: BadRecords) -> Iterator[_Shard]:
-    """Yield the index of a shard, some records at a time."""
-    index = functools.partial(_index, path=path, num_classes=num_classes, bad=bad)
+class _Part(NamedTuple):
+    """Some records of one shard; see `RecordIndex`."""
+
+    shard: np.ndarray
+    offset: np.ndarray
+    size: np.ndarray
+    ids: np.ndarray
+    labels: Ragged
+
+    @classmethod
+    def empty(cls) -> _Part:
+        none = np.zeros(0, np.int64)
+        labels = Ragged.of_lengths(none.astype(np.int32), none)
+        return cls(none.astype(np.int32), none, none, none.astype("S1"), labels)
+
+
+def _parts(path: str, shard: int, level: str, num_classes: int, bad: BadRecords) -> Iterator[_Part]:
+    """Yield the records of a shard, those of a batch together."""
+
+    def part(payloads: tf.Tensor, offsets: np.ndarray) -> Iterator[_Part]:
+        parsed, problems = parse_or_isolate(_parse, payloads)
+        for offset, problem in zip(offsets, problems):
+            if problem:
+                bad.add(BadRecord(path, int(offset), problem))
+        if parsed is not None:
+            good = np.array([problem is None for problem in problems])
+            count = int(good.sum())
+            yield _Part(
+                shard=np.full(count, shard, np.int32),
+                offset=offsets[good],
+                size=_sizes(payloads)[good],
+                ids=first_id(parsed).numpy().astype(np.bytes_),
+                labels=_label_rows(parsed["labels"], count, num_classes, path),
+            )
+
     records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
     seen = 0
     for payloads in records.batch(_TOGETHER[level]):
         sizes = _sizes(payloads) + OVERHEAD
-        yield from index(payloads, seen + np.cumsum(sizes) - sizes)
+        yield from part(payloads, seen + np.cumsum(sizes) - sizes)
         seen += int(sizes.sum())
     if seen == tf.io.gfile.stat(path).length:
         return
@@ -158,22 +162,7 @@ def _parts(path: str, level: str, num_classes: int, bad: BadRecords) -> Iterator
         if record.payload is None:
             bad.add(BadRecord(path, record.offset, str(record.problem)))
         else:
-            yield from index(tf.constant([record.payload]), np.array([record.offset], np.int64))
-
-
-def _index(
-    payloads: tf.Tensor, offsets: np.ndarray, path: str, num_classes: int, bad: BadRecords
-) -> Iterator[_Shard]:
-    parsed, problems = parse_or_isolate(_parse, payloads)
-    for offset, problem in zip(offsets, problems):
-        if problem:
-            bad.add(BadRecord(path, int(offset), problem))
-    if parsed is None:
-        return
-    good = np.array([problem is None for problem in problems])
-    labels = label_rows(parsed["labels"], int(good.sum()), num_classes, path)
-    ids = first_id(parsed).numpy().astype(np.bytes_)
-    yield _Shard(offsets[good], _sizes(payloads)[good], ids, labels)
+            yield from part(tf.constant([record.payload]), np.array([record.offset], np.int64))
 
 
 def _sizes(payloads: tf.Tensor) -> np.ndarray:
@@ -186,22 +175,12 @@ def _parse(payloads: tf.Tensor) -> dict[str, Any]:
     return tf.io.parse_example(payloads, spec)
 
 
-def label_rows(labels: tf.SparseTensor, num_rows: int, num_classes: int, where: str) -> Ragged:
-    """Return the labels of parsed records, int32, each once a record, ascending.
-
-    Args:
-      labels: int64 indices of classes.
-      num_rows: number of records.
-      num_classes: K.
-      where: source of the records, for messages.
-
-    Raises:
-      UserError: a label is beyond K.
-    """
+def _label_rows(labels: tf.SparseTensor, num_rows: int, num_classes: int, path: str) -> Ragged:
+    """Return the labels of parsed records, int32, each once a record, ascending."""
     rows, values = labels.indices[:, 0].numpy(), labels.values.numpy()
     outside = values[(values < 0) | (values >= num_classes)]
     if len(outside):
-        raise UserError(f"{where}: {label_beyond(outside[0], num_classes)}")
+        raise UserError(f"{path}: {label_beyond(outside[0], num_classes)}")
     rows, values = np.divmod(np.unique(rows * num_classes + values), num_classes)
     return Ragged.of_lengths(values.astype(np.int32), np.bincount(rows, minlength=num_rows))
 

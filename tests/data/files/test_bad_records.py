@@ -106,7 +106,7 @@ def test_whole_record_that_cannot_be_parsed(make):
     ]
     for i, (schema, payload) in enumerate(wrong):
         with pytest.raises(
-            UserError, match="a record cannot be parsed.*--feature_names and --feature_sizes"
+            UserError, match=r"a record cannot be parsed.*--feature_names and --feature_sizes"
         ):
             read([make.shard(f"{i}.tfrecord", [payload])], schema, BadRecords())
 

@@ -10,12 +10,12 @@ from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.frame import parse_frame_record
 from yt8m.data.records.quantization import dequantize
-from yt8m.data.records.sampling import FrameSampling
+from yt8m.data.records.sampling import ALL_FRAMES, FrameSampling
 from yt8m.data.records.writers import frame_record
 from yt8m.errors import UserError
 
 
-def parse(payload, schema, sampling=FrameSampling(), **kwargs):
+def parse(payload, schema, sampling=ALL_FRAMES, **kwargs):
     def one(x):
         return parse_frame_record(tf.constant(5, tf.int64), x, schema, sampling, 1, **kwargs)
 
@@ -37,7 +37,7 @@ def test_no_frame_at_all(make):
     ):
         payload = frame_record(b"a", features, [1])
         for sampling in (
-            FrameSampling(),
+            ALL_FRAMES,
             FrameSampling("random", 3),
             FrameSampling("contiguous", 3),
             FrameSampling("even", 3),
@@ -117,7 +117,7 @@ def test_a_record_without_the_named_feature_is_told(make):
     path = make.shard("x", [make.frame_payload(3, of_video={"cdml": [1, 2, 3]})])
     bad = BadRecords()
     with (
-        pytest.raises(UserError, match="cannot be parsed .*more.*--feature_names"),
+        pytest.raises(UserError, match=r"cannot be parsed .*more.*--feature_names"),
         bad.explained(10),
     ):
         list(

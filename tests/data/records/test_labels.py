@@ -31,6 +31,6 @@ def test_beyond_is_dropped():
 
 @pytest.mark.parametrize("label", [4, 4715, -3])
 def test_beyond_is_named(label):
-    with pytest.raises(UserError, match=rf"label {label}, but there are 4 classes.*--num_classes"):
-        with BadRecords().explained(4):
-            rows([(0, 1), (1, label)])
+    message = rf"label {label}, but there are 4 classes.*--num_classes"
+    with pytest.raises(UserError, match=message), BadRecords().explained(4):
+        rows([(0, 1), (1, label)])

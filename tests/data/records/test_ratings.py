@@ -33,13 +33,13 @@ def test_what_cannot_be_read_is_told(make, damage):
     record.context.feature["segment_labels"].int64_list.value.append(5)
     with pytest.raises(UserError, match="differ in number: 3, 4 and 3"):
         list(read_ratings([make.shard("a.tfrecord", [record.SerializeToString()])]))
-    with pytest.raises(UserError, match="neither a tf.train.Example"):
+    with pytest.raises(UserError, match=r"neither a tf.train.Example"):
         list(read_ratings([make.shard("b.tfrecord", [b"\xff\xff"])]))
     broken = make.shard(
         "c.tfrecord", [make.frame_payload(i, 12, segments=RATINGS) for i in range(3)]
     )
     damage(broken, 1, "payload")
-    with pytest.raises(UserError, match="c.tfrecord has a broken record"):
+    with pytest.raises(UserError, match=r"c.tfrecord has a broken record"):
         list(read_ratings([broken]))
 
 

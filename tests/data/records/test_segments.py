@@ -56,9 +56,9 @@ def test_no_rating(make, schema):
 @pytest.mark.parametrize("label", [10, -1])
 def test_class_beyond(make, schema, label):
     payload = make.frame_payload(1, 30, segments=[(0, 3, 1.0), (0, label, 1.0)])
-    with pytest.raises(UserError, match=f"label {label}, but there are 10 classes"):
-        with BadRecords().explained(10):
-            parse(payload, schema)
+    message = f"label {label}, but there are 10 classes"
+    with pytest.raises(UserError, match=message), BadRecords().explained(10):
+        parse(payload, schema)
     got = parse(payload, schema, beyond="drop")
     np.testing.assert_array_equal(np.flatnonzero(got["weights"][0]), [3])
 
@@ -69,7 +69,7 @@ def test_ratings_of_unequal_number(make, schema):
     )
     record.context.feature["segment_labels"].int64_list.value.append(5)
     with (
-        pytest.raises(UserError, match="cannot be parsed .*differ in number"),
+        pytest.raises(UserError, match=r"cannot be parsed .*differ in number"),
         BadRecords().explained(10),
     ):
         parse(record.SerializeToString(), schema)

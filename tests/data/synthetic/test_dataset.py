@@ -112,7 +112,7 @@ def test_an_existing_set_is_kept_or_refused(made):
     before = contents(made.folder)
     assert make_synthetic(made.folder, SPEC) == made
     assert contents(made.folder) == before
-    with pytest.raises(UserError, match="--out_dir=.*made with other settings"):
+    with pytest.raises(UserError, match=r"--out_dir=.*made with other settings"):
         make_synthetic(made.folder, SyntheticSpec(noise=0.1))
 
 

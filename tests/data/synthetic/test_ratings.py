@@ -6,7 +6,7 @@ from yt8m.data.synthetic.ratings import rate_segments
 
 
 def rate(shown, labels, seed=0, num_classes=6):
-    """Classes 0 to 3 are scenes of their own; 4 and 5 are scenes 4, 5 in either order; scene 9 is of no class."""
+    """Classes 0 to 3 are one scene each, 4 and 5 two in either order; scene 9 has no class."""
     scenes_of = {4: [4, 5], 5: [5, 4]}
     frequency = np.full(num_classes, 1 / num_classes)
     return rate_segments(

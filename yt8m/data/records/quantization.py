@@ -1,7 +1,8 @@
 """Features as bytes and back, in NumPy; the models' first layer does the same on the device.
 
-Dequantisation (starter code, spec A.4): x = q · 4/255 + 4/512 − 2. The half-bin offset is kept, so
-`quantize` is the inverse with the closest round trip, not the rounding of the starter's extractor.
+Dequantisation: x = q · 4/255 + 4/512 − 2 (docs/sources.md#quantisation). The half-bin offset is
+kept, so `quantize` is the inverse with the closest round trip, not the rounding of the starter's
+extractor.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ratings of five-second segments (spec A.6) without the frames."""
+"""Ratings of five-second segments (docs/sources.md#rated-segments) without the frames."""
 
 from __future__ import annotations
 

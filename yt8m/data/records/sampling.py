@@ -14,7 +14,7 @@ Kind = Literal["all", "random", "contiguous", "even"]
 class FrameSampling:
     """How many frames of each video are read, and which.
 
-    Source: starter code (spec A.12) for "random" and "contiguous".
+    Source: starter code (docs/sources.md#sampling-frames) for "random" and "contiguous".
 
     Attributes:
       kind: "all"; "random" (independent, with replacement: index = floor(u · num_frames));

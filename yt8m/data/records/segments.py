@@ -15,7 +15,9 @@ from yt8m.data.schema import SEGMENT_FRAMES, RecordSchema
 def parse_segments(
     serialized: tf.Tensor, schema: RecordSchema, beyond: Beyond = "raise"
 ) -> dict[str, tf.Tensor]:
-    """Return the S rated segments of one record (spec A.6).
+    """Return the S rated segments of one record.
+
+    Source: docs/sources.md#rated-segments.
 
     Args:
       serialized: a `tf.train.SequenceExample`.
@@ -53,7 +55,9 @@ def parse_segments(
 
 
 def parse_windows(serialized: tf.Tensor, schema: RecordSchema) -> dict[str, tf.Tensor]:
-    """Return the consecutive windows of one record, for a submission of segments (spec A.9).
+    """Return the consecutive windows of one record, for a submission of segments.
+
+    Source: docs/sources.md#segment-windows.
 
     Args:
       serialized: a `tf.train.SequenceExample`, rated or not.

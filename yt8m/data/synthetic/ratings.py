@@ -19,7 +19,9 @@ def rate_segments(
     frequency: np.ndarray,
     rng: np.random.Generator,
 ) -> list[tuple[int, int, float]]:
-    """Return the ratings (start, class, 1.0 or 0.0) of a few segments of a video (spec A.6).
+    """Return the ratings (start, class, 1.0 or 0.0) of a few segments of a video.
+
+    Source: docs/sources.md#rated-segments for the ratings of the release.
 
     A rating says what the segment shows, not what its video is about. A segment is positive for
     each label of its video that most of it shows: 3 of 5 frames, or for a class of two scenes 2
