@@ -1,4 +1,4 @@
-"""Balanced batches: classes come equally often, and the stream hangs on seed and epoch alone."""
+"""In balanced batches all classes are equally frequent; seed and epoch decide the stream."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The stream of batches: equal for equal seeds, resumable in the middle, complete in evaluation."""
+"""The stream of batches is equal for equal seeds, resumable, and complete in evaluation."""
 
 import dataclasses
 
@@ -191,7 +191,7 @@ def test_segments_of_a_video_are_spread_in_training(make):
     got = stream([path], schema, **options)
     assert len(set(got["id"])) == 48
     videos = [name.split(b":")[0] for name in got["id"]]
-    assert sum(a == b for a, b in zip(videos, videos[1:])) < 16  # 36 where they lie together
+    assert sum(a == b for a, b in zip(videos, videos[1:])) < 16  # 36 if they stay together
     same({k: v[8:] for k, v in got.items()}, stream([path], schema, skip_examples=8, **options))
     windows = stream([path], schema, with_labels=False, batch_size=7)
     assert "labels" not in windows

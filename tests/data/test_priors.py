@@ -1,4 +1,4 @@
-"""How frequent classes are, from labels, ratings or a vocabulary."""
+"""The frequency of classes is found from labels, ratings or a vocabulary."""
 
 import dataclasses
 

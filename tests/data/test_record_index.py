@@ -1,4 +1,4 @@
-"""Where records lie and what they are labelled, at both levels, past broken ones, and read back."""
+"""The index has the place, id and labels of each whole record, and can be saved."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The schema's derived values."""
+"""Derived values of the schema."""
 
 from yt8m.data.schema import RELEASES, RecordSchema
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.record_index import build_index
+from yt8m.data.schema import Level
 from yt8m.errors import UserError
 
 _ROWS = 1 << 16  # videos whose labels are multiplied in one go
@@ -68,7 +69,7 @@ class LabelLists:
 
 def read_label_lists(
     files: list[str],
-    level: str,
+    level: Level,
     num_classes: int,
     flag: str = "--data_pattern",
     bad_records: BadRecords | None = None,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from yt8m.data.files.scan import scan
 from yt8m.data.records.protos import sequence_example
-from yt8m.data.schema import ID_KEYS, KEY_ALIASES
+from yt8m.data.schema import ID_KEYS, KEY_ALIASES, Level
 from yt8m.errors import UserError
 
 _NAMES = {alias: name for name, alias in KEY_ALIASES.items()}
@@ -46,7 +46,7 @@ class Findings:
       records: number of records.
     """
 
-    level: Literal["video", "frame"]
+    level: Level
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     keys: dict[str, str] = dataclasses.field(default_factory=dict)
     float_frames: dict[str, bool] = dataclasses.field(default_factory=dict)

@@ -21,6 +21,7 @@ from yt8m.data.files.shards import fingerprint
 from yt8m.data.ragged import Ragged
 from yt8m.data.records.isolate import parse_or_isolate
 from yt8m.data.records.video import first_id, id_features
+from yt8m.data.schema import Level
 from yt8m.errors import UserError
 from yt8m.files import write_bytes
 
@@ -67,7 +68,7 @@ class RecordIndex:
 
 def build_index(
     files: list[str],
-    level: str,
+    level: Level,
     num_classes: int,
     bad_records: BadRecords | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -131,7 +132,9 @@ class _Part(NamedTuple):
         return cls(none.astype(np.int32), none, none, none.astype("S1"), labels)
 
 
-def _parts(path: str, shard: int, level: str, num_classes: int, bad: BadRecords) -> Iterator[_Part]:
+def _parts(
+    path: str, shard: int, level: Level, num_classes: int, bad: BadRecords
+) -> Iterator[_Part]:
     """Yield the records of a shard, those of a batch together."""
 
     def part(payloads: tf.Tensor, offsets: np.ndarray) -> Iterator[_Part]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+Level = Literal["video", "frame"]
+
 MAX_FRAMES = 300  # one frame a second; the releases keep the first 300 s at most
 SEGMENT_FRAMES = 5  # a rated segment of the 2019 release lasts five seconds
 
@@ -40,7 +42,7 @@ class RecordSchema:
       video_sizes: width of each.
     """
 
-    level: Literal["video", "frame"]
+    level: Level
     feature_names: tuple[str, ...]
     feature_sizes: tuple[int, ...]
     num_classes: int

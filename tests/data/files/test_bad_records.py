@@ -1,4 +1,4 @@
-"""Broken records cost themselves alone, are counted, and are named where too many."""
+"""Broken records are skipped and counted, and named if there are too many."""
 
 import dataclasses
 
@@ -129,19 +129,19 @@ def test_label_beyond_classes(make, level):
 
 
 def wrong_payloads(make, level):
-    """Records that are whole and cannot be parsed, with what is said of each."""
+    """Return whole records that cannot be parsed, with the problem of each."""
     if level == "video":
         narrow = video_record(b"w", {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}, [1])
         lacking = video_record(b"w", {"mean_rgb": np.zeros(6)}, [1])
-        told = ["mean_rgb has 5 values, not 6", "no values of mean_audio"]
+        problems = ["mean_rgb has 5 values, not 6", "no values of mean_audio"]
     else:
         x = np.zeros((4, 6), np.uint8)
         narrow = frame_record(b"w", {"rgb": x[:, :5], "audio": x[:, :2]}, [1])
         lacking = frame_record(b"w", {"rgb": x, "audio": x}, [1])
-        told = ["rgb has 5 values in frame 0, not 6", "audio has 6 values in frame 0, not 2"]
+        problems = ["rgb has 5 values in frame 0, not 6", "audio has 6 values in frame 0, not 2"]
     return [
-        (narrow, told[0]),
-        (lacking, told[1]),
+        (narrow, problems[0]),
+        (lacking, problems[1]),
         (b"garbage \xff payload", "neither a tf.train.Example nor a SequenceExample"),
     ]
 
@@ -167,7 +167,7 @@ def test_those_that_do_not_parse_are_skipped_and_named(make, level):
         i for i in range(40) if i not in (9, 20, 33)
     ]  # each once
     assert [(b.file, b.offset) for b in bad.found] == places
-    assert [b.problem for b in bad.found] == [told for _, told in wrong]
+    assert [b.problem for b in bad.found] == [problem for _, problem in wrong]
     assert read(files, schema, bad) == sorted(int(i[1:]) for i in seen)  # the next pass knows them
     strict = BadRecords(0)
     with (
@@ -179,7 +179,7 @@ def test_those_that_do_not_parse_are_skipped_and_named(make, level):
         list(read_batches(files, schema, strict, batch_size=4))
 
 
-def test_segments_go_on_behind_one_that_does_not_parse(make):
+def test_segments_behind_a_record_that_does_not_parse_are_read(make):
     schema = dataclasses.replace(make.frame, segment_labels=True)
     payloads = [make.frame_payload(i, 12, segments=[(0, 1, 1.0), (5, 2, 1.0)]) for i in range(9)]
     payloads[5] = b"garbage payload"
@@ -207,7 +207,7 @@ def test_a_label_beyond_is_no_broken_record(make):
 
 
 @pytest.mark.parametrize("cached", [False, True])
-def test_a_file_that_is_gone_is_told_and_not_waited_for(make, tmp_path, cached):
+def test_a_missing_file_is_an_error_and_not_waited_for(make, tmp_path, cached):
     files = make.shards("video", 30, 3)
     gone = str(tmp_path / "gone.tfrecord")
     with pytest.raises(UserError, match=f"{gone} is not there any more, or not on this machine"):

@@ -1,4 +1,4 @@
-"""Counting records exactly where it is cheap, and by size elsewhere."""
+"""Records are counted exactly if that is cheap, and estimated by size otherwise."""
 
 from yt8m.data.files import count
 

@@ -1,4 +1,4 @@
-"""The careful walk past broken records."""
+"""The scan finds the records behind broken ones."""
 
 import pytest
 

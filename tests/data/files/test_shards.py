@@ -1,4 +1,4 @@
-"""Globs, and what is said where one matches nothing."""
+"""Globs are expanded, and one that matches nothing is refused."""
 
 import pytest
 

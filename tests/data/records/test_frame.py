@@ -1,4 +1,4 @@
-"""What one frame-level record becomes, in its odd forms too."""
+"""Parsing of frame-level records, regular and odd."""
 
 import dataclasses
 
@@ -113,7 +113,7 @@ def test_features_of_the_whole_video_come_beside_its_frames(make):
     assert batch["video"].dtype == tf.float32
 
 
-def test_a_record_without_the_named_feature_is_told(make):
+def test_a_record_without_the_named_feature_is_refused(make):
     path = make.shard("x", [make.frame_payload(3, of_video={"cdml": [1, 2, 3]})])
     bad = BadRecords()
     with (

@@ -1,4 +1,4 @@
-"""Multi-hot rows, and what happens to an index that is no class."""
+"""Multi-hot rows, and indices beyond the classes."""
 
 import numpy as np
 import pytest

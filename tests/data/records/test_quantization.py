@@ -1,4 +1,4 @@
-"""The bytes' meaning is fixed by the release, so its numbers are held here."""
+"""The release fixes the meaning of the bytes; these are its numbers."""
 
 import numpy as np
 

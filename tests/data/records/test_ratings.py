@@ -1,4 +1,4 @@
-"""Ratings without frames: of either id key, and told where they do not fit."""
+"""Ratings are read without frames, with any id key; unreadable ones are refused."""
 
 import pytest
 import tensorflow as tf
@@ -9,7 +9,7 @@ from yt8m.errors import UserError
 RATINGS = [(10, 3, 1.0), (0, 4, 0.0), (10, 5, 0.5)]
 
 
-def test_every_rating_of_those_that_have_some(make):
+def test_all_ratings_are_read(make):
     files = [
         make.shard(
             "a.tfrecord", [make.frame_payload(1, 12, segments=RATINGS), make.frame_payload(2, 12)]
@@ -28,7 +28,7 @@ def test_every_rating_of_those_that_have_some(make):
     assert got == [(b"v1", [10, 0, 10], [3, 4, 5], [1.0, 0.0, 0.5]), (b"v3", [10], [3], [1.0])]
 
 
-def test_what_cannot_be_read_is_told(make, damage):
+def test_unreadable_ratings_are_refused(make, damage):
     record = tf.train.SequenceExample.FromString(make.frame_payload(1, 12, segments=RATINGS))
     record.context.feature["segment_labels"].int64_list.value.append(5)
     with pytest.raises(UserError, match="differ in number: 3, 4 and 3"):

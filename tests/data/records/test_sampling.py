@@ -1,4 +1,4 @@
-"""Which frames are drawn, and that the seed alone decides it."""
+"""The seed alone decides which frames are drawn."""
 
 import numpy as np
 import pytest

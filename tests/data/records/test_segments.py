@@ -1,4 +1,4 @@
-"""Rated segments and windows, by the rules of the 2019 release."""
+"""Rated segments and windows follow the rules of the 2019 release."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What video-level records become."""
+"""Parsing of video-level records."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What the writers write is the official format, whole or not at all."""
+"""Writers write the official format, and no shard that is not whole."""
 
 import os
 

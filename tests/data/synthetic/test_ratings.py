@@ -1,4 +1,4 @@
-"""What a segment shows decides its ratings."""
+"""Ratings of synthetic segments depend on the scenes that they show."""
 
 import numpy as np
 
@@ -45,6 +45,5 @@ def test_five_whole_segments_at_most():
     assert starts == sorted(starts)
     assert all(s % 5 == 0 and s <= 35 for s in starts)
     assert rate([1] * 4, [1]) == []
-    assert {c for _, c, _ in rate([1] * 5, [0, 1, 2, 3, 4, 5])} <= set(
-        range(6)
-    )  # there is no class left that it has not
+    every_class = range(6)  # so that none is left that the video does not have
+    assert {c for _, c, _ in rate([1] * 5, every_class)} <= set(every_class)
