@@ -9,7 +9,8 @@ from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run, watch
 from yt8m.flags import define_overrides, define_segment_flags, given_overrides
 from yt8m.runs.folder import RunFolder
-from yt8m.runs.trained_model import TrainedModel, check_overrides
+from yt8m.runs.overrides import check_overrides
+from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.kaggle_segments import read_whitelist
 
 FLAGS = flags.FLAGS

@@ -7,7 +7,9 @@ from absl import flags
 from yt8m import cli
 from yt8m.errors import UserError
 from yt8m.flags import define_overrides, define_segment_flags, given_overrides
-from yt8m.runs.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
+from yt8m.runs.bundle import open_bundle, write_bundle
+from yt8m.runs.overrides import check_overrides
+from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.outputs import csv_writer, refuse_without_csv
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreWriter

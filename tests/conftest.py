@@ -1,11 +1,12 @@
-"""Two logical CPU devices, set before anything starts TensorFlow's devices, so that mirrored training is tested without GPUs."""
+"""Fixtures of all tests, and two logical CPU devices, which test mirrored training without GPUs."""
 
 import yt8m.quiet  # noqa: F401
 
 import pytest
 import tensorflow as tf
 
-# The quiet import lists physical devices only, so the logical ones can still be configured.
+# The quiet import lists physical devices only, so the logical ones can still be configured; once
+# TensorFlow has started its devices, they cannot.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()],
@@ -14,7 +15,7 @@ tf.config.set_logical_device_configuration(
 
 @pytest.fixture(autouse=True)
 def _plain_policy():
-    """Each test begins in float32, whatever the one before it set."""
+    """Begin each test in float32, whatever the one before it set."""
     tf.keras.mixed_precision.set_global_policy("float32")
     yield
     tf.keras.mixed_precision.set_global_policy("float32")
@@ -22,7 +23,10 @@ def _plain_policy():
 
 @pytest.fixture
 def mirrored():
-    """A strategy of two replicas; each test's collectives get keys of their own, or TensorFlow takes them for another's."""
+    """Return a strategy of two replicas.
+
+    Each test's collectives get keys of their own, or TensorFlow takes them for another test's.
+    """
     tf.distribute.MirroredStrategy._collective_key_base += 1000
     # Optimising a graph of two replicas takes longer than the few steps that a test runs on it.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
@@ -32,7 +36,7 @@ def mirrored():
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory):
-    """A synthetic data set small enough to train on in seconds: 12 classes, 40 features, 600 training videos."""
+    """Return a synthetic data set to train on in seconds: 12 classes, 600 training videos."""
     from yt8m.data.synthetic.dataset import SyntheticSpec, make_synthetic
 
     spec = SyntheticSpec(

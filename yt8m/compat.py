@@ -16,3 +16,8 @@ NO_AUTOCAST: dict[str, bool] = {"autocast" if KERAS_3 else "experimental_autocas
 
 # How a variable that each replica updates for itself is averaged over the replicas.
 MEAN_OVER_REPLICAS: Any = "mean" if KERAS_3 else tf.VariableAggregation.MEAN
+
+
+def tf_variable(variable: Any) -> tf.Variable:
+    """Return the `tf.Variable` behind a Keras 2 or Keras 3 variable."""
+    return variable if isinstance(variable, tf.Variable) else variable.value

@@ -20,10 +20,12 @@ from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run, watch
 from yt8m.models.core import registry
+from yt8m.runs.bundle import open_bundle, write_bundle
 from yt8m.runs.config import ModelConfig
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.overrides import check_overrides
 from yt8m.runs.predictor import Predictor
-from yt8m.runs.trained_model import TrainedModel, check_overrides, open_bundle, write_bundle
+from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.ground_truth import GroundTruth, score_submission
 from yt8m.submission.kaggle_videos import CsvWriter, read_csv
 from yt8m.submission.predict import predict

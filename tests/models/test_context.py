@@ -9,8 +9,8 @@ import tensorflow as tf
 from tests.support.runs import losses_of, prior_gap, run_config
 from yt8m.errors import UserError
 from yt8m.models.core import registry
+from yt8m.runs.load import load_run
 from yt8m.runs.trained_model import TrainedModel
-from yt8m.training.initial_weights import load_run
 from yt8m.training.trainer import train
 from yt8m.training.weight_average import tf_variable
 

@@ -17,7 +17,8 @@ from tests.support.every_model import every_model
 from yt8m.flags import constructor_arguments
 from yt8m.losses.registry import get
 from yt8m.models.core import registry
-from yt8m.runs.folder import load_weights, save_weights
+from yt8m.runs.load import load_weights
+from yt8m.runs.save import save_weights
 from yt8m.training.optimizers import make_optimizer, prepare
 from yt8m.training.step import TrainStep
 from yt8m.training.weight_average import WeightAverage, tf_variable

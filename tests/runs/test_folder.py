@@ -32,7 +32,7 @@ def test_config_round_trips():
 
 
 def test_a_config_that_is_none_is_named():
-    with pytest.raises(UserError, match="some/config.json"):
+    with pytest.raises(UserError, match=r"some/config.json"):
         RunConfig.from_json('{"format": 1}', "some/config.json")
 
 
@@ -45,7 +45,7 @@ def test_differences_are_shown_and_harmless_ones_allowed():
         "training.num_readers",
     }
     with pytest.raises(
-        UserError, match="recipe.base_learning_rate: the run has 0.001, the flags say 0.5"
+        UserError, match=r"recipe.base_learning_rate: the run has 0.001, the flags say 0.5"
     ):
         check_same_run(CONFIG, other, "run")
     harmless = dataclasses.replace(CONFIG, training=TrainingConfig("a*", num_readers=2))
@@ -72,7 +72,7 @@ def test_a_run_is_not_resumed_under_another_keras():
     two, three = (
         dataclasses.replace(CONFIG, facts={"keras": version}) for version in ("2.15.0", "3.5.0")
     )
-    with pytest.raises(UserError, match="begun under Keras 2.15.0.*--init_from=run"):
+    with pytest.raises(UserError, match=r"begun under Keras 2.15.0.*--init_from=run"):
         check_same_keras(two, three, "run")
     check_same_keras(two, dataclasses.replace(CONFIG, facts={"keras": "2.16.1"}), "run")
 
@@ -96,7 +96,7 @@ def test_a_run_does_not_go_on_with_other_files(fact, flag):
 
 def test_delete_spares_what_no_run_made(tmp_path):
     (tmp_path / "thesis.tex").write_text("years")
-    with pytest.raises(UserError, match="thesis.tex"):
+    with pytest.raises(UserError, match=r"thesis.tex"):
         RunFolder(str(tmp_path)).delete()
     run = RunFolder(str(tmp_path))
     run.write_text("config.json", "{}")
@@ -105,8 +105,8 @@ def test_delete_spares_what_no_run_made(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis.tex"]
 
 
-def test_delete_passes_over_what_a_refused_attempt_left(tmp_path):
-    """Else a mistake in a first command with --start_new_model would stand in the way of the next."""
+def test_delete_ignores_what_a_refused_command_left(tmp_path):
+    """A mistake in a first command with --start_new_model must not hinder the next."""
     (tmp_path / "logs").mkdir()
     (tmp_path / "priors.npy").write_text("")
     RunFolder(str(tmp_path)).delete()
@@ -130,5 +130,5 @@ def test_log_survives_a_half_written_line(tmp_path):
 def test_missing_run_is_named(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         RunFolder(str(tmp_path / "none")).load_config()
-    with pytest.raises(UserError, match="holds no config.json"):
+    with pytest.raises(UserError, match=r"holds no config.json"):
         RunFolder(str(tmp_path)).load_config()

@@ -14,7 +14,8 @@ from yt8m.data.find_schema import find_schema
 from yt8m.data.records.segments import parse_windows
 from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError
-from yt8m.runs.trained_model import TrainedModel, check_overrides
+from yt8m.runs.overrides import check_overrides
+from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.kaggle_segments import read_segment_csv
 from yt8m.submission.outputs import csv_writer, refuse_without_csv
 from yt8m.submission.predict import predict

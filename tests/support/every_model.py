@@ -1,6 +1,7 @@
-"""Which models the costliest tests run by default: all but those whose code is another's, but for a cell or a level.
+"""The models on which the costliest tests run by default.
 
-The rest are slow tests, which CI runs. A new model is in no list here, and so is tested in full by default.
+A model whose code is another's except for a cell or a level is tested by slow tests, which CI runs.
+A new model is in no list here, so all its tests run by default.
 """
 
 import pytest

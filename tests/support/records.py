@@ -25,7 +25,7 @@ def rgb_audio_means(i, means, labels, rgb=RGB, **more) -> bytes:
 
 
 class Maker:
-    """Writes shards under a folder; video `i` is named `v<i>` and all its values follow from `i`."""
+    """Writes shards into a folder; video `i` is called `v<i>`, and its values follow from `i`."""
 
     sizes = (RGB, AUDIO)
     video = RecordSchema("video", ("mean_rgb", "mean_audio"), (RGB, AUDIO), CLASSES)

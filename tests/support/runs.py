@@ -111,7 +111,7 @@ def stop_at(trainer, steps) -> None:
         def __call__(self, *arguments):
             result = one_step(*arguments)
             if one_step.done() == steps:
-                trainer._on_signal(signal.SIGTERM, None)
+                trainer.stop.received.note(signal.SIGTERM)
             return result
 
     trainer.step = Stopping()

@@ -1,4 +1,4 @@
-"""A run may start with weights of an earlier one: all of a model's own kind, or an error that says what differs."""
+"""A run may start with the weights of an earlier one; what does not fit is named."""
 
 import json
 
@@ -64,7 +64,7 @@ def test_resuming_does_not_start_again(small_data, tmp_path, monkeypatch):
 
 
 def test_a_folder_without_a_run_is_named(small_data, tmp_path):
-    with pytest.raises(UserError, match="--init_from=.*nothing does not exist"):
+    with pytest.raises(UserError, match=r"--init_from=.*nothing does not exist"):
         train(
             run_config(small_data, "LogisticModel", epochs=1, init_from=str(tmp_path / "nothing")),
             str(tmp_path / "run"),

@@ -1,6 +1,7 @@
-"""Runs with balanced batches, class weights and label noise: they learn, resume exactly, and refuse what makes no sense."""
+"""Runs with balanced batches, class weights and label noise learn and resume exactly."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -100,7 +101,7 @@ def test_class_weights_multiply_the_training_loss_and_not_that_of_validation(sma
     rng = np.random.default_rng(0)
     labels = tf.constant((rng.random((50, 12)) < 0.3).astype(np.uint8))
     video = tf.constant(rng.normal(size=(50, 40)).astype(np.float32))
-    p = trainer.model({"video": video}, training=True)
+    p = trainer.step.model({"video": video}, training=True)
     expected = (
         tf.reduce_sum(get("CrossEntropyLoss")(labels, p, trainer.step.class_weights[None, :])) / 50
     )
@@ -108,7 +109,7 @@ def test_class_weights_multiply_the_training_loss_and_not_that_of_validation(sma
     data = tf.data.Dataset.from_tensors({"video": video, "labels": labels})
     trainer.step(iter(strategy.distribute_datasets_from_function(lambda _: data)), tf.constant(1))
     assert trainer.step.read_sums()["loss"] == pytest.approx(float(expected), rel=1e-5)
-    assert trainer.loss is get("CrossEntropyLoss")
+    assert trainer.step.loss is get("CrossEntropyLoss")
 
 
 def test_what_makes_no_sense_is_refused(small_data):
@@ -123,10 +124,12 @@ def test_what_makes_no_sense_is_refused(small_data):
     refused("--label_noise_scores is given without --label_noise", label_noise_scores="x")
     refused("--label_noise_fraction is given without --label_noise", label_noise_fraction=0.2)
     refused(
-        "--balanced_batches: only for --trainer=joint", balanced_batches=True, trainer="partitioned"
+        "--balanced_batches works only with --trainer=joint",
+        balanced_batches=True,
+        trainer="partitioned",
     )
-    refused("--balanced_batches: for labels of whole videos", segments, balanced_batches=True)
-    refused("--label_noise: for labels of whole videos", segments, label_noise="remove")
+    refused("--balanced_batches works on labels of whole videos", segments, balanced_batches=True)
+    refused("--label_noise works on labels of whole videos", segments, label_noise="remove")
     refused("give one of the two", balanced_batches=True, label_noise="remove")
     check(dataclasses.replace(with_training(base, label_weight_power=1.0), schema=segments))
     check(base)
@@ -134,7 +137,7 @@ def test_what_makes_no_sense_is_refused(small_data):
 
 def test_ids_that_are_not_all_different_are_refused(small_data, tmp_path):
     first = small_data.pattern("train", "video").replace("train*", "train0000")
-    (tmp_path / "train0001.tfrecord").write_bytes(open(first, "rb").read())
+    shutil.copy(first, tmp_path / "train0001.tfrecord")
     config = experiment(small_data, label_noise="remove")
     twice = with_training(config, train_data_pattern=f"{first},{tmp_path}/train0001.tfrecord")
     with pytest.raises(UserError, match="not all different"):

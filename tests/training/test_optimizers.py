@@ -1,4 +1,4 @@
-"""Schedules count examples; every optimiser by every name trains, and an unknown one is named with near misses."""
+"""Schedules count examples; every optimizer trains; an unknown one is named with near misses."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A model that reconstructs frames is trained by the ordinary trainer, on its own loss, and refused where labels are predicted."""
+"""A model that reconstructs frames is trained on its own loss, and predicts no labels."""
 
 import json
 
@@ -15,8 +15,9 @@ from yt8m.layers.dequantize import DequantizeFrames
 from yt8m.layers.pooling.frames import FramePooling
 from yt8m.models.core import registry
 from yt8m.models.core.base import ReconstructionModel
-from yt8m.runs.trained_model import TrainedModel, write_bundle
-from yt8m.training.initial_weights import load_run
+from yt8m.runs.bundle import write_bundle
+from yt8m.runs.load import load_run
+from yt8m.runs.trained_model import TrainedModel
 from yt8m.training.trainer import train
 
 
@@ -86,7 +87,7 @@ def test_a_mean_loss_of_nothing_is_refused():
     with pytest.raises(UserError, match="no example"):
         mean.result()
     mean.update(np.zeros(3, np.float32))
-    with pytest.raises(UserError, match="none of 3 videos.*clip_size"):
+    with pytest.raises(UserError, match=r"none of 3 videos.*clip_size"):
         mean.result()
     mean.update(np.array([1.0], np.float32))
     assert mean.result() == {"loss": 0.25, "num_examples": 4}

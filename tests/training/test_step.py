@@ -103,7 +103,7 @@ def test_data_that_end_within_a_call_leave_the_steps_done():
 
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_no_counter_moves_on_where_the_data_end(replicas, mirrored):
-    """Two replicas have data for three steps and a half: the second waits for what never comes, and the first must too."""
+    """Two replicas have data for three steps and a half: neither may do the fourth."""
 
     def late_end():
         time.sleep(0.5)  # time enough for whatever waits for no data
@@ -127,7 +127,7 @@ def test_no_counter_moves_on_where_the_data_end(replicas, mirrored):
 
 @pytest.mark.parametrize("tpu", [False, True])
 def test_on_a_tpu_nothing_in_a_step_waits_for_the_data_of_others(tpu, mirrored, monkeypatch):
-    """There a control edge from outside becomes an input: of the iterator's first output, the frames, of every replica."""
+    """There a control edge from outside becomes an input: the frames of every replica."""
     if tpu:
         monkeypatch.setattr(tf.distribute, "TPUStrategy", type(mirrored))
     step = make_step(mirrored, RECIPES["adam, averaged"])

@@ -15,7 +15,8 @@ from yt8m.evaluation import report
 from yt8m.evaluation.evaluate import evaluate
 from yt8m.evaluation.segment_scores import SegmentScores
 from yt8m.losses import registry as losses
-from yt8m.runs.folder import RunFolder, weights_file
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.load import weights_file
 from yt8m.runs.trained_model import TrainedModel
 
 

@@ -1,9 +1,10 @@
-"""From flags to a run's settings: find what the records hold, choose the recipe, and make the model as a run made it."""
+"""A run's model, and what its records and the environment are."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,9 @@ from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.config import RunConfig
 
-Arguments = dict[str, Any]
-
 
 def facts(files: list[str], eval_files: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a run keeps about how it came to be: versions, data and the command."""
+    """Return what a run records about its beginning: versions, data and the command."""
     return {
         "yt8m": __version__,
         "python": sys.version.split()[0],
@@ -39,47 +38,78 @@ def facts(files: list[str], eval_files: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def check_level(name: str, schema: RecordSchema, flag: str = "--train_data_pattern") -> None:
-    """Refuse frame-level records for a video-level model, the reverse, and features that the model has no place for.
+    """Refuse records of the other level than the model's, and features that the model cannot use.
+
+    Args:
+      name: the model's.
+      schema: what the records hold.
+      flag: the name of the records' flag in messages.
 
     Raises:
-      UserError: they do not fit; models that would are named.
+      UserError: they do not fit; it lists models that would.
     """
-    model = registry.model_class(name)
-    wanted = model.level
-    if wanted == schema.level:
-        if schema.video_names and not model.takes_video_features:
-            able = [
-                m for m in registry.list_models() if registry.model_class(m).takes_video_features
-            ]
-            raise UserError(
-                f"--feature_names: {', '.join(schema.video_names)} of {flag} is of whole videos, for which --model={name} has no"
-                f" place beside its frames. Leave it out, or take one of {', '.join(able)}."
-            )
-        return
-    fitting = [m for m in registry.list_models() if registry.model_class(m).level == schema.level]
-    raise UserError(
-        f"--model={name} takes {wanted}-level records, but {flag} holds {schema.level}-level ones"
-        f" ({', '.join(schema.feature_names)}). Name {wanted}-level files, or a model for these: {', '.join(fitting)}."
-    )
-
-
-def check_batch_size(recipe: Recipe, records: int, schema: RecordSchema) -> None:
-    """Refuse batches larger than the training set, whose only one would be dropped as a partial one.
-
-    Raises:
-      UserError: they are.
-    """
-    if recipe.batch_size > records and not schema.segment_labels:  # a record has several segments
+    wanted = registry.model_class(name).level
+    if wanted != schema.level:
+        fitting = [
+            m for m in registry.list_models() if registry.model_class(m).level == schema.level
+        ]
         raise UserError(
-            f"--batch_size={recipe.batch_size} is more than the {records:,} training records; lower it."
+            f"--model={name} takes {wanted}-level records, but {flag} holds {schema.level}-level"
+            f" ones ({', '.join(schema.feature_names)}). Name {wanted}-level files, or a model for"
+            f" these: {', '.join(fitting)}."
+        )
+    if schema.video_names and not registry.model_class(name).takes_video_features:
+        able = [m for m in registry.list_models() if registry.model_class(m).takes_video_features]
+        names = ", ".join(schema.video_names)
+        raise UserError(
+            f"--feature_names: {names} of {flag} describes whole videos, and --model={name} takes"
+            f" frames only. Leave it out, or choose one of {', '.join(able)}."
         )
 
 
-def make_model(config: RunConfig) -> Yt8mModel:
-    """Return the run's model with its weights built.
+def check_batch_size(recipe: Recipe, records: int, schema: RecordSchema) -> None:
+    """Refuse batches larger than the training set, whose only batch would be dropped as partial.
 
     Raises:
-      UserError: a constructor argument is out of range, or the run's loss is not one of what the model gives.
+      UserError: the batch size is too large.
+    """
+    # A record may hold several segments.
+    if recipe.batch_size > records and not schema.segment_labels:
+        raise UserError(
+            f"--batch_size={recipe.batch_size} is more than the {records:,} training records;"
+            " lower it."
+        )
+
+
+@contextlib.contextmanager
+def dtype_policy(dtype: str) -> Iterator[None]:
+    """Make layers compute in `dtype`, and restore the process's own policy afterwards.
+
+    A layer keeps the policy under which it was made, so that models of different dtypes work side
+    by side.
+
+    Args:
+      dtype: "float32" or "bfloat16" (mixed: bfloat16 computes, float32 holds the weights).
+    """
+    precision = tf.keras.mixed_precision
+    before = precision.global_policy()
+    precision.set_global_policy("mixed_bfloat16" if dtype == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        precision.set_global_policy(before)
+
+
+def make_model(config: RunConfig, dtype: str = "") -> Yt8mModel:
+    """Return the run's model with its weights built.
+
+    Args:
+      config: the run's settings.
+      dtype: what the model computes in; "" is the run's own.
+
+    Raises:
+      UserError: a constructor argument is out of range, or the run's loss needs another output than
+        the model's.
     """
     arguments = {
         "num_classes": config.schema.num_classes,
@@ -88,21 +118,29 @@ def make_model(config: RunConfig) -> Yt8mModel:
         **config.model.arguments,
     }
     try:
-        model = registry.create(config.model.name, **arguments).build_weights()
+        with dtype_policy(dtype or config.training.dtype):
+            model = registry.create(config.model.name, **arguments).build_weights()
     except (TypeError, ValueError) as error:
         raise UserError(
             f"--model={config.model.name} cannot be made with {config.model.arguments}: {error}"
-        )
+        ) from None
     check_output(config.recipe.label_loss, model.sums_to_one, config.model.name)
     return model
 
 
 def schema_like(
-    config: RunConfig, files: list, flag: str, rated: bool = True
+    config: RunConfig, files: list[str], flag: str, rated: bool = True
 ) -> tuple[RecordSchema, str]:
-    """Return the schema of other files for a run's model: its features and classes, these files' encoding.
+    """Return the schema of other files for a run's model, and a line that describes them.
 
-    `rated` is False where segments need no ratings, see `find_schema`.
+    Args:
+      config: the run's settings, whose features and classes the files must have.
+      files: shards, whose encoding may differ from that of the run's.
+      flag: the name of the files' flag in messages.
+      rated: False if segments need no ratings; see `yt8m.data.inspect.find_schema`.
+
+    Raises:
+      UserError: the files do not fit the model.
     """
     schema, line = find_schema(
         files,

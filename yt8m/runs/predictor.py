@@ -1,7 +1,7 @@
-"""Predictions for every example of a data set, once each and in order, on however many replicas.
+"""Predictions for every example of a data set, once each and in order, on any number of replicas.
 
-Batches are padded to one static size (XLA and TPUs need it; the padding is cut off again) and
-only the model's inputs travel to the devices, so that string ids stay on the host.
+Batches are padded to one static size, which XLA and TPUs need, and the padding is cut off again.
+Only the model's inputs travel to the devices; string ids stay on the host.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from yt8m.models.core.base import Yt8mModel
+
+Batch = dict[str, tf.Tensor]
 
 
 class Predictor:
@@ -21,7 +24,7 @@ class Predictor:
     Args:
       strategy: under whose scope the model was made.
       model: built.
-      batch_size: examples a call, over this worker's replicas; rounded up to a multiple of them.
+      batch_size: examples in a call, over this worker's replicas; rounded up to a multiple of them.
       jit_compile: compile with XLA.
     """
 
@@ -38,33 +41,36 @@ class Predictor:
         forward = tf.function(lambda inputs: model(inputs, training=False), jit_compile=jit_compile)
         self._run = tf.function(lambda inputs: strategy.run(forward, args=(inputs,)))
 
-    def __call__(self, batch: dict[str, Any]) -> np.ndarray:
-        """Return what the model gives, probabilities [B, K], for one batch of at most `batch_size` examples."""
+    def __call__(self, batch: Batch) -> NDArray[Any]:
+        """Return the model's outputs for one batch of at most `batch_size` examples.
+
+        They are probabilities [B, K], or the losses [B] of a reconstruction.
+        """
         inputs = self._model.select_inputs(batch)
         rows = int(next(iter(inputs.values())).shape[0])
-        whole = self._per_replica * self._replicas
-        if rows > whole:
-            raise ValueError(f"a batch of {rows} was given to a predictor for {whole}")
+        size = self._per_replica * self._replicas
+        if rows > size:
+            raise ValueError(f"a batch of {rows} was given to a predictor for {size}")
         padded = {
-            k: tf.pad(v, [[0, whole - rows]] + [[0, 0]] * (len(v.shape) - 1))
-            for k, v in inputs.items()
+            key: tf.pad(value, [[0, size - rows]] + [[0, 0]] * (len(value.shape) - 1))
+            for key, value in inputs.items()
         }
-        if self._replicas > 1:
-            n = self._per_replica
-            local = self._strategy.experimental_distribute_values_from_function(
-                lambda ctx: {
-                    k: v[(ctx.replica_id_in_sync_group % self._replicas) * n :][:n]
-                    for k, v in padded.items()
-                }
-            )
-        else:
-            local = padded
-        parts = self._strategy.experimental_local_results(self._run(local))
+        parts = self._strategy.experimental_local_results(self._run(self._dealt(padded)))
         return np.concatenate([p.numpy() for p in parts])[:rows]
 
-    def over(
-        self, dataset: Iterable[dict[str, Any]]
-    ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-        """Yield (batch, probabilities [B, K]) for every batch of a data set."""
+    def over(self, dataset: Iterable[Batch]) -> Iterator[tuple[Batch, NDArray[Any]]]:
+        """Yield (batch, outputs) for every batch of a data set."""
         for batch in dataset:
             yield batch, self(batch)
+
+    def _dealt(self, inputs: Batch) -> Any:
+        """Return the inputs with each replica's rows on that replica."""
+        if self._replicas == 1:
+            return inputs
+        rows = self._per_replica
+
+        def part(context: tf.distribute.ValueContext) -> Batch:
+            first = (context.replica_id_in_sync_group % self._replicas) * rows
+            return {key: value[first:][:rows] for key, value in inputs.items()}
+
+        return self._strategy.experimental_distribute_values_from_function(part)

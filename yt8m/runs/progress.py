@@ -1,14 +1,17 @@
-"""What a training run tells: one line while it runs, metrics.jsonl for programs, TensorBoard for plots."""
+"""Progress of a run: printed lines, metrics.jsonl for programs, TensorBoard for plots."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.stop_signal import Stopped
 
 # The starter code's TensorBoard tags, so that old dashboards go on working.
 _TAGS = {
@@ -30,6 +33,8 @@ _TAGS = {
         "loss": "Epoch/Eval_Avg_Loss",
     },
 }
+# What a validation's line shows; a reconstruction has none of them.
+_SHOWN = {"GAP": "gap", "MAP": "map", "Hit@1": "hit_at_1", "PERR": "perr"}
 
 
 def duration(seconds: float) -> str:
@@ -41,7 +46,14 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Writes the log of a run; of several workers only the chief's `active` one does. An example is one of `what`."""
+    """Prints and logs what a run does.
+
+    Args:
+      run: its folder.
+      active: False for a worker that is not the chief, which prints and logs nothing.
+      every_seconds: how often a line of the training is due.
+      what: the name of the examples, "videos" or "segments".
+    """
 
     def __init__(self, run: RunFolder, active: bool, every_seconds: float, what: str = "videos"):
         self._run, self._active, self._every, self._what = run, active, every_seconds, what
@@ -50,17 +62,25 @@ class Progress:
         self._last_examples = 0
 
     def start(self, examples: int) -> None:
-        """Begin measuring speed, `examples` into the run."""
+        """Begin to measure the speed, `examples` into the run."""
         self._last, self._last_examples = time.monotonic(), examples
 
     def due(self) -> bool:
-        """Whether it is time for a line."""
+        """Return whether it is time for a line."""
         return time.monotonic() - self._last >= self._every
 
     def train(
         self, examples: int, total: int, epoch: int, epochs: int, values: dict[str, Any]
     ) -> None:
-        """Print and log the state of the training, `examples` of `total` into the run."""
+        """Print and log the state of the training.
+
+        Args:
+          examples: done in this run.
+          total: examples of the whole run.
+          epoch: counted from 0.
+          epochs: of the whole run.
+          values: by name, with `step`, `loss` and `learning_rate`.
+        """
         now = time.monotonic()
         speed = (examples - self._last_examples) / max(now - self._last, 1e-9)
         self.start(examples)
@@ -73,27 +93,32 @@ class Progress:
         )
 
     def validation(self, values: dict[str, Any], best: bool) -> None:
-        """Print and log a validation."""
+        """Print and log the result of a validation, which is the best so far or not."""
         self._log("validation", values)
-        names = {
-            "GAP": "gap",
-            "MAP": "map",
-            "Hit@1": "hit_at_1",
-            "PERR": "perr",
-        }  # a reconstruction has none of them
-        metrics = "".join(
-            f"{name} {values[key]:.4f}  " for name, key in names.items() if key in values
-        )
+        shown = [f"{name} {values[key]:.4f}  " for name, key in _SHOWN.items() if key in values]
         self.say(
-            f"validation after epoch {values['epoch']}: {metrics}loss {values['loss']:.4g}"
+            f"validation after epoch {values['epoch']}: {''.join(shown)}loss {values['loss']:.4g}"
             f"  ({values['num_examples']:,} {self._what} in {duration(values['seconds'])})"
             + ("  best so far" if best else "")
         )
 
     def event(self, name: str, **values: Any) -> None:
-        """Log something that happened once (started, resumed, stopped)."""
+        """Log something that happens once, as "started", "resumed" or "stopped"."""
         if self._active:
             self._run.log(name, time=time.time(), **values)
+
+    @contextlib.contextmanager
+    def ended(self) -> Iterator[None]:
+        """Log "ended" with the context's seconds, if it ends by itself or by a signal."""
+        started = time.monotonic()
+        stopped: Stopped | None = None
+        try:
+            yield
+        except Stopped as error:
+            stopped = error
+        self.event("ended", seconds=round(time.monotonic() - started, 1))
+        if stopped is not None:
+            raise stopped
 
     def say(self, text: str) -> None:
         """Print a line at once."""
@@ -101,13 +126,13 @@ class Progress:
             print(text, flush=True)
 
     def close(self) -> None:
-        """Write out what TensorBoard has not got yet."""
+        """Write out what TensorBoard has not received yet."""
         if self._writer is not None:
             self._writer.close()
         sys.stdout.flush()
 
     def _log(self, event: str, values: dict[str, Any]) -> None:
-        if not self._active:
+        if self._writer is None:
             return
         self._run.log(event, time=time.time(), **values)
         with self._writer.as_default(step=int(values["step"])):

@@ -1,9 +1,9 @@
-"""A run that is asked to stop saves where it is; asked twice, it stops at once."""
+"""Signals that end a run: the run saves its place first, and a second signal ends it at once."""
 
 from __future__ import annotations
 
 import signal
-from typing import Any
+from typing import Any, Callable
 
 
 class Stopped(Exception):
@@ -19,25 +19,60 @@ class Stopped(Exception):
 
 
 class StopSignal:
-    """Within this context SIGTERM and SIGINT are noted in `number`; a second one raises KeyboardInterrupt."""
+    """A context that notes SIGTERM and SIGINT; a second signal raises KeyboardInterrupt.
+
+    Attributes:
+      number: the signal that this process has received, or None.
+    """
 
     def __init__(self) -> None:
         self.number: int | None = None
         self._previous: dict[int, Any] = {}
 
     def __call__(self) -> bool:
-        """Whether the run was asked to stop."""
+        """Return whether a signal has come."""
         return self.number is not None
 
+    def raise_if_set(self) -> None:
+        """Raise `Stopped` if a signal has come."""
+        if self.number is not None:
+            raise Stopped(self.number)
+
     def __enter__(self) -> StopSignal:
-        self._previous = {s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)}
+        self._previous = {s: signal.signal(s, self.note) for s in (signal.SIGTERM, signal.SIGINT)}
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, _: Any) -> None:
+    def note(self, number: int, _: object = None) -> None:
+        """Handle a signal."""
         if self.number is not None:
             raise KeyboardInterrupt
         self.number = number
+
+
+class StopVote:
+    """A stop that every worker makes after the same step.
+
+    Signals reach the workers at different steps, and a worker that left alone would make the next
+    step of the others fail.
+
+    Args:
+      received: what this process has received.
+      any_worker: returns whether any worker's flag is set; every worker must call it.
+
+    Attributes:
+      number: the signal that ends the run, or 0 while the workers go on.
+    """
+
+    def __init__(self, received: StopSignal, any_worker: Callable[[bool], bool]):
+        self.received, self.any_worker = received, any_worker
+        self.number = 0
+
+    def __call__(self) -> bool:
+        """Return whether the run stops here; every worker must ask after the same steps."""
+        if not self.number and self.any_worker(self.received()):
+            self.number = self.received.number or signal.SIGTERM
+        return bool(self.number)

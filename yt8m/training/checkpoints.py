@@ -1,4 +1,4 @@
-"""Checkpoints for resuming: weights, optimiser, averages and the place in the data, written so that a kill loses little."""
+"""Checkpoints for resuming: weights, optimizer, averages and the place in the data."""
 
 from __future__ import annotations
 
@@ -11,39 +11,74 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m.errors import UserError
-from yt8m.runs.folder import RunFolder
+from yt8m.runs.config import RunConfig
+from yt8m.runs.folder import RunFolder, reason
+from yt8m.runs.strategy import is_chief
+from yt8m.training.step import TrainStep
 
 
 class TrainState(tf.Module):
-    """Where a run is: plain numbers, kept in the checkpoint beside the weights.
-
-    `best_gap` is the score of the best validation: its GAP, or minus the mean loss of a reconstruction.
-    """
+    """The place of a run: plain numbers, kept in the checkpoint beside the weights."""
 
     def __init__(self) -> None:
         super().__init__()
+        # Checkpoints hold these variables under the names of the attributes.
         self.epoch = tf.Variable(0, dtype=tf.int64)
         self.examples_in_epoch = tf.Variable(0, dtype=tf.int64)
         self.best_gap = tf.Variable(-math.inf, dtype=tf.float64)
         self.epochs_without_gain = tf.Variable(0, dtype=tf.int64)
+
+    @property
+    def best_score(self) -> tf.Variable:
+        """The best validation's GAP, or minus the mean loss of a reconstruction."""
+        return self.best_gap
+
+    def next_epoch(self, gained: bool) -> None:
+        """Move on to the next epoch, and count the epochs without a gain."""
+        self.epoch.assign_add(1)
+        self.examples_in_epoch.assign(0)
+        self.epochs_without_gain.assign(0 if gained else self.epochs_without_gain + 1)
+
+
+def make_checkpoints(
+    config: RunConfig, run: RunFolder, step: TrainStep, state: TrainState
+) -> Checkpoints:
+    """Return the checkpoints of a run, which hold all that its steps change."""
+    t = config.training
+    # The keys are names in the checkpoint files.
+    objects = {
+        "model": step.model,
+        "optimizer": step.optimizer,
+        "average": step.average,
+        "step": step.step,
+        "state": state,
+    }
+    return Checkpoints(
+        run,
+        objects,
+        keep=t.keep_checkpoints,
+        every_seconds=60.0 * t.checkpoint_minutes,
+        every_steps=t.export_model_steps,
+        chief=is_chief(step.strategy),
+    )
 
 
 class Checkpoints:
     """Saves and restores a run's tracked objects.
 
     Args:
-      run: its folder.
+      run: the run's folder.
       objects: what `tf.train.Checkpoint` tracks, by name.
-      keep: how many to keep.
-      every_seconds, every_steps: how often `due` says yes; 0 is never.
-      chief: of several workers all take part in saving (it may hold collective reads), but only
-        the chief's files are kept.
+      keep: the number of checkpoints to keep.
+      every_seconds, every_steps: how often a checkpoint is due; 0 is never.
+      chief: all workers take part in saving (it may hold collective reads), but only the chief's
+        files are kept.
     """
 
     def __init__(
         self,
         run: RunFolder,
-        objects: dict,
+        objects: dict[str, Any],
         keep: int,
         every_seconds: float,
         every_steps: int,
@@ -68,45 +103,47 @@ class Checkpoints:
         damaged: dict[str, str] = {}
         for path in reversed(state.all_model_checkpoint_paths if state else []):
             try:
-                # Nothing may be left as it was initialised: what looks restored and is not trains on silently.
-                self._checkpoint.restore(path).assert_existing_objects_matched()
-            except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
-                raise UserError(
-                    f"the checkpoint {path} does not fit this program ({str(error).splitlines()[0]}). A run is resumed under the TensorFlow"
-                    " and Keras that began it (see facts in config.json); best/ and last/ hold the weights for any version."
-                )
-            except (
-                IndexError,
-                RuntimeError,
-                tf.errors.OpError,
-            ) as error:  # cut short, as by a full disk or a lost network
-                damaged[path] = str(error).splitlines()[0]
+                self._read(path)
+            # These come from a file that was cut short, as by a full disk or a lost network.
+            except (IndexError, RuntimeError, tf.errors.OpError) as error:
+                damaged[path] = reason(error)
                 continue
             for broken, why in damaged.items():
                 print(
-                    f"the checkpoint {broken} cannot be read ({why}): an older one is taken",
+                    f"the checkpoint {broken} cannot be read ({why}); using an older one",
                     flush=True,
                 )
             return True
         if damaged:
             raise UserError(
-                f"no checkpoint of {self._folder} can be read ({'; '.join(damaged.values())}). best/ and last/ hold the weights:"
-                " --init_from=RUN in a new --train_dir starts from them, --start_new_model deletes the run."
+                f"no checkpoint of {self._folder} can be read ({'; '.join(damaged.values())})."
+                " best/ and last/ hold the weights: --init_from=RUN in a new --train_dir starts"
+                " from them, --start_new_model deletes the run."
             )
         return False
 
-    def due(self, step: int) -> bool:
-        """Whether it is time to save."""
-        by_steps = self._every_steps and step - self._last_step >= self._every_steps
-        return bool(
-            by_steps
-            or (self._every_seconds and time.monotonic() - self._last_time >= self._every_seconds)
-        )
+    def _read(self, path: str) -> None:
+        try:
+            # Every object must be restored: a weight left at its initial value would go unnoticed.
+            self._checkpoint.restore(path).assert_existing_objects_matched()
+        except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
+            raise UserError(
+                f"the checkpoint {path} does not fit this program ({reason(error)}). Resume a run"
+                " under the TensorFlow and Keras that began it (see facts in config.json); best/"
+                " and last/ hold the weights for any version."
+            ) from None
 
-    def save(self, step: int) -> Any:
+    def due(self, step: int) -> bool:
+        """Return whether it is time to save."""
+        steps, seconds = step - self._last_step, time.monotonic() - self._last_time
+        by_steps = bool(self._every_steps) and steps >= self._every_steps
+        by_time = bool(self._every_seconds) and seconds >= self._every_seconds
+        return by_steps or by_time
+
+    def save(self, step: int) -> None:
         """Write a checkpoint; older ones are removed once it is whole."""
         self._last_time, self._last_step = time.monotonic(), step
-        return self._manager.save(checkpoint_number=step)
+        self._manager.save(checkpoint_number=step)
 
     def close(self) -> None:
         """Remove what a worker that is not the chief wrote."""

@@ -1,4 +1,4 @@
-"""Optimisers by name, and learning-rate schedules that count examples, not steps."""
+"""Optimizers by name, and learning-rate schedules that count examples, not steps."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from yt8m.models.core.recipe import Recipe
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
 class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate by examples seen, so that it does not change with the batch size.
+    """A learning rate that follows the examples seen, whatever the batch size.
 
     Args:
-      base: learning rate after the warm-up.
+      base: the learning rate after the warm-up.
       kind: "cosine" (to zero at `total_examples`), "exponential" (the starter code's staircase:
-        x `decay` every `decay_examples`), "exponential_continuous" (the same without steps, UTS', spec C.0) or "constant".
-      batch_size: examples a step.
-      total_examples: of the whole run; only the cosine uses it.
-      warmup_examples: linear warm-up from zero.
+        times `decay` every `decay_examples`), "exponential_continuous" (the same without stairs, as
+        in UTS; see `docs/sources.md#learning-rate-decay`) or "constant".
+      batch_size: examples in a step.
+      total_examples: examples in the whole run; only the cosine uses it.
+      decay, decay_examples: the exponential's factor, and the examples that it takes.
+      warmup_examples: examples of a linear warm-up from zero.
     """
 
     def __init__(
@@ -45,10 +47,8 @@ class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
         examples = tf.cast(step, tf.float32) * float(self.batch_size)
         rate = tf.constant(self.base, tf.float32)
         if self.kind == "cosine":
-            rate *= 0.5 * (
-                1.0
-                + tf.cos(math.pi * tf.minimum(1.0, examples / max(1.0, float(self.total_examples))))
-            )
+            part_done = tf.minimum(1.0, examples / max(1.0, float(self.total_examples)))
+            rate *= 0.5 * (1.0 + tf.cos(math.pi * part_done))
         elif self.kind == "exponential":
             rate *= tf.pow(self.decay, tf.floor(examples / self.decay_examples))
         elif self.kind == "exponential_continuous":
@@ -58,18 +58,23 @@ class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
         return rate
 
     def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
+        """Return every constructor argument."""
         return dict(vars(self))
 
 
-def _native() -> dict[str, Callable[[Any, Recipe], Any]]:
+# Name -> what makes the optimizer, from a learning-rate schedule and a recipe.
+_Table = dict[str, Callable[[Any, Recipe], Any]]
+_ADDONS = ("LazyAdam", "RectifiedAdam", "Yogi", "NovoGrad")
+
+
+def _native() -> _Table:
     keras = tf.keras.optimizers
     table = {
-        # Epsilon 1e-8 is TensorFlow 1's, which both papers and the starter code ran with; Keras has 1e-7.
+        # Both papers and the starter code ran with TensorFlow 1's epsilon, 1e-8; Keras has 1e-7.
         "Adam": lambda rate, r: keras.Adam(rate, epsilon=1e-8),
         "AdamW": lambda rate, r: keras.AdamW(rate, weight_decay=r.weight_decay, epsilon=1e-8),
         "SGD": lambda rate, r: keras.SGD(rate, momentum=0.9),
-        # The rest are those of TensorFlow 1, whose names the starter code took; SGD without momentum among them.
+        # The starter code took the rest by their names in TensorFlow 1.
         "GradientDescent": lambda rate, r: keras.SGD(rate),
         "Adagrad": lambda rate, r: keras.Adagrad(rate),
         "Adadelta": lambda rate, r: keras.Adadelta(rate),
@@ -81,28 +86,30 @@ def _native() -> dict[str, Callable[[Any, Recipe], Any]]:
     return table
 
 
-def _from_addons() -> dict[str, Callable[[Any, Recipe], Any]]:
+def _from_addons() -> _Table:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its end-of-life notice, which a user cannot act on
+            warnings.simplefilter("ignore")  # A user cannot act on its end-of-life notice.
             import tensorflow_addons as tfa
     except ImportError:
         return {}
-    table = {
-        name: (lambda rate, r, cls=getattr(tfa.optimizers, name): cls(rate))
-        for name in ("LazyAdam", "RectifiedAdam", "Yogi", "NovoGrad")
-    }
-    table["LAMB"] = lambda rate, r: tfa.optimizers.LAMB(rate, weight_decay=r.weight_decay)
+    lamb = tfa.optimizers.LAMB
+    table = {name: _plain(getattr(tfa.optimizers, name)) for name in _ADDONS}
+    table["LAMB"] = lambda rate, r: lamb(rate, weight_decay=r.weight_decay)
     return table
 
 
+def _plain(optimizer: Callable[[Any], Any]) -> Callable[[Any, Recipe], Any]:
+    return lambda rate, recipe: optimizer(rate)
+
+
 def available() -> list[str]:
-    """Return the names of the optimisers that this machine's packages offer."""
+    """Return the names of the optimizers that the installed packages offer."""
     return sorted({**_from_addons(), **_native()})
 
 
 def decays(name: str) -> bool:
-    """Whether the optimiser called `name` knows a weight decay."""
+    """Return whether the optimizer called `name` has a weight decay."""
     return name.lower().removesuffix("optimizer") in ("adamw", "lamb")
 
 
@@ -120,48 +127,60 @@ def make_schedule(recipe: Recipe, total_examples: int) -> ExamplesSchedule:
 
 
 def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
-    """Return the recipe's optimiser with its schedule; `AdamOptimizer` and the like work as in the starter code.
+    """Return the recipe's optimizer with its learning-rate schedule.
+
+    Args:
+      recipe: its optimizer may have a name of the starter code, such as `AdamOptimizer`.
+      total_examples: examples in the whole run.
 
     Raises:
       UserError: the name is unknown, or only tensorflow-addons has it and that is not installed.
     """
-    name = recipe.optimizer
     table = {**_from_addons(), **_native()}
-    short = name[: -len("Optimizer")] if name.endswith("Optimizer") else name
-    if short.lower() == "momentum":
-        short = "SGD"
-    found = {k.lower(): k for k in table}.get(short.lower())
+    short = recipe.optimizer.lower().removesuffix("optimizer")
+    names = {name.lower(): name for name in table}
+    found = names.get("sgd" if short == "momentum" else short)
     if found is None:
-        hint = ""
-        if short.lower() in ("lazyadam", "rectifiedadam", "yogi", "novograd"):
-            hint = " It comes with tensorflow-addons, which exists for Python up to 3.11 and TensorFlow 2.15 only."
+        hint = near_misses(recipe.optimizer, table)
+        if short in (name.lower() for name in _ADDONS):
+            hint += (
+                " It comes with tensorflow-addons, which exists only for Python up to 3.11 with"
+                " TensorFlow 2.15."
+            )
         raise UserError(
-            f"--optimizer={name} is not known here: {', '.join(sorted(table))}.{near_misses(name, table)}{hint}"
+            f"--optimizer={recipe.optimizer} is not known here: {', '.join(sorted(table))}.{hint}"
         )
     return table[found](make_schedule(recipe, total_examples), recipe)
 
 
 def prepare(optimizer: Any, variables: list[Any]) -> None:
-    """Create the optimiser's slots now, so that a checkpoint can be restored into them before the first step."""
+    """Create the optimizer's variables, for a checkpoint to be restored before the first step."""
     if hasattr(optimizer, "build"):
         optimizer.build(variables)
-    else:  # tensorflow-addons: legacy optimisers
+    else:  # a legacy optimizer, as those of tensorflow-addons
         optimizer._create_all_weights(variables)
 
 
 def apply_reduced(
     optimizer: Any, gradients: list[tf.Tensor], variables: list[Any], num_replicas: int
 ) -> None:
-    """Apply gradients that are already summed over replicas, on whichever kind of optimiser; call in replica context.
+    """Apply gradients that are already summed over the replicas; call in replica context.
 
-    Keras 3 always sums over replicas itself and cannot be told not to, so each replica hands it
-    its share; Keras 2's and tensorflow-addons' optimisers have an argument for it.
+    Keras 3 always sums over replicas itself and cannot be told not to, so each replica passes its
+    share; the optimizers of Keras 2 and of tensorflow-addons have an argument for it.
+
+    Args:
+      optimizer: of any kind that `make_optimizer` returns.
+      gradients: one for each variable.
+      variables: what to change.
+      num_replicas: replicas that call this.
     """
+    pairs = zip(gradients, variables)
     if not isinstance(optimizer, tf.keras.optimizers.Optimizer):
-        optimizer.apply_gradients(zip(gradients, variables), experimental_aggregate_gradients=False)
-    elif KERAS_3:
-        if num_replicas > 1:
-            gradients = [g / num_replicas for g in gradients]
-        optimizer.apply_gradients(zip(gradients, variables))
+        optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
+    elif not KERAS_3:
+        optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+    elif num_replicas == 1:
+        optimizer.apply_gradients(pairs)
     else:
-        optimizer.apply_gradients(zip(gradients, variables), skip_gradients_aggregation=True)
+        optimizer.apply_gradients([(g / num_replicas, v) for g, v in pairs])

@@ -1,7 +1,7 @@
-"""One training step on every replica, and k of them in one compiled call.
+"""One training step on every replica, and several of them in one compiled call.
 
-Our own, because Keras 3's `fit` clips each replica's gradient before the sum and fails with
-several workers: run on the replicas, all-reduce, clip, apply.
+Keras 3's `fit` clips each replica's gradient before the sum, and fails with several workers; this
+step runs on the replicas, sums over them, clips, and then applies.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import Any, Callable
 import numpy as np
 import tensorflow as tf
 
+from yt8m.compat import tf_variable
 from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.training.optimizers import apply_reduced
-from yt8m.training.weight_average import WeightAverage, tf_variable
+from yt8m.training.weight_average import WeightAverage
 
 LossFn = Callable[..., tf.Tensor]
+StepOutputs = tuple[Any, Any]  # labels and predictions of a step, per replica
 
 
 def clip(
@@ -25,7 +27,7 @@ def clip(
     """Clip summed gradients by the norm of each variable's, then by that of all; 0 is off.
 
     Returns:
-      The gradients, and their norm before clipping (a scalar; not finite where any gradient is not).
+      The gradients, and their norm before clipping (a scalar; not finite if any gradient is not).
     """
     norms = [tf.norm(g) for g in gradients]
     norm = tf.norm(tf.stack(norms))
@@ -38,6 +40,23 @@ def clip(
     return gradients, norm
 
 
+def dense_gradients(
+    tape: tf.GradientTape, target: tf.Tensor, variables: list[Any]
+) -> list[tf.Tensor]:
+    """Return d target / d variable as a dense tensor for each variable.
+
+    Args:
+      tape: has recorded the target.
+      target: a scalar.
+      variables: of Keras 2 or 3; where the target does not depend on one, its gradient is zeros.
+    """
+    variables = [tf_variable(v) for v in variables]
+    return [
+        tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
+        for g, v in zip(tape.gradient(target, variables), variables)
+    ]
+
+
 class TrainStep:
     """Runs training steps of one model; make it under the strategy's scope.
 
@@ -45,11 +64,19 @@ class TrainStep:
       strategy: where the replicas are.
       model: built.
       loss: `(labels [B, K], predictions [B, K], weights) -> [B]`.
-      optimizer: prepared for the model's trainable variables.
+      optimizer: prepared for the variables.
       average: of the same variables.
       recipe: gives the batch size over all replicas and the clip norms.
       penalty: weight of `model.losses` (L2 and auxiliary terms).
       jit_compile: compile the forward and backward pass with XLA; on one replica only.
+      variables: what the steps change; None is the model's trainable variables.
+      inference: compute the loss in inference mode, as batch normalisation with its stored
+        statistics.
+
+    Attributes:
+      step: the number of steps done.
+      class_weights: [K], multiplies the classes' terms of the loss, or None; set it before the
+        first step.
     """
 
     def __init__(
@@ -62,90 +89,30 @@ class TrainStep:
         recipe: Recipe,
         penalty: float = 1.0,
         jit_compile: bool = False,
+        variables: list[Any] | None = None,
+        inference: bool = False,
     ):
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
         self.average, self.recipe, self.penalty = average, recipe, penalty
-        # A TPU's step takes its data as a whole, so it cannot run ahead of them; and there whatever an operation waits for becomes
-        # its input, so that each core would be sent the frames of all. See also `whole_rounds`.
+        self._variables, self._inference = variables, inference
+        # A TPU's step takes its data as a whole, so it cannot run ahead of them; and there whatever
+        # an operation waits for becomes its input, so that each core would be sent the frames of
+        # all. See also `whole_rounds`.
         self._waits = not isinstance(strategy, tf.distribute.TPUStrategy)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
-        # Sums since they were last read: of the loss, of the regularisation, of steps, of steps
-        # whose gradient was not finite. Kept on the device so that a step waits for nobody.
+        # Sums since they were last read: the loss, the regularisation, the steps, and the steps
+        # whose gradient was not finite. They stay on the device, so that no step waits for them.
         self._sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
-        self.class_weights: np.ndarray | None = (
-            None  # [K], of the training loss; set before the first step
-        )
-        # A function of its own only where XLA asks for one: batch normalisation cannot sum its
+        self.class_weights: np.ndarray | None = None
+        # A function of its own only where XLA needs one: batch normalisation cannot sum its
         # statistics over replicas from within a nested function.
         self._forward_backward = (
             tf.function(self._gradients, jit_compile=True) if jit_compile else self._gradients
         )
 
-    def _gradients(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weights: Any) -> tuple:
-        with tf.GradientTape() as tape:
-            each, predictions = self.model.training_loss(inputs, labels, weights, self.loss)
-            data_loss = tf.reduce_sum(each) / self.recipe.batch_size
-            extra = tf.add_n([tf.cast(x, tf.float32) for x in self.model.losses] or [tf.zeros([])])
-            extra = extra * (self.penalty / self.strategy.num_replicas_in_sync)
-            total = data_loss + extra
-        variables = [tf_variable(v) for v in self.model.trainable_variables]
-        gradients = tape.gradient(total, variables)
-        gradients = [
-            tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
-            for g, v in zip(gradients, variables)
-        ]
-        return gradients, data_loss, extra, predictions
-
-    def _replica(
-        self, batch: dict[str, tf.Tensor], arrived: tuple[tf.Tensor, ...]
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        # Counters, such as the optimiser's, depend on no data: without this they may move on where the data have just ended,
-        # and on one replica only, whose learning rate then differs from the others'.
-        with tf.control_dependencies(arrived):
-            return self._update(batch)
-
-    def _update(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        gradients, data_loss, extra, predictions = self._forward_backward(
-            self.model.select_inputs(batch), batch["labels"], self._weights(batch)
-        )
-        context = tf.distribute.get_replica_context()
-        replicas = context.num_replicas_in_sync
-        sums = tf.stack([data_loss, extra])
-        if replicas > 1:
-            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-            sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
-        gradients, norm = clip(
-            gradients, self.recipe.clip_gradient_norm, self.recipe.global_clip_norm
-        )
-        apply_reduced(self.optimizer, gradients, self.model.trainable_variables, replicas)
-        broken = tf.cast(~tf.math.is_finite(norm), tf.float32)
-        return tf.concat([sums, [1.0, broken]], 0), predictions
-
-    def _weights(self, batch: dict[str, tf.Tensor]) -> tf.Tensor | None:
-        """Return the batch's weights times those of the classes, [B, K], or None where there are neither."""
-        weights = batch.get("weights")
-        if self.class_weights is None:
-            return weights
-        each = tf.ones_like(batch["labels"], tf.float32) if weights is None else weights
-        return each * tf.constant(self.class_weights)[None, :]
-
-    def _one(self, iterator: Any) -> tuple[Any, Any]:
-        batch = next(iterator)
-        arrived = (
-            self.strategy.experimental_local_results(batch["labels"]) if self._waits else ()
-        )  # on every replica
-        sums, predictions = self.strategy.run(lambda b: self._replica(b, arrived), args=(batch,))
-        first = self.strategy.experimental_local_results(sums)[0]  # equal on every replica by now
-        # Nothing else makes these wait for the data, and a step without data must not be counted.
-        with tf.control_dependencies([first]):
-            self._sums.assign_add(first)
-            self.step.assign_add(1)
-            self.average.update(self.strategy, self.step)
-        return batch["labels"], predictions
-
     @tf.function
-    def __call__(self, iterator: Any, steps: tf.Tensor) -> tuple[Any, Any]:
-        """Run `steps` (a scalar tensor) steps; return the last one's labels and predictions, per replica.
+    def __call__(self, iterator: Any, steps: tf.Tensor) -> StepOutputs:
+        """Run `steps` (a scalar tensor) steps; return the last one's labels and predictions.
 
         Raises:
           tf.errors.OutOfRangeError: the data ended; `step` counts the steps done.
@@ -159,12 +126,16 @@ class TrainStep:
         return int(self.step.numpy())
 
     def is_finite(self) -> bool:
-        """Whether every loss and gradient since `read_sums` was finite; takes nothing from the sums."""
+        """Return whether every loss and gradient since `read_sums` was finite; keep the sums."""
         sums = self._sums.numpy()
         return not sums[3] and bool(np.isfinite(sums).all())
 
     def read_sums(self) -> dict[str, float]:
-        """Return means since the last reading, `loss`, `regularization`, with the counts `steps`, `broken`; start anew."""
+        """Return the means since the last reading, and begin new ones.
+
+        Returns:
+          `loss` and `regularization`, means over the steps; `steps` and `broken`, counts.
+        """
         loss, extra, steps, broken = (float(x) for x in self._sums.numpy())
         self._sums.assign(tf.zeros([4]))
         return {
@@ -173,3 +144,72 @@ class TrainStep:
             "steps": steps,
             "broken": broken,
         }
+
+    def _one(self, iterator: Any) -> StepOutputs:
+        batch = next(iterator)
+        local = self.strategy.experimental_local_results
+        arrived = local(batch["labels"]) if self._waits else ()  # on every replica
+        sums, predictions = self.strategy.run(lambda b: self._replica(b, arrived), args=(batch,))
+        first = local(sums)[0]  # equal on every replica by now
+        # Nothing else makes these wait for the data, and a step without data must not be counted.
+        with tf.control_dependencies([first]):
+            self._sums.assign_add(first)
+            self.step.assign_add(1)
+            self.average.update(self.strategy, self.step)
+        return batch["labels"], predictions
+
+    def _replica(
+        self, batch: dict[str, tf.Tensor], arrived: tuple[tf.Tensor, ...]
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        # Counters, such as the optimizer's, depend on no data: without this they may advance where
+        # the data have just ended, and on one replica only, whose learning rate then differs.
+        with tf.control_dependencies(arrived):
+            return self._update(batch)
+
+    def _update(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        gradients, data_loss, extra, predictions = self._forward_backward(
+            self.model.select_inputs(batch), batch["labels"], self._weights(batch)
+        )
+        context = tf.distribute.get_replica_context()
+        replicas = context.num_replicas_in_sync
+        sums = tf.stack([data_loss, extra])
+        if replicas > 1:
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            sums = context.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+        recipe = self.recipe
+        gradients, norm = clip(gradients, recipe.clip_gradient_norm, recipe.global_clip_norm)
+        apply_reduced(self.optimizer, gradients, self._trained(), replicas)
+        broken = tf.cast(~tf.math.is_finite(norm), tf.float32)
+        return tf.concat([sums, [1.0, broken]], 0), predictions
+
+    def _gradients(
+        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            each, predictions = self._losses(inputs, labels, weights)
+            data_loss = tf.reduce_sum(each) / self.recipe.batch_size
+            extra = tf.add_n([tf.cast(x, tf.float32) for x in self.model.losses] or [tf.zeros([])])
+            extra = extra * (self.penalty / self.strategy.num_replicas_in_sync)
+            total = data_loss + extra
+        gradients = dense_gradients(tape, total, self._trained())
+        return gradients, data_loss, extra, predictions
+
+    def _losses(
+        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weights: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the loss of each example [B], and the predictions."""
+        if not self._inference:
+            return self.model.training_loss(inputs, labels, weights, self.loss)
+        predictions = self.model(inputs, training=False)
+        return self.loss(labels, predictions, weights), predictions
+
+    def _trained(self) -> list[Any]:
+        return self.model.trainable_variables if self._variables is None else self._variables
+
+    def _weights(self, batch: dict[str, tf.Tensor]) -> tf.Tensor | None:
+        """Return the batch's weights times those of the classes, [B, K], or None."""
+        weights = batch.get("weights")
+        if self.class_weights is None:
+            return weights
+        each = tf.ones_like(batch["labels"], tf.float32) if weights is None else weights
+        return each * tf.constant(self.class_weights)[None, :]

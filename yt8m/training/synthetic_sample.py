@@ -1,4 +1,4 @@
-"""What train.py uses when no data are named: the synthetic sample, made on the spot."""
+"""The synthetic sample on which train.py trains if it is given no records."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ FOLDER = os.path.join("runs", "synthetic_sample")
 
 
 def use_synthetic_sample(values: Any, level: str, folder: str = FOLDER) -> None:
-    """Set the flags `train_data_pattern` and `eval_data_pattern` to a synthetic data set, made if it is not there."""
+    """Point the flags of a run at the synthetic sample, which is made if it does not exist.
+
+    Args:
+      values: the flags; `train_data_pattern`, `eval_data_pattern` and `max_frames` are set.
+      level: "video" or "frame".
+      folder: of the sample.
+    """
     paths = make_synthetic(folder)
     print(
-        f"no --train_data_pattern: using the synthetic sample in {folder} (learnable, but not YouTube-8M)",
+        f"no --train_data_pattern: using the synthetic sample in {folder}"
+        " (learnable, but not YouTube-8M)",
         flush=True,
     )
-    values.max_frames = min(
-        values.max_frames, SyntheticSpec().max_frames
-    )  # padding costs time and teaches nothing
+    # Padding costs time and teaches nothing.
+    values.max_frames = min(values.max_frames, SyntheticSpec().max_frames)
     values.train_data_pattern = paths.pattern("train", level)
     if not values.eval_data_pattern:
         values.eval_data_pattern = paths.pattern("validate", level)

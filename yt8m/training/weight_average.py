@@ -1,6 +1,6 @@
-"""The exponential moving average of the weights, with warm-up; it is what is evaluated and saved.
+"""The exponential moving average of the weights, which is evaluated and saved.
 
-Keras' own `use_ema` lacks the warm-up and overwrites the weights at the end of `fit`.
+Keras' own `use_ema` has no warm-up, and overwrites the weights at the end of `fit`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from typing import Any
 
 import tensorflow as tf
 
-
-def tf_variable(variable: Any) -> tf.Variable:
-    """Return the `tf.Variable` behind a Keras 2 or Keras 3 variable."""
-    return variable if isinstance(variable, tf.Variable) else variable.value
+from yt8m.compat import tf_variable
 
 
 class WeightAverage(tf.Module):
-    """Averages of `variables` with decay min(decay, (1 + t) / (10 + t)) after t steps (UTS code; spec C.0).
+    """Averages with decay min(decay, (1 + t) / (10 + t)) after t steps.
 
-    Make it under the strategy's scope. With decay 0 it holds nothing and changes nothing.
+    Source: the UTS code; see `docs/sources.md#weight-average`. Make it under the strategy's scope.
+
+    Args:
+      variables: of Keras 2 or 3.
+      decay: the final decay; with 0 it holds nothing and changes nothing.
     """
 
     def __init__(self, variables: list[Any], decay: float):

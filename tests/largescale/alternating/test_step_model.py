@@ -18,10 +18,12 @@ from yt8m.largescale.alternating.step_model import (
     save_model,
 )
 from yt8m.models.core import registry
-from yt8m.runs import saved_model
+from yt8m.runs import load
+from yt8m.runs.bundle import open_bundle, write_bundle
 from yt8m.runs.config import CONFIG_FILE
-from yt8m.runs.folder import RunFolder, save_weights
-from yt8m.runs.trained_model import TrainedModel, open_bundle, write_bundle
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.save import save_weights
+from yt8m.runs.trained_model import TrainedModel
 
 NAME, SCHEMA = "VideoDbofBasic", RecordSchema("video", ("x",), (5,), 4)
 GROWN = {"groups": [{"classes": [1, 3], "num_mixtures": 3}, {"classes": [0, 2], "num_mixtures": 1}]}
@@ -96,14 +98,14 @@ def test_a_model_that_takes_the_place_of_one_that_is_being_read_is_read_whole(
 ):
     path, _, large, _ = begun
     run = RunFolder(shutil.copytree(path, tmp_path / "run"))
-    made = saved_model.make_model
+    made = load.make_model
 
-    def meanwhile(config):
+    def meanwhile(config, dtype):
         if "groups" not in config.model.arguments:
             copy_model(run, "step2/best", "best", {})
-        return made(config)
+        return made(config, dtype)
 
-    monkeypatch.setattr(saved_model, "make_model", meanwhile)
+    monkeypatch.setattr(load, "make_model", meanwhile)
     np.testing.assert_allclose(scores(run), large, atol=1e-6)
 
 

@@ -21,9 +21,10 @@ from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.features import store
 from yt8m.largescale.mixtures import partition_map
 from yt8m.runs.alternation_config import AlternationConfig
+from yt8m.runs.bundle import open_bundle, write_bundle
 from yt8m.runs.config import ModelConfig
 from yt8m.runs.folder import RunFolder
-from yt8m.runs.trained_model import TrainedModel, open_bundle, write_bundle
+from yt8m.runs.trained_model import TrainedModel
 
 SETTINGS = AlternationConfig(
     max_experts=6,

@@ -12,7 +12,8 @@ from yt8m.largescale.alternating.plan import Step
 from yt8m.largescale.alternating.step_model import metrics_of, save_model
 from yt8m.runs.build import make_model
 from yt8m.runs.config import RunConfig
-from yt8m.runs.folder import BEST, RunFolder, load_weights, weights_file
+from yt8m.runs.folder import BEST, RunFolder
+from yt8m.runs.load import load_weights, weights_file
 from yt8m.runs.stop_signal import Stopped
 from yt8m.training.trainer import train
 

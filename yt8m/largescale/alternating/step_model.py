@@ -9,14 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m.models.core.base import Yt8mModel
-from yt8m.runs.folder import (
-    MODEL_FILE,
-    RunFolder,
-    copy_weights,
-    differing_arguments,
-    save_weights,
-)
-from yt8m.runs.saved_model import load_saved
+from yt8m.runs.folder import MODEL_FILE, RunFolder
+from yt8m.runs.load import differing_arguments, load_saved
+from yt8m.runs.save import copy_weights, save_weights
 
 WEIGHTS = "model.weights.h5"
 METRICS = "metrics.json"

@@ -32,9 +32,9 @@ from yt8m.models.core import registry
 from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.runs.folder import ALTERNATION, BEST, RunFolder
+from yt8m.runs.open import open_run
 from yt8m.runs.stop_signal import StopSignal
 from yt8m.runs.strategy import make_strategy
-from yt8m.training.trainer import open_run
 from yt8m.training.validation import Validation
 
 

@@ -24,8 +24,8 @@ from yt8m.models.core.base import Yt8mModel
 from yt8m.models.dbof.kdd import VIDEO_HALF
 from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
-from yt8m.runs.folder import ALTERNATION, BEST, RunFolder, config_of, weights_file
-from yt8m.training.initial_weights import load_run
+from yt8m.runs.folder import ALTERNATION, BEST, RunFolder
+from yt8m.runs.load import config_of, load_run, weights_file
 from yt8m.training.weight_average import tf_variable
 
 VIDEO_RUN = f"{ALTERNATION}/video_level"
@@ -147,7 +147,9 @@ def _frame_network(config: RunConfig) -> Yt8mModel:
     Raises:
       UserError: there is none, or it does not fit.
     """
-    other, model, path = load_run(config.alternation.frame_network, _FLAG)
+    other, model, path = load_run(
+        config.alternation.frame_network, _FLAG, config.training.dtype
+    )
     _check_fits(config, other, path)
     return model
 

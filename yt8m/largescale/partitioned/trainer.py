@@ -40,10 +40,10 @@ from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import schema_like
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.runs.folder import BEST, RunFolder
+from yt8m.runs.open import open_run
 from yt8m.runs.progress import Progress, duration
 from yt8m.runs.stop_signal import StopSignal
-from yt8m.training.starting_priors import starting_priors
-from yt8m.training.trainer import open_run
+from yt8m.training.priors import starting_priors
 
 _MOST_GROUPS = (
     500  # a file of each is open when they are joined, and 1,024 open files is a usual limit

@@ -1,15 +1,15 @@
-"""Where a run's label priors come from, in every process of it alike."""
+"""All processes of a run start from the same label priors."""
 
 import numpy as np
 
 from tests.support.runs import run_config
 from yt8m.data.files.shards import find_shards
 from yt8m.runs.folder import RunFolder
-from yt8m.training.starting_priors import starting_priors
+from yt8m.training.priors import starting_priors
 
 
 def test_a_worker_does_not_take_priors_that_the_chief_is_about_to_remove(small_data, tmp_path):
-    """Those of a refused attempt, perhaps on other data: its weights would then differ from the chief's."""
+    """They are a refused command's, perhaps for other data; its weights would differ."""
     config, run = run_config(small_data, "LogisticModel", epochs=1), RunFolder(str(tmp_path))
     files = find_shards(config.training.train_data_pattern)
     run.save_priors(np.full(12, 0.5))

@@ -1,0 +1,101 @@
+"""A run's model in one .tgz: its settings and its weights."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import tempfile
+import zlib
+
+import tensorflow as tf
+
+from yt8m import files
+from yt8m.errors import UserError
+from yt8m.runs.config import CONFIG_FILE
+from yt8m.runs.folder import BEST, MODEL_FILE, WEIGHTS, RunFolder
+from yt8m.runs.load import config_of, weights_file
+from yt8m.runs.trained_model import check_task
+
+_MEMBERS = (CONFIG_FILE, WEIGHTS)
+_HINT = "inference.py --output_model_tgz writes such a file."
+
+
+def write_bundle(train_dir: str, path: str, which: str = "") -> None:
+    """Write a run's settings and weights into one .tgz, which `open_bundle` reads.
+
+    Args:
+      train_dir: the run's folder.
+      path: of the .tgz, which is written whole or not at all.
+      which: "best", "last", or "" for the best there is.
+
+    Raises:
+      UserError: the run holds no model that predicts labels, or `path` cannot be written.
+    """
+    run = RunFolder(train_dir)
+    check_task(run.load_config(), train_dir)
+    weights = weights_file(run, which)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            archive, config, copy = (
+                os.path.join(folder, name) for name in ("bundle.tgz", *_MEMBERS)
+            )
+            tf.io.gfile.copy(weights, copy)
+            beside = os.path.join(os.path.dirname(weights), MODEL_FILE)
+            if tf.io.gfile.exists(beside):
+                tf.io.gfile.copy(beside, os.path.join(folder, MODEL_FILE))
+            # The copy's arguments: the run may be replacing the original by another model.
+            files.write_text(config, config_of(run, copy).to_json())
+            with tarfile.open(archive, "w:gz") as tar:
+                for name in _MEMBERS:
+                    tar.add(os.path.join(folder, name), arcname=name)
+            tf.io.gfile.copy(archive, path + ".tmp", overwrite=True)
+        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    except (tf.errors.OpError, OSError) as error:
+        message = getattr(error, "message", error)
+        raise UserError(
+            f"--output_model_tgz={path} cannot be written ({message}); name another file."
+        ) from None
+
+
+def open_bundle(path: str, folder: str) -> str:
+    """Unpack a bundle into `folder`, which then serves as a run's folder; return `folder`.
+
+    Raises:
+      UserError: there is no such file, or it is not a whole bundle, or `folder` cannot be written.
+    """
+    if not tf.io.gfile.exists(path):
+        raise UserError(f"--input_model_tgz={path} does not exist; {_HINT}")
+    try:
+        contents = _read(path)
+        # A bundle that is cut off has raised by now, and an earlier one in the folder stays.
+        tf.io.gfile.makedirs(os.path.join(folder, BEST))
+        places = (CONFIG_FILE, os.path.join(BEST, WEIGHTS))
+        for content, place in zip(contents, places):
+            with tf.io.gfile.GFile(os.path.join(folder, place), "wb") as out:
+                out.write(content)
+    # EOFError and zlib.error come from a file that is cut off or damaged.
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        raise UserError(
+            f"--input_model_tgz={path} is not a .tgz bundle, or not a whole one ({error}); {_HINT}"
+        ) from None
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"--untar_model_dir={folder} cannot be written ({error.message}); name another folder."
+        ) from None
+    return folder
+
+
+def _read(path: str) -> list[bytes]:
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = os.path.join(scratch, "bundle.tgz")
+        tf.io.gfile.copy(path, archive)
+        with tarfile.open(archive) as tar:
+            members = {os.path.basename(m.name): m for m in tar.getmembers() if m.isfile()}
+            missing = [name for name in _MEMBERS if name not in members]
+            if missing:
+                raise UserError(f"--input_model_tgz={path} lacks {', '.join(missing)}; {_HINT}")
+            opened = [tar.extractfile(members[name]) for name in _MEMBERS]
+            contents = [member.read() for member in opened if member is not None]
+            while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+                pass  # Reading to the end verifies the checksum.
+    return contents

@@ -1,0 +1,72 @@
+"""Records read as a run reads them to be evaluated or predicted: in order, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.files.shards import find_shards
+from yt8m.data.pipeline import read_batches
+from yt8m.data.records.sampling import FrameSampling
+from yt8m.data.schema import SEGMENT_FRAMES
+from yt8m.errors import UserError
+from yt8m.runs.build import schema_like
+from yt8m.runs.config import RunConfig
+
+
+class EvaluationRecords:
+    """The records of a pattern, with the batch size and frames that a run evaluates with.
+
+    Attributes:
+      files: the matching shards.
+      schema: how the records are encoded.
+      description: one line that describes the schema.
+      batch_size: examples per batch.
+
+    Args:
+      config: the run's settings.
+      pattern: comma list of globs of records.
+      flag: the flag that gave the pattern; error messages name it.
+      batch_size: examples per batch; 0 means the run's own.
+      eval_frames: evenly spaced frames per video; 0 means all frames, None what the run validated
+        with.
+      rated: whether five-second segments need ratings.
+
+    Raises:
+      UserError: no file matches, or the records do not fit the run's model.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        pattern: str,
+        flag: str,
+        batch_size: int = 0,
+        eval_frames: int | None = None,
+        rated: bool = True,
+    ):
+        if eval_frames and config.schema.segment_labels:
+            raise UserError(
+                f"--eval_frames={eval_frames}: all {SEGMENT_FRAMES} frames of a segment are used;"
+                " drop the flag."
+            )
+        self.files = find_shards(pattern, flag)
+        self.schema, self.description = schema_like(config, self.files, flag, rated=rated)
+        training = config.training
+        self.batch_size = batch_size or training.eval_batch_size or config.recipe.batch_size
+        frames = training.eval_frames if eval_frames is None else eval_frames
+        self._sampling = FrameSampling("even", frames) if frames else FrameSampling()
+
+    def batches(self, bad: BadRecords, **more: Any) -> Iterator[dict[str, tf.Tensor]]:
+        """Yield the batches of one pass; `more` goes to `read_batches`."""
+        return read_batches(
+            self.files,
+            self.schema,
+            bad,
+            batch_size=self.batch_size,
+            sampling=self._sampling,
+            **more,
+        )

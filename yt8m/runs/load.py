@@ -1,0 +1,136 @@
+"""A run's model and its weights, read whole even while the run writes the next one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from typing import Any
+
+import h5py
+import tensorflow as tf
+
+from yt8m import files
+from yt8m.errors import UserError
+from yt8m.models.core.base import Yt8mModel
+from yt8m.runs.build import make_model
+from yt8m.runs.config import ModelConfig, RunConfig
+from yt8m.runs.folder import BEST, LAST, MODEL_FILE, WEIGHTS, RunFolder, reason
+
+
+def weights_file(run: RunFolder, which: str = "", flag: str = "--train_dir") -> str:
+    """Return the path of a run's weights: the best validated, or the last if nothing was validated.
+
+    Args:
+      run: the folder.
+      which: "best" or "last"; "" chooses.
+      flag: the name of the folder's flag in messages.
+
+    Raises:
+      UserError: there are none yet.
+    """
+    for name in [which] if which else [BEST, LAST]:
+        path = run.file(name, WEIGHTS)
+        if tf.io.gfile.exists(path):
+            return path
+    raise UserError(
+        f"{flag}={run.path} holds no {which or 'saved'} model yet: train.py saves one after each"
+        " validation (with each checkpoint if nothing is validated), and at its end."
+    )
+
+
+def config_of(run: RunFolder, weights: str) -> RunConfig:
+    """Return a run's settings, with the model arguments that one of its weight files needs."""
+    config, own = run.load_config(), differing_arguments(weights)
+    arguments = {**config.model.arguments, **own}
+    return dataclasses.replace(config, model=ModelConfig(config.model.name, arguments))
+
+
+def differing_arguments(weights: str) -> dict[str, Any]:
+    """Return the constructor arguments in which a weight file's model differs from its run's.
+
+    A model that grew in training (the KDD trainer's large mixture) has some. The weight file itself
+    holds them, so that one rename switches both; `model.json` beside it holds the same for readers,
+    and is all that older runs have.
+    """
+    if tf.io.gfile.exists(weights):
+        try:
+            with (
+                tf.io.gfile.GFile(weights, "rb") as remote,
+                h5py.File(remote if "://" in weights else weights, "r") as f,
+            ):
+                if MODEL_FILE in f:
+                    return json.loads(f[MODEL_FILE][()])
+        except OSError:
+            pass  # It is no such file: `load_weights` reports it.
+    path = os.path.join(os.path.dirname(weights), MODEL_FILE)
+    return files.read_json(path) if tf.io.gfile.exists(path) else {}
+
+
+def load_weights(model: tf.keras.Model, path: str) -> None:
+    """Read what `yt8m.runs.save.save_weights` wrote, from any file system.
+
+    Raises:
+      UserError: there is no such file, or it does not fit the model.
+    """
+    if not tf.io.gfile.exists(path):
+        raise UserError(
+            f"{path} does not exist: the run has saved no model yet, or --train_dir is not a run's"
+            " folder."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        local = path
+        if "://" in path:
+            local = os.path.join(folder, WEIGHTS)
+            tf.io.gfile.copy(path, local)
+        try:
+            model.load_weights(local)
+        except (ValueError, OSError, KeyError) as error:
+            raise UserError(f"{path} does not fit the run's model ({reason(error)}).") from None
+
+
+def load_saved(run: RunFolder, weights: str, dtype: str = "") -> tuple[RunConfig, Yt8mModel]:
+    """Return the settings of one of a run's weight files, and its model with these weights.
+
+    Args:
+      run: the folder.
+      weights: the file's path.
+      dtype: what the model computes in; "" is the run's own.
+
+    Raises:
+      UserError: there is no such file, or it does not fit the run's model.
+    """
+    config = config_of(run, weights)
+    while True:
+        problem: UserError | None = None
+        model = make_model(config, dtype)
+        try:
+            load_weights(model, weights)
+        except UserError as error:
+            problem = error
+        # The model is made from the file's arguments before its weights are read; in between, the
+        # run may have replaced the file by a larger model's.
+        before, config = config, config_of(run, weights)
+        if config == before:
+            if problem:
+                raise problem
+            return config, model
+
+
+def load_run(train_dir: str, flag: str, dtype: str = "") -> tuple[RunConfig, Yt8mModel, str]:
+    """Return an earlier run's settings, its model with the best (else last) weights, their path.
+
+    Args:
+      train_dir: the run's folder.
+      flag: the name of the folder's flag in messages.
+      dtype: what the model computes in; "" is the run's own.
+
+    Raises:
+      UserError: there is no run, or it has saved no model.
+    """
+    run = RunFolder(train_dir)
+    run.load_config(flag)  # reports that there is no run
+    path = weights_file(run, flag=flag)
+    config, model = load_saved(run, path, dtype)
+    return config, model, path

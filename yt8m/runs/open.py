@@ -1,0 +1,77 @@
+"""The start of a training command: a new run in its folder, or the one that the folder holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import tensorflow as tf
+
+from yt8m.errors import UserError
+from yt8m.runs.config import RunConfig, check_same_keras, check_same_run
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.strategy import any_worker, is_chief
+
+
+def open_run(
+    config: RunConfig,
+    train_dir: str,
+    start_new_model: bool = False,
+    strategy: tf.distribute.Strategy | None = None,
+) -> tuple[RunConfig, RunFolder, bool]:
+    """Open the folder of a run that is to be trained.
+
+    Of several workers the chief deletes an earlier run, and the others wait: two processes that
+    delete the same files fail, and one that looks too early finds the old run done.
+
+    Args:
+      config: the settings that were asked for.
+      train_dir: the run's folder; it need not exist.
+      start_new_model: delete an earlier run there first.
+      strategy: where the run computes, if it is made already.
+
+    Returns:
+      The settings, with the facts of the run's beginning; the folder; and whether the run is done
+      and nothing has changed.
+
+    Raises:
+      UserError: the folder holds a run with other settings, or cannot be written, or the run that
+        would be deleted is needed.
+    """
+    run = RunFolder(train_dir)
+    if start_new_model:
+        _delete(config, run, strategy)
+    run.make()
+    if not run.exists():
+        return config, run, False
+    old = run.load_config()
+    changes = check_same_run(old, config, train_dir)
+    done = run.is_done()
+    if not done:
+        check_same_keras(old, config, train_dir)
+    if changes:
+        print(changes, flush=True)
+    elif done:
+        print(
+            f"{train_dir} holds this run, and it is done; --start_new_model trains it again.",
+            flush=True,
+        )
+    return dataclasses.replace(config, facts=old.facts), run, done and not changes
+
+
+def _delete(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy | None) -> None:
+    for flag in ("init_from", "priors_from"):
+        if _same_folder(getattr(config.training, flag), run.path):
+            raise UserError(
+                f"--start_new_model would delete --{flag}={run.path}, which this run needs;"
+                " name another --train_dir."
+            )
+    if strategy is None or is_chief(strategy):
+        run.delete()
+    if strategy is not None:
+        any_worker(strategy)(True)
+
+
+def _same_folder(a: str, b: str) -> bool:
+    here, there = (path.rstrip("/") if "://" in path else os.path.realpath(path) for path in (a, b))
+    return bool(a) and here == there

@@ -1,0 +1,52 @@
+"""What derived files were made from, recorded beside them in a small JSON file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m import files
+
+
+class Provenance:
+    """The inputs of derived files, as they are now and as they were recorded.
+
+        made = Provenance(os.path.join(folder, "about.json"), {"model": digest, "data": shards})
+        if made.changed():
+            raise UserError(f"{folder} was made from other {', '.join(made.changed())}; ...")
+        made.record()
+
+    Args:
+      path: the JSON file, local or remote. Its folder must exist when `record` is called.
+      now: the inputs, by name; values that JSON can hold.
+    """
+
+    def __init__(self, path: str, now: dict[str, Any]):
+        self.path = path
+        self.now: dict[str, Any] = json.loads(json.dumps(now))  # As read back: tuples become lists.
+        self.before: dict[str, Any] | None = files.read_json(path) if _exists(path) else None
+
+    def changed(self, unknown_is_same: bool = False) -> list[str]:
+        """Return the names of the inputs that differ from the recorded ones; none if none are recorded.
+
+        Args:
+          unknown_is_same: let an input pass that an older version did not record.
+        """
+        if self.before is None:
+            return []
+        known = self.now if not unknown_is_same else self.now.keys() & self.before.keys()
+        return [
+            name for name in self.now if name in known and self.before.get(name) != self.now[name]
+        ]
+
+    def record(self) -> None:
+        """Write the inputs, unless they are recorded already."""
+        if self.before != self.now:
+            files.write_json(self.path, self.now)
+            self.before = self.now
+
+
+def _exists(path: str) -> bool:
+    return bool(tf.io.gfile.exists(path))

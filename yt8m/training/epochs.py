@@ -1,0 +1,140 @@
+"""The steps of a run, one epoch after another."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from yt8m.data.files.bad_records import PARSE_ERRORS
+from yt8m.data.files.count import count_records
+from yt8m.data.records.ratings import segments_a_record
+from yt8m.errors import UserError
+from yt8m.runs.config import RunConfig
+from yt8m.runs.stop_signal import StopVote
+from yt8m.training.checkpoints import TrainState
+from yt8m.training.step import StepOutputs, TrainStep
+from yt8m.training.training_data import TrainingData
+
+
+@dataclasses.dataclass(frozen=True)
+class RunLength:
+    """The number of examples that a run trains on.
+
+    Attributes:
+      epoch_examples: of one epoch; of rated segments an estimate.
+      examples: of the whole run, without the partial batches at the end of the epochs.
+      unit: what an example is, "videos" or "segments".
+    """
+
+    epoch_examples: int
+    examples: int
+    unit: str
+
+    @classmethod
+    def of(cls, config: RunConfig, files: list[str]) -> RunLength:
+        """Count the training records, unless the run has recorded their number."""
+        recipe, max_steps = config.recipe, config.training.max_steps
+        counted = config.facts.get("records")
+        in_epoch = count_records(files)[0] if counted is None else int(counted)
+        segments = config.schema.segment_labels
+        if segments:
+            in_epoch = round(in_epoch * segments_a_record(files))
+        steps = recipe.num_epochs * (in_epoch // recipe.batch_size)
+        steps = min(steps, max_steps) if max_steps else steps
+        return cls(in_epoch, steps * recipe.batch_size, "segments" if segments else "videos")
+
+
+class Epochs:
+    """Runs the steps of a run, from the place that `state` holds.
+
+    Args:
+      config: the run's settings.
+      length: the run's length.
+      step: runs the steps.
+      state: the place in the run; it is moved on.
+      data: the training records.
+      stop: ends an epoch early, and is asked before each call of `step`.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        length: RunLength,
+        step: TrainStep,
+        state: TrainState,
+        data: TrainingData,
+        stop: StopVote,
+    ):
+        self._batch_size, self._num_epochs = config.recipe.batch_size, config.recipe.num_epochs
+        self._max_steps = config.training.max_steps
+        self._steps_per_call = config.training.steps_per_call
+        self._length, self._step, self._state = length, step, state
+        self._data, self._stop = data, stop
+
+    def are_over(self) -> bool:
+        """Return whether the run has done all its epochs, or all its steps."""
+        return int(self._state.epoch) >= self._num_epochs or self._is_out_of_steps()
+
+    def steps(self) -> Iterator[StepOutputs]:
+        """Run the rest of the epoch; yield what each call of the step returned.
+
+        The epoch ends with its data, at --max_steps, or when the workers have agreed to stop.
+
+        Raises:
+          UserError: the epoch holds no whole batch, or too many broken records.
+        """
+        batches = self._open()
+        while (left := self._steps_left()) > 0 and not self._stop():
+            steps = tf.constant(int(min(self._steps_per_call, left)), tf.int32)
+            try:
+                with self._examples_counted():
+                    outputs = self._step(batches, steps)
+            except tf.errors.OutOfRangeError:
+                break
+            except PARSE_ERRORS as error:
+                if not self._data.leaves_out(error):
+                    raise
+                batches = self._open()  # from the step that failed
+            else:
+                yield outputs
+        self._check_not_empty()
+
+    def _open(self) -> Any:
+        return self._data.open(int(self._state.epoch), int(self._state.examples_in_epoch))
+
+    @contextlib.contextmanager
+    def _examples_counted(self) -> Iterator[None]:
+        """Count the steps that were done, however the call ends."""
+        before = self._step.done()
+        try:
+            yield
+        finally:
+            done = (self._step.done() - before) * self._batch_size
+            self._state.examples_in_epoch.assign_add(done)
+
+    def _steps_left(self) -> float:
+        """Return the steps until the epoch or the run must end, where that is known beforehand."""
+        left = math.inf
+        if self._max_steps:
+            left = self._max_steps - self._step.done()
+        if self._data.num_workers > 1:
+            done = int(self._state.examples_in_epoch) // self._batch_size
+            left = min(left, self._length.epoch_examples // self._batch_size - done)
+        return left
+
+    def _is_out_of_steps(self) -> bool:
+        return bool(self._max_steps) and self._step.done() >= self._max_steps
+
+    def _check_not_empty(self) -> None:
+        is_cut = self._stop.number or self._is_out_of_steps()
+        if is_cut or int(self._state.examples_in_epoch):
+            return
+        raise UserError(
+            f"--batch_size={self._batch_size} is more than the {self._length.epoch_examples}"
+            f" {self._length.unit} that the training records hold; lower it."
+        )

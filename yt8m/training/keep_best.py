@@ -1,0 +1,87 @@
+"""The models that a run keeps: the best validated one, and the last."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from yt8m import files
+from yt8m.runs.folder import BEST, LAST, METRICS, WEIGHTS, RunFolder
+from yt8m.runs.predictor import Predictor
+from yt8m.runs.progress import Progress
+from yt8m.runs.save import save_weights
+from yt8m.runs.strategy import is_chief
+from yt8m.training.checkpoints import TrainState
+from yt8m.training.step import TrainStep
+from yt8m.training.validation import Validation
+
+
+class ModelKeeper:
+    """Validates the averaged weights, and saves them in `best/` and `last/`.
+
+    Args:
+      run: the run's folder; only the chief writes to it.
+      step: holds the model and its average.
+      state: the place in the run, with the best score so far.
+      validation: the validation set, or None.
+      progress: prints and logs.
+      min_gain: the gain in the score that counts as one.
+
+    Attributes:
+      score_name: what is validated, "GAP" or "loss".
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        step: TrainStep,
+        state: TrainState,
+        validation: Validation | None,
+        progress: Progress,
+        min_gain: float,
+    ):
+        self._run, self._step, self._state = run, step, state
+        self._validation, self._progress, self._min_gain = validation, progress, min_gain
+        self._chief = is_chief(step.strategy)
+        self._predictor: Predictor | None = None
+        self.score_name = "GAP" if step.model.task == "classification" else "loss"
+
+    def validate(self) -> bool:
+        """Evaluate the averaged weights after an epoch, and save them if they are the best so far.
+
+        Returns:
+          Whether the score gained enough; True where nothing is validated.
+        """
+        if self._validation is None:
+            return True
+        if self._predictor is None:
+            self._predictor = self._validation.predictor(self._step.model)
+        epoch, before = int(self._state.epoch) + 1, float(self._state.best_score)
+        with self._step.average.applied():
+            result = self._validation(self._predictor)
+            score = self._validation.score(result)
+            is_best = score > before
+            if is_best and self._chief:
+                self._write(BEST, {**result, "epoch": epoch})
+        if is_best:
+            self._state.best_score.assign(score)
+        logged = {**result, "epoch": epoch, "step": self._step.done()}
+        self._progress.validation(logged, is_best)
+        return score > before + self._min_gain
+
+    def keep_last(self) -> None:
+        """Save the averaged weights as they are now."""
+        if self._chief:
+            with self._step.average.applied():
+                self._write(LAST, {})
+
+    def best(self) -> float | None:
+        """Return the best GAP or loss, or None where nothing was validated."""
+        best = abs(float(self._state.best_score))
+        return best if math.isfinite(best) else None
+
+    def _write(self, name: str, result: dict[str, Any]) -> None:
+        save_weights(self._step.model, self._run.file(name, WEIGHTS))
+        about = {"step": self._step.done(), "epoch": int(self._state.epoch), **result}
+        files.write_json(self._run.file(os.path.join(name, METRICS)), about)

@@ -1,0 +1,93 @@
+"""The line that a run prints and logs between two validations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from yt8m.errors import UserError, look_for_nan
+from yt8m.metrics.batch_metrics import batch_metrics
+from yt8m.runs.config import RunConfig
+from yt8m.runs.progress import Progress
+from yt8m.training.checkpoints import TrainState
+from yt8m.training.epochs import RunLength
+from yt8m.training.optimizers import make_schedule
+from yt8m.training.step import StepOutputs, TrainStep
+
+
+class StepReport:
+    """Reports the steps since it was last called, and refuses to go on with a broken model.
+
+    Args:
+      config: the run's settings.
+      step: runs the steps, and sums up their losses.
+      state: the place in the run.
+      progress: prints and logs.
+      length: the run's length.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        step: TrainStep,
+        state: TrainState,
+        progress: Progress,
+        length: RunLength,
+    ):
+        self._config, self._step, self._state = config, step, state
+        self._progress, self._length = progress, length
+        self._schedule = make_schedule(config.recipe, length.examples)
+
+    def __call__(self, last: StepOutputs) -> None:
+        """Print and log the means since the last report, with the metrics of the last batch.
+
+        Args:
+          last: what the last step returned.
+
+        Raises:
+          UserError: the loss is not finite, or the predictions are no probabilities.
+        """
+        sums = self._checked_sums()
+        if not sums["steps"]:
+            return
+        step, epoch, recipe = self._step.done(), int(self._state.epoch), self._config.recipe
+        values: dict[str, Any] = {key: sums[key] for key in ("loss", "regularization")}
+        values["learning_rate"] = float(self._schedule(step - 1))  # of the last step
+        if self._step.model.task == "classification":
+            values.update(self._metrics(last))
+        values.update(step=step, epoch=epoch + 1)
+        self._progress.train(
+            step * recipe.batch_size, self._length.examples, epoch, recipe.num_epochs, values
+        )
+
+    def check_finite(self) -> None:
+        """Refuse to go on if the loss or a gradient since the last report was not finite."""
+        if not self._step.is_finite():
+            self._checked_sums()
+
+    def _metrics(self, last: StepOutputs) -> dict[str, float]:
+        local = self._step.strategy.experimental_local_results
+        labels, predictions = (np.concatenate([p.numpy() for p in local(x)]) for x in last)
+        low, high = predictions.min(), predictions.max()
+        if low < -0.001 or high > 1.001:  # A softmax may leave [0, 1] by its rounding.
+            raise UserError(
+                f"--model={self._config.model.name} predicts {low:.3g} to {high:.3g}, but the"
+                " losses and the CSVs take probabilities, 0 to 1: let its call end with a sigmoid,"
+                " a softmax or a head of yt8m.layers."
+            )
+        return batch_metrics(predictions, labels, self._config.training.top_k)
+
+    def _checked_sums(self) -> dict[str, float]:
+        sums = self._step.read_sums()
+        if not sums["broken"] and math.isfinite(sums["loss"] + sums["regularization"]):
+            return sums
+        step, rate = self._step.done(), self._config.recipe.base_learning_rate
+        self._progress.event("diverged", step=step)
+        raise UserError(
+            f"the loss or its gradient stopped being finite by step {step:,}."
+            f" {look_for_nan(self._config.training.train_data_pattern)} Else lower"
+            f" --base_learning_rate (now {rate}), or clip harder, and start anew; the last good"
+            " checkpoint is kept."
+        )
