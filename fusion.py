@@ -5,7 +5,8 @@ from absl import flags
 from yt8m import cli
 from yt8m.errors import UserError
 from yt8m.flags import define_segment_flags
-from yt8m.fusion.run import FusionSettings, run_fusion
+from yt8m.fusion.run import run_fusion
+from yt8m.fusion.settings import FusionSettings
 from yt8m.fusion.weights import METHODS
 
 FLAGS = flags.FLAGS
@@ -27,7 +28,7 @@ flags.DEFINE_list(
 )
 flags.DEFINE_float("power", 2.0, "exponent of --method=power", 0.0)
 flags.DEFINE_string(
-    "labels", "", "truth: a VIDEO_ID,L1 L2 CSV, a score folder with labels, or globs of records"
+    "labels", "", "truth: a VIDEO_ID,L1 L2 CSV, or globs of labelled records"
 )
 flags.DEFINE_bool(
     "fit_on_half", False, "take the APs on a random half of the videos and the metrics on the other"

@@ -1,4 +1,4 @@
-"""The labels of a data set against NumPy over the same records, and what is written of them."""
+"""Statistics of labels, compared with NumPy over the same records, and the files about them."""
 
 import json
 import subprocess
@@ -9,8 +9,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from yt8m.analysis.analyse import AnalysisSettings, _titles, analyse
+from yt8m.analysis.analyse import _titles, analyse
 from yt8m.analysis.label_lists import LabelLists, read_label_lists
+from yt8m.analysis.settings import AnalysisSettings
 from yt8m.analysis.statistics import (
     by_frequency,
     conditional,
@@ -23,6 +24,7 @@ from yt8m.analysis.statistics import (
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
+from yt8m.data.ragged import Ragged
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
 
@@ -30,17 +32,12 @@ from yt8m.errors import UserError
 def multi_hot(pattern):
     files = find_shards(pattern)
     schema, _ = find_schema(files)
-    return np.concatenate(
-        [b["labels"].numpy() for b in build_dataset(files, schema, batch_size=64)]
-    )
+    batches = build_dataset(files, schema, batch_size=64)
+    return np.concatenate([b["labels"].numpy() for b in batches])
 
 
 def lists_of(y):
-    return LabelLists(
-        np.nonzero(y)[1].astype(np.int32),
-        np.concatenate([[0], np.cumsum(y.sum(1))]).astype(np.int64),
-        y.shape[1],
-    )
+    return LabelLists(Ragged.of_lengths(np.nonzero(y)[1].astype(np.int32), y.sum(1)), y.shape[1])
 
 
 @pytest.fixture(scope="module")
@@ -59,32 +56,25 @@ def test_reads_the_labels_that_the_pipeline_reads(small_data, level):
     y = multi_hot(pattern)
     assert lists.num_videos == 600
     np.testing.assert_array_equal(lists.positives(), y.sum(0))
-    np.testing.assert_array_equal(np.sort(lists.each()), np.sort(y.sum(1)))
+    np.testing.assert_array_equal(np.sort(lists.labels.lengths()), np.sort(y.sum(1)))
     np.testing.assert_array_equal(lists.cooccurrence(range(12)), y.T.astype(int) @ y)
 
 
 def test_a_label_given_twice_counts_once_and_one_beyond_the_classes_is_refused(tmp_path):
     path = str(tmp_path / "x.tfrecord")
-    write_shard(
-        path,
-        [
-            video_record(b"a", {"f": [0.0]}, [5, 2, 5]),
-            video_record(b"b", {"f": [0.0]}, []),
-            video_record(b"c", {"f": [0.0]}, [9]),
-        ],
-    )
+    labels = {b"a": [5, 2, 5], b"b": [], b"c": [9]}
+    write_shard(path, [video_record(v, {"f": [0.0]}, listed) for v, listed in labels.items()])
     lists = read_label_lists([path], "video", 10)
-    np.testing.assert_array_equal(lists.labels, [2, 5, 9])
-    np.testing.assert_array_equal(lists.starts, [0, 2, 2, 3])
-    with pytest.raises(UserError, match="label 9.*--num_classes"):
+    np.testing.assert_array_equal(lists.labels.values, [2, 5, 9])
+    np.testing.assert_array_equal(lists.labels.starts, [0, 2, 2, 3])
+    with pytest.raises(UserError, match=r"label 9.*--num_classes"):
         read_label_lists([path], "video", 9)
 
 
 def test_counts_against_numpy(random_labels):
     y, lists = random_labels, lists_of(random_labels)
-    assert [lists.videos_within(a, b) for a, b in ((0, 5), (5, 6), (7, 8), (0, 20))] == [
-        np.count_nonzero(y[:, a:b].any(1)) for a, b in ((0, 5), (5, 6), (7, 8), (0, 20))
-    ]
+    for a, b in ((0, 5), (5, 6), (7, 8), (0, 20)):
+        assert lists.videos_within(a, b) == np.count_nonzero(y[:, a:b].any(1))
     chosen = [4, 0, 11]
     np.testing.assert_array_equal(lists.cooccurrence(chosen), y[:, chosen].T @ y[:, chosen])
     p = conditional(lists.cooccurrence(range(20)))
@@ -97,13 +87,8 @@ def test_both_readings_of_a_share():
     y[0, 0] = y[0, 1] = y[1, 0] = y[2, 19] = 1
     found = describe(lists_of(y))
     first, head, tail = found["label_ranges"]
-    assert (first["first"], first["end"], head["end"], tail["first"], tail["end"]) == (
-        0,
-        1,
-        4,
-        13,
-        20,
-    )
+    ends = (first["first"], first["end"], head["end"], tail["first"], tail["end"])
+    assert ends == (0, 1, 4, 13, 20)
     assert (first["instances"], first["videos"]) == (2, 2)
     assert first["instance_share"] == 0.5
     assert (head["instances"], head["videos"]) == (3, 2)
@@ -114,10 +99,7 @@ def test_both_readings_of_a_share():
     assert found["classes_with_positives"] == 3
     assert found["labels_a_video"] == {"mean": 1.0, "max": 2, "histogram": [1, 2, 1]}
     assert label_ranges(4716) == [(0, 50), (0, 1000), (3000, 4716)]
-    assert label_ranges(3862)[2] == (
-        3000,
-        3862,
-    )
+    assert label_ranges(3862)[2] == (3000, 3862)
 
 
 def test_correlations_against_numpy():
@@ -150,10 +132,8 @@ def test_writes_figures_numbers_and_a_report(small_data, tmp_path, kind):
     assert numbers["sets"][0]["positives"] == y.sum(0).tolist()
     assert [s["title"] for s in numbers["sets"]] == ["train", "validate"]
     classes = numbers["cooccurrence"]["classes"]
-    assert (
-        numbers["cooccurrence"]["counts"][0]
-        == (y[:, classes].T.astype(int) @ y[:, classes]).tolist()
-    )
+    together = y[:, classes].T.astype(int) @ y[:, classes]
+    assert numbers["cooccurrence"]["counts"][0] == together.tolist()
     name = numbers["names"][str(classes[0])]
     report = (tmp_path / "report.md").read_text()
     assert f"1. {name} ({classes[0]}), {y.sum(0).max():,} videos" in report
@@ -170,23 +150,19 @@ def test_writes_figures_numbers_and_a_report(small_data, tmp_path, kind):
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_without_matplotlib_it_says_so_before_any_work_and_nofigures_needs_none(
-    small_data, tmp_path, monkeypatch
-):
+def test_only_figures_need_matplotlib(small_data, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(UserError, match=r"yt8m\[figures\].*--nofigures"):
         analyse(AnalysisSettings("no/such/file*", str(tmp_path / "a")))
     assert not (tmp_path / "a").exists()
-    analyse(
-        AnalysisSettings(small_data.pattern("train", "video"), str(tmp_path / "b"), figures=False),
-        say=lambda _: None,
-    )
+    train = small_data.pattern("train", "video")
+    analyse(AnalysisSettings(train, str(tmp_path / "b"), figures=False), say=lambda _: None)
     assert sorted(p.name for p in (tmp_path / "b").iterdir()) == ["analysis.json", "report.md"]
 
 
-def test_videos_of_one_label_each_give_numbers_that_every_reader_takes(tmp_path):
-    """Where no two classes go together nothing correlates, and JSON has no nan."""
+def test_the_numbers_are_strict_json(tmp_path):
+    """If no two classes occur together, the correlations are NaN, which JSON lacks."""
     for split in ("train", "validate"):
         records = [video_record(b"a", {"mean_rgb": [0.0] * 4}, [c % 3]) for c in range(6)]
         write_shard(str(tmp_path / f"{split}0.tfrecord"), records)
@@ -198,9 +174,8 @@ def test_videos_of_one_label_each_give_numbers_that_every_reader_takes(tmp_path)
         figures=False,
     )
     analyse(settings, say=lambda _: None)
-    numbers = json.loads(
-        (tmp_path / "out" / "analysis.json").read_text(), parse_constant=pytest.fail
-    )
+    text = (tmp_path / "out" / "analysis.json").read_text()
+    numbers = json.loads(text, parse_constant=pytest.fail)
     assert numbers["cooccurrence"]["correlation_of_log_counts"] is None
     assert numbers["sets"][0]["rank_correlation_of_index_and_positives"] is None
     with warnings.catch_warnings():
@@ -208,7 +183,7 @@ def test_videos_of_one_label_each_give_numbers_that_every_reader_takes(tmp_path)
         assert np.isnan(correlation(np.ones([1, 1]), np.ones([1, 1])))  # one class has no others
 
 
-def test_a_set_is_called_by_its_split_and_not_by_a_part_of_a_word():
+def test_a_title_is_the_split_but_no_part_of_a_word():
     assert _titles(["/data/latest/*.tfrecord"]) == ["the data set"]
     assert _titles(["/data/train/*.tfrecord", "/data/validate00*.tfrecord"]) == [
         "train",
@@ -220,20 +195,16 @@ def test_mistakes_are_explained(small_data, tmp_path):
     with pytest.raises(UserError, match="matches no file"):
         analyse(AnalysisSettings(str(tmp_path / "none*"), str(tmp_path / "new"), figures=False))
     assert not (tmp_path / "new").exists()
-    with pytest.raises(UserError, match="--out_dir is missing"):
-        analyse(AnalysisSettings(small_data.pattern("train", "video"), ""))
-    with pytest.raises(UserError, match="none of the 40 records has a label"):
-        analyse(
-            AnalysisSettings(small_data.pattern("test", "video"), str(tmp_path), figures=False),
-            say=lambda _: None,
-        )
+    train, test = small_data.pattern("train", "video"), small_data.pattern("test", "video")
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written"):
-        analyse(
-            AnalysisSettings(
-                small_data.pattern("train", "video"), str(tmp_path / "file" / "x"), figures=False
-            )
-        )
+    for pattern, folder, message in (
+        (train, "", "--out_dir is missing"),
+        (test, str(tmp_path / "x"), "none of the 40 records has a label"),
+        (train, str(tmp_path / "file" / "x"), "cannot write .*--out_dir"),
+    ):
+        with pytest.raises(UserError, match=message):
+            analyse(AnalysisSettings(pattern, folder, figures=False), say=lambda _: None)
+    assert not list((tmp_path / "x").iterdir())
 
 
 def test_the_command(small_data, tmp_path):
@@ -245,7 +216,8 @@ def test_the_command(small_data, tmp_path):
         "--nofigures",
     ]
     done = subprocess.run([*command, f"--out_dir={tmp_path}"], capture_output=True, text=True)
-    assert done.returncode == 0 and "600 videos" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "600 videos" in done.stdout
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "--out_dir" in done.stderr

@@ -1,4 +1,4 @@
-"""A run's model is evaluated, bundled and submitted with the same numbers everywhere."""
+"""A run's model gives the same numbers when it is evaluated, bundled and submitted."""
 
 import dataclasses
 import json
@@ -19,6 +19,7 @@ from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run, watch
+from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models.core import registry
 from yt8m.runs.bundle import open_bundle, write_bundle
 from yt8m.runs.config import ModelConfig
@@ -26,7 +27,6 @@ from yt8m.runs.folder import RunFolder
 from yt8m.runs.overrides import check_overrides
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.trained_model import TrainedModel
-from yt8m.submission.ground_truth import GroundTruth, score_submission
 from yt8m.submission.kaggle_videos import CsvWriter, read_csv
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
@@ -61,7 +61,7 @@ def test_eval_gives_the_validation_again(run, small_data, tmp_path):
     assert len(ap["ap"]) == 12
 
 
-def test_prediction_goes_on_behind_a_record_that_does_not_parse(run, small_data, tmp_path):
+def test_prediction_continues_after_a_record_that_cannot_be_parsed(run, small_data, tmp_path):
     payloads = [
         r.numpy() for r in tf.data.TFRecordDataset(find_shards(small_data.pattern("test", "video")))
     ]
@@ -69,12 +69,9 @@ def test_prediction_goes_on_behind_a_record_that_does_not_parse(run, small_data,
     write_shard(path, [*payloads[:20], b"garbage payload", *payloads[20:]])
     said = []
     with CsvWriter(csv, 20) as out:
-        assert (
-            predict(
-                TrainedModel(run), path, [out], batch_size=8, max_bad_records=1, say=said.append
-            )
-            == 40
-        )
+        trained = TrainedModel(run)
+        count = predict(trained, path, [out], batch_size=8, max_bad_records=1, say=said.append)
+    assert count == 40
     assert [row.id for row in read_csv(csv)] == [
         tf.train.Example.FromString(p).features.feature["id"].bytes_list.value[0].decode()
         for p in payloads
@@ -82,7 +79,7 @@ def test_prediction_goes_on_behind_a_record_that_does_not_parse(run, small_data,
     assert any("skipped 1 broken" in line for line in said)
 
 
-def test_ids_that_do_not_name_a_video_are_told(run, small_data, tmp_path):
+def test_ids_that_name_no_video_cause_warnings(run, small_data, tmp_path):
     def records(*ids):
         path = str(tmp_path / "x.tfrecord")
         values = {"mean_rgb": np.ones(32, np.float32), "mean_audio": np.ones(8, np.float32)}
@@ -90,22 +87,17 @@ def test_ids_that_do_not_name_a_video_are_told(run, small_data, tmp_path):
         return path
 
     trained, said = TrainedModel(run), []
+    repeated = records(b"a", b"same", b"same", b"same", b"\xff")
     with CsvWriter(str(tmp_path / "s.csv")) as out:
-        assert (
-            predict(
-                trained, records(b"a", b"same", b"same", b"same", b"\xff"), [out], say=said.append
-            )
-            == 5
-        )
+        assert predict(trained, repeated, [out], say=said.append) == 5
     assert any("warning: 2 of 5 ids repeat an earlier one, first 'same'" in line for line in said)
     assert [row.id for row in read_csv(str(tmp_path / "s.csv"))][-1] == "\\xff"
     empty = records(b"", b"")
-    with pytest.raises(UserError, match="2 of 2 videos have an empty id"):
-        with CsvWriter(str(tmp_path / "t.csv")) as out:
-            predict(trained, empty, [out], say=said.append)
-    with ScoreWriter(
-        str(tmp_path / "scores"), 12
-    ) as out:  # late copies of the 2017 release are still scored and fused
+    refused = pytest.raises(UserError, match="2 of 2 videos have an empty id")
+    with refused, CsvWriter(str(tmp_path / "t.csv")) as out:
+        predict(trained, empty, [out], say=said.append)
+    # Late copies of the 2017 release can still be scored and fused.
+    with ScoreWriter(str(tmp_path / "scores"), 12) as out:
         assert predict(trained, empty, [out], say=said.append) == 2
     assert any("warning: 2 of 2 ids are empty" in line for line in said)
 
@@ -116,15 +108,18 @@ def test_submission_alone_gives_the_same_gap(run, small_data, tmp_path):
     trained = TrainedModel(run)
     with CsvWriter(csv, 20) as a, ScoreWriter(scores, 12, "float32") as b:
         assert predict(trained, pattern, [a, b]) == 160
-    ids, labels = [], []
-    for batch in build_dataset(find_shards(pattern), trained.config.schema, batch_size=64):
-        ids += [i.decode() for i in batch["id"].numpy()]
-        labels += [np.flatnonzero(row) for row in batch["labels"].numpy()]
-    truth = GroundTruth(ids, labels)
-    assert score_submission(csv, truth, 12)["gap"] == pytest.approx(best(run)["gap"], abs=1e-4)
+    batch = next(iter(build_dataset(find_shards(pattern), trained.config.schema, batch_size=160)))
+    ids = [i.decode() for i in batch["id"].numpy()]
+    rows = list(read_csv(csv, 12))
+    assert [row.id for row in rows] == ids
+    submitted = np.zeros((160, 12), np.float32)
+    for place, row in zip(submitted, rows):
+        place[row.classes] = row.scores
+    metrics = EvaluationMetrics(12)
+    metrics.update(submitted, batch["labels"].numpy())
+    assert metrics.result()["gap"] == pytest.approx(best(run)["gap"], abs=1e-4)
     stored = ScoreFile(scores)
     assert list(stored.ids) == ids
-    batch = next(iter(build_dataset(find_shards(pattern), trained.config.schema, batch_size=160)))
     np.testing.assert_allclose(np.asarray(stored.scores), trained.predictor(160)(batch), atol=1e-6)
 
 
@@ -149,12 +144,12 @@ def test_a_bundle_that_is_cut_off_or_damaged_is_refused(run, tmp_path):
         bytes(flipped)
     ]:
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match="is not a .tgz bundle, or not a whole one"):
+        with pytest.raises(UserError, match=r"is not a .tgz bundle, or not a whole one"):
             open_bundle(str(path), folder)
         assert not os.path.exists(folder)
 
 
-def test_what_is_no_bundle_is_named(tmp_path):
+def test_other_files_are_not_bundles(tmp_path):
     (tmp_path / "x.tgz").write_text("no")
     with pytest.raises(UserError, match="--input_model_tgz"):
         open_bundle(str(tmp_path / "x.tgz"), str(tmp_path / "o"))
@@ -200,7 +195,7 @@ def test_the_starter_codes_model_flags_must_agree(run):
         check_overrides(config, {"moe_num_mixtures": 4})
     with pytest.raises(
         UserError,
-        match="lstm_cells: the run has '.no such argument of MoeModel.', the flag says 1024",
+        match=r"lstm_cells: the run has '.no such argument of MoeModel.', the flag says 1024",
     ):
         check_overrides(config, {"lstm_cells": 1024})
     lstm = dataclasses.replace(config, model=ModelConfig("LstmModel", {"head": "logistic"}))
@@ -210,50 +205,31 @@ def test_the_starter_codes_model_flags_must_agree(run):
         check_overrides(lstm, {"video_level_classifier_model": "MoeModel"})
 
 
+STARTER_FLAGS = """\
+--train_dir=/nowhere --batch_size=4 --num_readers=4 --top_k=5 --segment_labels --model=LstmModel
+--feature_names=rgb --feature_sizes=1024 --frame_features --label_loss=CrossEntropyLoss
+--iterations=30 --sample_random_frames --dbof_add_batch_norm --dbof_cluster_size=8192
+--dbof_hidden_size=1024 --dbof_pooling_method=max --dbof_activation=sigmoid
+--video_level_classifier_model=MoeModel --moe_num_mixtures=2 --lstm_cells=1024 --lstm_layers=2
+"""
+OWN_FLAGS = {
+    "eval": "--eval_data_pattern=x --run_once",
+    "inference": """
+        --input_data_pattern=x --input_model_tgz= --untar_model_dir=x --segment_max_pred=5
+        --segment_label_ids_file=x --output_file=x --output_model_tgz=
+    """,
+}
+
+
 @pytest.mark.parametrize("script", ["eval", "inference"])
 def test_every_flag_of_the_starter_codes_scripts_is_known(script):
-    """Of spec A.10; each is given, and the one mistake that is told is of a folder."""
-    flags = [
-        "--train_dir=/nowhere",
-        "--batch_size=4",
-        "--num_readers=4",
-        "--top_k=5",
-        "--segment_labels",
+    """The flags of spec A.10 are all given, and the only mistake reported is a missing folder."""
+    command = [
+        sys.executable,
+        str(ROOT / f"{script}.py"),
+        *STARTER_FLAGS.split(),
+        *OWN_FLAGS[script].split(),
     ]
-    flags += [
-        "--model=LstmModel",
-        "--feature_names=rgb",
-        "--feature_sizes=1024",
-        "--frame_features",
-        "--label_loss=CrossEntropyLoss",
-    ]
-    flags += [
-        "--iterations=30",
-        "--sample_random_frames",
-        "--dbof_add_batch_norm",
-        "--dbof_cluster_size=8192",
-        "--dbof_hidden_size=1024",
-    ]
-    flags += [
-        "--dbof_pooling_method=max",
-        "--dbof_activation=sigmoid",
-        "--video_level_classifier_model=MoeModel",
-        "--moe_num_mixtures=2",
-    ]
-    flags += ["--lstm_cells=1024", "--lstm_layers=2"]
-    own = {
-        "eval": ["--eval_data_pattern=x", "--run_once"],
-        "inference": [
-            "--input_data_pattern=x",
-            "--input_model_tgz=",
-            "--untar_model_dir=x",
-            "--segment_max_pred=5",
-            "--segment_label_ids_file=x",
-            "--output_file=x",
-            "--output_model_tgz=",
-        ],
-    }
-    command = [sys.executable, str(ROOT / f"{script}.py"), *flags, *own[script]]
     done = subprocess.run(
         command,
         capture_output=True,
@@ -262,9 +238,8 @@ def test_every_flag_of_the_starter_codes_scripts_is_known(script):
         cwd=ROOT,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
-    assert done.returncode == 2 and done.stderr.strip().startswith(
-        "error: --train_dir=/nowhere does not exist"
-    ), done.stderr
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip().startswith("error: --train_dir=/nowhere does not exist")
 
 
 def test_records_without_labels_are_not_evaluated(run, small_data, tmp_path):
@@ -273,8 +248,8 @@ def test_records_without_labels_are_not_evaluated(run, small_data, tmp_path):
     assert not (tmp_path / "e").exists()
 
 
-def test_watch_says_that_it_waits_and_refuses_a_folder_that_is_not_there(tmp_path, capsys):
-    with pytest.raises(UserError, match="--train_dir=.* does not exist"):
+def test_watch_reports_that_it_waits_and_refuses_a_missing_folder(tmp_path, capsys):
+    with pytest.raises(UserError, match=r"--train_dir=.* does not exist"):
         watch(str(tmp_path / "nowhere"), lambda: None)
     (tmp_path / "done").write_text("")
     watch(str(tmp_path), lambda: None, poll_seconds=0.01)

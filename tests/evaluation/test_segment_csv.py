@@ -1,4 +1,4 @@
-"""Scoring a finished submission of segments: against a slow rewrite of the definition, and what it refuses."""
+"""Scores of submissions of segments, against a slow version of the definition; refusals."""
 
 import numpy as np
 import pytest
@@ -12,30 +12,22 @@ K = 6
 
 @pytest.fixture(scope="module")
 def rated(tmp_path_factory):
-    """Records with ratings, the ratings as (segment, class) -> score, and a submission with unrated segments among the rated."""
+    """A folder with rated records and a submission; ratings, (segment, class) -> score; lists."""
     folder, rng = tmp_path_factory.mktemp("rated"), np.random.default_rng(0)
     frames = {"rgb": np.zeros((2, 3), np.uint8)}
     records, ratings = [], {}
     for i in range(20):
-        rows = [
-            (5 * int(s), int(c), float(rng.random() < 0.5 and c != 4))
-            for s, c in zip(rng.integers(0, 3, 4), rng.integers(0, 5, 4))
-        ]
+        pairs = zip(rng.integers(0, 3, 4), rng.integers(0, 5, 4))
+        rows = [(5 * int(s), int(c), float(rng.random() < 0.5 and c != 4)) for s, c in pairs]
         records.append(frame_record(b"v%d" % i, frames, [0], segments=rows))
         for s, c, x in rows:
             ratings[f"v{i}:{s}", c] = max(x, ratings.get((f"v{i}:{s}", c), 0.0))
     for shard in (0, 1):
         write_shard(str(folder / f"validate{shard}.tfrecord"), records[shard::2])
-    lists = {
-        c: [
-            f"v{i}:{5 * s}"
-            for i, s in rng.permutation([(i, s) for i in range(25) for s in range(4)])
-        ]
-        for c in (5, 2, 0, 4)
-    }
-    (folder / "s.csv").write_text(
-        "Class,Segments\n" + "".join(f"{c},{' '.join(s)}\n" for c, s in lists.items())
-    )
+    segments = [(i, s) for i in range(25) for s in range(4)]
+    lists = {c: [f"v{i}:{5 * s}" for i, s in rng.permutation(segments)] for c in (5, 2, 0, 4)}
+    lines = [f"{c},{' '.join(s)}\n" for c, s in lists.items()]
+    (folder / "s.csv").write_text("Class,Segments\n" + "".join(lines))
     return folder, ratings, lists
 
 
@@ -67,17 +59,15 @@ def test_equals_the_slow_reference(rated, top_n):
     assert got["num_ratings_listed"] == sum(
         (s, c) in ratings for c in lists for s in lists[c][: top_n or None]
     )
-    assert "mean over 2 classes ranked at all" in said[0]
-    assert "every class with a positive" in said[1]
-    assert "4 classes" in said[2]
+    assert "mean over the 2 classes with a ranking" in said[0]
+    assert "all classes with a positive rating" in said[1]
+    assert "4 classes have positive" in said[2]
 
 
 def test_the_cache_is_written_once_and_then_read(rated, tmp_path, capsys):
     folder, ratings, _ = rated
-    cache, command = (
-        tmp_path / "cache" / "labels.csv",
-        [f"--submission_file={folder}/s.csv", f"--label_cache={tmp_path}/cache/labels.csv"],
-    )
+    cache = tmp_path / "cache" / "labels.csv"
+    command = [f"--submission_file={folder}/s.csv", f"--label_cache={cache}"]
     assert main([*command, f"--eval_data_pattern={folder}/validate*"]) == 0
     first = capsys.readouterr().out
     lines = [line.split(",") for line in cache.read_text().splitlines()]
@@ -93,14 +83,14 @@ def test_the_cache_is_written_once_and_then_read(rated, tmp_path, capsys):
         assert "labels.csv, line 2, is not" in capsys.readouterr().err
 
 
-def test_a_cache_that_came_to_nothing_is_not_left_behind(rated, tmp_path):
+def test_a_failure_leaves_no_cache_behind(rated, tmp_path):
     folder, _, _ = rated
     write_shard(
         str(tmp_path / "unrated.tfrecord"),
         [frame_record(b"v1", {"rgb": np.zeros((2, 3), np.uint8)}, [0])],
     )
     for pattern, message in (
-        ("unrated*", "holds no positive rating"),
+        ("unrated*", "has no positive rating"),
         ("none*", "matches no file"),
     ):
         with pytest.raises(UserError, match=message):

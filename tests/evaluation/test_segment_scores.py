@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tests.support.records import rgb_audio_frames
 from tests.support.runs import new_run
+from tests.support.untrained import save_untrained
 from yt8m.data.find_schema import find_schema
 from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError
@@ -16,7 +17,6 @@ from yt8m.evaluation.watch import evaluate_run
 from yt8m.metrics.segment_map import segment_map
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_segment_csv
-from yt8m.training.trainer import train
 
 K = 9
 
@@ -73,29 +73,19 @@ def test_eval_of_rated_segments_masks_and_reports(tmp_path):
         shard,
         "FrameLevelLogisticModel",
         schema=find_schema([shard], num_classes=4)[0],
-        recipe={"batch_size": 4, "num_epochs": 1},
-        max_steps=1,
+        recipe={"batch_size": 4},
     )
-    train(config, str(tmp_path / "run"))
+    save_untrained(config, tmp_path / "run")
     said = []
-    trained = TrainedModel(str(tmp_path / "run"), segment_labels=True)  # trained on whole videos
+    trained = TrainedModel(str(tmp_path / "run"), segment_labels=True)  # of whole videos
     result = evaluate_run(trained, shard, str(tmp_path / "eval"), say=said.append, num_readers=1)
     assert result["num_examples"] == 16
     assert result["num_classes_with_positives"] == 2
-    assert (
-        result["perr"] == result["hit_at_1"]
-    )  # one label a segment, and no class but the rated scores above 0
+    # Each segment has one label, and only rated classes score above 0.
+    assert result["perr"] == result["hit_at_1"]
     assert "segment MAP" in "\n".join(said)
-    assert (
-        json.loads((tmp_path / "eval" / "metrics.json").read_text())["segment_map"]
-        == result["segment_map"]
-        > 0
-    )
+    written = json.loads((tmp_path / "eval" / "metrics.json").read_text())
+    assert written["segment_map"] == result["segment_map"] > 0
+    videos = TrainedModel(str(tmp_path / "run"))
     with pytest.raises(UserError, match="add --segment_labels, or drop them"):
-        evaluate_run(
-            TrainedModel(str(tmp_path / "run")),
-            shard,
-            str(tmp_path / "eval"),
-            say=said.append,
-            whitelist=[1],
-        )
+        evaluate_run(videos, shard, str(tmp_path / "eval"), say=said.append, whitelist=[1])

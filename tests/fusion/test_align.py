@@ -13,7 +13,7 @@ def test_orders():
     np.testing.assert_array_equal(align_ids(list("abc"), list("cab"), "x", "y"), [1, 2, 0])
 
 
-def test_other_videos_are_counted_and_named():
+def test_missing_videos_are_counted_and_named():
     with pytest.raises(
         UserError,
         match="x has 3, y has 2; 2 in x but not in y, first b, c; 1 in y but not in x, first z",

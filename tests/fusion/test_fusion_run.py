@@ -1,16 +1,17 @@
-"""Fusions from files to files, compared with the arithmetic done by hand."""
+"""Fusions from files to files, compared with the arithmetic in NumPy."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
-from yt8m.fusion.run import FusionSettings, run_fusion
+from yt8m.fusion.run import run_fusion
+from yt8m.fusion.settings import FusionSettings
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.metrics.per_class_ap import write_per_class_ap
-from yt8m.submission.ground_truth import GroundTruthWriter
 from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_segment_csv
 from yt8m.submission.kaggle_videos import CsvWriter, read_csv
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
@@ -19,9 +20,14 @@ N, K = 300, 40
 IDS = [f"v{i:03d}" for i in range(N)]
 
 
+def write_scores(folder, ids, scores, **meta):
+    with ScoreWriter(str(folder), K, meta=meta) as w:
+        w.write(ids, scores)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Three noisy models of one truth: a and b as score folders (b in another order), c as a CSV."""
+    """Three noisy models of one truth: score folders a and b (in another order), and c as a CSV."""
     folder = tmp_path_factory.mktemp("models")
     rng = np.random.default_rng(0)
     labels = rng.random((N, K)) < 0.08
@@ -30,32 +36,32 @@ def made(tmp_path_factory):
         logits = 3.0 * labels - 3 + noise * rng.normal(size=(N, K))
         parts.append((1 / (1 + np.exp(-logits))).astype(np.float32))
     order = rng.permutation(N)
-    with ScoreWriter(str(folder / "a"), K) as w:
-        w.write(IDS, parts[0], labels)
-    with ScoreWriter(str(folder / "b"), K) as w:
-        w.write([IDS[i] for i in order], parts[1][order])
+    write_scores(folder / "a", IDS, parts[0])
+    write_scores(folder / "b", [IDS[i] for i in order], parts[1][order])
     with CsvWriter(str(folder / "c.csv"), 10) as w:
         w.write(IDS[::-1], parts[2][::-1])
-    with GroundTruthWriter(str(folder / "labels.csv")) as w:
-        w.write(IDS[::-1], labels[::-1])
-    for i, name in enumerate("ab"):
-        write_per_class_ap(
-            str(folder / f"{name}.json"),
-            np.linspace(0.1, 0.9, K) if i else np.full(K, 0.5),
-            [1] * K,
-        )
+    rows = zip(IDS[::-1], map(np.flatnonzero, labels[::-1]))
+    lines = [f"{video},{' '.join(map(str, row))}\n" for video, row in rows]
+    (folder / "labels.csv").write_text("".join(lines))
+    for name, ap in zip("ab", (np.full(K, 0.5), np.linspace(0.1, 0.9, K))):
+        write_per_class_ap(str(folder / f"{name}.json"), ap, [1] * K)
     kept = np.sort(parts[2], axis=1)[:, [-10]]
     sparse = np.where(parts[2] >= kept, parts[2], 0)
     return folder, labels, [parts[0], parts[1], sparse]
 
 
 def fuse(made, names="a,b", **settings):
-    folder = made[0]
+    """Fuse files of `made[0]`, or of any folder; return the metrics and the printed text."""
     said = []
-    results = run_fusion(
-        FusionSettings(inputs=[str(folder / n) for n in names.split(",")], **settings), said.append
-    )
+    inputs = [os.path.join(made[0], name) for name in names.split(",")]
+    results = run_fusion(FusionSettings(inputs=inputs, **settings), said.append)
     return results, "\n".join(said)
+
+
+def metrics_of(scores, labels):
+    metrics = EvaluationMetrics(K)
+    metrics.update(scores, labels)
+    return metrics
 
 
 @pytest.mark.parametrize("chunk", [7, 1000])
@@ -101,9 +107,7 @@ def test_metrics_before_and_after(made, tmp_path):
     path = str(tmp_path / "m.json")
     results, said = fuse(made, labels=str(made[0] / "labels.csv"), output_metrics=path)
     for result, scores in zip(results, [made[2][0], made[2][1], (made[2][0] + made[2][1]) / 2]):
-        metrics = EvaluationMetrics(K)
-        metrics.update(scores, made[1])
-        assert result["gap"] == pytest.approx(metrics.result()["gap"], abs=1e-6)
+        assert result["gap"] == pytest.approx(metrics_of(scores, made[1]).result()["gap"], abs=1e-6)
     assert results[2]["gap"] > max(results[0]["gap"], results[1]["gap"]) + 0.01
     assert f"{results[2]['gap']:.5f}" in said
     assert "mean weight" in said
@@ -112,50 +116,35 @@ def test_metrics_before_and_after(made, tmp_path):
 
 
 def test_aps_from_labels_warn_or_come_from_the_other_half(made):
-    results, said = fuse(made, method="l1", labels=str(made[0] / "a"))
+    labels = str(made[0] / "labels.csv")
+    results, said = fuse(made, method="l1", labels=labels)
     assert "same videos" in said
     assert results[0]["num_examples"] == N
-    results, said = fuse(made, method="l1", labels=str(made[0] / "a"), fit_on_half=True, seed=3)
+    results, said = fuse(made, method="l1", labels=labels, fit_on_half=True, seed=3)
     assert "same videos" not in said
     assert results[0]["num_examples"] == N // 2
     held_out = np.random.default_rng(3).permutation(N)[: N // 2]
     fit = np.setdiff1d(np.arange(N), held_out)
-    aps = []
-    for scores in made[2][:2]:
-        metrics = EvaluationMetrics(K)
-        metrics.update(scores[fit], made[1][fit])
-        aps.append(metrics.per_class_ap()[0])
+    aps = [metrics_of(x[fit], made[1][fit]).per_class_ap()[0] for x in made[2][:2]]
     ap = np.where(np.sum(aps, axis=0) > 0, aps, 1.0)
     weights = ap / ap.sum(axis=0)
-    metrics = EvaluationMetrics(K)
-    metrics.update((weights[0] * made[2][0] + weights[1] * made[2][1])[held_out], made[1][held_out])
-    assert results[2]["gap"] == pytest.approx(metrics.result()["gap"], abs=1e-6)
+    fused = weights[0] * made[2][0] + weights[1] * made[2][1]
+    expected = metrics_of(fused[held_out], made[1][held_out]).result()["gap"]
+    assert results[2]["gap"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_model_of_some_classes_takes_part_only_there(made, tmp_path):
-    with ScoreWriter(str(tmp_path / "half"), K, meta={"covered_classes": list(range(10))}) as w:
-        w.write(IDS, np.ones((N, K)))
-    run_fusion(
-        FusionSettings(
-            [str(made[0] / "a"), str(tmp_path / "half")], output_scores=str(tmp_path / "s")
-        ),
-        str,
-    )
+    write_scores(tmp_path / "half", IDS, np.ones((N, K)), covered_classes=list(range(10)))
+    fuse(made, f"a,{tmp_path}/half", output_scores=str(tmp_path / "s"))
     scores = ScoreFile(str(tmp_path / "s")).scores
     np.testing.assert_allclose(scores[:, 10:], made[2][0][:, 10:], atol=1e-6)
     np.testing.assert_allclose(scores[:, :10], (made[2][0][:, :10] + 1) / 2, atol=1e-6)
 
 
 def test_a_score_that_is_not_a_number_is_refused(made, tmp_path):
-    with ScoreWriter(str(tmp_path / "nan"), K) as w:
-        w.write(IDS, np.full((N, K), np.nan))
+    write_scores(tmp_path / "nan", IDS, np.full((N, K), np.nan))
     with pytest.raises(UserError, match="not finite"):
-        run_fusion(
-            FusionSettings(
-                [str(made[0] / "a"), str(tmp_path / "nan")], output_scores=str(tmp_path / "s")
-            ),
-            str,
-        )
+        fuse(made, f"a,{tmp_path}/nan", output_scores=str(tmp_path / "s"))
     assert not (tmp_path / "s").exists()
 
 
@@ -166,6 +155,10 @@ def test_a_score_that_is_not_a_number_is_refused(made, tmp_path):
         (dict(names="a,a"), "twice"),
         (dict(names="a,nothing"), "does not exist"),
         (dict(output_file=""), "nothing to do"),
+        (
+            dict(segment_max_pred=3, output_file="", labels="x.csv"),
+            "applies only to the submission",
+        ),
         (dict(method="weighted", weights=[1.0]), "1 numbers for 2 inputs"),
         (dict(weights=[1.0, 2.0]), "--method=weighted"),
         (dict(method="l2"), "--ap_files"),
@@ -185,15 +178,9 @@ def test_refusals(made, tmp_path, settings, message):
 
 
 def test_other_videos_and_missing_labels(made, tmp_path):
-    with ScoreWriter(str(tmp_path / "d"), K) as w:
-        w.write(IDS[:-1], made[2][0][:-1])
-    with pytest.raises(UserError, match="1 in .* but not in .*, first v299"):
-        run_fusion(
-            FusionSettings(
-                [str(made[0] / "a"), str(tmp_path / "d")], output_file=str(tmp_path / "s.csv")
-            ),
-            str,
-        )
+    write_scores(tmp_path / "d", IDS[:-1], made[2][0][:-1])
+    with pytest.raises(UserError, match=r"1 in .* but not in .*, first v299"):
+        fuse(made, f"a,{tmp_path}/d", output_file=str(tmp_path / "s.csv"))
     (tmp_path / "labels.csv").write_text("v000,1\n")
     with pytest.raises(UserError, match="lacks 299"):
         fuse(made, labels=str(tmp_path / "labels.csv"))
@@ -205,13 +192,8 @@ def segments(tmp_path_factory):
     folder = tmp_path_factory.mktemp("segments")
     ids = [f"v{i // 4}:{5 * (i % 4)}" for i in range(20)]
     parts = [np.random.default_rng(s).random((20, K)).astype(np.float32) for s in (1, 2)]
-    for name, part, meta in (
-        ("a", parts[0], True),
-        ("b", parts[1], True),
-        ("whole", parts[1], False),
-    ):
-        with ScoreWriter(str(folder / name), K, meta={"segments": meta}) as w:
-            w.write(ids, part)
+    for name, part in (("a", 0), ("b", 1), ("whole", 1)):
+        write_scores(folder / name, ids, parts[part], segments=name != "whole")
     with SegmentCsvWriter(str(folder / "s.csv")) as w:
         w.write(ids, parts[0])
     return folder, ids, sum(parts) / 2
@@ -229,30 +211,30 @@ def test_segments_are_ranked_by_class(segments, tmp_path):
     assert ScoreFile(out["output_scores"]).meta["segments"] is True
 
 
-def test_segments_and_whole_videos_are_told_apart(segments, made, tmp_path):
+def test_segments_and_whole_videos_are_not_mixed(segments, made, tmp_path):
     out = dict(output_file=str(tmp_path / "s.csv"))
     with pytest.raises(
-        UserError, match="/a hold scores of five-second segments, .*/whole of whole videos"
+        UserError, match=r"/a hold scores of five-second segments, but .*/whole of whole videos"
     ):
         fuse(segments, "a,whole", **out)
     with pytest.raises(
-        UserError, match="is a submission of five-second segments, which holds no scores"
+        UserError, match="is a submission of five-second segments, which contains no scores"
     ):
         fuse(segments, "a,s.csv", **out)
-    with pytest.raises(UserError, match="--labels=.* is about whole videos"):
+    with pytest.raises(UserError, match=r"--labels=.* applies to whole videos"):
         fuse(segments, labels=str(made[0] / "labels.csv"), **out)
-    with pytest.raises(UserError, match="--segment_max_pred: for five-second segments"):
+    with pytest.raises(UserError, match="--segment_max_pred: applies only to five-second segments"):
         fuse(made, segment_max_pred=3, **out)
     with pytest.raises(
-        UserError, match="--segment_max_pred: for the submission, and there is no --output_file"
+        UserError,
+        match="--segment_max_pred: applies only to the submission, and there is no --output_file",
     ):
         fuse(segments, segment_max_pred=3, output_scores=str(tmp_path / "s"))
 
 
-def test_ids_that_repeat_or_are_empty_are_told(tmp_path):
+def test_ids_that_repeat_or_are_empty_cause_warnings(tmp_path):
     for name in "ab":
-        with ScoreWriter(str(tmp_path / name), K) as w:
-            w.write(["x", "same", "same", "", ""], np.full((5, K), 0.5))
+        write_scores(tmp_path / name, ["x", "same", "same", "", ""], np.full((5, K), 0.5))
     _, said = fuse([tmp_path], output_scores=str(tmp_path / "fused"))
     assert "warning: 2 of 5 ids are empty" in said
     assert "warning: 1 of 5 ids repeat an earlier one, first 'same'" in said
@@ -265,10 +247,8 @@ def test_labels_of_a_class_that_no_csv_lists(tmp_path, labels):
     for name, scores in (("a.csv", [[0.9, 0.1, 0.0, 0.0]]), ("b.csv", [[0.4, 0.6, 0.0, 0.0]])):
         with CsvWriter(str(tmp_path / name), 2) as w:
             w.write(["v"], np.array(scores))
-    write_shard(
-        str(tmp_path / "x.tfrecord"),
-        [video_record(b"v", {"mean_rgb": np.ones(3, np.float32)}, [1, 3])],
-    )
+    record = video_record(b"v", {"mean_rgb": np.ones(3, np.float32)}, [1, 3])
+    write_shard(str(tmp_path / "x.tfrecord"), [record])
     (tmp_path / "labels.csv").write_text("v,1 3\n")
     results, said = fuse([tmp_path], "a.csv,b.csv", labels=str(tmp_path / labels))
     assert "4 classes" in said

@@ -14,10 +14,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 
 def run(*flags):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "fusion.py"), *flags],
-        capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
-    )  # fmt: skip
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+    command = [sys.executable, str(ROOT / "fusion.py"), *flags]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,8 @@ def folder(tmp_path_factory):
     rng = np.random.default_rng(0)
     for name, classes in (("a", 6), ("b", 6), ("wide", 7)):
         with ScoreWriter(str(path / name), classes) as w:
-            w.write(["x", "y"], rng.random((2, classes)), np.eye(2, classes))
+            w.write(["x", "y"], rng.random((2, classes)))
+    (path / "labels.csv").write_text("x,0\ny,1\n")
     return path
 
 
@@ -35,7 +35,7 @@ def test_success(folder, tmp_path):
     done = run(
         f"--inputs={folder}/a,{folder}/b",
         f"--output_file={out}",
-        f"--labels={folder}/a",
+        f"--labels={folder}/labels.csv",
         "--top_k=20",
     )
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from yt8m.errors import UserError
-from yt8m.submission.ground_truth import read_ground_truth
 from yt8m.submission.score_files import ScoreFile, ScoreWriter, is_score_folder
 
 SCORES = np.random.default_rng(0).random((10, 4), dtype=np.float32)
@@ -28,30 +27,21 @@ def test_round_trip(tmp_path, dtype):
     back = ScoreFile(str(tmp_path / "s"))
     assert isinstance(back.scores, np.memmap)
     assert back.scores.dtype == dtype
-    assert (back.num_videos, back.num_classes, back.ids, back.meta["run"]) == (10, 4, IDS, "r")
+    assert (back.num_classes, back.ids, back.meta["run"]) == (4, IDS, "r")
     np.testing.assert_array_equal(back.scores, SCORES.astype(dtype))
     np.testing.assert_array_equal(np.load(tmp_path / "s" / "scores.npy"), SCORES.astype(dtype))
     assert os.listdir(tmp_path) == ["s"]
-    assert back.labels_path is None
-
-
-def test_labels_lie_beside(tmp_path):
-    labels = SCORES > 0.5
-    with ScoreWriter(str(tmp_path / "s"), 4) as writer:
-        writer.write(IDS[:4], SCORES[:4], labels[:4])
-        writer.write(IDS[4:], SCORES[4:], labels[4:])
-    truth = read_ground_truth(ScoreFile(str(tmp_path / "s")).labels_path)
-    np.testing.assert_array_equal(truth.multi_hot(IDS, 4), labels)
 
 
 def test_an_older_folder_is_replaced_only_by_a_whole_one(tmp_path):
     write(tmp_path / "s", slice(0, 3))
-    with pytest.raises(RuntimeError), ScoreWriter(str(tmp_path / "s"), 4) as writer:
+    refused = pytest.raises(ValueError, match="scores are")
+    with refused, ScoreWriter(str(tmp_path / "s"), 4) as writer:
         writer.write(IDS, SCORES)
-        raise RuntimeError
-    assert ScoreFile(str(tmp_path / "s")).num_videos == 3
+        writer.write(["a"], np.zeros((1, 5)))
+    assert ScoreFile(str(tmp_path / "s")).ids == IDS[:3]
     write(tmp_path / "s")
-    assert ScoreFile(str(tmp_path / "s")).num_videos == 10
+    assert ScoreFile(str(tmp_path / "s")).ids == IDS
     assert os.listdir(tmp_path) == ["s"]
 
 
@@ -70,7 +60,7 @@ def test_a_killed_writer_leaves_nothing_that_looks_finished(tmp_path):
         ScoreFile(str(tmp_path / "s"))
     write(tmp_path / "s")  # what was left does not stand in the way
     assert os.listdir(tmp_path) == ["s"]
-    assert ScoreFile(str(tmp_path / "s")).num_videos == 10
+    assert ScoreFile(str(tmp_path / "s")).ids == IDS
 
 
 def test_no_videos_at_all(tmp_path):
@@ -89,8 +79,6 @@ def test_refusals(tmp_path):
         ScoreWriter("gs://bucket/s", 4)
     with pytest.raises(UserError, match="not a score folder"):
         ScoreFile(str(tmp_path / "mine"))
-    with pytest.raises(ValueError, match="scores are"):
-        ScoreWriter(str(tmp_path / "s"), 4).write(["a"], np.zeros((1, 5)))
     write(tmp_path / "t")
     (tmp_path / "t" / "ids.txt").write_text("a\n")
     with pytest.raises(UserError, match="1 ids"):

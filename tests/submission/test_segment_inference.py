@@ -1,4 +1,4 @@
-"""From a frame-level model, trained on whole videos or on rated segments, to the submission of 2019."""
+"""The submission of 2019 from a frame-level model of whole videos or of rated segments."""
 
 import os
 import pathlib
@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.records import rgb_audio_frames
 from tests.support.runs import new_run, run_on
+from tests.support.untrained import save_untrained
 from yt8m.data.find_schema import find_schema
 from yt8m.data.records.segments import parse_windows
 from yt8m.data.records.writers import write_shard
@@ -20,7 +21,6 @@ from yt8m.submission.kaggle_segments import read_segment_csv
 from yt8m.submission.outputs import csv_writer, refuse_without_csv
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
-from yt8m.training.trainer import train
 
 ROOT = pathlib.Path(__file__).parents[2]
 LENGTHS = (7, 3, 12, 10)  # 2 + 1 + 3 + 2 windows
@@ -47,33 +47,23 @@ def made(tmp_path_factory):
             shard,
             "FrameLevelLogisticModel",
             schema=find_schema([shard], num_classes=4, segment_labels=segments)[0],
-            recipe={"batch_size": 4, "num_epochs": 1},
-            max_steps=2,
+            recipe={"batch_size": 4},
         )
-        train(config, str(folder / name))
+        save_untrained(config, folder / name)
     return folder
 
 
 @pytest.mark.parametrize("run", ["whole", "rated"])
 def test_every_window_of_unrated_videos_is_ranked(made, tmp_path, run):
-    trained, pattern = (
-        TrainedModel(str(made / run), segment_labels=True),
-        str(made / "test.tfrecord"),
-    )
+    trained = TrainedModel(str(made / run), segment_labels=True)
+    pattern = str(made / "test.tfrecord")
     (tmp_path / "ids.csv").write_text("Index\n3\n1\n")
     csv = csv_writer(str(tmp_path / "s.csv"), True, 20, 6, str(tmp_path / "ids.csv"))
     with csv, ScoreWriter(str(tmp_path / "s"), 4) as scores:
         assert predict(trained, pattern, [csv, scores], batch_size=3) == 8
     stored = ScoreFile(str(tmp_path / "s"))
     assert stored.ids == [
-        "v100:0",
-        "v100:5",
-        "v101:0",
-        "v102:0",
-        "v102:5",
-        "v102:10",
-        "v103:0",
-        "v103:5",
+        f"v{100 + i}:{start}" for i, n in enumerate(LENGTHS) for start in range(0, n, 5)
     ]
     windows = [
         parse_windows(record(100 + i, n, labels=None), trained.config.schema)
@@ -92,7 +82,7 @@ def test_what_does_not_fit_is_refused(made, small_data, tmp_path):
     with pytest.raises(UserError, match="segment_labels: the run has True, the flag says False"):
         check_overrides(TrainedModel(str(made / "rated")).config, {"segment_labels": False})
     check_overrides(TrainedModel(str(made / "whole")).config, {"segment_labels": True})
-    with pytest.raises(UserError, match="--segment_max_pred: for five-second segments"):
+    with pytest.raises(UserError, match="--segment_max_pred: applies only to five-second segments"):
         csv_writer(str(tmp_path / "s.csv"), False, segment_max_pred=5)
     csv_writer(
         str(tmp_path / "s.csv"), False, segment_max_pred=100_000
@@ -104,19 +94,19 @@ def test_what_does_not_fit_is_refused(made, small_data, tmp_path):
         predict(trained, small_data.pattern("test", "video"), [])
     said = []
     csv_writer(str(tmp_path / "s.csv"), True, say=said.append).abandon()
-    assert "no --segment_label_ids_file: every class gets a line" in said[0]
+    assert "without --segment_label_ids_file every class gets a line" in said[0]
     refuse_without_csv()
     with pytest.raises(
         UserError,
-        match="--segment_max_pred, --segment_label_ids_file: for the submission, and there is no --output_file",
+        match="--segment_label_ids_file: applies only to the submission, and there is no",
     ):
         refuse_without_csv(5, "ids.csv")
 
 
 def test_a_video_level_model_has_no_segments(small_data, tmp_path):
-    train(run_on(small_data, "LogisticModel", max_steps=1), str(tmp_path))
+    save_untrained(run_on(small_data, "LogisticModel"), tmp_path)
     with pytest.raises(
-        UserError, match="--segment_labels: .* LogisticModel, which takes video-level means"
+        UserError, match=r"--segment_labels: .* LogisticModel, which takes video-level means"
     ):
         TrainedModel(str(tmp_path), segment_labels=True)
 

@@ -87,7 +87,7 @@ def test_a_mean_loss_of_nothing_is_refused():
     with pytest.raises(UserError, match="no example"):
         mean.result()
     mean.update(np.zeros(3, np.float32))
-    with pytest.raises(UserError, match=r"none of 3 videos.*clip_size"):
+    with pytest.raises(UserError, match=r"none of the 3 videos.*clip_size"):
         mean.result()
     mean.update(np.array([1.0], np.float32))
     assert mean.result() == {"loss": 0.25, "num_examples": 4}

@@ -7,7 +7,8 @@ import yt8m.quiet  # noqa: F401
 from absl import flags
 
 from yt8m import cli
-from yt8m.analysis.analyse import AnalysisSettings, analyse
+from yt8m.analysis.analyse import analyse
+from yt8m.analysis.settings import AnalysisSettings
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string(

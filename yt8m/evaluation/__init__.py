@@ -1,1 +1,1 @@
-"""Run a trained model once over a data set and report."""
+"""Metrics of a trained model on a data set, and of a finished submission of segments."""

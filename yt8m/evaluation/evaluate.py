@@ -1,4 +1,4 @@
-"""One exact pass over a labelled data set: metrics of a model."""
+"""Metrics over one exact pass of a labelled data set."""
 
 from __future__ import annotations
 
@@ -10,40 +10,33 @@ import numpy as np
 
 from yt8m.errors import UserError
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
-from yt8m.runs.predictor import Predictor
+
+Pairs = Iterable[tuple[dict[str, Any], np.ndarray]]  # (batch, predictions [B, K])
 
 
 def evaluate(
-    predictor: Predictor,
-    dataset: Iterable[dict[str, Any]],
-    loss: Callable[..., Any],
-    num_classes: int,
-    top_k: int = 20,
-    on_batch: Callable[[dict[str, Any], np.ndarray], None] | None = None,
+    pairs: Pairs, loss: Callable[..., Any], num_classes: int, top_k: int = 20
 ) -> EvaluationMetrics:
-    """Return the metrics of every example, each seen once.
+    """Return the metrics of every example of a data set.
 
     Args:
-      predictor: of the model.
-      dataset: batches with labels.
+      pairs: each batch, with its labels [B, K] (and weights [B, K], if any), beside its predictions
+        [B, K]; see `Predictor.over`.
       loss: `(labels, predictions, weights) -> [B]`.
       num_classes: K.
-      top_k: labels a video that enter GAP and MAP.
-      on_batch: called with each batch and its predictions [B, K], for further metrics.
+      top_k: predictions per video that count for GAP and MAP.
     """
     metrics = EvaluationMetrics(num_classes, top_k=top_k)
-    for batch, predictions in predictor.over(dataset):
+    for batch, predictions in pairs:
         labels = batch["labels"].numpy()
         weights = batch["weights"].numpy() if "weights" in batch else None
-        each = np.asarray(loss(labels, predictions, weights))
-        metrics.update(predictions, labels, loss=each, weights=weights)
-        if on_batch:
-            on_batch(batch, predictions)
+        losses = np.asarray(loss(labels, predictions, weights))
+        metrics.update(predictions, labels, loss=losses, weights=weights)
     return metrics
 
 
 class MeanLoss:
-    """The mean loss of a reconstruction over every video of a data set."""
+    """The mean reconstruction loss over every video of a data set."""
 
     def __init__(self) -> None:
         self._sum, self._count = 0.0, 0
@@ -57,7 +50,7 @@ class MeanLoss:
         """Return `loss` and `num_examples`.
 
         Raises:
-          UserError: no example was seen, or none had anything to reconstruct.
+          UserError: there was no example, or no example had anything to reconstruct.
         """
         if not self._count:
             raise UserError(
@@ -65,16 +58,21 @@ class MeanLoss:
             )
         if self._sum == 0.0:
             raise UserError(
-                f"none of {self._count:,} videos has anything to reconstruct: each loss is exactly 0. Clips as long as the videos"
-                " have no neighbours; lower --model_option=clip_size."
+                f"none of the {self._count:,} videos has anything to reconstruct: every loss is"
+                " exactly 0. Clips as long as the videos have no neighbours; lower"
+                " --model_option=clip_size."
             )
         return {"loss": self._sum / self._count, "num_examples": self._count}
 
 
-def evaluate_reconstruction(predictor: Predictor, dataset: Iterable[dict[str, Any]]) -> MeanLoss:
-    """Return the mean loss of a reconstruction model over every example, each seen once; see `evaluate` for the arguments."""
+def evaluate_reconstruction(pairs: Pairs) -> MeanLoss:
+    """Return the mean loss of a reconstruction model.
+
+    Args:
+      pairs: each batch beside its losses [B].
+    """
     mean = MeanLoss()
-    for _, losses in predictor.over(dataset):
+    for _, losses in pairs:
         mean.update(losses)
     return mean
 

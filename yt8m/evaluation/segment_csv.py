@@ -1,15 +1,16 @@
 """Score a finished submission of five-second segments against rated records.
 
-`python -m yt8m.evaluation.segment_csv --submission_file=s.csv --eval_data_pattern='validate*.tfrecord'` is the starter
-code's `segment_eval_inference.py`, with its flags.
+This is the starter code's `segment_eval_inference.py`, with its flags:
+
+    python -m yt8m.evaluation.segment_csv --submission_file=s.csv --eval_data_pattern='validate*'
 """
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+if __name__ == "__main__":
+    import yt8m.quiet  # noqa: F401
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
@@ -24,6 +25,7 @@ from yt8m.evaluation.segment_scores import Ratings, both_means
 from yt8m.files import WholeFile
 from yt8m.submission.ids import decode_ids
 from yt8m.submission.kaggle_segments import read_segment_csv
+from yt8m.submission.text_lines import numbered_lines
 
 
 def score_segment_csv(
@@ -33,29 +35,33 @@ def score_segment_csv(
     label_cache: str = "",
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Return the segment MAP of a submission, and print it.
+    """Return and print the segment MAP of a submission.
 
-    Source: starter code, segment_eval_inference (spec B.1), without the faults that keep it from running (E-39).
+    Source: starter code, segment_eval_inference (spec B.1), without the faults that keep it from
+    running (E-39).
 
     Args:
-      submission_file: `Class,Segments`; read line by line.
-      eval_data_pattern: globs of rated records; not needed where the cache exists.
-      top_n: keep the first so many segments of each class, before those without a rating are removed; 0 keeps all.
-      label_cache: `segment,class,score` lines of all ratings; read if the file exists, else written. "" is none.
-      say: prints.
+      submission_file: CSV of lines `Class,Segments`, read line by line.
+      eval_data_pattern: comma list of globs of rated records; not needed if the cache exists.
+      top_n: keep the first `top_n` segments of each class, before unrated ones are removed; 0 keeps
+        all.
+      label_cache: CSV of all ratings, `segment,class,score`, read if it exists and written if not;
+        "" means no cache.
+      say: prints a line.
 
     Returns:
-      What `both_means` returns, and `num_ratings`, `num_ratings_listed`: of all, and of those whose segment the submission
-      lists for that class.
+      The result of `both_means`; `num_ratings`; and `num_ratings_listed`, the number of ratings
+      whose segment the submission lists for that class.
 
     Raises:
-      UserError: unreadable files, no positive rating, or a submission that lists nothing that was rated.
+      UserError: a file cannot be read, no rating is positive, or the submission lists no rated
+        segment.
     """
-    if (
-        next(read_segment_csv(submission_file), None) is None
-    ):  # before the records, which take longer
+    # The records take longer to read, so the submission is checked first.
+    if next(read_segment_csv(submission_file), None) is None:
         raise UserError(
-            f"--submission_file={submission_file} has no line of a class; inference.py --segment_labels writes one."
+            f"--submission_file={submission_file} has no line of a class; inference.py"
+            " --segment_labels writes one."
         )
     ratings = _ratings(eval_data_pattern, label_cache, say)
     listed = 0
@@ -63,44 +69,43 @@ def score_segment_csv(
     def lists() -> Iterator[tuple[int, list[str]]]:
         nonlocal listed
         for label, segments in read_segment_csv(submission_file):
-            segments = segments[:top_n] if top_n else segments
-            listed += len(ratings.get(label, {}).keys() & set(segments))
-            yield label, segments
+            kept = segments[:top_n] if top_n else segments
+            listed += len(ratings.get(label, {}).keys() & set(kept))
+            yield label, kept
 
     result = both_means(lists(), ratings)
     total = sum(map(len, ratings.values()))
     if not listed:
         raise UserError(
-            f"--submission_file={submission_file} lists none of the {total:,} rated pairs of segment and class; expected the"
-            " predictions of the same videos. Predict the rated records (inference.py --segment_labels --input_data_pattern), or"
-            " name those that were predicted (--eval_data_pattern, --label_cache)."
+            f"--submission_file={submission_file} lists none of the {total:,} rated pairs of a"
+            " segment and a class; expected predictions for the rated videos. Predict these"
+            " (inference.py --segment_labels --input_data_pattern), or name the records that were"
+            " predicted (--eval_data_pattern, --label_cache)."
         )
     for line in segment_lines(result):
         say(line)
+    positive = result["num_segment_map_positive_classes"]
     say(
-        f"over {total:,} ratings, {listed:,} of them listed; {result['num_segment_map_positive_classes']:,} classes with positive ratings"
+        f"the submission lists {listed:,} of {total:,} ratings;"
+        f" {positive:,} classes have positive ratings"
     )
     return {**result, "num_ratings": total, "num_ratings_listed": listed}
 
 
 def _ratings(pattern: str, cache: str, say: Callable[[str], None]) -> Ratings:
-    """Return class -> {`<video>:<start>`: score} from the cache, or from the records and into the cache."""
+    """Return the ratings from the cache if it exists, else from the records."""
     if cache and tf.io.gfile.exists(cache):
-        say(
-            f"ratings are those of --label_cache={cache}"
-            + (", so --eval_data_pattern is not read" if pattern else "")
-        )
-        ratings = _read_cache(cache)
-        _refuse_without_positives(ratings, f"--label_cache={cache}")
-        return ratings
-    files = find_shards(pattern, "--eval_data_pattern")
-    with (
-        WholeFile(cache, "--label_cache") if cache else contextlib.nullcontext() as out
-    ):  # an unwritable place is told first
-        ratings = _read_records(files)
-        _refuse_without_positives(ratings, f"--eval_data_pattern={pattern}")
-        for label, of_class in ratings.items() if out else ():
-            for segment, score in of_class.items():
+        unread = ", so --eval_data_pattern is not read" if pattern else ""
+        say(f"the ratings come from --label_cache={cache}{unread}")
+        return _checked(_read_cache(cache), f"--label_cache={cache}")
+    files, where = find_shards(pattern, "--eval_data_pattern"), f"--eval_data_pattern={pattern}"
+    if not cache:
+        return _checked(_read_records(files), where)
+    # The file is opened first, so that an unwritable path is reported before the records are read.
+    with WholeFile(cache, "--label_cache") as out:
+        ratings = _checked(_read_records(files), where)
+        for label, rated in ratings.items():
+            for segment, score in rated.items():
                 out.write(f"{segment},{label},{score:g}\n")
     return ratings
 
@@ -110,63 +115,67 @@ def _read_records(files: list[str]) -> Ratings:
     for video in read_ratings(files):
         (name,) = decode_ids([video.video_id])
         for start, label, score in zip(video.starts, video.classes, video.scores):
-            of_class, segment = ratings.setdefault(label, {}), f"{name}:{start}"
-            of_class[segment] = max(
-                score, of_class.get(segment, score)
-            )  # rated twice: positive if once so, as in training
+            rated, segment = ratings.setdefault(label, {}), f"{name}:{start}"
+            # A segment rated twice is positive if one rating is, as in training.
+            rated[segment] = max(score, rated.get(segment, score))
     return ratings
-
-
-def _refuse_without_positives(ratings: Ratings, where: str) -> None:
-    if not any(score > 0 for of_class in ratings.values() for score in of_class.values()):
-        raise UserError(
-            f"{where} holds no positive rating of a segment; name rated records, such as 3/frame/validate of the 2019 release."
-        )
 
 
 def _read_cache(path: str) -> Ratings:
     ratings: Ratings = {}
-    try:
-        with tf.io.gfile.GFile(path) as source:
-            for number, line in enumerate(source, 1):
-                segment, label, score = line.strip().rsplit(",", 2)
-                ratings.setdefault(int(label), {})[segment] = float(score)
-    except ValueError:  # also of bytes that are no text
+    for number, line in numbered_lines(path, "--label_cache"):
+        try:
+            segment, label, score = line.rsplit(",", 2)
+            ratings.setdefault(int(label), {})[segment] = float(score)
+        except ValueError:
+            raise UserError(
+                f"--label_cache={path}, line {number}, is not '<video>:<start>,<class>,<score>';"
+                " delete the file to create it anew."
+            ) from None
+    return ratings
+
+
+def _checked(ratings: Ratings, where: str) -> Ratings:
+    """Return the ratings; refuse them if none is positive."""
+    if not any(score > 0 for rated in ratings.values() for score in rated.values()):
         raise UserError(
-            f"--label_cache={path}, line {number}, is not '<video>:<start>,<class>,<score>'; delete it to have it made anew."
-        ) from None
-    except tf.errors.OpError as error:
-        raise UserError(f"--label_cache={path} cannot be read ({error.message}).") from None
+            f"{where} has no positive rating of a segment; name rated records, such as"
+            " 3/frame/validate of the 2019 release."
+        )
     return ratings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line."""
+    """Parse the command line, score the submission, and return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m yt8m.evaluation.segment_csv", description=__doc__.split("\n\n")[0]
+        prog="python -m yt8m.evaluation.segment_csv",
+        description="Score a finished submission of five-second segments against rated records.",
     )
-    parser.add_argument(
-        "--submission_file", required=True, help="of inference.py --segment_labels: Class,Segments"
+    add = parser.add_argument
+    add(
+        "--submission_file",
+        required=True,
+        help="submission from inference.py --segment_labels, with lines Class,Segments",
     )
-    parser.add_argument(
-        "--eval_data_pattern", default="", help="comma list of globs of rated records"
-    )
-    parser.add_argument(
+    add("--eval_data_pattern", default="", help="comma list of globs of rated records")
+    add(
         "--top_n",
         type=int,
         default=0,
-        help="segments of each class that count; 0: all (the challenge: 100000)",
+        help="number of segments per class that count; 0 means all (the challenge: 100000)",
     )
-    parser.add_argument(
+    add(
         "--label_cache",
         default="",
-        help="CSV of the ratings; read in place of the records if it exists, else written",
+        help="CSV of the ratings; if it exists it is read instead of the records, else written",
     )
-    a = parser.parse_args(argv)
+    given = parser.parse_args(argv)
     try:
-        if a.top_n < 0:
-            raise UserError(f"--top_n={a.top_n}: at least 1, or 0 for all.")
-        score_segment_csv(a.submission_file, a.eval_data_pattern, a.top_n, a.label_cache)
+        if given.top_n < 0:
+            raise UserError(f"--top_n={given.top_n}: expected at least 1, or 0 for all.")
+        score_segment_csv(
+            given.submission_file, given.eval_data_pattern, given.top_n, given.label_cache
+        )
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""What a submission of five-second segments would score on rated ones: ranked per class as inference ranks them."""
+"""Segment MAP: the score that a submission of five-second segments gets on rated segments."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from yt8m.evaluation.evaluate import Pairs
 from yt8m.metrics.segment_map import segment_map
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
 
-Ratings = dict[
-    int, dict[str, float]
-]  # class -> {`<video>:<start>`: rating, above 0 where positive}
+# class -> {`<video>:<start>`: rating}; a rating above 0 is positive.
+Ratings = dict[int, dict[str, float]]
 
 
 def both_means(lists: Iterable[tuple[int, Sequence[str]]], ratings: Ratings) -> dict[str, Any]:
-    """Return the segment MAP of ranked lists under both definitions, each over classes with a positive rating.
+    """Return the segment MAP of ranked lists by two definitions.
 
-    A class without a positive has no AP: it is left out, where the starter code fails.
+    Classes without a positive rating have no AP and are left out; the starter code fails on them.
 
     Args:
-      lists: (class, segments from the surest down), cut to their limit already.
-      ratings: all of them.
+      lists: (class, segments from best to worst), already cut to their maximal length.
+      ratings: all ratings.
 
     Returns:
-      `segment_map`: the starter code's mean, over the classes that have a list; `num_segment_map_classes`: how many these
-      are; `segment_map_all_classes`: Kaggle's mean, over all, where a class without a list counts 0;
-      `num_segment_map_positive_classes`: how many these are.
+      `segment_map`, the starter code's mean, over the classes that have a list;
+      `num_segment_map_classes`, the number of these classes; `segment_map_all_classes`, Kaggle's
+      mean, over all classes, where a class without a list counts as 0; and
+      `num_segment_map_positive_classes`, the number of those.
     """
     positive = {label for label, rated in ratings.items() if any(r > 0 for r in rated.values())}
     mean, ap = segment_map(((c, listed) for c, listed in lists if c in positive), ratings)
@@ -42,27 +43,39 @@ def both_means(lists: Iterable[tuple[int, Sequence[str]]], ratings: Ratings) -> 
 class SegmentScores:
     """Segment MAP of a stream of batches of rated segments.
 
-    Source: starter code, segment_eval_inference (spec B.1), on the ranking that `SegmentCsvWriter` would write of the same
-    segments.
+    Source: starter code, segment_eval_inference (spec B.1), applied to the ranking that
+    `SegmentCsvWriter` would write for the same segments.
 
     Args:
-      whitelist: classes that are asked for, or None for all.
-      top_k: classes of each segment that take part.
-      max_per_class: segments of a class at most, cut off before those without a rating for it are removed; 0 is the challenge's.
+      whitelist: classes to rank; None means all.
+      top_k: classes of each segment in whose ranking it takes part.
+      max_per_class: most segments per class, cut before unrated ones are removed; 0 means the
+        challenge's limit.
 
     Raises:
-      UserError: a limit below 1.
+      UserError: a limit is below 1.
     """
 
     def __init__(
         self, whitelist: Sequence[int] | None = None, top_k: int = 20, max_per_class: int = 0
     ):
         self._ranking = SegmentRanking(whitelist, top_k, max_per_class or MAX_PER_CLASS)
-        self._asked: set[int] | None = None if whitelist is None else {int(c) for c in whitelist}
+        self._asked: set[int] | None = None if whitelist is None else set(whitelist)
         self._ratings: Ratings = {}
 
+    def watch(self, pairs: Pairs) -> Pairs:
+        """Yield `pairs` unchanged, and add each of them."""
+        for batch, predictions in pairs:
+            self.update(batch, predictions)
+            yield batch, predictions
+
     def update(self, batch: dict[str, Any], predictions: np.ndarray) -> None:
-        """Add a batch with `id` [S], `labels` and `weights` [S, K], and what was predicted of it, [S, K]."""
+        """Add a batch.
+
+        Args:
+          batch: `id` [S], `labels` and `weights` [S, K].
+          predictions: [S, K].
+        """
         ids = [i.decode("utf-8", "replace") for i in batch["id"].numpy()]
         labels = batch["labels"].numpy()
         self._ranking.add(ids, predictions)
@@ -71,5 +84,5 @@ class SegmentScores:
                 self._ratings.setdefault(int(label), {})[ids[row]] = float(labels[row, label])
 
     def result(self) -> dict[str, Any]:
-        """Return what `both_means` returns; a list is of what is among any segment's best."""
+        """Return the result of `both_means`."""
         return both_means(self._ranking.lists(), self._ratings)

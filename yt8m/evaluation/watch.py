@@ -1,4 +1,4 @@
-"""Evaluate a run once, or each of its models as they appear until the run ends."""
+"""The evaluation of a run: once, or whenever a run in training saves a new model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import tensorflow as tf
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.errors import UserError
 from yt8m.evaluation import report
-from yt8m.evaluation.evaluate import evaluate
+from yt8m.evaluation.evaluate import Pairs, evaluate
 from yt8m.evaluation.segment_scores import SegmentScores
+from yt8m.files import read_text
 from yt8m.losses import registry as losses
-from yt8m.runs.folder import RunFolder
+from yt8m.runs.folder import METRICS, RunFolder
 from yt8m.runs.load import weights_file
 from yt8m.runs.trained_model import TrainedModel
 
@@ -33,85 +34,89 @@ def evaluate_run(
     segment_max_pred: int = 0,
     whitelist: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a trained model once over every example of `pattern`; print a table, write the files, return the result.
+    """Evaluate a trained model on every example of `pattern`, and write and return the result.
 
     Args:
       trained: the model.
-      pattern: globs of labelled records.
-      out_dir: gets metrics.json and per_class_ap.json.
-      batch_size: 0 is the run's.
-      top_k: labels a video that enter GAP and MAP.
-      eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
-      max_bad_records: broken records that may be skipped.
-      say: prints.
-      num_readers: shards read side by side.
-      segment_max_pred, whitelist: of rated segments alone, see `SegmentScores`.
+      pattern: comma list of globs of labelled records.
+      out_dir: folder for metrics.json and per_class_ap.json.
+      batch_size: examples per batch; 0 means the run's own.
+      top_k: predictions per video that count for GAP and MAP.
+      eval_frames: evenly spaced frames per video; 0 means all frames, None what the run validated
+        with.
+      max_bad_records: corrupt records that may be skipped.
+      say: prints a table of the metrics.
+      num_readers: shards that are read in parallel.
+      segment_max_pred: limit for rated segments; see `SegmentScores`.
+      whitelist: classes for rated segments; see `SegmentScores`.
 
     Raises:
-      UserError: the records do not fit, or hold no label; `out_dir` cannot be written.
+      UserError: the records do not fit the model or have no labels, or `out_dir` cannot be written.
     """
-    config = trained.config
-    segments = (
-        SegmentScores(whitelist, top_k, segment_max_pred) if config.schema.segment_labels else None
-    )
-    if segments is None and (segment_max_pred or whitelist is not None):
+    schema, segments = trained.config.schema, None
+    if schema.segment_labels:
+        segments = SegmentScores(whitelist, top_k, segment_max_pred)
+    elif segment_max_pred or whitelist is not None:
         raise UserError(
-            "--segment_max_pred and --segment_label_ids_file rank five-second segments; add --segment_labels, or drop them."
+            "--segment_max_pred and --segment_label_ids_file apply to the ranking of five-second"
+            " segments; add --segment_labels, or drop them."
         )
     bad = BadRecords(max_bad_records)
-    dataset, predictor = trained.records(
+    batches, predictor = trained.records(
         pattern, "--eval_data_pattern", batch_size, eval_frames, bad, say, num_readers=num_readers
     )
-    classes = config.schema.num_classes
     start = time.monotonic()
-    with bad.explained(classes):
-        loss = losses.get(config.recipe.label_loss)
-        metrics = evaluate(
-            predictor, dataset, loss, classes, top_k, segments.update if segments else None
-        )
+    with bad.explained(schema.num_classes):
+        loss = losses.get(trained.config.recipe.label_loss)
+        pairs: Pairs = predictor.over(batches)
+        if segments:
+            pairs = segments.watch(pairs)
+        metrics = evaluate(pairs, loss, schema.num_classes, top_k)
     seconds = time.monotonic() - start
     if not metrics.per_class_ap()[1].any():
         raise UserError(
-            f"--eval_data_pattern={pattern} holds no labels; name a labelled split, such as validate."
+            f"--eval_data_pattern={pattern} has no labels; name a labelled split, such as validate."
         )
     about = {
-        "model": config.model.name,
+        "model": trained.config.model.name,
         "weights": trained.path,
         "data": pattern,
         "top_k": top_k,
         "seconds": round(seconds, 2),
+        **(segments.result() if segments else {}),
     }
-    about.update(segments.result() if segments else {})
     try:
         result = report.write(out_dir, metrics, about)
     except (tf.errors.OpError, OSError) as error:
         raise UserError(
-            f"{out_dir} cannot be written ({getattr(error, 'message', error)}); --output_dir names another folder."
-        )
+            f"cannot write to {out_dir} ({getattr(error, 'message', error)}); --output_dir names"
+            " another folder."
+        ) from None
     say(report.table(result, top_k))
     if bad.summary():
         say(bad.summary())
-    say(
-        f"{result['num_examples'] / max(seconds, 1e-9):,.0f} examples/s; wrote {out_dir}/metrics.json and {report.PER_CLASS_AP}"
-    )
+    rate = result["num_examples"] / max(seconds, 1e-9)
+    wrote = f"wrote {os.path.join(out_dir, report.METRICS)} and {report.PER_CLASS_AP}"
+    say(f"{rate:,.0f} examples per second; {wrote}")
     return result
 
 
 def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float = 10.0) -> None:
-    """Call `evaluate_once` whenever the run in `train_dir` has saved a new model, and return when the run has ended.
+    """Call `evaluate_once` whenever the run in `train_dir` saves a new model, until the run ends.
 
-    Whether a run was killed shows in nothing but silence: stop this by hand.
+    Nothing distinguishes a run that was killed from a slow one: then interrupt this by hand.
 
     Raises:
-      UserError: there is no such folder.
+      UserError: the folder does not exist.
     """
     run, seen = RunFolder(train_dir), None
     if not tf.io.gfile.isdir(train_dir):
-        run.load_config()  # says so
+        run.load_config()  # raises the error
     if not run.exists() or not _stamp(run):
         print(f"waiting for the first model of the run in {train_dir}", flush=True)
     while True:
-        ended = run.is_done()  # asked first, so that what was saved before the end is still seen
+        # The order matters: a model saved just before the end must still be seen.
+        ended = run.is_done()
         stamp = _stamp(run)
         if stamp is not None and stamp != seen:
             seen = stamp
@@ -122,11 +127,10 @@ def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float 
 
 
 def _stamp(run: RunFolder) -> str | None:
-    """Return what changes with each model that a run saves, or None before the first."""
+    """Return a text that changes with each model that a run saves; None before the first."""
     try:
-        # Written after the weights, and it names their step; a file's time is too coarse to tell two apart.
-        about = os.path.join(os.path.dirname(weights_file(run)), "metrics.json")
-        with tf.io.gfile.GFile(about) as f:
-            return f.read()
+        # A run writes these metrics, which name the step, after the weights. The modification time
+        # of a file is too coarse to distinguish two models.
+        return read_text(os.path.join(os.path.dirname(weights_file(run)), METRICS))
     except (UserError, tf.errors.NotFoundError):
         return None

@@ -1,1 +1,1 @@
-"""Several models' scores become one: ids aligned, weights by class, rows streamed."""
+"""Fusion of several models: ids are aligned, models weighted by class, and scores streamed."""

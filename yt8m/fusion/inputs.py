@@ -1,6 +1,9 @@
-"""One input of a fusion, be it a score folder or a submission CSV, as rows of scores on demand."""
+"""The inputs of a fusion: score folders and submission CSVs, both read as rows of scores."""
 
 from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,26 +12,41 @@ from yt8m.submission.kaggle_videos import read_csv
 from yt8m.submission.score_files import ScoreFile, is_score_folder
 
 
-class ScoreFolderSource:
-    """Rows of a memory-mapped score folder.
+class FusionInput(abc.ABC):
+    """Scores of N videos.
 
     Attributes:
       name: its path.
       ids: N video ids.
-      num_classes: K.
-      covered: bool [K], from "covered_classes" of its meta.json; all where there is none.
-      labels_path: its ground truth, or None.
-      segments: whether its rows are five-second segments, not whole videos.
+      num_classes: K, or None if the file does not say.
+      segments: whether the rows are five-second segments instead of whole videos.
     """
+
+    name: str
+    ids: list[str]
+    num_classes: int | None = None
+    segments: bool = False
+
+    @abc.abstractmethod
+    def covered(self, num_classes: int) -> np.ndarray:
+        """Return bool [K], the classes that the model was trained on."""
+
+    @abc.abstractmethod
+    def rows(self, rows: np.ndarray, num_classes: int) -> np.ndarray:
+        """Return the scores of the videos `rows` [n] as float32 [n, K]."""
+
+
+class ScoreFolderInput(FusionInput):
+    """A memory-mapped score folder."""
 
     def __init__(self, path: str):
         self._file = ScoreFile(path)
+        self.name, self.ids = path, self._file.ids
+        self.num_classes = self._file.num_classes
         self.segments = bool(self._file.meta.get("segments"))
-        self.name, self.ids, self.labels_path = path, self._file.ids, self._file.labels_path
-        self.num_classes: int | None = self._file.num_classes
 
     def covered(self, num_classes: int) -> np.ndarray:
-        """Return bool [K]: the classes that the model knows."""
+        """Return bool [K]: "covered_classes" of meta.json, or else all classes."""
         listed = self._file.meta.get("covered_classes")
         if listed is None:
             return np.ones(num_classes, bool)
@@ -37,21 +55,18 @@ class ScoreFolderSource:
         return known
 
     def rows(self, rows: np.ndarray, num_classes: int) -> np.ndarray:
-        """Return float32 [n, K] of the videos `rows` [n]."""
-        if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and np.all(np.diff(rows) == 1):
-            return np.asarray(self._file.scores[rows[0] : rows[-1] + 1], np.float32)  # one read
+        """Return the scores of the videos `rows` [n] as float32 [n, K]."""
+        if len(rows) and np.all(np.diff(rows) == 1):
+            # A slice is read at once; an array of indices is read row by row.
+            return np.asarray(self._file.scores[rows[0] : rows[-1] + 1], np.float32)
         return np.asarray(self._file.scores[rows], np.float32)
 
 
-class CsvSource:
-    """Rows of a submission CSV: pairs that it does not list score 0. Held in memory, 8 bytes a pair."""
-
-    labels_path = None
-    segments = False  # a submission of segments has no scores
+class CsvInput(FusionInput):
+    """A submission CSV, kept in memory in 8 bytes per pair; pairs that it does not list score 0."""
 
     def __init__(self, path: str):
-        self.name, self.ids = path, []  # type: str, List[str]
-        self.num_classes: int | None = None  # a CSV does not say
+        self.name, self.ids = path, []
         classes, scores, counts = [], [], []
         for row in read_csv(path):
             self.ids.append(row.id)
@@ -65,80 +80,93 @@ class CsvSource:
 
     @property
     def highest_class(self) -> int:
-        """The highest class of any line, or -1."""
+        """The highest class on any line, or -1."""
         return int(self._classes.max(initial=-1))
 
     def covered(self, num_classes: int) -> np.ndarray:
-        """Return bool [K]: all, because a class that is nowhere listed may just never be among the best."""
+        """Return bool [K], all true: a class that no line lists may never be among the best."""
         return np.ones(num_classes, bool)
 
     def rows(self, rows: np.ndarray, num_classes: int) -> np.ndarray:
-        """Return float32 [n, K] of the videos `rows` [n]."""
+        """Return the scores of the videos `rows` [n] as float32 [n, K]."""
         out = np.zeros((len(rows), num_classes), np.float32)
-        counts = self._starts[rows + 1] - self._starts[rows]
+        starts = self._starts[rows]
+        counts = self._starts[rows + 1] - starts
         into = np.repeat(np.arange(len(rows)), counts)
-        pairs = np.arange(counts.sum()) + np.repeat(
-            self._starts[rows] - (np.cumsum(counts) - counts), counts
-        )
+        before = np.cumsum(counts) - counts
+        pairs = np.arange(counts.sum()) + np.repeat(starts - before, counts)
         out[into, self._classes[pairs]] = self._scores[pairs]
         return out
 
 
-def open_source(path: str):  # type: ignore[no-untyped-def]
-    """Return the source of a score folder or a CSV.
+def open_input(path: str) -> FusionInput:
+    """Open a score folder or a CSV.
 
     Raises:
-      UserError: neither, or unreadable.
+      UserError: the path is neither, or cannot be read.
     """
     import tensorflow as tf
 
     if is_score_folder(path) or tf.io.gfile.isdir(path):
-        return ScoreFolderSource(path)
+        return ScoreFolderInput(path)
     if not tf.io.gfile.exists(path):
         raise UserError(
-            f"--inputs: {path!r} does not exist; name score folders (inference.py --output_scores) or CSVs."
+            f"--inputs: {path!r} does not exist; name score folders (inference.py --output_scores)"
+            " or CSVs."
         )
-    return CsvSource(path)
+    return CsvInput(path)
 
 
-def all_of_segments(sources) -> bool:  # type: ignore[no-untyped-def]
-    """Return whether the sources hold five-second segments, not whole videos.
+def hold_segments(inputs: Sequence[FusionInput]) -> bool:
+    """Whether the inputs hold five-second segments instead of whole videos.
 
     Raises:
-      UserError: some do and some do not.
+      UserError: the inputs differ in this.
     """
-    segments = [s.name for s in sources if s.segments]
-    if segments and len(segments) < len(sources):
-        videos = ", ".join(s.name for s in sources if not s.segments)
+    segments = [i.name for i in inputs if i.segments]
+    videos = [i.name for i in inputs if not i.segments]
+    if segments and videos:
         raise UserError(
-            f"--inputs: {', '.join(segments)} hold scores of five-second segments, {videos} of whole videos; fuse one kind"
-            " (inference.py --segment_labels predicts segments)."
+            f"--inputs: {', '.join(segments)} hold scores of five-second segments, but"
+            f" {', '.join(videos)} of whole videos; fuse one kind (inference.py --segment_labels"
+            " predicts segments)."
         )
     return bool(segments)
 
 
-def common_num_classes(sources, num_classes: int = 0, labels: int = 0) -> int:  # type: ignore[no-untyped-def]
-    """Return K of all sources.
+def common_num_classes(
+    inputs: Sequence[FusionInput], num_classes: int = 0, true_classes: int = 0
+) -> int:
+    """Return K.
 
-    Where only CSVs are fused that is `num_classes`, or (0: not given) one more than the highest class in them and in the
-    ground truth, which has classes below `labels`.
+    If all inputs are CSVs, K is `num_classes`, or else one more than the highest class in the CSVs
+    and the ground truth.
+
+    Args:
+      inputs: all inputs.
+      num_classes: value of --num_classes; 0 if it is not given.
+      true_classes: one more than the highest class in the ground truth.
 
     Raises:
-      UserError: the sources differ, or a CSV has a class beyond K.
+      UserError: the inputs differ, or a CSV contains a class that is not below K.
     """
-    known = {s.name: s.num_classes for s in sources if s.num_classes is not None}
+    known = {i.name: i.num_classes for i in inputs if i.num_classes is not None}
     if num_classes:
         known["--num_classes"] = num_classes
     if len(set(known.values())) > 1:
         listed = ", ".join(f"{name} {k}" for name, k in known.items())
         raise UserError(
-            f"the inputs differ in their number of classes: {listed}. Fuse models of one vocabulary."
+            f"the inputs differ in their number of classes: {listed}. Fuse models of one"
+            " vocabulary."
         )
-    highest = {s.name: s.highest_class for s in sources if isinstance(s, CsvSource)}
-    width = next(iter(known.values())) if known else max(labels, max(highest.values()) + 1)
+    highest = {i.name: i.highest_class for i in inputs if isinstance(i, CsvInput)}
+    if not known:
+        return max(true_classes, max(highest.values()) + 1)
+    common = next(iter(known.values()))
     for name, last in highest.items():
-        if last >= width:
+        if last >= common:
             raise UserError(
-                f"{name} has class {last}, but there are {width} classes ({', '.join(known)})."
+                f"{name} contains class {last}, but there are {common} classes"
+                f" ({', '.join(known)})."
             )
-    return width
+    return common

@@ -1,38 +1,58 @@
-"""What a fusion prints: who counts how much, and what it brought."""
+"""Tables about a fusion: the weight of each model, and what the fusion gains."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+_COLUMNS = {"gap": "GAP", "map": "MAP", "perr": "PERR", "hit_at_1": "Hit@1", "hit_at_5": "Hit@5"}
+
 
 def weights_table(names: Sequence[str], weights: np.ndarray) -> str:
-    """Return a line a model: mean weight, and the share of classes in which it weighs most (ties are shared)."""
+    """Return a line per model: its mean weight, and in how many classes it has the largest weight.
+
+    A class where several models share the largest weight is divided among them.
+
+    Args:
+      names: of the models [M].
+      weights: [M, K].
+    """
     best = weights.max(axis=0)
-    known = best > 0  # [K]; classes that no model covers say nothing
+    known = best > 0  # [K]; a class that no model covers does not count
     most = (weights == best) & known  # [M, K]
     shares = (most / np.maximum(most.sum(axis=0), 1)).sum(axis=1) / max(int(known.sum()), 1)
     rows = [
-        [name, f"{w:.4f}", f"{100 * s:.1f} %"]
-        for name, w, s in zip(names, weights.mean(axis=1), shares)
+        [name, f"{weight:.4f}", f"{100 * share:.1f} %"]
+        for name, weight, share in zip(names, weights.mean(axis=1), shares)
     ]
     return _table([["model", "mean weight", "largest in"], *rows])
 
 
-def gains_table(names: Sequence[str], results: Sequence[dict[str, float]], videos: str) -> str:
-    """Return a line an input and one for the fusion (the last of `results`), with the gain over the best input."""
-    keys = ("gap", "map", "perr", "hit_at_1", "hit_at_5")
-    head = [f"on {videos}", "GAP", "MAP", "PERR", "Hit@1", "Hit@5"]
-    rows = [[name] + [f"{r[k]:.5f}" for k in keys] for name, r in zip([*names, "fused"], results)]
-    gain = [f"{results[-1][k] - max(r[k] for r in results[:-1]):+.5f}" for k in keys]
-    return _table([head, *rows, ["over the best input", *gain]])
+def gains_table(names: Sequence[str], results: Sequence[dict[str, Any]], videos: str) -> str:
+    """Return a line per input, one for the fusion, and one for its gain over the best input.
+
+    Args:
+      names: of the inputs [M].
+      results: metrics of the inputs and, last, of the fusion [M + 1].
+      videos: description of the videos.
+    """
+    head = [f"on {videos}", *_COLUMNS.values()]
+    rows = [
+        [name, *(f"{result[key]:.5f}" for key in _COLUMNS)]
+        for name, result in zip([*names, "fused"], results)
+    ]
+    best = {key: max(result[key] for result in results[:-1]) for key in _COLUMNS}
+    gain = [f"{results[-1][key] - best[key]:+.5f}" for key in _COLUMNS]
+    return _table([head, *rows, ["gain over the best input", *gain]])
 
 
 def _table(rows: list[list[str]]) -> str:
-    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    lines = [
-        "  ".join([row[0].ljust(widths[0])] + [x.rjust(w) for x, w in zip(row[1:], widths[1:])])
+    """Return rows as lines: the first column flush left, the others flush right."""
+    first, *others = (max(map(len, column)) for column in zip(*rows))
+    lines = (
+        "  ".join([row[0].ljust(first), *(x.rjust(w) for x, w in zip(row[1:], others))])
         for row in rows
-    ]
+    )
     return "\n".join(line.rstrip() for line in lines)

@@ -1,1 +1,1 @@
-"""Every file that holds predictions or their ground truth: written whole or not at all, read tolerantly."""
+"""Files of predictions and of true labels; writers leave a complete file or none."""

@@ -1,4 +1,4 @@
-"""Video ids as text: TensorFlow hands out bytes, files hold lines."""
+"""Video ids as text: TensorFlow returns bytes, and files hold text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from yt8m.errors import UserError
 
 
 def as_text(video: object) -> str:
-    """Return an id as str; bytes are read as UTF-8, and what is not UTF-8 is written as `\\xff`, so that ids stay different."""
+    r"""Return an id as str.
+
+    Bytes are decoded as UTF-8; a byte that is not UTF-8 becomes `\xff`, so that different ids stay
+    different.
+    """
     return video.decode("utf-8", "backslashreplace") if isinstance(video, bytes) else str(video)
 
 
@@ -16,34 +20,43 @@ def decode_ids(ids: Iterable[object]) -> list[str]:
     """Return ids as str; see `as_text`.
 
     Raises:
-      UserError: an id holds a comma, a space or a line break, which no submission format can carry.
+      UserError: an id contains a comma, a space or a line break, which no submission format allows.
     """
     texts = [as_text(i) for i in ids]
     joined = "".join(texts)
     if "," in joined or len(joined.split()) != (1 if joined else 0) or joined != joined.strip():
         bad = next(t for t in texts if "," in t or t != "".join(t.split()))
         raise UserError(
-            f"the video id {bad!r} holds a comma or a blank, so no submission line can carry it."
+            f"the video id {bad!r} contains a comma or a blank, which no submission allows."
         )
     return texts
 
 
+def is_empty(text: str) -> bool:
+    """Whether an id names no video: "", or ":5" for a segment."""
+    return not text or text[0] == ":"
+
+
 def refuse_empty(texts: list[str]) -> None:
-    """Refuse ids that name no video, `""` and a segment's `":5"`.
+    """Refuse ids that name no video.
 
     Raises:
-      UserError: there are some. Late copies of the 2017 release have no other (spec A.1).
+      UserError: an id is empty, as all are in late copies of the 2017 release (spec A.1).
     """
-    empty = sum(not t or t[0] == ":" for t in texts)
+    empty = sum(map(is_empty, texts))
     if empty:
         raise UserError(
-            f"{empty} of {len(texts)} videos have an empty id, as in late copies of the 2017 release, and no submission line can"
-            " be without one. --output_scores in place of --output_file keeps every score, in the order of the records."
+            f"{empty} of {len(texts)} videos have an empty id, as in late copies of the 2017"
+            " release, and every line of a submission needs an id. Use --output_scores instead of"
+            " --output_file: it keeps all scores in the order of the records."
         )
 
 
 class IdWatch:
-    """Counts the ids that do not tell one video from the others; keeps a 64-bit hash of each, not the id."""
+    """Counts ids that are empty or that repeat an earlier one.
+
+    It stores a 64-bit hash of each id, not the id.
+    """
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
@@ -51,11 +64,11 @@ class IdWatch:
         self._example = ""
 
     def add(self, texts: Iterable[str]) -> None:
-        """Look at some more ids."""
+        """Add more ids."""
         for text in texts:
             self._count += 1
             known = hash(text)
-            if not text or text[0] == ":":
+            if is_empty(text):
                 self._empty += 1
             elif known in self._seen:
                 self._repeated += 1
@@ -64,16 +77,17 @@ class IdWatch:
                 self._seen.add(known)
 
     def warnings(self) -> list[str]:
-        """Return a line for each kind of such ids that there was."""
+        """Return up to two lines: one if ids are empty, one if ids repeat."""
         found = []
         if self._empty:
             found.append(
-                f"warning: {self._empty:,} of {self._count:,} ids are empty, as in late copies of the 2017 release; nothing but"
-                " their order tells these videos apart."
+                f"warning: {self._empty:,} of {self._count:,} ids are empty, as in late copies of"
+                " the 2017 release; only their order distinguishes these videos."
             )
         if self._repeated:
             found.append(
-                f"warning: {self._repeated:,} of {self._count:,} ids repeat an earlier one, first {self._example!r}; a submission"
-                " wants each video once, so name each record file once."
+                f"warning: {self._repeated:,} of {self._count:,} ids repeat an earlier one, first"
+                f" {self._example!r}; a submission must list each video once, so name each record"
+                " file once."
             )
         return found

@@ -1,4 +1,4 @@
-"""The submission that fits what was predicted: of whole videos (2017, 2018), or of five-second segments (2019)."""
+"""The choice of a submission's format: whole videos (2017, 2018) or five-second segments (2019)."""
 
 from __future__ import annotations
 
@@ -22,47 +22,50 @@ def csv_writer(
 
     Args:
       path: local or remote.
-      segments: the ids are `<video>:<start>`, and the file is one line a class.
-      top_k: classes of each video or segment that take part.
-      segment_max_pred: segments a class at most; 0: not given, which is 100,000.
-      segment_label_ids_file: the classes to list; "" is all.
-      say: prints.
+      segments: whether the ids are segments `<video>:<start>`; the file then has a line per class.
+      top_k: classes of each video in its line, or of each segment in whose ranking it takes part.
+      segment_max_pred: most segments per class; 0 means 100,000.
+      segment_label_ids_file: file of the classes to rank; "" means all classes.
+      say: prints a line.
 
     Raises:
-      UserError: unwritable path, unreadable classes, or a setting of segments for whole videos.
+      UserError: the path cannot be written, the file of classes cannot be read, or a setting for
+        segments is given for whole videos.
     """
-    given = _given(segment_max_pred, segment_label_ids_file)
     if segments:
         whitelist = read_whitelist(segment_label_ids_file)
         if whitelist is None:
             say(
-                "no --segment_label_ids_file: every class gets a line; the challenge asks for the 1000 of segment_label_ids.csv alone"
+                "without --segment_label_ids_file every class gets a line; the challenge asks only"
+                " for the 1000 classes of segment_label_ids.csv"
             )
         return SegmentCsvWriter(path, whitelist, top_k, segment_max_pred or MAX_PER_CLASS)
+    given = _given(segment_max_pred, segment_label_ids_file)
     if given:
         raise UserError(
-            f"{', '.join(given)}: for five-second segments, but these are scores of whole videos; drop the flag"
-            " (inference.py --segment_labels predicts segments)."
+            f"{', '.join(given)}: applies only to five-second segments, but these are scores of"
+            " whole videos; drop the flag (inference.py --segment_labels predicts segments)."
         )
     return CsvWriter(path, top_k)
 
 
 def refuse_without_csv(segment_max_pred: int = 0, segment_label_ids_file: str = "") -> None:
-    """Refuse settings of a submission where none is asked for.
+    """Refuse settings of a submission when no submission is written.
 
     Raises:
-      UserError: one of them was given.
+      UserError: one of the settings is given.
     """
     given = _given(segment_max_pred, segment_label_ids_file)
     if given:
         raise UserError(
-            f"{', '.join(given)}: for the submission, and there is no --output_file; give one, or drop the flag"
-            " (--output_scores keeps every class of every segment)."
+            f"{', '.join(given)}: applies only to the submission, and there is no --output_file;"
+            " give one, or drop the flag (--output_scores keeps every class of every segment)."
         )
 
 
 def _given(segment_max_pred: int, segment_label_ids_file: str) -> list[str]:
-    # The challenge's number is the starter code's default: who writes it out asks for nothing.
+    # The challenge's limit is the starter code's default, so a command that gives it asks for
+    # nothing.
     flags = {
         "--segment_max_pred": segment_max_pred not in (0, MAX_PER_CLASS),
         "--segment_label_ids_file": segment_label_ids_file,

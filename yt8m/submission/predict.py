@@ -1,72 +1,80 @@
-"""Predict every video of a data set, or every segment, once, and hand the scores to whoever writes them."""
+"""One pass of a trained model over a data set, whose scores go to one or more writers."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
+
+import numpy as np
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.runs.progress import duration
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.ids import IdWatch, decode_ids
 
+_SECONDS_BETWEEN_REPORTS = 10.0
+
+
+class ScoresWriter(Protocol):
+    """A destination of scores."""
+
+    def write(self, ids: Any, scores: np.ndarray) -> None:
+        """Append videos: ids [B], scores float [B, K]."""
+
 
 def predict(
     trained: TrainedModel,
     pattern: str,
-    writers: Iterable[Any],
+    writers: Iterable[ScoresWriter],
     batch_size: int = 0,
     eval_frames: int | None = None,
     max_bad_records: int = 0,
     num_readers: int = 8,
     say: Callable[[str], None] = print,
 ) -> int:
-    """Give every video's scores to each writer, in the records' order; return how many videos there were.
+    """Write the scores of every video, in the order of the records; return the number of videos.
 
-    Where the model reads segments, these are all consecutive windows of each video, rated or not, with ids `<video>:<start>`.
+    If the model reads segments, each video is cut into consecutive windows, rated or not, whose ids
+    are `<video>:<start>`.
 
     Args:
       trained: the model.
-      pattern: globs of records, with or without labels.
-      writers: each has `write(ids, scores [B, K])`.
-      batch_size: 0 is the run's.
-      eval_frames: evenly spaced frames of each video; 0 is all, None what the run validated with.
-      max_bad_records: broken records that may be skipped.
-      num_readers: shards read side by side.
-      say: prints; also a warning where ids are empty or repeat.
+      pattern: comma list of globs of records, with or without labels.
+      writers: each receives every batch of ids and scores.
+      batch_size: examples per batch; 0 means the run's own.
+      eval_frames: evenly spaced frames per video; 0 means all frames, None what the run validated
+        with.
+      max_bad_records: corrupt records that may be skipped.
+      num_readers: shards that are read in parallel.
+      say: prints progress, and warns if ids are empty or repeat.
 
     Raises:
-      UserError: records are broken, or an id that an output cannot carry.
+      UserError: too many records are corrupt, or a writer cannot write an id.
     """
     bad = BadRecords(max_bad_records)
-    dataset, predictor = trained.records(
-        pattern,
-        "--input_data_pattern",
-        batch_size,
-        eval_frames,
-        bad,
-        say,
-        with_labels=False,
-        num_readers=num_readers,
-    )
-    outputs, start, count, told = list(writers), time.monotonic(), 0, time.monotonic()
-    what = "segments" if trained.config.schema.segment_labels else "videos"
-    watch = IdWatch()
-    with bad.explained(trained.config.schema.num_classes):
-        for part, scores in predictor.over(dataset):
-            ids: list[str] = decode_ids(part["id"].numpy())
-            watch.add(ids)
-            for writer in outputs:
+    batches, predictor = trained.records(
+        pattern, "--input_data_pattern", batch_size, eval_frames, bad, say,
+        with_labels=False, num_readers=num_readers,
+    )  # fmt: skip
+    schema = trained.config.schema
+    what = "segments" if schema.segment_labels else "videos"
+    destinations, id_watch, count = list(writers), IdWatch(), 0
+    start = reported = time.monotonic()
+    with bad.explained(schema.num_classes):
+        for batch, scores in predictor.over(batches):
+            ids: list[str] = decode_ids(batch["id"].numpy())
+            id_watch.add(ids)
+            for writer in destinations:
                 writer.write(ids, scores)
             count += len(ids)
-            if time.monotonic() - told > 10:
-                told = time.monotonic()
-                say(f"{count:,} {what}, {count / (told - start):,.0f} a second")
-    if bad.summary():
-        say(bad.summary())
-    for line in watch.warnings():
+            now = time.monotonic()
+            if now - reported > _SECONDS_BETWEEN_REPORTS:
+                reported = now
+                say(f"{count:,} {what}, {count / (now - start):,.0f} per second")
+    for line in filter(None, [bad.summary(), *id_watch.warnings()]):
         say(line)
     seconds = time.monotonic() - start
-    say(f"{count:,} {what} in {duration(seconds)}, {count / max(seconds, 1e-9):,.0f} a second")
+    rate = count / max(seconds, 1e-9)
+    say(f"predicted {count:,} {what} in {duration(seconds)}, {rate:,.0f} per second")
     return count

@@ -1,41 +1,45 @@
-"""Every score of every video, for fusion: a folder with a memory-mapped array beside its ids.
+"""Score folders: the scores of all classes of all videos, for fusion.
 
-`scores.npy` float32 or float16 [N, K], `ids.txt` one id a line, `meta.json`, and `labels.csv`
-(ground truth) where the labels were known. A million videos of 3862 classes never pass through memory.
+A folder holds `scores.npy` (float32 or float16 [N, K]), `ids.txt` (an id per line) and `meta.json`.
+It is written in batches and read through a memory map, so that the scores of a million videos in
+3862 classes are never in memory at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from yt8m.errors import UserError
+from yt8m.files import AtomicWriter
 from yt8m.submission.ids import decode_ids
 
-SCORES, IDS, META, LABELS = "scores.npy", "ids.txt", "meta.json", "labels.csv"
+SCORES, IDS, META = "scores.npy", "ids.txt", "meta.json"
+_DTYPES = {"float32": "<f4", "float16": "<f2"}
 _HEADER_BYTES = 128
 
 
-class ScoreWriter:
-    """Appends batches to a score folder, which appears under its name only when it is whole.
+class ScoreWriter(AtomicWriter):
+    """Appends batches to a score folder.
 
-    Everything goes to `path + ".partial"`; an existing score folder is replaced on `close()`.
+    It writes to `path + ".partial"`, which replaces an existing score folder on `close()`.
 
     Args:
-      path: a local folder (the array is memory-mapped).
+      path: a local folder, since the array is memory-mapped.
       num_classes: K.
       dtype: "float32" or "float16".
-      meta: more to keep in meta.json, e.g. the source run, "covered_classes", the classes that the
-        model was trained on where these are not all, or "segments", whether ids are `<video>:<start>`.
-      flag: names the place in messages.
+      meta: further content of meta.json, such as "covered_classes", the classes that the model was
+        trained on if these are not all, or "segments", whether the ids are `<video>:<start>`.
+      flag: the flag that gave the path; error messages name it.
 
     Raises:
-      UserError: a remote path, an unwritable place, or a folder that holds something else.
+      UserError: the path is remote, cannot be written, or is a folder of something else.
     """
 
     def __init__(
@@ -46,190 +50,166 @@ class ScoreWriter:
         meta: dict[str, Any] | None = None,
         flag: str = "--output_scores",
     ):
-        self.path, self.num_classes, self.num_videos = _local(path, flag), int(num_classes), 0
-        if dtype not in ("float32", "float16"):
-            raise ValueError(f'dtype is "float32" or "float16", not {dtype!r}')
-        self._dtype = np.dtype({"float32": "<f4", "float16": "<f2"}[dtype])
-        self._meta, self._flag = meta, flag
-        self._partial = self.path + ".partial"
-        if os.path.exists(self.path) and not _replaceable(self.path):
+        if dtype not in _DTYPES:
+            raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, not {dtype!r}")
+        self._path, self._num_classes, self._num_videos = _local(path, flag), int(num_classes), 0
+        self._dtype, self._meta, self._flag = np.dtype(_DTYPES[dtype]), meta or {}, flag
+        self._partial = self._path + ".partial"
+        if os.path.exists(self._path) and not _is_replaceable(self._path):
             raise UserError(
-                f"{flag}={path!r} exists and is not a score folder; it is not overwritten. Name another place."
+                f"{flag}={path!r} exists and is not a score folder, so it is not overwritten. Name"
+                " another folder."
             )
-        self._labels = None
+        self._files = files = contextlib.ExitStack()
         try:
-            if os.path.isdir(self._partial):
-                if not set(os.listdir(self._partial)) <= {
-                    SCORES,
-                    IDS,
-                    META,
-                    LABELS,
-                    LABELS + ".partial",
-                }:
-                    raise UserError(
-                        f"{self._partial!r} holds files of someone else; delete it, or change {flag}."
-                    )
-                shutil.rmtree(self._partial)  # of a run that was killed
+            self._remove_unfinished()
             os.makedirs(self._partial)
-            self._scores = open(os.path.join(self._partial, SCORES), "wb")
-            self._ids = open(os.path.join(self._partial, IDS), "w", encoding="utf-8", newline="\n")
+            scores, ids = (os.path.join(self._partial, name) for name in (SCORES, IDS))
+            self._scores = files.enter_context(_create(scores))
+            self._ids = files.enter_context(_create(ids))
             self._scores.write(b" " * _HEADER_BYTES)
             self._scores.flush()
         except OSError as error:
             raise self._unwritable(error) from None
         self._open = True
 
+    def _remove_unfinished(self) -> None:
+        """Remove the partial folder of a process that was killed."""
+        if not os.path.isdir(self._partial):
+            return
+        if not set(os.listdir(self._partial)) <= {SCORES, IDS, META}:
+            raise UserError(
+                f"{self._partial!r} contains unknown files; delete it, or change {self._flag}."
+            )
+        shutil.rmtree(self._partial)
+
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(
-            f"cannot write to {self.path!r}: {error.strerror}. Give {self._flag} a place that can be written to."
+            f"cannot write to {self._path!r}: {error.strerror}. Set {self._flag} to a writable"
+            " folder."
         )
 
-    def write(
-        self, ids: Sequence[object], scores: np.ndarray, labels: np.ndarray | None = None
-    ) -> None:
-        """Append videos: ids [B] (str or bytes), scores float [B, K], labels multi-hot [B, K] or None."""
+    def write(self, ids: Sequence[object], scores: np.ndarray) -> None:
+        """Append videos.
+
+        Args:
+          ids: [B], str or bytes.
+          scores: float [B, K].
+        """
         scores = np.asarray(scores)
-        if scores.shape != (len(ids), self.num_classes):
-            raise ValueError(f"scores are [{len(ids)}, {self.num_classes}], not {scores.shape}")
-        if self.num_videos and len(ids) and (labels is None) != (self._labels is None):
-            raise ValueError("labels come with every batch or with none")
+        if scores.shape != (len(ids), self._num_classes):
+            raise ValueError(f"scores are [{len(ids)}, {self._num_classes}], not {scores.shape}")
         texts = decode_ids(ids)
         try:
             self._scores.write(np.ascontiguousarray(scores, self._dtype).data)
-            self._ids.write("".join(t + "\n" for t in texts))
+            self._ids.write("".join(t + "\n" for t in texts).encode())
         except OSError as error:
             raise self._unwritable(error) from None
-        if labels is not None and len(ids):
-            from yt8m.submission.ground_truth import GroundTruthWriter
-
-            if self._labels is None:
-                self._labels = GroundTruthWriter(os.path.join(self._partial, LABELS), self._flag)
-            self._labels.write(texts, labels)
-        self.num_videos += len(texts)
+        self._num_videos += len(texts)
 
     def close(self) -> None:
-        """Finish the files and give the folder its name."""
+        """Finish the files and rename the folder."""
         if not self._open:
             return
         self._open = False
+        shape = {"num_videos": self._num_videos, "num_classes": self._num_classes}
+        meta = {**self._meta, **shape, "dtype": self._dtype.name}
         try:
             self._scores.seek(0)
-            self._scores.write(_npy_header(self._dtype, (self.num_videos, self.num_classes)))
-            self._scores.close()
-            self._ids.close()
-            if self._labels is not None:
-                self._labels.close()
-            meta = {
-                **(self._meta or {}),
-                "num_videos": self.num_videos,
-                "num_classes": self.num_classes,
-            }
-            meta["dtype"] = self._dtype.name
+            self._scores.write(_npy_header(self._dtype, (self._num_videos, self._num_classes)))
+            self._files.close()
             with open(os.path.join(self._partial, META), "w", encoding="utf-8") as out:
                 out.write(json.dumps(meta, indent=1) + "\n")
-            old = self.path + ".old"
-            if os.path.isdir(
-                self.path
-            ):  # a folder cannot be renamed onto another: step aside first
+            # A folder cannot be renamed to the name of another that is not empty.
+            old = self._path + ".old"
+            if os.path.isdir(self._path):
                 shutil.rmtree(old, ignore_errors=True)
-                os.rename(self.path, old)
-            os.rename(self._partial, self.path)
+                os.rename(self._path, old)
+            os.rename(self._partial, self._path)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
             raise self._unwritable(error) from None
 
     def abandon(self) -> None:
-        """Delete what was written; an older folder under the name stays."""
+        """Delete what was written; an older folder of that name stays."""
         if self._open:
             self._open = False
-            self._scores.close()
-            self._ids.close()
-            if self._labels is not None:
-                self._labels.abandon()
+            self._files.close()
             shutil.rmtree(self._partial, ignore_errors=True)
-
-    def __enter__(self) -> ScoreWriter:
-        return self
-
-    def __exit__(self, kind, error, trace) -> None:  # type: ignore[no-untyped-def]
-        self.abandon() if kind else self.close()
 
 
 class ScoreFile:
-    """Reads a folder of `ScoreWriter`.
+    """A score folder, opened for reading.
 
     Attributes:
       ids: N video ids.
-      scores: memory-mapped [N, K]; slices of it are read from the disk as they are used.
-      meta: what meta.json holds.
+      scores: memory-mapped [N, K]; slices are read from the disk when they are used.
+      meta: the content of meta.json.
+
+    Args:
+      path: a local folder.
+      flag: the flag that gave the path; error messages name it.
 
     Raises:
-      UserError: no score folder, an unfinished one, or files that do not fit together.
+      UserError: the path is not a score folder, or is incomplete or inconsistent.
     """
 
     def __init__(self, path: str, flag: str = "--inputs"):
-        self.path = _local(path, flag)
-        if not os.path.isfile(os.path.join(self.path, META)):
-            left = os.path.isdir(self.path + ".partial")
-            why = "its writer did not finish" if left else f"it has no {META}"
+        folder = _local(path, flag)
+        if not os.path.isfile(os.path.join(folder, META)):
+            unfinished = os.path.isdir(folder + ".partial")
+            why = "its writer did not finish" if unfinished else f"it has no {META}"
             raise UserError(
-                f"{flag}: {path!r} is not a score folder, {why}. inference.py --output_scores writes one."
+                f"{flag}: {path!r} is not a score folder: {why}. inference.py --output_scores"
+                " writes one."
             )
         try:
-            with open(os.path.join(self.path, META), encoding="utf-8") as source:
+            with open(os.path.join(folder, META), encoding="utf-8") as source:
                 self.meta: dict[str, Any] = json.load(source)
-            with open(os.path.join(self.path, IDS), encoding="utf-8") as source:
+            with open(os.path.join(folder, IDS), encoding="utf-8") as source:
                 self.ids: list[str] = source.read().split("\n")[:-1]
-            self.scores = np.load(
-                os.path.join(self.path, SCORES), mmap_mode="r" if self.ids else None
-            )
+            # NumPy cannot map an empty array.
+            mode: Any = "r" if self.ids else None
+            self.scores: np.ndarray = np.load(os.path.join(folder, SCORES), mmap_mode=mode)
         except (OSError, ValueError) as error:
-            raise UserError(f"{flag}: the score folder {path!r} cannot be read: {error}.") from None
+            raise UserError(f"{flag}: cannot read the score folder {path!r}: {error}.") from None
         if self.scores.ndim != 2 or len(self.ids) != len(self.scores):
             raise UserError(
-                f"{flag}: {path!r} has {len(self.ids)} ids, but scores of shape {self.scores.shape}."
+                f"{flag}: {path!r} has {len(self.ids)} ids, but scores of shape"
+                f" {self.scores.shape}."
             )
-
-    @property
-    def num_videos(self) -> int:
-        """N."""
-        return self.scores.shape[0]
 
     @property
     def num_classes(self) -> int:
         """K."""
         return self.scores.shape[1]
 
-    @property
-    def labels_path(self) -> str | None:
-        """The ground truth that lies in the folder, or None."""
-        path = os.path.join(self.path, LABELS)
-        return path if os.path.isfile(path) else None
-
 
 def is_score_folder(path: str) -> bool:
-    """Tell whether `path` is a folder that `ScoreWriter` finished."""
-    return os.path.isfile(os.path.join(path, META)) and os.path.isfile(os.path.join(path, SCORES))
+    """Whether `path` is a folder that `ScoreWriter` finished."""
+    return all(os.path.isfile(os.path.join(path, name)) for name in (META, SCORES))
 
 
 def _local(path: str, flag: str) -> str:
     if "://" in path:
         raise UserError(
-            f"{flag}={path!r}: scores are memory-mapped, which needs a local folder; name a local one."
+            f"{flag}={path!r}: scores are memory-mapped, which needs a local folder; name one."
         )
     if not path:
         raise UserError(f"{flag} is empty; name a folder.")
     return path.rstrip("/") or "/"
 
 
-def _replaceable(path: str) -> bool:
+def _create(path: str) -> BinaryIO:
+    return open(path, "wb")
+
+
+def _is_replaceable(path: str) -> bool:
     return os.path.isdir(path) and (not os.listdir(path) or is_score_folder(path))
 
 
-def _npy_header(dtype: np.dtype, shape: Sequence[int]) -> bytes:
-    """Return a version 1.0 .npy header of `_HEADER_BYTES`, padded: N is known only at the end."""
-    text = (
-        f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': ({shape[0]}, {shape[1]}), }}"
-    )
+def _npy_header(dtype: np.dtype, shape: tuple[int, int]) -> bytes:
+    """Return a .npy header of version 1.0, padded to `_HEADER_BYTES`, since N is known last."""
+    text = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
     room = _HEADER_BYTES - 10
     return b"\x93NUMPY\x01\x00" + room.to_bytes(2, "little") + text.ljust(room - 1).encode() + b"\n"

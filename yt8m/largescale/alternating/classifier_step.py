@@ -11,13 +11,14 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
 
 from yt8m.errors import UserError
+from yt8m.evaluation.evaluate import Pairs
 from yt8m.largescale.alternating.context import Context, Outcome
 from yt8m.largescale.alternating.plan import Step, best_index, is_over
 from yt8m.largescale.alternating.step_model import METRICS, load_model, metrics_of, save_model
@@ -143,7 +144,7 @@ def _train(
         f"{step.name}: {int(experts.sum()):,} experts for {len(experts):,} classes in {len(filled)} partitions,"
         f" {train_store.num_examples:,} videos, {each:,} steps an epoch"
     )
-    head = _OnFeatures(model)
+    predict = tf.function(lambda features: model.head(features), reduce_retracing=True)
     if not state.gaps:
         state.save([-1.0], 0.0, {})  # the old head is gone, and the new one has yet to learn
     while not _is_over(context, state.gaps):
@@ -166,9 +167,8 @@ def _train(
         fill_head(model.head, [paths[p] for p in filled])
         elapsed = before + time.monotonic() - began
         paused = time.monotonic()
-        result = context.validation(
-            head, lambda: head.batches(validation_store, context.validation.batch_size)
-        )
+        batches = validation_store.sequential(context.validation.batch_size)
+        result = context.validation.measure(_head_predictions(model, predict, batches))
         gaps = [*state.gaps, float(result["gap"])]
         if best_index(gaps) == epoch:
             save_model(run_folder, best, model, own, {**result, "epoch": epoch})
@@ -249,22 +249,10 @@ def _moe_settings(config: RunConfig, cycle: int, num_examples: int) -> MoeSettin
     )
 
 
-class _OnFeatures:
-    """Predicts from stored features by a model's head alone."""
-
-    def __init__(self, model: Yt8mModel):
-        self._dtype = model.head.compute_dtype
-        self._predict = tf.function(lambda v: model.head(v), reduce_retracing=True)
-
-    def batches(self, store: FeatureStore, batch_size: int) -> Iterator[dict[str, Any]]:
-        """Yield batches of features and labels, each video once."""
-        for features, labels in store.sequential(batch_size):
-            yield {"features": features, "labels": tf.constant(labels)}
-
-    def over(
-        self, batches: Iterable[dict[str, Any]]
-    ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-        """Yield (batch, probabilities [B, K])."""
-        for batch in batches:
-            features = tf.cast(tf.constant(batch["features"]), self._dtype)
-            yield batch, self._predict(features).numpy()
+def _head_predictions(
+    model: Yt8mModel, predict: Callable[[tf.Tensor], tf.Tensor], batches: Iterable[Any]
+) -> Pairs:
+    """Yield ({"labels"}, probabilities [B, K]) for each batch (features, labels) of a store."""
+    for features, labels in batches:
+        inputs = tf.cast(tf.constant(features), model.head.compute_dtype)
+        yield {"labels": tf.constant(labels)}, predict(inputs).numpy()

@@ -27,7 +27,7 @@ from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.shards import find_shards
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
-from yt8m.evaluation.evaluate import evaluate, timed
+from yt8m.evaluation.evaluate import Pairs, evaluate, timed
 from yt8m.largescale.features.store import FeatureStore, build_feature_store
 from yt8m.largescale.mixtures.blocks_file import read_arrays, read_header, write_arrays
 from yt8m.largescale.mixtures.join_groups import assemble
@@ -384,25 +384,20 @@ class PartitionedTrainer:
     def _validate(self, validation: FeatureStore) -> dict[str, Any]:
         t, classes = self.config.training, self.config.schema.num_classes
         loss = losses.get(self.config.recipe.label_loss)
-        scores = _Joined([self._file(i, "scores") for i in range(len(self.groups))], classes)
-        return timed(
-            lambda: evaluate(
-                scores, validation.sequential(self._eval_batch()), loss, classes, t.top_k
-            )
-        )
+        batches = validation.sequential(self._eval_batch())
+        files = [self._file(i, "scores") for i in range(len(self.groups))]
+        pairs = _with_scores(batches, files, classes)
+        return timed(lambda: evaluate(pairs, loss, classes, t.top_k))
 
 
-class _Joined:
-    """Stands for a predictor: the scores that the groups wrote, side by side."""
+def _with_scores(batches: Any, files: list[str], num_classes: int) -> Pairs:
+    """Yield ({"labels"}, probabilities [n, K]) for each batch (features, labels) of a store.
 
-    def __init__(self, files: list[str], num_classes: int):
-        self._files, self._num_classes = files, num_classes
-
-    def over(self, batches: Any) -> Iterator[tuple[dict[str, tf.Tensor], np.ndarray]]:
-        """Yield ({"labels"}, probabilities [n, K]) of each batch (features, labels) of a store's sequential pass."""
-        opened = [read_arrays(f) for f in self._files]
-        for _, labels in batches:
-            out = np.zeros((len(labels), self._num_classes), np.float32)
-            for header, arrays in opened:
-                out[:, header["classes"]] = next(arrays)
-            yield {"labels": tf.constant(labels)}, out
+    Each file holds the scores of one group's classes, a batch at a time.
+    """
+    opened = [read_arrays(f) for f in files]
+    for _, labels in batches:
+        out = np.zeros((len(labels), num_classes), np.float32)
+        for header, arrays in opened:
+            out[:, header["classes"]] = next(arrays)
+        yield {"labels": tf.constant(labels)}, out

@@ -1,0 +1,85 @@
+"""Settings of a fusion that contradict one another, or leave something open."""
+
+from __future__ import annotations
+
+from yt8m.errors import UserError
+from yt8m.fusion.settings import FusionSettings
+from yt8m.fusion.weights import AP_METHODS, METHODS
+from yt8m.submission.outputs import refuse_without_csv
+
+
+def check(settings: FusionSettings) -> None:
+    """Refuse settings that cannot be carried out, before any file is opened.
+
+    Raises:
+      UserError: the message names the flag.
+    """
+    _check_files(settings)
+    _check_method(settings)
+    if settings.method in AP_METHODS:
+        _check_ap(settings)
+    elif settings.ap_files:
+        raise UserError(
+            f"--ap_files applies only to --method={'|'.join(AP_METHODS)}, not to {settings.method};"
+            " drop one of the two."
+        )
+    elif settings.fit_on_half:
+        raise UserError(f"--fit_on_half: --method={settings.method} fits nothing; drop the flag.")
+
+
+def _check_files(settings: FusionSettings) -> None:
+    inputs = settings.inputs
+    if len(inputs) < 2:
+        raise UserError(
+            f"--inputs names {len(inputs)}; a fusion needs at least 2, separated by commas."
+        )
+    if len(set(inputs)) < len(inputs):
+        raise UserError(f"--inputs names one input twice: {', '.join(inputs)}.")
+    if not (settings.output_file or settings.output_scores or settings.labels):
+        raise UserError(
+            "nothing to do: give --output_file (CSV), --output_scores (a folder) or --labels"
+            " (metrics)."
+        )
+    if not settings.output_file:
+        refuse_without_csv(settings.segment_max_pred, settings.segment_label_ids_file)
+    for flag, path in (
+        ("--output_scores", settings.output_scores),
+        ("--output_file", settings.output_file),
+    ):
+        if path and path.rstrip("/") in [i.rstrip("/") for i in inputs]:
+            raise UserError(f"{flag}={path!r} is also an input; name another path.")
+
+
+def _check_method(settings: FusionSettings) -> None:
+    method, weights, count = settings.method, settings.weights, len(settings.inputs)
+    if method not in METHODS:
+        raise UserError(f"--method={method!r} is not one of {', '.join(METHODS)}.")
+    if method != "weighted":
+        if weights:
+            raise UserError(
+                f"--weights applies only to --method=weighted, not to --method={method}; drop one"
+                " of the two."
+            )
+        return
+    if len(weights) != count:
+        raise UserError(f"--weights has {len(weights)} numbers for {count} inputs; give one each.")
+    if min(weights) < 0 or sum(weights) <= 0:
+        raise UserError(
+            f"--weights={list(weights)}: weights must not be negative, nor may all be 0."
+        )
+
+
+def _check_ap(settings: FusionSettings) -> None:
+    files, count = settings.ap_files, len(settings.inputs)
+    if files and len(files) != count:
+        raise UserError(f"--ap_files has {len(files)} files for {count} inputs; give one each.")
+    if files and settings.fit_on_half:
+        raise UserError(
+            "--fit_on_half takes the APs from --labels, but --ap_files are given; drop one of the"
+            " two."
+        )
+    if not files and not settings.labels:
+        raise UserError(
+            f"--method={settings.method} weights models by their per-class AP: give --ap_files"
+            " (eval.py writes them), or --labels to compute them from these scores."
+        )
