@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from tests.support.records import rgb_audio_means
 from yt8m.data.balanced import BalancedRecords
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.cache import RecordCache
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.record_index import build_index
-from yt8m.data.records.writers import video_record
 from yt8m.errors import UserError
 
 COUNTS = (400, 120, 40, 8, 0, 2)
@@ -18,11 +18,7 @@ COUNTS = (400, 120, 40, 8, 0, 2)
 def long_tailed(make):
     """570 videos of one label each, their classes as rare as `COUNTS` says."""
     classes = np.random.default_rng(0).permutation(np.repeat(np.arange(6), COUNTS))
-    x = np.zeros(8, np.float32)
-    payloads = [
-        video_record(b"v%d" % i, {"mean_rgb": x[:6], "mean_audio": x[6:]}, [c])
-        for i, c in enumerate(classes)
-    ]
+    payloads = [rgb_audio_means(i, np.zeros(8), [c]) for i, c in enumerate(classes)]
     return [make.shard(f"l{s}.tfrecord", payloads[s::3]) for s in range(3)]
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.support.records import rgb_audio_means
 from yt8m.data.find_schema import find_schema
 from yt8m.data.findings import examine
 from yt8m.data.inspect import main
@@ -41,7 +42,7 @@ def test_chosen_features_in_their_order(make):
     [("id", 2, 3862), ("video_id", 2, 4716), ("video_id", 1, 4800)],
 )
 def test_classes_by_release(make, id_key, features, classes):
-    values = dict(list({"mean_rgb": np.zeros(6), "mean_audio": np.zeros(2)}.items())[:features])
+    values = {name: np.zeros(3) for name in ("mean_rgb", "mean_audio")[:features]}
     path = make.shard("x.tfrecord", [video_record(b"a", values, [1], id_key=id_key)])
     schema, line = find_schema([path])
     assert schema.num_classes == classes
@@ -196,10 +197,8 @@ def test_unequal_lengths_are_warned_of_and_counted(make, capsys, caplog):
 
 
 def test_a_strange_record_among_the_first_is_left_to_training(make):
-    values = {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}
-    path = make.shard(
-        "x.tfrecord", [make.video_payload(0), b"garbage payload", video_record(b"n", values, [1])]
-    )
+    narrow = rgb_audio_means(0, np.zeros(7), [1], rgb=5)
+    path = make.shard("x.tfrecord", [make.video_payload(0), b"garbage payload", narrow])
     assert find_schema([path], num_classes=10)[0] == make.video
 
 

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from tests.support.records import rgb_audio_frames, rgb_audio_means
 from yt8m.data.inspect import main
 from yt8m.data.records.quantization import dequantize
-from yt8m.data.records.writers import frame_record, video_record
 
 
 def test_report(make, capsys):
@@ -28,7 +28,7 @@ def test_report(make, capsys):
 
 
 def test_report_says_label_beyond(make, capsys):
-    path = make.shard("x.tfrecord", [video_record(b"a", {"mean_rgb": np.zeros(6)}, [3862])])
+    path = make.shard("x.tfrecord", [rgb_audio_means(0, np.zeros(6), [3862])])
     assert main([path]) == 0
     assert "label 3862 is beyond the 3862 classes: give --num_classes" in capsys.readouterr().out
 
@@ -46,19 +46,14 @@ def test_full_lists_the_broken(make, damage, capsys, part, index):
 
 @pytest.mark.parametrize("level", ["video", "frame"])
 def test_full_lists_what_does_not_parse(make, capsys, level):
-    payload = make.video_payload if level == "video" else make.frame_payload
-    values = {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}
-    frames = {"rgb": np.zeros((3, 5), np.uint8), "audio": np.zeros((3, 2), np.uint8)}
-    narrow = (
-        video_record(b"n", values, [1]) if level == "video" else frame_record(b"n", frames, [1])
-    )
-    payloads = [
-        payload(0),
-        narrow,
-        *[payload(i) for i in range(1, 18)],
-        b"garbage payload",
-        payload(18),
-    ]
+    if level == "video":
+        payload, narrow = make.video_payload, rgb_audio_means(0, np.zeros(7), [1], rgb=5)
+    else:
+        frames = np.zeros((3, 7), np.uint8)
+        payload, narrow = make.frame_payload, rgb_audio_frames(0, frames, [1], rgb=5)
+    payloads = [payload(i) for i in range(19)]
+    payloads[1:1] = [narrow]
+    payloads[19:19] = [b"garbage payload"]
     path = make.shard("x.tfrecord", payloads)
     starts = np.cumsum([0] + [len(p) + 16 for p in payloads])
     assert main([path, "--full"]) == 1
@@ -76,8 +71,7 @@ def test_full_lists_what_does_not_parse(make, capsys, level):
 def test_full_lists_values_that_are_not_finite(make, capsys):
     x = np.zeros(8)
     x[[1, 7]] = np.nan, np.inf
-    nan = video_record(b"n", {"mean_rgb": x[:6], "mean_audio": x[6:]}, [1])
-    path = make.shard("video.tfrecord", [make.video_payload(0), nan])
+    path = make.shard("video.tfrecord", [make.video_payload(0), rgb_audio_means(1, x, [1])])
     assert main([path, "--full"]) == 1
     assert (
         f"at byte {len(make.video_payload(0)) + 16}: 2 of 8 values are NaN or infinite"
@@ -85,9 +79,7 @@ def test_full_lists_values_that_are_not_finite(make, capsys):
     )
     frames = dequantize(make.frame_values(0, 5))
     frames[2, 3] = np.nan
-    path = make.shard(
-        "frame.tfrecord", [frame_record(b"n", {"rgb": frames[:, :6], "audio": frames[:, 6:]}, [1])]
-    )
+    path = make.shard("frame.tfrecord", [rgb_audio_frames(1, frames, [1])])
     assert main([path, "--full"]) == 1
     assert "at byte 0: 1 of 40 values are NaN or infinite" in capsys.readouterr().out
 

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.support.records import rgb_audio_means
 from yt8m.data.priors import label_priors, sampled_counts
-from yt8m.data.records.writers import video_record
 from yt8m.data.vocabulary import Vocabulary
 from yt8m.errors import UserError
 
@@ -119,9 +119,6 @@ def test_refused_where_nothing_was_counted(make, damage, counts):
 
 
 def test_vocabulary_counts_need_labels(make):
-    x = make.video_values(0)
-    path = make.shard(
-        "x.tfrecord", [video_record(b"a", {"mean_rgb": x[:6], "mean_audio": x[6:]}, [])]
-    )
+    path = make.shard("x.tfrecord", [rgb_audio_means(0, np.zeros(8), [])])
     with pytest.raises(UserError, match=r"none of the 1 records looked at .* has a label"):
         label_priors([path], make.video, Vocabulary(tuple("abcdefghij"), np.ones(10)))

@@ -7,9 +7,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from yt8m.data.files.scan import scan
+from yt8m.data.files.shards import evenly_spaced
 from yt8m.data.records.protos import sequence_example
 from yt8m.data.schema import ID_KEYS, KEY_ALIASES, Level
 from yt8m.errors import UserError
@@ -148,7 +147,7 @@ def examine(
     Raises:
       UserError: a shard is not a TFRecord file of examples or is empty, or levels are mixed.
     """
-    chosen = sorted({files[i] for i in np.linspace(0, len(files) - 1, shards).astype(int)})
+    chosen = evenly_spaced(files, shards)
     whole: Findings | None = None
     strange = ""
     for path in chosen:

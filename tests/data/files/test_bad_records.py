@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.support.records import rgb_audio_frames, rgb_audio_means
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.cache import RecordCache
 from yt8m.data.pipeline import build_dataset, read_batches
@@ -88,42 +89,28 @@ def test_nothing_broken(make):
 
 
 def test_whole_record_that_cannot_be_parsed(make):
+    wide = rgb_audio_frames(1, np.zeros((4, 14), np.uint8), [1], rgb=12)
     wrong = [
-        (
-            make.video,
-            video_record(b"v1", {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}, [1]),
-        ),
+        (make.video, rgb_audio_means(1, np.zeros(7), [1], rgb=5)),
         (make.video, video_record(b"v1", {"mean_rgb": np.zeros(6)}, [1])),
-        (
-            make.frame,
-            frame_record(
-                b"v1",
-                {"rgb": np.zeros((4, 12), np.uint8), "audio": np.zeros((4, 2), np.uint8)},
-                [1],
-            ),
-        ),
+        (make.frame, wide),
         (make.frame, b"\xff\xfe\xfd no example"),
     ]
+    message = r"a record cannot be parsed.*--feature_names and --feature_sizes"
     for i, (schema, payload) in enumerate(wrong):
-        with pytest.raises(
-            UserError, match=r"a record cannot be parsed.*--feature_names and --feature_sizes"
-        ):
+        with pytest.raises(UserError, match=message):
             read([make.shard(f"{i}.tfrecord", [payload])], schema, BadRecords())
 
 
 @pytest.mark.parametrize("level", ["video", "frame"])
 def test_label_beyond_classes(make, level):
     if level == "video":
-        payload = video_record(b"v1", {"mean_rgb": np.zeros(6), "mean_audio": np.zeros(2)}, [4715])
+        payload = rgb_audio_means(1, np.zeros(8), [4715])
     else:
-        payload = frame_record(
-            b"v1", {"rgb": np.zeros((4, 6), np.uint8), "audio": np.zeros((4, 2), np.uint8)}, [4715]
-        )
+        payload = rgb_audio_frames(1, np.zeros((4, 8), np.uint8), [4715])
     path = make.shard("x.tfrecord", [payload])
-    with pytest.raises(
-        UserError,
-        match="label 4715, but there are 10 classes, 0 to 9; give the right --num_classes",
-    ):
+    message = "label 4715, but there are 10 classes, 0 to 9; give the right --num_classes"
+    with pytest.raises(UserError, match=message):
         read([path], getattr(make, level), BadRecords())
     assert read([path], getattr(make, level), BadRecords(), beyond="drop") == [1]
 
@@ -131,12 +118,12 @@ def test_label_beyond_classes(make, level):
 def wrong_payloads(make, level):
     """Return whole records that cannot be parsed, with the problem of each."""
     if level == "video":
-        narrow = video_record(b"w", {"mean_rgb": np.zeros(5), "mean_audio": np.zeros(2)}, [1])
+        narrow = rgb_audio_means(0, np.zeros(7), [1], rgb=5)
         lacking = video_record(b"w", {"mean_rgb": np.zeros(6)}, [1])
         problems = ["mean_rgb has 5 values, not 6", "no values of mean_audio"]
     else:
         x = np.zeros((4, 6), np.uint8)
-        narrow = frame_record(b"w", {"rgb": x[:, :5], "audio": x[:, :2]}, [1])
+        narrow = rgb_audio_frames(0, np.zeros((4, 7), np.uint8), [1], rgb=5)
         lacking = frame_record(b"w", {"rgb": x, "audio": x}, [1])
         problems = ["rgb has 5 values in frame 0, not 6", "audio has 6 values in frame 0, not 2"]
     return [
@@ -153,11 +140,7 @@ def test_those_that_do_not_parse_are_skipped_and_named(make, level):
     for at, (bad_one, _) in zip((9, 20, 33), wrong):
         payloads[at] = bad_one
     files = [make.shard("a.tfrecord", payloads[:30]), make.shard("b.tfrecord", payloads[30:])]
-    places = [
-        (files[0], make.offsets(files[0])[9]),
-        (files[0], make.offsets(files[0])[20]),
-        (files[1], make.offsets(files[1])[3]),
-    ]
+    places = [(files[n], make.offsets(files[n])[i]) for n, i in ((0, 9), (0, 20), (1, 3))]
     bad, schema = BadRecords(3), getattr(make, level)
     with bad.explained(10):
         seen = np.concatenate(
@@ -193,13 +176,8 @@ def test_segments_behind_a_record_that_does_not_parse_are_read(make):
 
 
 def test_a_label_beyond_is_no_broken_record(make):
-    path = make.shard(
-        "x.tfrecord",
-        [
-            make.video_payload(0),
-            video_record(b"v1", {"mean_rgb": np.zeros(6), "mean_audio": np.zeros(2)}, [12]),
-        ],
-    )
+    payloads = [make.video_payload(0), rgb_audio_means(1, np.zeros(8), [12])]
+    path = make.shard("x.tfrecord", payloads)
     bad = BadRecords(5)
     with pytest.raises(UserError, match="label 12, but there are 10 classes"), bad.explained(10):
         list(read_batches([path], make.video, bad, batch_size=4))
@@ -210,10 +188,6 @@ def test_a_label_beyond_is_no_broken_record(make):
 def test_a_missing_file_is_an_error_and_not_waited_for(make, tmp_path, cached):
     files = make.shards("video", 30, 3)
     gone = str(tmp_path / "gone.tfrecord")
+    cache = RecordCache(str(tmp_path)) if cached else None
     with pytest.raises(UserError, match=f"{gone} is not there any more, or not on this machine"):
-        read(
-            [files[0], gone],
-            make.video,
-            BadRecords(5),
-            cache=RecordCache(str(tmp_path)) if cached else None,
-        )
+        read([files[0], gone], make.video, BadRecords(5), cache=cache)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.records import rgb_audio_frames
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.frame import parse_frame_record
@@ -31,17 +32,9 @@ def test_unequal_lengths_keep_what_both_have(make):
 
 
 def test_no_frame_at_all(make):
-    for features in (
-        {"rgb": make.frame_values(0, 0)[:, :6], "audio": make.frame_values(0, 0)[:, 6:]},
-        {},
-    ):
-        payload = frame_record(b"a", features, [1])
-        for sampling in (
-            ALL_FRAMES,
-            FrameSampling("random", 3),
-            FrameSampling("contiguous", 3),
-            FrameSampling("even", 3),
-        ):
+    samplings = [FrameSampling(kind, 3) for kind in ("random", "contiguous", "even")]
+    for payload in (make.frame_payload(0, 0), frame_record(b"a", {}, [1])):
+        for sampling in (ALL_FRAMES, *samplings):
             got = parse(payload, make.frame, sampling)
             assert got["num_frames"] == 0
             assert not got["frames"].any()
@@ -82,16 +75,14 @@ def test_ids_of_every_release(make):
 
 
 def test_labels_absent_or_left_out(make):
-    payload = frame_record(
-        b"a", {"rgb": make.frame_values(0)[:, :6], "audio": make.frame_values(0)[:, 6:]}, None
-    )
+    payload = rgb_audio_frames(0, make.frame_values(0), None)
     assert not parse(payload, make.frame)["labels"].any()
     assert "labels" not in parse(payload, make.frame, with_labels=False)
 
 
 def test_label_beyond_is_dropped_on_request(make):
-    features = {"rgb": make.frame_values(0)[:, :6], "audio": make.frame_values(0)[:, 6:]}
-    got = parse(frame_record(b"a", features, [1, 4000]), make.frame, beyond="drop")
+    payload = rgb_audio_frames(0, make.frame_values(0), [1, 4000])
+    got = parse(payload, make.frame, beyond="drop")
     np.testing.assert_array_equal(np.flatnonzero(got["labels"]), [1])
 
 
@@ -100,10 +91,8 @@ WITH = {"video_names": ("cdml", "more"), "video_sizes": (3, 2)}
 
 def test_features_of_the_whole_video_come_beside_its_frames(make):
     of_video = {"more": [4, 5], "cdml": [1, 2, 3]}
-    payload, schema = (
-        make.frame_payload(3, of_video=of_video),
-        dataclasses.replace(make.frame, **WITH),
-    )
+    payload = make.frame_payload(3, of_video=of_video)
+    schema = dataclasses.replace(make.frame, **WITH)
     got, plain = parse(payload, schema), parse(payload, make.frame)
     np.testing.assert_array_equal(got.pop("video"), [1, 2, 3, 4, 5])
     assert sorted(got) == sorted(plain)
@@ -115,13 +104,7 @@ def test_features_of_the_whole_video_come_beside_its_frames(make):
 
 def test_a_record_without_the_named_feature_is_refused(make):
     path = make.shard("x", [make.frame_payload(3, of_video={"cdml": [1, 2, 3]})])
-    bad = BadRecords()
-    with (
-        pytest.raises(UserError, match=r"cannot be parsed .*more.*--feature_names"),
-        bad.explained(10),
-    ):
-        list(
-            build_dataset(
-                [path], dataclasses.replace(make.frame, **WITH), batch_size=2, bad_records=bad
-            )
-        )
+    schema, bad = dataclasses.replace(make.frame, **WITH), BadRecords()
+    message = r"cannot be parsed .*more.*--feature_names"
+    with pytest.raises(UserError, match=message), bad.explained(10):
+        list(build_dataset([path], schema, batch_size=2, bad_records=bad))

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from tests.support.records import rgb_audio_means
 from yt8m.data.records.video import parse_video_batch
-from yt8m.data.records.writers import video_record
 
 
 def parse(payloads, schema, **kwargs):
@@ -33,11 +33,11 @@ def test_order_of_features_is_the_schemas(make):
 
 
 def test_labels_absent(make):
-    payload = video_record(b"t", {"mean_rgb": np.zeros(6), "mean_audio": np.zeros(2)}, None)
+    payload = rgb_audio_means(0, np.zeros(8), None)
     assert not parse([payload], make.video)["labels"].any()
     assert "labels" not in parse([payload], make.video, with_labels=False)
 
 
 def test_labels_in_any_order_and_twice(make):
-    payload = video_record(b"t", {"mean_rgb": np.zeros(6), "mean_audio": np.zeros(2)}, [7, 1, 7])
+    payload = rgb_audio_means(0, np.zeros(8), [7, 1, 7])
     np.testing.assert_array_equal(np.flatnonzero(parse([payload], make.video)["labels"][0]), [1, 7])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.scan import record_sizes
+from yt8m.data.files.shards import evenly_spaced
 
 _SHARDS_TO_WALK = 128
 _SHARDS_TO_SAMPLE = 16
@@ -22,9 +22,7 @@ def count_records(files: list[str]) -> tuple[int, bool]:
     exact = len(files) <= _SHARDS_TO_WALK and not any("://" in f for f in files)
     if exact:
         return sum(sum(1 for _ in record_sizes(f)) for f in files), True
-    sample = sorted(
-        {files[i] for i in np.linspace(0, len(files) - 1, _SHARDS_TO_SAMPLE).astype(int)}
-    )
+    sample = evenly_spaced(files, _SHARDS_TO_SAMPLE)
     walked = [s for f in sample for s in record_sizes(f, _HEADERS_TO_READ)]
     total = sum(tf.io.gfile.stat(f).length for f in files)
     return (round(total / (sum(walked) / len(walked))) if walked else 0), False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from yt8m.errors import UserError
@@ -50,6 +52,11 @@ def _nearest(glob: str) -> str:
     names = sorted(n.rstrip("/") for n in tf.io.gfile.listdir(folder))
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     return f"The nearest folder that exists is {folder}, which holds {shown or 'nothing'}."
+
+
+def evenly_spaced(files: Sequence[str], count: int) -> list[str]:
+    """Return up to `count` of the files, from the first to the last."""
+    return sorted({files[i] for i in np.linspace(0, len(files) - 1, count).astype(int)})
 
 
 def fingerprint(files: list[str]) -> dict[str, object]:

@@ -7,10 +7,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.reader import read_records
+from yt8m.data.files.shards import evenly_spaced
 from yt8m.data.records.protos import context_features
 from yt8m.data.schema import ID_KEYS
 from yt8m.errors import UserError
@@ -68,8 +67,7 @@ def segments_a_record(files: list[str]) -> float:
     training counts them itself.
     """
     bad, count, segments = BadRecords(limit=sys.maxsize), 0, 0
-    chosen = np.linspace(0, len(files) - 1, _SHARDS_TO_SAMPLE).astype(int)
-    shards = sorted({files[i] for i in chosen})
+    shards = evenly_spaced(files, _SHARDS_TO_SAMPLE)
     with bad.explained():
         first = (read_records([s], bad).take(_RECORDS_OF_EACH).as_numpy_iterator() for s in shards)
         for payload in itertools.chain.from_iterable(first):
