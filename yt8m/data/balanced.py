@@ -48,7 +48,7 @@ class BalancedRecords:
         """Return the classes drawn in an epoch and the records taken for them, int64 [N] each.
 
         Args:
-          mixed: made of seed and epoch.
+          mixed: number that depends on seed and epoch.
         """
         rng = np.random.default_rng([mixed, 1])
         drawn = self.classes[rng.integers(len(self.classes), size=self.index.num_records)]
@@ -62,7 +62,7 @@ class BalancedRecords:
         """Return the serialised records of an epoch.
 
         Args:
-          mixed: made of seed and epoch.
+          mixed: number that depends on seed and epoch.
           skip: number of this worker's records to leave out at the start; they are not read.
           worker: (index, count) of this worker, which gets a part of the draws.
         """

@@ -109,7 +109,7 @@ def changes(
       index: index of the training records.
       kind: "remove" or "complete".
       fraction: f.
-      seed: of the random choice.
+      seed: seed of the random choice.
       scores: scores of the records; None chooses at random.
     """
     many = how_many(index.positives(), fraction)

@@ -91,7 +91,7 @@ def parse_frame_record(
       serialized: a `tf.train.SequenceExample`.
       schema: what it holds.
       sampling: which frames are read.
-      seed: of the epoch.
+      seed: seed of the epoch.
       with_labels: whether labels are read.
       beyond: "raise" or "drop" a label index beyond the classes.
 

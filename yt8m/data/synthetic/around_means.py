@@ -60,7 +60,7 @@ def from_video_level(
       out_dir: folder of the frame-level shards, which have the same names.
       num_frames: fewest and most frames of a video.
       noise: standard deviation over time.
-      seed: of the noise.
+      seed: seed of the noise.
 
     Returns:
       The number of videos written.
