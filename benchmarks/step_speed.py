@@ -3,7 +3,10 @@
 `python benchmarks/step_speed.py --model=MoeModel --num_classes=3862 --batch_size=512`
 """
 
+from __future__ import annotations
+
 import time
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -17,17 +20,19 @@ from yt8m.training.step import TrainStep
 from yt8m.training.weight_average import WeightAverage
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", "MoeModel", "see train.py --list_models")
-flags.DEFINE_integer("num_classes", 3862, "K")
-flags.DEFINE_integer("batch_size", 512, "examples a step")
-flags.DEFINE_integer("num_frames", 300, "frames a video, for frame-level models")
-flags.DEFINE_integer("steps", 10, "a round")
-flags.DEFINE_integer("rounds", 5, "rounds; medians are printed")
-flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "of the computation")
+flags.DEFINE_string("model", "MoeModel", "a model that train.py --list_models shows")
+flags.DEFINE_integer("num_classes", 3862, "the number of classes, K")
+flags.DEFINE_integer("batch_size", 512, "examples in a step")
+flags.DEFINE_integer("num_frames", 300, "frames of a video, for frame-level models")
+flags.DEFINE_integer("steps", 10, "steps in a round")
+flags.DEFINE_integer("rounds", 5, "rounds, of which the medians are printed")
+flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "the type of the computation")
+WIDTH = 1152
+ROWS, INNER, COLUMNS = 1024, 1152, 11586  # the sizes of the matrix product
 
 
-def timed(function, repeats: int) -> float:
-    """Return seconds a call."""
+def timed(function: Callable[[], Any], repeats: int) -> float:
+    """Return the seconds that a call takes."""
     start = time.perf_counter()
     for _ in range(repeats):
         result = function()
@@ -35,14 +40,10 @@ def timed(function, repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def main() -> None:
-    """Measure in turn, so that a machine whose speed drifts is the same for both."""
-    tf.keras.mixed_precision.set_global_policy(
-        "mixed_bfloat16" if FLAGS.dtype == "bfloat16" else "float32"
-    )
-    strategy = tf.distribute.OneDeviceStrategy(
-        "/cpu:0" if not tf.config.list_logical_devices("GPU") else "/gpu:0"
-    )
+def training_step() -> tuple[Callable[[], Any], Any]:
+    """Return a function that takes one training step on a constant batch, and the model."""
+    device = "/gpu:0" if tf.config.list_logical_devices("GPU") else "/cpu:0"
+    strategy = tf.distribute.OneDeviceStrategy(device)
     cls = registry.model_class(FLAGS.model)
     recipe = cls.recipe.updated({"batch_size": FLAGS.batch_size})
     with strategy.scope():
@@ -51,49 +52,50 @@ def main() -> None:
         prepare(optimizer, model.trainable_variables)
         average = WeightAverage(model.trainable_variables, recipe.weight_average)
         step = TrainStep(strategy, model, losses.get(recipe.label_loss), optimizer, average, recipe)
-    frames = recipe.train_frames or FLAGS.num_frames
+    size, frames = FLAGS.batch_size, recipe.train_frames or FLAGS.num_frames
     rng = np.random.default_rng(0)
-    batch = {
-        "video": rng.normal(size=(FLAGS.batch_size, 1152)).astype(np.float32),
-        "frames": rng.integers(0, 256, (FLAGS.batch_size, frames, 1152), np.uint8),
-        "num_frames": np.full(FLAGS.batch_size, frames, np.int32),
-        "labels": (
-            rng.random((FLAGS.batch_size, FLAGS.num_classes)) < 3.0 / FLAGS.num_classes
-        ).astype(np.uint8),
+    positive = rng.random((size, FLAGS.num_classes)) < 3.0 / FLAGS.num_classes
+    arrays = {
+        "video": rng.normal(size=(size, WIDTH)).astype(np.float32),
+        "frames": rng.integers(0, 256, (size, frames, WIDTH), np.uint8),
+        "num_frames": np.full(size, frames, np.int32),
+        "labels": positive.astype(np.uint8),
     }
-    batch = {k: tf.constant(v) for k, v in batch.items() if k in (*model.input_keys, "labels")}
-    iterator = iter(
-        strategy.distribute_datasets_from_function(
-            lambda _: tf.data.Dataset.from_tensors(batch).repeat()
-        )
+    keys = (*model.input_keys, "labels")
+    batch = {k: tf.constant(v) for k, v in arrays.items() if k in keys}
+    batches = strategy.distribute_datasets_from_function(
+        lambda _: tf.data.Dataset.from_tensors(batch).repeat()
     )
-    a, b = (tf.cast(tf.random.normal(s), FLAGS.dtype) for s in ((1024, 1152), (1152, 11586)))
+    iterator = iter(batches)
+    return lambda: step(iterator, tf.constant(1))[1], model
+
+
+def main() -> None:
+    """Time step and product in turn, so that a machine whose speed drifts affects both alike."""
+    tf.keras.mixed_precision.set_global_policy(
+        "mixed_bfloat16" if FLAGS.dtype == "bfloat16" else "float32"
+    )
+    one_step, model = training_step()
+    a, b = (tf.cast(tf.random.normal(s), FLAGS.dtype) for s in ((ROWS, INNER), (INNER, COLUMNS)))
     product = tf.function(lambda: tf.matmul(a, b))
-
-    def one_step():
-        return step(iterator, tf.constant(1))[1]
-
     timed(one_step, 2), timed(product, 2)
     rounds = [
         (timed(one_step, FLAGS.steps), timed(product, FLAGS.steps)) for _ in range(FLAGS.rounds)
     ]
-    seconds, one_product = np.median(rounds, axis=0)
+    seconds, product_seconds = np.median(rounds, axis=0)
+    product_speed = 2 * ROWS * INNER * COLUMNS / product_seconds
     print(
-        f"{FLAGS.model}, batch {FLAGS.batch_size}, {FLAGS.dtype}: {FLAGS.batch_size / seconds:,.0f} examples/s"
+        f"{FLAGS.model}, batch {FLAGS.batch_size}, {FLAGS.dtype}:"
+        f" {FLAGS.batch_size / seconds:,.0f} examples/s"
     )
     print(
-        f"matrix product 1024 x 1152 x 11586, {FLAGS.dtype}: {2 * 1024 * 1152 * 11586 / one_product / 1e9:,.0f} GFLOP/s"
+        f"matrix product {ROWS} x {INNER} x {COLUMNS}, {FLAGS.dtype}:"
+        f" {product_speed / 1e9:,.0f} GFLOP/s"
     )
-    if cls.level == "video":
-        flop = (
-            2
-            * 2
-            * FLAGS.batch_size
-            * sum(int(np.prod(v.shape)) for v in model.trainable_variables if len(v.shape) > 1)
-        )
-        print(
-            f"share of that product's speed: {flop / seconds / (2 * 1024 * 1152 * 11586 / one_product):.2f}"
-        )
+    if model.level == "video":
+        shapes = [v.shape for v in model.trainable_variables if len(v.shape) > 1]
+        flop = 2 * 2 * FLAGS.batch_size * sum(int(np.prod(shape)) for shape in shapes)
+        print(f"share of that product's speed: {flop / seconds / product_speed:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The scale model of benchmarks/SCALE.md: it agrees with what was measured, and with what the paper reports."""
+"""The model of benchmarks/SCALE.md agrees with measurements and with the paper's report."""
 
 import dataclasses
 import importlib.util
@@ -33,7 +33,7 @@ def test_what_a_dead_worker_was_doing_is_done_again():
 
 
 def test_a_measured_iteration():
-    """33 s over 11,790 videos of the sample, 2048 wide, 5 experts, 2 cores (issue 4)."""
+    """33 s over 11,790 videos of the sample, 2048 wide, 5 experts, 2 cores."""
     costs = dataclasses.replace(
         STEADY,
         videos=11_790,
@@ -47,7 +47,7 @@ def test_a_measured_iteration():
 
 
 def test_a_measured_worker():
-    """A peak of 1.02 GB with 3.3 M weights, features 2048 wide in float16; and none of it is for each video."""
+    """A peak of 1.02 GB with 3.3 M weights and features 2048 wide, whatever the number of videos."""
     costs = dataclasses.replace(STEADY, videos=2e5, classes=20)
     found = simulator.simulate(costs, 1)["moe_worker_gb"]
     assert found == pytest.approx(1.02, rel=0.05)
@@ -55,7 +55,7 @@ def test_a_measured_worker():
 
 
 def test_the_papers_iteration():
-    """About 20 minutes over 6.2 M videos of 300 frames on 500 to 5,000 workers (KDD §5; spec D.8)."""
+    """About 20 minutes over 6.2 M videos of 300 frames on 500 to 5,000 workers (KDD §5)."""
     costs = dataclasses.replace(
         simulator.Costs(), videos=6.2e6, classes=4_716, frame_features=1_152, mean_experts=45.0
     )
@@ -84,7 +84,7 @@ def test_the_command_prints_a_column_for_each_number_of_workers(capsys):
     ],
 )
 def test_what_it_cannot_compute_it_says(argument, capsys):
-    """A level of another name was computed as "video"."""
+    """An unknown level would be computed as "video"."""
     with pytest.raises(SystemExit) as error:
         simulator.main(["--videos=1e5", "--classes=100", argument])
     name = argument.partition("=")[0]

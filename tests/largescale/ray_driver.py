@@ -1,7 +1,7 @@
-"""What the tests of Ray run as a process of its own: `python ray_driver.py PART WORK_DIR`, which prints JSON.
+"""The process that the tests of Ray run: `python ray_driver.py PART WORK_DIR` prints JSON.
 
-In a process of its own because a driver's TensorFlow must have as many threads as its workers', and because
-every process that Ray starts is then to be found by WORK_DIR, and ended.
+It is a process of its own because a driver's TensorFlow must have as many threads as its workers',
+and because WORK_DIR then identifies every process that Ray starts, so that the tests can end them.
 """
 
 import yt8m.quiet  # noqa: F401
@@ -37,7 +37,7 @@ SCHEMA = RecordSchema("video", ("mean_rgb", "mean_audio"), SIZES, K)
 
 @dataclasses.dataclass(frozen=True)
 class LoggedSource(RecordSource):
-    """Writes down who read what, and takes its time, so that a test can kill somebody in the middle of it."""
+    """Logs which process reads which shard, slowly, so that a test can kill one while it reads."""
 
     log: str = ""
     delay: float = 0.0
@@ -53,7 +53,7 @@ class LoggedSource(RecordSource):
 
 
 def data(folder):
-    """Write the shards, uneven ones, and return a task for each with the number of records."""
+    """Write uneven shards; return a task for each, and the number of records."""
     rng = np.random.default_rng(0)
     paths = []
     for s in range(SHARDS):
@@ -88,16 +88,15 @@ def engine(work):
     """Plain tasks: map, map_reduce over two levels of the tree, errors, time-outs."""
     executor = make_executor("ray?workers=2&task_timeout=3&max_retries=1")
     shared = {
-        "offset": executor.broadcast(np.arange(5), key="v1"),
-        "work": executor.broadcast(work, key="w"),
+        "offset": executor.broadcast(np.arange(5)),
+        "work": executor.broadcast(work),
     }
     out = {
-        "workers": executor.num_workers,
         "map": sorted(executor.map(ray_tasks.plus, range(20), shared)),
     }
     out["listening"] = ray_tasks.listening(work)
     out["auth"] = os.environ["RAY_AUTH_MODE"]
-    out["order"] = executor.map_reduce(ray_tasks.name, range(30), shared, ray_tasks.bracket, fan=3)
+    out["order"] = executor.map_reduce(ray_tasks.name, range(70), shared, ray_tasks.bracket)
     out["again"] = executor.map_reduce(ray_tasks.stuck_once, range(4), shared, ray_tasks.add)
     for name in ["user_error"] * 200 + [
         "stuck_always"
@@ -113,13 +112,13 @@ def engine(work):
 
 
 def gpu(work):
-    """A node that says it has a GPU: tasks ask for it, and the process that has it is kept."""
+    """A node that claims to have a GPU: tasks ask for it, and its process is kept."""
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 1})
     executor = make_executor(cluster.address)
-    out = {"workers": executor.num_workers, "who": []}
+    out = {"who": []}
     for _ in range(2):
         out["who"] += [value for _, value in executor.map(ray_tasks.who, range(3), {})]
     executor.close()
@@ -128,13 +127,13 @@ def gpu(work):
 
 
 def closed(work):
-    """An error on a cluster that goes on: what is left of the job ends when the executor is closed."""
+    """An error on a cluster that goes on: closing the executor ends the rest of the job."""
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
     executor = make_executor(cluster.address)
-    shared = {"work": executor.broadcast(work, key="w")}
+    shared = {"work": executor.broadcast(work)}
     out = {}
     try:
         list(executor.map(ray_tasks.error_after_the_others_began, range(2), shared))
@@ -163,7 +162,7 @@ def wait_to_be_killed(work):
 
 
 def equal(work):
-    """The gradient in this process, on one worker and on two: equal to the bit, also after an update."""
+    """The gradient in this process, on one worker and on two, also after an update."""
     tasks, count = data(work)
     results, source = [], RecordSource(SCHEMA, 16)
     for workers in (0, 1, 2):
@@ -187,7 +186,7 @@ def equal(work):
 
 
 def faults(work):
-    """Two nodes on this machine; a worker and then a node are killed in mid-iteration."""
+    """Two nodes on this machine; a worker and then a node are killed within an iteration."""
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # all ports on the loopback interface
     from ray.cluster_utils import Cluster
 
@@ -196,7 +195,7 @@ def faults(work):
     tasks, count = data(work)
     out = {"count": count, "tasks": len(tasks)}
     executor = make_executor(cluster.address, task_timeout=60)
-    out["workers"], out["listening"] = executor.num_workers, ray_tasks.listening(work)
+    out["listening"] = ray_tasks.listening(work)
 
     def run(name, disturb=None):
         log = os.path.join(work, name)

@@ -1,4 +1,4 @@
-"""Task functions of the tests of Ray, importable by its workers, without TensorFlow so that these start fast."""
+"""Task functions that Ray's workers import, without TensorFlow so that the workers start fast."""
 
 import os
 import pathlib
@@ -29,7 +29,7 @@ def add(total, part):
 
 
 def stuck_once(task, shared):
-    """Hangs the first time that task 2 runs; the time-out must end it and another attempt count, once."""
+    """Hang the first time that task 2 runs; the time-out ends it, and its next attempt counts."""
     mark = os.path.join(shared["work"].value, "stuck")
     if task == 2 and not os.path.exists(mark):
         open(mark, "w").close()
@@ -50,7 +50,7 @@ def user_error(task, shared):
 
 
 def error_after_the_others_began(task, shared):
-    """Task 0 fails once task 1, which says who it is, has begun what takes ten minutes."""
+    """Let task 0 fail once task 1, which takes ten minutes, has written its process id."""
     begun = os.path.join(shared["work"].value, "begun")
     if task == 0:
         while not os.path.exists(begun):
@@ -63,7 +63,10 @@ def error_after_the_others_began(task, shared):
 
 
 def listening(mark):
-    """Return (ports, of those on other interfaces than the loopback) of processes that hold `mark` in their environment."""
+    """Return the ports of the processes that have `mark` in their environment.
+
+    The second list holds the ports on other interfaces than the loopback interface.
+    """
     sockets = set()
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:

@@ -1,4 +1,4 @@
-"""train.py --trainer=alternating as a process, killed in each step, and run again by the same command."""
+"""train.py --trainer=alternating as a process that is killed in each step and run again."""
 
 import json
 import os

@@ -1,22 +1,23 @@
-"""Curves out of logs that a killed driver left, and the figures of them."""
+"""Curves from logs that a killed driver left, and their figures."""
+
+import dataclasses
 
 import pytest
 
+from tests.support.runs import new_run
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale import figures
 from yt8m.largescale.curves import read_curve
-from yt8m.models.core.recipe import Recipe
 from yt8m.runs.alternation_config import AlternationConfig
-from yt8m.runs.config import ModelConfig, RunConfig, TrainingConfig
 from yt8m.runs.folder import RunFolder
 
 
 def make_run(folder, fraction=1.0, records=100, alternation=True):
-    config = RunConfig(
-        RecordSchema("video", ("mean_rgb",), (4,), 3), ModelConfig("VideoDbofBasic"), Recipe(), TrainingConfig("x"),
-        {"records": records}, AlternationConfig(batch_fraction=fraction) if alternation else None,
-    )  # fmt: skip
+    schema = RecordSchema("video", ("mean_rgb",), (4,), 3)
+    settings = AlternationConfig(batch_fraction=fraction) if alternation else None
+    config = new_run("x", "VideoDbofBasic", schema=schema, alternation=settings)
+    config = dataclasses.replace(config, facts={"records": records})
     run = RunFolder(str(folder))
     run.write_text("config.json", config.to_json())
     lines = [
@@ -24,7 +25,7 @@ def make_run(folder, fraction=1.0, records=100, alternation=True):
         ("step1", 1, 0, 2, 20, 0.6),
         ("cycle1_step2", 2, 1, 1, 5, 0.55),
     ]
-    lines += [("step1", 1, 0, 2, 21, 0.61)]  # the driver had died before it put step 1 down
+    lines += [("step1", 1, 0, 2, 21, 0.61)]  # the driver died before it recorded step 1
     lines += [("cycle1_step2", 2, 1, 1, 6, 0.56), ("cycle1_step2", 2, 1, 2, 12, 0.65)]
     lines += [("cycle1_step3", 3, 1, 0, 0, 0.65), ("cycle1_step3", 3, 1, 1, 30, 0.66)]
     for name, number, cycle, iteration, elapsed, gap in lines:

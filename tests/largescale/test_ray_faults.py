@@ -1,4 +1,4 @@
-"""Ray with real processes: equal digits on any number of workers, and killed workers and nodes that change nothing."""
+"""Ray with real processes: equal digits for any number of workers, and harmless kills."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ def processes_of(mark):
 
 @pytest.fixture
 def run_driver():
-    """Return a function that runs a part of `ray_driver.py`; nothing that it started is left afterwards."""
+    """Return a function that runs a part of `ray_driver.py`, and end all that it started."""
     work = tempfile.mkdtemp(prefix="yt8m-ray-", dir="/tmp")  # short: Ray's sockets lie below it
     token = pathlib.Path(work, ".ray", "auth_token")
     token.parent.mkdir()
@@ -63,11 +63,15 @@ def run_driver():
                 break
             end_all()  # Ray gives a node half a minute to start, which is not what is tested here
         found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-        assert done.returncode == 0 and found, done.stdout[-2000:] + done.stderr[-4000:]
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        assert found, done.stdout[-2000:]
         return json.loads(found[0][len("RESULT ") :])
 
     def killed(command, timeout):
-        """Return the processes there before the driver is killed, and those left two minutes later: Ray's agents look now and then whether they are still wanted."""
+        """Return the processes before the driver is killed, and those left after two minutes.
+
+        Ray's agents check only now and then whether they are still needed.
+        """
         with subprocess.Popen(
             command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as driver:
@@ -96,15 +100,13 @@ def run_driver():
 @pytest.mark.slow
 def test_the_engine_maps_reduces_in_order_and_ends_what_is_stuck(run_driver):
     got = run_driver("engine", 600)
-    assert got["workers"] == 2
     assert got["map"] == [[i, i % 5 + i] for i in range(20)]
     ports, beyond = got["listening"]
     assert len(ports) >= 4
     assert not beyond
     assert got["auth"] == "token"
-    threes = [f"({i} {i + 1} {i + 2})" for i in range(0, 30, 3)]
-    nines = [f"({' '.join(threes[i : i + 3])})" for i in range(0, 10, 3)]
-    assert got["order"] == f"(({' '.join(nines[:3])}) ({nines[3]}))"
+    eights = [f"({' '.join(map(str, range(i, min(i + 8, 70))))})" for i in range(0, 70, 8)]
+    assert got["order"] == f"(({' '.join(eights[:8])}) ({eights[8]}))"
     assert got["again"] == 1111  # each task once, the one that hung too
     assert got["user_error"].startswith("shard 0 is not there")
     assert "Traceback" not in got["user_error"]
@@ -115,11 +117,9 @@ def test_the_engine_maps_reduces_in_order_and_ends_what_is_stuck(run_driver):
 @pytest.mark.slow
 def test_a_gpu_is_asked_for_and_its_process_stays_warm(run_driver):
     got = run_driver("gpu", 600)
-    assert got["workers"] == 1
     assert [visible for _, visible in got["who"]] == ["0"] * 6
-    assert (
-        len({pid for pid, _ in got["who"]}) == 1
-    )  # Ray's default is a new process for each task with a GPU
+    # Ray's default is a new process for each task with a GPU.
+    assert len({pid for pid, _ in got["who"]}) == 1
 
 
 @pytest.mark.slow
@@ -144,7 +144,6 @@ def test_equal_to_the_bit_in_process_and_on_one_and_two_workers(run_driver):
 @pytest.mark.slow
 def test_a_killed_worker_and_a_killed_node_leave_the_same_result(run_driver):
     got = run_driver("faults", 900)
-    assert got["workers"] == 2
     assert len(got["listening"][0]) >= 6
     assert not got["listening"][1]
     for name in ("undisturbed", "worker_lost", "node_lost", "after"):

@@ -1,1 +1,1 @@
-"""The KDD 2019 large-scale trainer: partitioned mixtures, full-batch gradients, and the executors that spread both."""
+"""Large-scale training: partitioned mixtures, full-batch gradients, and where both compute."""

@@ -1,4 +1,4 @@
-"""What the KDD paper's figures show, out of the logs of alternating runs: GAP and MAP by iteration and by time."""
+"""The curves of the KDD paper's figures, read from the logs of alternating runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from yt8m.runs.folder import RunFolder
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A validation: its step, the iteration within it, seconds worked since the run began, and the metrics."""
+    """A validation.
+
+    Attributes:
+      name: the name of its step.
+      number: the number of its step, 1 to 3.
+      iteration: the iteration within the step.
+      seconds: seconds worked since the run began, without validation.
+      gap: the GAP.
+      map: the MAP.
+    """
 
     name: str
     number: int
@@ -27,9 +36,9 @@ class Curve:
     """An alternating run.
 
     Attributes:
-      path: its folder.
+      path: the run's folder.
       config: its settings.
-      points: in order, each iteration once, as it was done last.
+      points: its validations in order, each iteration once, as it was last done.
     """
 
     path: str
@@ -42,15 +51,21 @@ class Curve:
         return [(i, name) for i, name in enumerate(names) if i == 0 or names[i - 1] != name]
 
     def of_step(self, number: int) -> list[tuple[int, float, float]]:
-        """Return (iteration, seconds in the step, GAP) of the first step of this number; empty where there is none."""
-        first = next((p.name for p in self.points if p.number == number), "")
-        mine = [p for p in self.points if p.name == first]
-        start = (
-            next((p.seconds for p in reversed(self.points[: self.points.index(mine[0])])), 0.0)
-            if mine
-            else 0.0
-        )
-        return [(p.iteration, p.seconds - start, p.gap) for p in mine]
+        """Return (iteration, seconds in the step, GAP) of each point of a step.
+
+        Args:
+          number: 1 to 3; the first step of this number is used.
+
+        Returns:
+          The points; none if the run has no such step.
+        """
+        numbers = [p.number for p in self.points]
+        if number not in numbers:
+            return []
+        first = numbers.index(number)
+        start = self.points[first - 1].seconds if first else 0.0
+        step = [p for p in self.points if p.name == self.points[first].name]
+        return [(p.iteration, p.seconds - start, p.gap) for p in step]
 
 
 def read_curve(train_dir: str) -> Curve:
@@ -63,30 +78,29 @@ def read_curve(train_dir: str) -> Curve:
     config = run.load_config()
     if config.alternation is None:
         raise UserError(
-            f"--train_dir={train_dir} was not trained by --trainer=alternating, whose iterations the figures show."
+            f"--train_dir={train_dir} was not trained by --trainer=alternating, whose iterations"
+            " the figures show."
         )
-    latest: dict[tuple[str, int], dict[str, Any]] = {}
+    latest: dict[
+        tuple[str, int], dict[str, Any]
+    ] = {}  # an iteration may be repeated
     for event in run.logged():
         if event["event"] == "iteration":
-            key = (event["name"], event["iteration"])
-            latest.pop(
-                key, None
-            )  # what a killed driver had done is done again, and goes to its new place
-            latest[key] = event
+            latest[event["name"], event["iteration"]] = event
     if not latest:
         raise UserError(f"--train_dir={train_dir} has logged no iteration yet.")
     points: list[Point] = []
-    before, of_step, name = 0.0, 0.0, ""
+    seconds_before, seconds_in_step, name = 0.0, 0.0, ""
     for event in sorted(latest.values(), key=lambda e: (e["cycle"], e["number"], e["iteration"])):
         if event["name"] != name:
-            before, of_step, name = before + of_step, 0.0, event["name"]
-        of_step = float(event["elapsed"])
+            seconds_before, name = seconds_before + seconds_in_step, event["name"]
+        seconds_in_step = float(event["elapsed"])
         points.append(
             Point(
                 name,
                 int(event["number"]),
                 int(event["iteration"]),
-                before + of_step,
+                seconds_before + seconds_in_step,
                 float(event["gap"]),
                 float(event["map"]),
             )

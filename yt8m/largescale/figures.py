@@ -1,8 +1,13 @@
-"""The KDD paper's Figs. 4, 5 and 6 from the logs of alternating runs, drawn with matplotlib (the extra `[figures]`).
+"""Figs. 4, 5 and 6 of the KDD paper from the logs of alternating runs.
 
-python -m yt8m.largescale.figures --train_dir=runs/full                           # Fig. 4: GAP and MAP by iteration
-python -m yt8m.largescale.figures --figure=5 --train_dir=runs/f1,runs/f10,…       # GAP of step 3 by batch fraction
-python -m yt8m.largescale.figures --figure=6 --train_dir=runs/5,runs/20,runs/100  # GAP by time, growing data
+matplotlib draws them (`pip install 'yt8m[figures]'`).
+
+    # Fig. 4: GAP and MAP by iteration
+    python -m yt8m.largescale.figures --train_dir=runs/full
+    # Fig. 5: GAP of step 3 by batch fraction
+    python -m yt8m.largescale.figures --figure=5 --train_dir=runs/f1,runs/f10,…
+    # Fig. 6: GAP by time, for growing data
+    python -m yt8m.largescale.figures --figure=6 --train_dir=runs/5,runs/20,runs/100
 """
 
 from __future__ import annotations
@@ -19,6 +24,8 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m.errors import UserError
+from yt8m.files import write_bytes
+from yt8m.largescale.alternating.context import alternation_of
 from yt8m.largescale.curves import Curve, read_curve
 
 _GAP, _MAP, _INK = "#1f5a99", "#d1752a", "#222222"
@@ -26,7 +33,7 @@ _STEPS = {1: "1: joint", 2: "2: large MoE", 3: "3: aggregator"}
 
 
 def figure_4(curve: Curve) -> Any:
-    """Return the figure of GAP and MAP by iteration over the steps of one run, the steps' boundaries marked."""
+    """Return the figure of GAP and MAP by iteration, with the boundaries of the steps marked."""
     figure, (above, below) = _subplots(2, 1, (7.2, 5.6), sharex=True)
     x = range(1, len(curve.points) + 1)
     for axes, values, color, name in (
@@ -37,66 +44,52 @@ def figure_4(curve: Curve) -> Any:
         axes.set_ylabel(name)
         for i, _ in curve.boundaries():
             axes.axvline(i + 0.5, color=_INK, linewidth=0.6, linestyle=":")
+    transform = above.get_xaxis_transform()
     for i, _ in curve.boundaries():
-        above.text(
-            i + 0.7,
-            1.02,
-            _STEPS[curve.points[i].number],
-            transform=above.get_xaxis_transform(),
-            fontsize=8,
-        )
+        label = _STEPS[curve.points[i].number]
+        above.text(i + 0.7, 1.02, label, transform=transform, fontsize=8)
     below.set_xlabel("epochs of steps 1 and 2, iterations of step 3")
     return figure
 
 
 def figure_5(curves: Sequence[Curve]) -> Any:
-    """Return the figure of step 3's GAP by iteration and by time, a line for each run's batch fraction.
+    """Return the figure of step 3's GAP by iteration and by time, a line for each batch fraction.
 
     Raises:
       UserError: a run has no step 3.
     """
     figure, (left, right) = _subplots(1, 2, (9.6, 4.0), sharey=True)
-    for curve in sorted(curves, key=lambda c: c.config.alternation.batch_fraction):
+    for curve in sorted(curves, key=_batch_fraction):
         points = curve.of_step(3)
         if not points:
             raise UserError(f"--train_dir={curve.path} has done no iteration of step 3.")
-        label = f"{100 * curve.config.alternation.batch_fraction:g} %"
-        left.plot(
-            [i for i, _, _ in points],
-            [100 * g for _, _, g in points],
-            marker="o",
-            markersize=3,
-            label=label,
-        )
-        right.plot(
-            [s / 60 for _, s, _ in points],
-            [100 * g for _, _, g in points],
-            marker="o",
-            markersize=3,
-            label=label,
-        )
+        iterations, seconds, gaps = zip(*points)
+        label = f"{100 * _batch_fraction(curve):g} %"
+        style = {"marker": "o", "markersize": 3, "label": label}
+        left.plot(iterations, [100 * g for g in gaps], **style)
+        right.plot([s / 60 for s in seconds], [100 * g for g in gaps], **style)
     left.set_ylabel("GAP (%)")
     left.set_xlabel("iteration of step 3")
-    right.set_xlabel("minutes of step 3, validation left out")
+    right.set_xlabel("minutes of step 3, without validation")
     left.legend(title="part of the data in a batch", fontsize=8)
     return figure
 
 
 def figure_6(curves: Sequence[Curve]) -> Any:
-    """Return the figure of GAP by time over all steps, a line for each run, named by its number of training videos."""
+    """Return the figure of GAP by time over all steps, a line for each run."""
     figure, axes = _subplots(1, 1, (7.2, 4.4))
     for curve in sorted(curves, key=_videos):
-        axes.plot(
-            [p.seconds / 60 for p in curve.points],
-            [100 * p.gap for p in curve.points],
-            marker="o",
-            markersize=3,
-            label=f"{_videos(curve):,}",
-        )
-    axes.set_xlabel("minutes of training, validation left out")
+        minutes = [p.seconds / 60 for p in curve.points]
+        gaps = [100 * p.gap for p in curve.points]
+        axes.plot(minutes, gaps, marker="o", markersize=3, label=f"{_videos(curve):,}")
+    axes.set_xlabel("minutes of training, without validation")
     axes.set_ylabel("GAP (%)")
     axes.legend(title="training videos", fontsize=8)
     return figure
+
+
+def _batch_fraction(curve: Curve) -> float:
+    return alternation_of(curve.config).batch_fraction
 
 
 def _videos(curve: Curve) -> int:
@@ -115,43 +108,41 @@ def _subplots(rows: int, columns: int, size: Any, **shared: Any) -> Any:
 
 
 def write(figure: Any, path: str) -> None:
-    """Write a figure whole or not at all; the path's ending names the kind.
+    """Write a figure whole or not at all; the ending of the path names its format.
 
     Raises:
-      UserError: it cannot be written.
+      UserError: the file cannot be written.
     """
     out = io.BytesIO()
     figure.savefig(out, format=path.rpartition(".")[2], dpi=150, facecolor="white")
     try:
         tf.io.gfile.makedirs(os.path.dirname(path) or ".")
-        with tf.io.gfile.GFile(path + ".tmp", "wb") as f:
-            f.write(out.getvalue())
-        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+        write_bytes(path, out.getvalue())
     except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "message", error)
         raise UserError(
-            f"{path} cannot be written ({getattr(error, 'message', error)}); --output names another file."
-        )
+            f"{path} cannot be written ({reason}); --output names another file."
+        ) from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line; returns 0, or 2 for a user's mistake."""
+    """Run the command line; return 0, or 2 for a user's mistake."""
     parser = argparse.ArgumentParser(
         prog="python -m yt8m.largescale.figures", description="Draw Figs. 4, 5, 6 of KDD 2019."
     )
     parser.add_argument(
-        "--train_dir", required=True, help="comma list of runs of --trainer=alternating"
+        "--train_dir", required=True, help="comma-separated runs of --trainer=alternating"
     )
     parser.add_argument("--figure", type=int, choices=(4, 5, 6), default=4)
     parser.add_argument(
         "--output",
         default="",
-        help="file, .png or .svg; default figure_N.png in the first run's folder",
+        help="a .png or .svg file; by default figure_N.png in the first run's folder",
     )
     arguments = parser.parse_args(argv)
+    folders = [d for d in arguments.train_dir.split(",") if d]
     try:
-        return _draw(
-            [d for d in arguments.train_dir.split(",") if d], arguments.figure, arguments.output
-        )
+        return _draw(folders, arguments.figure, arguments.output)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -162,8 +153,9 @@ def _draw(folders: Sequence[str], number: int, output: str) -> int:
         import matplotlib.figure  # noqa: F401
     except ImportError:
         raise UserError(
-            "the figures need matplotlib, which is not installed: `pip install 'yt8m[figures]'` brings it."
-        )
+            "the figures need matplotlib, which is not installed; `pip install 'yt8m[figures]'`"
+            " installs it."
+        ) from None
     if not folders or (number == 4 and len(folders) > 1):
         raise UserError(
             f"--train_dir={','.join(folders)}: Fig. 4 shows one run, and Figs. 5 and 6 one or more."
@@ -172,11 +164,8 @@ def _draw(folders: Sequence[str], number: int, output: str) -> int:
     if output.rpartition(".")[2] not in ("png", "svg"):
         raise UserError(f"--output={output} ends neither in .png nor in .svg.")
     curves = [read_curve(folder) for folder in folders]
-    figure = {
-        4: lambda: figure_4(curves[0]),
-        5: lambda: figure_5(curves),
-        6: lambda: figure_6(curves),
-    }[number]()
+    draw = {4: lambda: figure_4(curves[0]), 5: lambda: figure_5(curves)}
+    figure = draw.get(number, lambda: figure_6(curves))()
     write(figure, output)
     print(f"wrote {output}")
     return 0

@@ -1,4 +1,4 @@
-"""Step 2 by itself, on the features of an aggregator that was never trained: what it tells workers, and what it refuses."""
+"""Step 2 on the features of an untrained aggregator: what it sends to workers and refuses."""
 
 import dataclasses
 import os
@@ -11,12 +11,13 @@ from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
 from yt8m.largescale.alternating import classifier_step
 from yt8m.largescale.alternating.context import Context
+from yt8m.largescale.alternating.log import Log
 from yt8m.largescale.alternating.plan import Step
-from yt8m.largescale.alternating.state import Log
 from yt8m.largescale.alternating.step_model import save_model
 from yt8m.largescale.executors.base import Broadcast
 from yt8m.largescale.executors.in_process import InProcessExecutor
-from yt8m.largescale.features import map, store
+from yt8m.largescale.features import map as feature_map
+from yt8m.largescale.features import store
 from yt8m.largescale.mixtures import partition_map
 from yt8m.largescale.mixtures.reduce_partitions import newest
 from yt8m.runs.alternation_config import AlternationConfig
@@ -30,9 +31,9 @@ STEP = Step(2, 1)
 
 
 class Elsewhere:
-    """Stands for a cluster: its tasks are done in another working directory than the trainer's."""
+    """A fake cluster, whose tasks run in another working directory than the trainer's."""
 
-    num_workers = 1
+    local = False
 
     def __init__(self, folder):
         self._folder, self._inner = folder, InProcessExecutor()
@@ -91,31 +92,12 @@ def context_of(config, folder, executor=None):
     )
 
 
-def test_workers_need_not_have_the_trainers_working_directory(small_data, tmp_path, monkeypatch):
-    """A relative --train_dir, which the default is, and relative records."""
-    here = os.path.dirname(small_data.pattern("train", "video"))
-    config = config_of(small_data)
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(here)
-    near = os.path.relpath(tmp_path)
-    patterns = {
-        k: os.path.relpath(getattr(config.training, k))
-        for k in ("train_data_pattern", "eval_data_pattern")
-    }
-    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **patterns))
-    context = context_of(config, os.path.join(near, "run"), Elsewhere(str(tmp_path / "elsewhere")))
-    assert not any(map(os.path.isabs, [context.run.path, *context.files]))
-    assert classifier_step.run(context, STEP, "source").result["gap"] > 0.25
-    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "run"]
-    assert not os.listdir(tmp_path / "elsewhere")
-
-
 class Sent(Exception):
-    """What was to be sent to workers."""
+    """Carries what was to be sent to workers."""
 
 
 class Sends(InProcessExecutor):
-    def broadcast(self, value, key):
+    def broadcast(self, value):
         raise Sent(value)
 
 
@@ -129,7 +111,7 @@ def test_the_regularization_penalty_holds_for_step_2(small_data, tmp_path):
 
 
 class Unshared(Elsewhere):
-    """Some of its tasks are done by a node whose files the trainer does not see."""
+    """A fake cluster, one of whose nodes writes files that the trainer does not see."""
 
     def __init__(self, folder, lost):
         super().__init__(folder)
@@ -143,7 +125,10 @@ class Unshared(Elsewhere):
 
 @pytest.mark.parametrize(
     ("lost", "said"),
-    [(map.shard_features, "features of 3 shards"), (partition_map.train_part, "2 partitions")],
+    [
+        (feature_map.shard_features, "features of 3 shards"),
+        (partition_map.train_partition_until, "2 partitions"),
+    ],
 )
 def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_data, tmp_path):
     context = context_of(config_of(small_data), tmp_path, Unshared(str(tmp_path), lost))
@@ -154,22 +139,21 @@ def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_dat
 
 
 def test_a_worker_says_what_it_does_not_see(tmp_path):
-    names = [f.name for f in dataclasses.fields(map.FeatureJob)]
-    features = map.FeatureJob(**{**dict.fromkeys(names, 0), "folder": str(tmp_path)})
-    part = partition_map.PartJob(str(tmp_path), None, None)
+    features = feature_map.FeatureSettings(str(tmp_path), None, "float32", 1, 0)
+    part = partition_map.PartitionJob(str(tmp_path), None, None)
     for fn, task, job in (
-        (map.shard_features, (0, "x"), features),
+        (feature_map.shard_features, (0, "x"), features),
         (
-            partition_map.train_part,
-            partition_map.PartTask((0,), (1,), str(tmp_path / "p"), 1),
+            partition_map.train_partition_until,
+            partition_map.PartitionTask((0,), (1,), str(tmp_path / "p"), 1),
             part,
         ),
     ):
-        with pytest.raises(UserError, match="plan.json is not there.*all nodes share"):
-            fn(task, {"job": Broadcast("k", job)})
-    with pytest.raises(UserError, match="p, are not there.*all nodes share"):
+        with pytest.raises(UserError, match=r"plan.json is not there.*all nodes share"):
+            fn(task, {"job": Broadcast("k", job), "settings": Broadcast("k", job)})
+    with pytest.raises(UserError, match=r"p, are not there.*all nodes share"):
         newest(str(tmp_path / "p"))
-    with pytest.raises(UserError, match="records .*x are not there"):
+    with pytest.raises(UserError, match=r"records .*x are not there"):
         store.write_shard(str(tmp_path), 0, str(tmp_path / "x"), None, None, "float32", 1, None)
 
 

@@ -1,10 +1,10 @@
-"""The stopping rules of spec D.5, as functions of GAPs alone."""
+"""The order of the steps and the stopping rules, as functions of GAPs alone."""
 
 import dataclasses
 
 import pytest
 
-from yt8m.largescale.alternating.plan import Done, Step, best_index, is_over, next_step
+from yt8m.largescale.alternating.plan import Step, best_index, is_over, take_steps
 from yt8m.runs.alternation_config import CHOICES, HELP, AlternationConfig
 
 FULL = AlternationConfig()
@@ -12,13 +12,14 @@ FULL = AlternationConfig()
 
 def walk(config, gaps):
     """Return the names of all steps, each ending with the next of `gaps`."""
-    done, names = [], []
-    while True:
-        step = next_step(config, done)
-        if step is None:
-            return names
+    names, left = [], list(gaps)
+
+    def once(step):
         names.append(step.name)
-        done.append(Done(step.number, step.cycle, gaps[len(done)]))
+        return left.pop(0)
+
+    take_steps(config, once)
+    return names
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""A run's best model is readable at any moment: whatever a kill leaves, and while another takes its place."""
+"""A run's best model can be read at any moment: after a kill, and while it is replaced."""
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -36,7 +37,7 @@ def make(seed, own):
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The end of the process."""
 
 
 @pytest.fixture(scope="module")
@@ -55,29 +56,32 @@ def scores(run):
     return TrainedModel(run.path).model(X).numpy()
 
 
+def dying_at(call):
+    """Return `rename`, whose `call`-th call ends the process, and the calls left until then."""
+    left, rename = [call], tf.io.gfile.rename
+
+    def dying(*arguments, **more):
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+        return rename(*arguments, **more)
+
+    return dying, left
+
+
 @pytest.mark.parametrize("way", ["save", "copy"])
 def test_a_kill_at_any_rename_leaves_one_model_or_the_other(way, begun, tmp_path, monkeypatch):
     path, small, large, model = begun
     seen = []
     for call in itertools.count(1):
         run = RunFolder(shutil.copytree(path, tmp_path / str(call)))
-        with monkeypatch.context() as patch:
-            left, rename = [call], tf.io.gfile.rename
-
-            def dying(*arguments, **more):
-                left[0] -= 1
-                if not left[0]:
-                    raise Killed
-                return rename(*arguments, **more)
-
+        dying, left = dying_at(call)
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
             patch.setattr(tf.io.gfile, "rename", dying)
-            try:
-                if way == "save":
-                    save_model(run, "best", model, GROWN, {"gap": 0.2})
-                else:
-                    copy_model(run, "step2/best", "best", {"gap": 0.2})
-            except Killed:
-                pass
+            if way == "save":
+                save_model(run, "best", model, GROWN, {"gap": 0.2})
+            else:
+                copy_model(run, "step2/best", "best", {"gap": 0.2})
         found = scores(run)
         seen.append("small" if np.allclose(found, small, atol=1e-6) else "large")
         np.testing.assert_allclose(found, small if seen[-1] == "small" else large, atol=1e-6)

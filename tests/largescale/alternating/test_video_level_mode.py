@@ -1,4 +1,4 @@
-"""A frame network that is kept: what follows it fits it, whichever of its settings are given again."""
+"""A given frame network: the video-level half fits it, whichever settings are repeated."""
 
 import dataclasses
 import json
@@ -54,10 +54,10 @@ def untrained(config, folder, own=None):
 
 @pytest.fixture
 def without_training(monkeypatch):
-    """The alternation in which the video-level half's own is left out; its models are as they begin."""
+    """Return the trainer; it leaves the video-level half's models untrained."""
     train = trainer.train
     monkeypatch.setattr(
-        trainer, "train", lambda config, folder, strategy: 0 if untrained(config, folder) else 1
+        trainer, "train", lambda config, folder, strategy: untrained(config, folder)
     )
     return train
 
@@ -78,7 +78,7 @@ def test_the_settings_of_the_frame_network_need_not_be_given_again(
     ]  # as step 2 leaves them; the new head has none
     network = untrained(first, tmp_path / "fn", {"groups": groups})
     config = config_of(frames, frame_network=network)
-    assert without_training(config, str(tmp_path / "run")) == 0
+    without_training(config, str(tmp_path / "run"))
     half = (
         RunFolder(str(tmp_path / "run" / "alternation" / "video_level"))
         .load_config()
@@ -131,7 +131,7 @@ def test_features_of_whole_videos_meet_the_pooled_frames(
         config_of(with_embedding, {"width": 8}, names=there.split(",")), tmp_path / "fn"
     )
     config = config_of(with_embedding, frame_network=network, names=here.split(","))
-    assert without_training(config, str(tmp_path / "run")) == 0
+    without_training(config, str(tmp_path / "run"))
     half, whole = (
         TrainedModel(str(tmp_path / "run" / "alternation" / "video_level")),
         TrainedModel(str(tmp_path / "run")),

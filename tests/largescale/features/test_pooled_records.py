@@ -51,7 +51,7 @@ def test_those_of_another_network_or_of_other_data_are_refused(files, tmp_path):
     assert all(map(os.path.exists, targets))
     assert pool(files, folder) == (targets, [])
     with pytest.raises(
-        UserError, match="pooled records of another frame network, .*--start_new_model"
+        UserError, match=r"pooled records of another frame network, .*--start_new_model"
     ):
         pool(files, folder, seed=2)
     size = sum(map(os.path.getsize, files))
@@ -66,5 +66,5 @@ def test_those_of_another_network_or_of_other_data_are_refused(files, tmp_path):
     del about["data"]  # as an older version wrote it
     with open(os.path.join(folder, "about.json"), "w") as f:
         json.dump(about, f)
-    with pytest.raises(UserError, match="then not put down, now"):
+    with pytest.raises(UserError, match="then not recorded, now"):
         pool(files, folder)

@@ -1,22 +1,21 @@
-"""The full-batch gradient is that of one tape over everything, whatever the shards, the executor and the model."""
+"""The full-batch gradient equals that of one tape over all examples, for any shards and model."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from yt8m.compat import tf_variable
 from yt8m.data.files.scan import scan
 from yt8m.data.records.writers import frame_record, video_record, write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor
-from yt8m.largescale.features.gradient_source import FeatureSource
-from yt8m.largescale.features.store import build_feature_store
-from yt8m.largescale.gradient.full_batch import FullBatchGradient, chosen_variables
-from yt8m.largescale.tasks.record_source import ReadAhead, RecordSource
+from yt8m.largescale.gradient.full_batch import FullBatchGradient
+from yt8m.largescale.gradient.shard_gradient import chosen_variables
+from yt8m.largescale.tasks.record_source import RecordSource
 from yt8m.largescale.tasks.shard_parts import ShardTask, draw_fraction, pack_shards
 from yt8m.losses import registry as losses
 from yt8m.models.core import registry
-from yt8m.training.weight_average import tf_variable
 
 SIZES, K, N = (6, 2), 5, 83
 VIDEO = RecordSchema("video", ("mean_rgb", "mean_audio"), SIZES, K)
@@ -59,7 +58,7 @@ def write(folder, level, shards, count=N):
 
 
 def reference(model, level, frozen=(), loss="CrossEntropyLoss", penalty=1.0):
-    """Return (loss, gradients) of one tape over all examples at once, in double where TensorFlow lets us."""
+    """Return (loss, gradients) of one tape over all examples at once."""
     features, labels = examples(level)
     multi_hot = np.zeros((N, K), np.uint8)
     for row, classes in zip(multi_hot, labels):
@@ -230,7 +229,7 @@ def test_records_that_do_not_parse_are_counted_or_refused(level, tmp_path):
 
 def test_a_file_that_is_not_on_this_machine_is_told(tmp_path):
     with pytest.raises(
-        UserError, match="nowhere.tfrecord are not there .*a folder that all nodes share"
+        UserError, match=r"nowhere.tfrecord are not there .*a folder that all nodes share"
     ):
         list(
             RecordSource(VIDEO, 16, max_bad_records=5).batches(
@@ -326,39 +325,3 @@ def test_a_loss_that_is_not_finite_is_a_user_error(folder):
         FullBatchGradient(
             make_executor(""), model, RecordSource(VIDEO), pack_shards(write(folder, "video", 1))
         )(iteration=3)
-
-
-def test_reading_ahead_hands_on_items_and_errors_and_stops():
-    assert list(ReadAhead(range(10))) == list(range(10))
-
-    def broken():
-        yield 1
-        raise UserError("second")
-
-    items = iter(ReadAhead(broken()))
-    assert next(items) == 1
-    with pytest.raises(UserError, match="second"):
-        next(items)
-    seen = []
-    left = ReadAhead(seen.append(i) or i for i in range(100))
-    left.close()
-    assert len(seen) <= 4
-
-
-def test_a_feature_store_gives_what_its_records_give(folder, tmp_path):
-    paths = write(folder, "video", 7)
-    build_feature_store(str(tmp_path / "store"), paths, VIDEO, lambda batch: batch["video"])
-    source = FeatureSource.of(str(tmp_path / "store"), batch_size=16)
-    model = randomised("MoeModel")
-    stored = FullBatchGradient(
-        make_executor(""), model, source, [ShardTask(tuple(source.shards()))]
-    )
-    read = FullBatchGradient(
-        make_executor(""), model, RecordSource(VIDEO, 16), [ShardTask(tuple(paths))]
-    )
-    for fraction in (1.0, 0.4):
-        a, b = stored(2, fraction), read(2, fraction)
-        assert a.num_examples == b.num_examples
-        assert a.loss == b.loss
-        for x, y in zip(a.gradients, b.gradients):
-            np.testing.assert_array_equal(x, y)

@@ -1,4 +1,4 @@
-"""KDD eq. 4 against the spec's golden numbers, and the groups that it gives."""
+"""KDD eq. 4 against golden numbers, and the groups that follow from it."""
 
 import json
 

@@ -1,6 +1,7 @@
-"""Partitions of the classes: however many there are, they learn what one mixture over all classes learns."""
+"""Any number of partitions of the classes learns what one mixture over all classes learns."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from yt8m.largescale.mixtures import mixture_block
 from yt8m.largescale.mixtures.blocks_file import read_arrays, read_header
 from yt8m.largescale.mixtures.class_partition import partition
 from yt8m.largescale.mixtures.mixture_block import MixtureBlock
-from yt8m.largescale.mixtures.partition_training import MoeSettings, train_partition
+from yt8m.largescale.mixtures.moe_settings import MoeSettings
+from yt8m.largescale.mixtures.partition_training import train_partition
 from yt8m.losses.registry import get
 from yt8m.models.core import registry
 from yt8m.models.core.recipe import Recipe
+from yt8m.runs.stop_signal import Stopped, StopSignal
 from yt8m.training.optimizers import make_optimizer, prepare
 from yt8m.training.step import TrainStep
 from yt8m.training.weight_average import WeightAverage
@@ -33,9 +36,8 @@ def make_store(folder, dtype="float32"):
     x = rng.normal(size=(N, D)).astype(np.float32)
     y = (x @ rng.normal(size=(D, K)) + rng.normal(size=(N, K)) > 2.5).astype(np.uint8)
     folder.mkdir()
-    (folder / PLAN).write_text(
-        '{"sources": ["a", "b"], "num_classes": %d, "dtype": "%s"}' % (K, dtype)
-    )
+    plan = {"sources": ["a", "b"], "num_classes": K, "dtype": dtype}
+    (folder / PLAN).write_text(json.dumps(plan))
     for i, rows in enumerate((slice(0, 70), slice(70, N))):
         with ShardWriter(str(folder), i, np.dtype(tf.as_dtype(dtype).as_numpy_dtype)) as out:
             out.add(x[rows], y[rows], [b"%04d" % j for j in range(len(x))[rows]])
@@ -51,7 +53,7 @@ def train_all(store, folder, parts, settings=SETTINGS, counts=COUNTS, kind="bala
     """Return the predictions [N, K] of classes trained in `parts` partitions."""
     out = np.full((N, K), np.nan, np.float32)
     x = np.concatenate([x for x, _ in store.sequential(64)])
-    for i, classes in enumerate(partition(kind, counts, parts).parts):
+    for i, classes in enumerate(partition(kind, counts, parts)):
         if not classes:
             continue
         path = str(folder / f"{i}.blocks")
@@ -79,7 +81,7 @@ def test_the_number_of_partitions_does_not_matter(parts, kind, store, one, tmp_p
 
 @pytest.mark.parametrize(("clip", "limit"), [(0.0, 4 << 20), (0.05, 4 << 20), (0.0, 2 * 13 * D)])
 def test_the_size_of_a_block_does_not_matter(clip, limit, store, one, tmp_path, monkeypatch):
-    """Nor with a norm limit, because that is of each class by itself."""
+    """It does not matter with a norm limit either, which applies to each class by itself."""
     settings = dataclasses.replace(
         SETTINGS, recipe=dataclasses.replace(RECIPE, clip_gradient_norm=clip)
     )
@@ -93,7 +95,7 @@ def test_the_size_of_a_block_does_not_matter(clip, limit, store, one, tmp_path, 
 
 @pytest.mark.parametrize("k", [2, 17])
 def test_it_learns_what_the_joint_trainer_learns(k, store, tmp_path):
-    """Equal first weights, equal order of the videos, no clipping: MoE and PMoE by the joint step, and partitions."""
+    """With equal initial weights and order, MoE, PMoE and partitions learn the same weights."""
     counts = np.full(K, k)
     parts = train_all(store, tmp_path, 4, counts=counts)
     whole = MixtureBlock(range(K), k, D)
@@ -138,15 +140,18 @@ def test_it_learns_what_the_joint_trainer_learns(k, store, tmp_path):
 
 
 def test_a_stopped_partition_goes_on_where_it_was(store, one, tmp_path):
-    """Stopped in mid-epoch, and killed behind a checkpoint: the same bytes as undisturbed."""
+    """Stopped within an epoch and killed after a checkpoint, it ends with the same bytes."""
     path, classes = str(tmp_path / "p"), list(range(K))
     left = [7]
 
-    def stop():
-        left[0] -= 1
-        return left[0] < 0
+    class Stop(StopSignal):
+        def __call__(self):
+            left[0] -= 1
+            self.number = 15 if left[0] < 0 else None
+            return left[0] < 0
 
-    assert train_partition(store, classes, COUNTS, SETTINGS, path, PRIORS, stop=stop) is None
+    with pytest.raises(Stopped):
+        train_partition(store, classes, COUNTS, SETTINGS, path, PRIORS, stop=Stop())
     assert [p.name for p in tmp_path.iterdir()] == ["p.checkpoint"]
     often, seen = dataclasses.replace(SETTINGS, checkpoint_seconds=1e-9), []
 
@@ -171,7 +176,7 @@ def test_a_stopped_partition_goes_on_where_it_was(store, one, tmp_path):
 
 
 def test_an_epoch_reads_what_it_trains_on_and_no_more(store, tmp_path):
-    """Trained up to the end of each epoch, and once to its middle: the same bytes as in one go."""
+    """Trained epoch by epoch, and once to the middle of one, it ends with the same bytes."""
     small = FeatureStore(store.folder, window_bytes=1)  # windows as small as they come
     read, original = [], small.batches
 

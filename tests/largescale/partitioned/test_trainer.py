@@ -1,7 +1,7 @@
-"""Runs of --trainer=partitioned: a run like any other at the end, however it got there."""
+"""Runs of --trainer=partitioned end as ordinary runs, however often they were stopped."""
 
 import dataclasses
-import json
+import glob
 import os
 
 import numpy as np
@@ -13,8 +13,10 @@ from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.evaluation.watch import evaluate_run
+from yt8m.files import read_json
 from yt8m.largescale.partitioned import trainer
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.stop_signal import Stopped
 from yt8m.runs.trained_model import TrainedModel
 
 ARGUMENTS = {"num_mixtures": 3, "group_size": 5}
@@ -30,7 +32,7 @@ def run_config(data, name="PmoeModel", arguments=(), recipe=(), **training):
 @pytest.fixture(scope="module")
 def run(small_data, tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("runs") / "pmoe")
-    assert trainer.train(run_config(small_data), folder) == 0
+    trainer.train(run_config(small_data), folder)
     return folder
 
 
@@ -43,7 +45,7 @@ def test_the_run_is_like_any_other(run, small_data, tmp_path):
         "metrics.jsonl",
         "priors.npy",
     ]
-    best = json.loads(open(os.path.join(run, "best", "metrics.json")).read())
+    best = read_json(os.path.join(run, "best", "metrics.json"))
     assert best["gap"] > 0.5
     assert best["epoch"] == 4
     assert best["step"] == 48
@@ -53,22 +55,22 @@ def test_the_run_is_like_any_other(run, small_data, tmp_path):
     groups = events(run, "group")
     assert [g["classes"] for g in groups] == [5, 5, 2]
     assert all(g["peak_memory_gb"] > 0 and g["loss"] > 0 for g in groups)
-    assert trainer.train(run_config(small_data), run) == 0
+    trainer.train(run_config(small_data), run)
     assert len(events(run, "started")) == 1
 
 
 @pytest.mark.parametrize(("k", "split"), [(3, "random"), (17, "random"), (17, "ordered")])
 def test_the_weight_file_is_what_was_trained(k, split, small_data, tmp_path, monkeypatch):
-    """In label order out of a random split, in blocks of a class or two, of some of the labels."""
+    """The labels are in order again after a random split, blocks of few classes, or a selection."""
     monkeypatch.setattr("yt8m.largescale.mixtures.mixture_block.BLOCK_WEIGHTS", 40 * 35 * 2)
     arguments = {"num_mixtures": k, "split": split, "split_seed": 4, "num_labels": 8}
     config = run_config(small_data, arguments=arguments, recipe={"num_epochs": 1})
     folder = str(tmp_path / "run")
-    assert trainer.train(config, folder) == 0
+    trainer.train(config, folder)
     trained = TrainedModel(folder)
-    best = json.loads(open(os.path.join(folder, "best", "metrics.json")).read())
+    best = read_json(os.path.join(folder, "best", "metrics.json"))
     result = evaluate_run(trained, small_data.pattern("validate", "video"), str(tmp_path / "eval"))
-    # (Classes that are not learnt all score 0, and GAP then hangs a little on the order of the videos.)
+    # Classes that are not learnt all score 0, so GAP depends a little on the order of the videos.
     assert result["loss"] == pytest.approx(best["loss"], abs=2e-6)
     assert result["gap"] == pytest.approx(best["gap"], abs=0.01)
     assert trained.model.covered_classes == list(range(8))
@@ -79,52 +81,56 @@ def with_training(config, **changes):
 
 
 def test_a_run_that_is_done_is_not_trained_again(run, small_data, capsys):
-    """Its groups are gone, so that to take it up would be to begin anew."""
+    """Its groups are gone, so resuming it would train it anew."""
     config = run_config(small_data)
-    assert trainer.train(with_training(config, num_readers=2), run) == 0
+    trainer.train(with_training(config, num_readers=2), run)
     assert "it is done" in capsys.readouterr().out
     assert len(events(run, "group")) == 3
 
 
 def test_a_run_that_was_not_validated_is_not_trained_again_for_it(small_data, tmp_path):
     config = run_config(small_data, recipe={"num_epochs": 1}, max_steps=2)
-    assert trainer.train(with_training(config, eval_data_pattern=""), str(tmp_path)) == 0
-    with pytest.raises(UserError, match="--eval_data_pattern: .* eval.py --train_dir="):
+    trainer.train(with_training(config, eval_data_pattern=""), str(tmp_path))
+    with pytest.raises(UserError, match=r"--eval_data_pattern: .* eval.py --train_dir="):
         trainer.train(config, str(tmp_path))
     assert len(events(tmp_path, "group")) == 3
 
 
+def signal_at(monkeypatch, check):
+    """Let SIGTERM come before a check; return the number of checks until then, to be changed."""
+    left = [check]
+
+    def counted(method):
+        def counting(self):
+            left[0] -= 1
+            if left[0] == 0:
+                self.number = 15
+            return method(self)
+
+        return counting
+
+    for name in ("__call__", "raise_if_set"):
+        method = getattr(trainer.StopSignal, name)
+        monkeypatch.setattr(trainer.StopSignal, name, counted(method))
+    return left
+
+
 def test_stopped_between_and_within_groups(run, small_data, tmp_path, monkeypatch):
-    """Two signals, at any step and in the features; the third run ends like the undisturbed one."""
+    """Three signals, the first in the features; the last run ends like the undisturbed run."""
     folder, config = str(tmp_path / "run"), run_config(small_data)
-    real, left = trainer.StopSignal.__call__, [2]
-
-    def signalled(self):
-        left[0] -= 1
-        if left[0] == 0:
-            self.number = 15
-        return real(self)
-
-    monkeypatch.setattr(trainer.StopSignal, "__call__", signalled)
+    left = signal_at(monkeypatch, 2)
     for steps, files in ((2, 0), (20, 0), (75, 1)):
         left[0] = steps
-        assert trainer.train(with_training(config, eval_batch_size=30), folder) == 143
-        names = (
-            os.listdir(os.path.join(folder, "groups"))
-            if os.path.isdir(os.path.join(folder, "groups"))
-            else []
-        )
-        assert sum(n.endswith(".blocks") for n in names) == files
+        with pytest.raises(Stopped, match="signal 15"):
+            trainer.train(with_training(config, eval_batch_size=30), folder)
+        assert len(glob.glob(os.path.join(folder, "groups", "*.blocks"))) == files
         assert not os.path.exists(os.path.join(folder, "done"))
     left[0] = 10**9
-    assert os.path.exists(
-        os.path.join(folder, "groups", "0000.scores")
-    )  # in batches of 30, and now the others in those of 50
-    assert trainer.train(config, folder) == 0
+    # These are in batches of 30; the others will be in batches of 50.
+    assert os.path.exists(os.path.join(folder, "groups", "0000.scores"))
+    trainer.train(config, folder)
     assert RunFolder(folder).load_config().training.eval_batch_size == 0
-    ours, theirs = (
-        json.loads(open(os.path.join(f, "best", "metrics.json")).read()) for f in (folder, run)
-    )
+    ours, theirs = (read_json(os.path.join(f, "best", "metrics.json")) for f in (folder, run))
     assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6)
     assert ours["gap"] == pytest.approx(theirs["gap"], abs=1e-6)
     assert len(events(folder, "stopped")) == 3
@@ -141,8 +147,8 @@ def test_without_validation_the_model_is_the_last(small_data, tmp_path):
         cache=str(tmp_path / "features"),
     )
     folder = str(tmp_path / "run")
-    assert trainer.train(config, folder) == 0
-    assert json.loads(open(os.path.join(folder, "last", "metrics.json")).read())["step"] == 5
+    trainer.train(config, folder)
+    assert read_json(os.path.join(folder, "last", "metrics.json"))["step"] == 5
     assert os.listdir(tmp_path / "features") == ["train"]  # kept, where the user named the place
     batch = next(
         iter(
@@ -177,9 +183,9 @@ def test_what_it_cannot_do_is_refused(change, message, small_data, tmp_path):
 def test_more_groups_than_files_may_be_open_are_refused_before_any_is_trained(
     small_data, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(trainer, "_MOST_GROUPS", 2)
+    monkeypatch.setattr(trainer, "MOST_GROUPS", 2)
     with pytest.raises(
-        UserError, match="3 groups of labels are more than the 2 .*group_size .now 5"
+        UserError, match=r"3 groups of labels are more than the 2 .*group_size .now 5"
     ):
         trainer.train(run_config(small_data), str(tmp_path))
     assert not os.listdir(tmp_path)
@@ -199,8 +205,9 @@ def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(
     assert not (tmp_path / "config.json").exists()
     assert not (tmp_path / "features").exists()
     np.save(tmp_path / "priors.npy", np.full(7, 0.5))  # of the attempt, on other data
-    monkeypatch.setattr(trainer.StopSignal, "__call__", lambda self: True)
-    assert trainer.train(run_config(small_data), str(tmp_path)) == 128
+    signal_at(monkeypatch, 1)
+    with pytest.raises(Stopped):
+        trainer.train(run_config(small_data), str(tmp_path))
     assert np.load(tmp_path / "priors.npy").shape == (12,)
 
 
@@ -208,21 +215,22 @@ def test_a_shared_cache_of_other_features_is_refused(small_data, tmp_path):
     config = run_config(
         small_data, recipe={"num_epochs": 1}, max_steps=1, cache=str(tmp_path / "features")
     )
-    assert trainer.train(config, str(tmp_path / "first")) == 0
+    trainer.train(config, str(tmp_path / "first"))
     files = find_shards(small_data.pattern("train", "video"))
     for names in (
         ["mean_audio", "mean_rgb"],
         ["mean_rgb"],
     ):  # as wide in another order, or narrower
         other = dataclasses.replace(config, schema=find_schema(files, feature_names=names)[0])
-        with pytest.raises(UserError, match="features of something else .other schema."):
+        with pytest.raises(UserError, match=r"features of something else .other schema."):
             trainer.train(other, str(tmp_path / "-".join(names)))
 
 
 def test_a_run_cannot_be_lengthened(small_data, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer.StopSignal, "__call__", lambda self: True)
+    signal_at(monkeypatch, 1)
     config = run_config(small_data)
-    assert trainer.train(config, str(tmp_path)) == 128
+    with pytest.raises(Stopped):
+        trainer.train(config, str(tmp_path))
     with pytest.raises(UserError, match="equally long"):
         trainer.train(
             dataclasses.replace(config, recipe=config.recipe.updated({"num_epochs": 9})),

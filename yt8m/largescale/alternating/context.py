@@ -1,13 +1,12 @@
-"""What every step of the alternation is given, and what each gives back."""
+"""What every step of the alternation is given."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import tensorflow as tf
 
-from yt8m.largescale.alternating.state import Log
+from yt8m.largescale.alternating.log import Log
 from yt8m.largescale.executors import Executor
 from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.config import RunConfig
@@ -26,9 +25,9 @@ class Context:
       strategy: where this process computes.
       executor: where steps 2 and 3 compute.
       validation: the validation set.
-      log: of the run.
-      stop: whether the run should stop.
-      files: training shards.
+      log: the run's log.
+      stop: whether the run was asked to stop.
+      files: the training shards.
     """
 
     config: RunConfig
@@ -43,13 +42,10 @@ class Context:
     @property
     def settings(self) -> AlternationConfig:
         """The alternation's own settings."""
-        return self.config.alternation
+        return alternation_of(self.config)
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """A step's model: its folder in the run, its metrics, and the seconds the step worked for it, validation left out."""
-
-    folder: str
-    result: dict[str, Any]
-    elapsed: float
+def alternation_of(config: RunConfig) -> AlternationConfig:
+    """Return the settings of an alternating run's alternation."""
+    assert config.alternation is not None, "the run is not an alternating one"
+    return config.alternation

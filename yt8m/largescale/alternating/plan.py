@@ -1,68 +1,76 @@
-"""Which step comes next, and when a step has gone on for long enough: pure functions of the GAPs seen so far."""
+"""Which steps an alternation takes and when each ends: functions of the validation GAPs alone."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 from yt8m.runs.alternation_config import AlternationConfig
+from yt8m.runs.folder import ALTERNATION, BEST
 
 
 class Step(NamedTuple):
-    """A step of the alternation: its number, 1 to 3, and in which cycle of steps 2 and 3 it lies (step 1: 0)."""
+    """A step of the alternation.
+
+    Attributes:
+      number: 1 to 3.
+      cycle: the cycle of steps 2 and 3 that it belongs to, from 1; 0 for step 1.
+    """
 
     number: int
     cycle: int
 
     @property
     def name(self) -> str:
-        """`step1`, `cycle1_step2` and so on; the folder of what the step keeps."""
+        """`step1`, `cycle1_step2` and so on."""
         return f"step{self.number}" if self.number == 1 else f"cycle{self.cycle}_step{self.number}"
 
+    @property
+    def folder(self) -> str:
+        """Where the step keeps its files, relative to the run's folder."""
+        return self.name if self.number == 1 else f"{ALTERNATION}/{self.name}"
 
-@dataclasses.dataclass(frozen=True)
-class Done:
-    """A finished step and the validation GAP of the model that it hands on."""
-
-    number: int
-    cycle: int
-    gap: float
+    @property
+    def best(self) -> str:
+        """Where the step leaves its model, relative to the run's folder."""
+        return f"{self.folder}/{BEST}"
 
 
-def next_step(config: AlternationConfig, done: Sequence[Done]) -> Step | None:
-    """Return the step that follows those that are done, or None at the end (KDD §4.1; spec D.5).
+def take_steps(config: AlternationConfig, once: Callable[[Step], float]) -> None:
+    """Take the steps of an alternation in order.
 
-    "full" repeats steps 2 and 3 until a cycle gains less than `min_cycle_gain` over the one before it (the first,
-    over step 1), or `max_cycles` are done; the other variants are fixed sequences.
+    Source: KDD §4.1, docs/sources.md#alternation and docs/sources.md#stopping-rules.
+
+    "full" repeats steps 2 and 3 until a cycle gains less than `min_cycle_gain` over the one before
+    it (the first cycle: over step 1), or until `max_cycles` are done. The other variants are fixed.
+
+    Args:
+      config: the settings.
+      once: takes a step, unless an earlier process has finished it, and returns the validation GAP
+        of the model that it hands on.
     """
-    fixed = {
-        "baseline": [Step(1, 0)],
-        "rprop": [Step(1, 0), Step(3, 1)],
-        "large_moe": [Step(1, 0), Step(2, 1)],
-    }
-    if config.alternation in fixed:
-        steps = fixed[config.alternation]
-        return steps[len(done)] if len(done) < len(steps) else None
-    if not done:
-        return Step(1, 0)
-    last = done[-1]
-    if last.number == 2:
-        return Step(3, last.cycle)
-    if last.number == 3:
-        before = done[-3].gap  # of the model with which this cycle began
-        if last.cycle >= config.max_cycles or last.gap - before < config.min_cycle_gain:
-            return None
-    return Step(2, last.cycle + 1) if config.max_cycles else None
+    gap = once(Step(1, 0))
+    if config.alternation == "rprop":
+        once(Step(3, 1))
+    elif config.alternation == "large_moe":
+        once(Step(2, 1))
+    elif config.alternation == "full":
+        for cycle in range(1, config.max_cycles + 1):
+            before = gap
+            once(Step(2, cycle))
+            gap = once(Step(3, cycle))
+            if gap - before < config.min_cycle_gain:
+                break
 
 
 def is_over(gaps: Sequence[float], patience: int, limit: int, min_gain: float = 0.0) -> bool:
-    """Whether a step that has seen these validation GAPs, the first before it moved, should end.
+    """Whether a step with these validation GAPs should end.
 
     Args:
-      gaps: of the start and of each epoch or iteration since.
-      patience: epochs or iterations without a gain over the best of all before them; 0 is no limit.
-      limit: epochs or iterations at most.
+      gaps: the GAP at the start, and after each epoch or iteration since.
+      patience: the epochs or iterations without a gain over the best of all before them; 0 is no
+        limit.
+      limit: the most epochs or iterations.
       min_gain: a gain must be larger than this.
     """
     moves = len(gaps) - 1
@@ -70,7 +78,7 @@ def is_over(gaps: Sequence[float], patience: int, limit: int, min_gain: float = 
 
 
 def since_gain(gaps: Sequence[float], min_gain: float = 0.0) -> int:
-    """Return how many of the last GAPs brought no gain of more than `min_gain` over the best before."""
+    """Return how many of the last GAPs gained no more than `min_gain` over the best before."""
     best, since = float("-inf"), 0
     for gap in gaps:
         since = 0 if gap > best + min_gain else since + 1
@@ -78,6 +86,6 @@ def since_gain(gaps: Sequence[float], min_gain: float = 0.0) -> int:
     return since
 
 
-def best_index(gaps: list[float]) -> int:
-    """Return the index of the highest GAP, the first of equals."""
+def best_index(gaps: Sequence[float]) -> int:
+    """Return the index of the highest GAP, the first one of equals."""
     return max(range(len(gaps)), key=lambda i: (gaps[i], -i))

@@ -1,63 +1,55 @@
-"""How step 3 moves an aggregator by one iteration: full-batch iRProp+ or descent, or, as a control, a pass of Adam.
+"""One iteration of step 3: a full-batch update or, as a control, a pass of mini-batch Adam.
 
-Each computes with the head frozen, batch normalisation in inference mode and all frames, so that what differs
-between them is the optimiser alone.
+All of them compute with the head frozen, batch normalisation in inference mode and all frames, so
+that they differ in the optimiser alone.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import contextlib
+import dataclasses
+from typing import Any, Union
 
 import numpy as np
 import tensorflow as tf
 
+from yt8m.compat import tf_variable
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.largescale.alternating.context import Context
 from yt8m.largescale.alternating.plan import Step
-from yt8m.largescale.gradient.full_batch import FullBatchGradient, chosen_variables
+from yt8m.largescale.gradient.full_batch import FullBatchGradient
+from yt8m.largescale.gradient.shard_gradient import chosen_variables
 from yt8m.largescale.gradient.update_rules import GradientDescent, IRPropPlus
 from yt8m.largescale.tasks.record_source import RecordSource
 from yt8m.largescale.tasks.shard_parts import pack_shards
 from yt8m.losses import registry as losses
 from yt8m.models.core.base import Yt8mModel
-from yt8m.training.optimizers import apply_reduced, prepare
-from yt8m.training.weight_average import tf_variable
+from yt8m.training.optimizers import prepare
+from yt8m.training.step import TrainStep
+from yt8m.training.weight_average import WeightAverage
 
 FROZEN = ("head",)
-LOSS_TOLERANCE = 1e-7  # relative; the last digits of a loss hang on threads and machines
-_EPOCHS = 1_000_000  # the passes' orders are none of step 1's epochs', nor another cycle's
-_CYCLES = 1_000_003  # between the seeds of two cycles' draws
+LOSS_TOLERANCE = 1e-7  # relative; the last digits of a loss depend on threads and machines
+_EPOCHS = 1_000_000  # the orders of Adam's passes differ from those of step 1 and of other cycles
+_CYCLES = 1_000_003  # the distance between the seeds of two cycles' draws
 
 Arrays = dict[str, np.ndarray]
 
 
-class Mover(Protocol):
-    """One way of moving."""
-
-    def move(self, iteration: int) -> dict[str, float]:
-        """Change the model's aggregator; return a few numbers for the log, `train_loss` among them."""
-
-    def state(self) -> Arrays:
-        """Return weights and the optimiser's state."""
-
-    def restore(self, arrays: Arrays) -> None:
-        """Take what `state` returned."""
-
-    def close(self) -> None:
-        """Let go of what was made."""
+def make_updates(context: Context, step: Step, model: Yt8mModel) -> Updates:
+    """Return what --step3_optimizer names; its random draws depend on the cycle of `step`."""
+    if context.settings.step3_optimizer == "adam":
+        return AdamPasses(context, step, model)
+    return FullBatchUpdates(context, step, model)
 
 
-def make_mover(context: Context, step: Step, model: Yt8mModel) -> Mover:
-    """Return the mover that --step3_optimizer names; its draws are of the cycle that `step` lies in."""
-    return (AdamPasses if context.settings.step3_optimizer == "adam" else FullBatch)(
-        context, step, model
-    )
+class FullBatchUpdates:
+    """The mean gradient of all training data, or of a random part, and then one update.
 
-
-class FullBatch:
-    """The mean gradient of all the training data (or a random part), then one update (KDD Algorithm 1; spec D.7)."""
+    Source: KDD Algorithm 1, docs/sources.md#full-batch-gradient.
+    """
 
     def __init__(self, context: Context, step: Step, model: Yt8mModel):
         settings, config = context.settings, context.config
@@ -65,12 +57,19 @@ class FullBatch:
             config.schema, config.recipe.batch_size, config.training.max_bad_records
         )
         self._gradient = FullBatchGradient(
-            context.executor, model, source, pack_shards(context.files), FROZEN, config.recipe.label_loss,
-            config.training.regularization_penalty, config.training.seed + _CYCLES * (step.cycle - 1),
-        )  # fmt: skip
+            context.executor,
+            model,
+            source,
+            pack_shards(context.files),
+            FROZEN,
+            config.recipe.label_loss,
+            config.training.regularization_penalty,
+            config.training.seed + _CYCLES * (step.cycle - 1),
+        )
         self._fraction = settings.batch_fraction
+        self._rule: IRPropPlus | GradientDescent
         if settings.step3_optimizer == "gd":
-            self._rule: Any = GradientDescent(settings.step3_learning_rate)
+            self._rule = GradientDescent(settings.step3_learning_rate)
         else:
             self._rule = IRPropPlus(
                 settings.step3_initial_delta,
@@ -78,12 +77,14 @@ class FullBatch:
                 tolerance=LOSS_TOLERANCE,
             )
 
-    def move(self, iteration: int) -> dict[str, float]:
-        """One gradient, one update; `train_loss` is of the weights before it."""
+    def update(self, iteration: int) -> dict[str, float]:
+        """Take one update and return numbers for the log.
+
+        `train_loss` is the loss at the weights before the update.
+        """
         found = self._gradient(iteration, self._fraction)
-        self._gradient.set_weights(
-            self._rule.update(self._gradient.weights(), found.gradients, found.loss)
-        )
+        weights = self._rule.update(self._gradient.weights(), found.gradients, found.loss)
+        self._gradient.set_weights(weights)
         return {
             "train_loss": found.loss,
             "train_examples": found.num_examples,
@@ -91,103 +92,108 @@ class FullBatch:
         }
 
     def state(self) -> Arrays:
-        """Weights and the rule's state."""
-        weights = {f"weight.{i}": w for i, w in enumerate(self._gradient.weights())}
+        """Return the weights and the rule's state."""
+        weights = _numbered("weight", self._gradient.weights())
         return {**weights, **{f"rule.{k}": v for k, v in self._rule.state().items()}}
 
     def restore(self, arrays: Arrays) -> None:
-        """Take what `state` returned."""
-        self._gradient.set_weights(_numbered(arrays, "weight."))
-        self._rule.restore(
-            {k[len("rule.") :]: v for k, v in arrays.items() if k.startswith("rule.")}
-        )
+        """Continue from what `state` returned."""
+        self._gradient.set_weights(_list(arrays, "weight"))
+        prefix = "rule."
+        rule = {k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)}
+        self._rule.restore(rule)
 
     def close(self) -> None:
-        """Forget the model in the tasks' processes."""
+        """Release the model in the tasks' processes."""
         self._gradient.close()
 
 
 class AdamPasses:
-    """A pass of mini-batch Adam over the training data an iteration: what iRProp+ is to be compared with."""
+    """A pass of mini-batch Adam over the data in each iteration, to compare iRProp+ with."""
 
     def __init__(self, context: Context, step: Step, model: Yt8mModel):
-        self._context, self._model, self._cycle = context, model, step.cycle
+        self._context, self._cycle = context, step.cycle
         self._variables = chosen_variables(model, FROZEN)
         with context.strategy.scope():
             self._optimizer = tf.keras.optimizers.Adam(
                 context.settings.step3_learning_rate, epsilon=1e-8
             )
             prepare(self._optimizer, self._variables)
-        self._loss = losses.get(context.config.recipe.label_loss)
-        self._step = tf.function(lambda batch: context.strategy.run(self._replica, args=(batch,)))
+            recipe = dataclasses.replace(
+                context.config.recipe, clip_gradient_norm=0.0, global_clip_norm=0.0
+            )
+            self._step = TrainStep(
+                context.strategy,
+                model,
+                losses.get(recipe.label_loss),
+                self._optimizer,
+                WeightAverage([], 0.0),
+                recipe,
+                penalty=0.0,
+                variables=self._variables,
+                inference=True,
+            )
 
-    def _replica(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Move by one replica's part of a batch, and the others'; return the batch's mean loss."""
-        with tf.GradientTape() as tape:
-            predictions = self._model(self._model.select_inputs(batch), training=False)
-            each = self._loss(batch["labels"], predictions, batch.get("weights"))
-            loss = tf.reduce_sum(each) / self._context.config.recipe.batch_size
-        variables = [tf_variable(v) for v in self._variables]
-        gradients = [
-            tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
-            for g, v in zip(tape.gradient(loss, variables), variables)
-        ]
-        replica = tf.distribute.get_replica_context()
-        if replica.num_replicas_in_sync > 1:
-            gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-            loss = replica.all_reduce(tf.distribute.ReduceOp.SUM, loss)
-        apply_reduced(self._optimizer, gradients, self._variables, replica.num_replicas_in_sync)
-        return loss
+    def update(self, iteration: int) -> dict[str, float]:
+        """Take one pass over all whole batches and return numbers for the log.
 
-    def move(self, iteration: int) -> dict[str, float]:
-        """One pass over all whole batches; `train_loss` is the mean over it.
+        `train_loss` is the mean over the pass.
 
         Raises:
           UserError: there is no whole batch.
         """
         config, strategy = self._context.config, self._context.strategy
+        batch_size = config.recipe.batch_size
         bad = BadRecords(config.training.max_bad_records)
-        # Whole batches: on several replicas none may be left without its part of the last one.
+        # Whole batches only: each of several replicas needs its part of every batch.
         batches = build_dataset(
-            self._context.files, config.schema, batch_size=config.recipe.batch_size, training=True,
-            seed=config.training.seed, epoch=_EPOCHS * self._cycle + iteration, bad_records=bad,
-        )  # fmt: skip
+            self._context.files,
+            config.schema,
+            batch_size=batch_size,
+            training=True,
+            seed=config.training.seed,
+            epoch=_EPOCHS * self._cycle + iteration,
+            bad_records=bad,
+        )
         batches = batches.map(lambda batch: {k: v for k, v in batch.items() if k != "id"})
-        with bad.explained(config.schema.num_classes):
-            losses_seen = [
-                self._step(batch) for batch in strategy.experimental_distribute_dataset(batches)
-            ]
-        if not losses_seen:
+        iterator = iter(strategy.experimental_distribute_dataset(batches))
+        end = contextlib.suppress(tf.errors.OutOfRangeError)
+        with end, bad.explained(config.schema.num_classes):
+            while True:
+                self._step(iterator, tf.constant(1))
+        sums = self._step.read_sums()
+        if not sums["steps"]:
             raise UserError(
-                f"--batch_size={config.recipe.batch_size} is more than the training records; lower it."
+                f"--batch_size={batch_size} is more than the training records; lower it."
             )
-        found = [float(strategy.experimental_local_results(loss)[0]) for loss in losses_seen]
-        return {
-            "train_loss": float(np.mean(found)),
-            "train_examples": len(found) * config.recipe.batch_size,
-        }
+        return {"train_loss": sums["loss"], "train_examples": int(sums["steps"]) * batch_size}
 
     def state(self) -> Arrays:
-        """Weights and Adam's moments."""
-        weights = {f"weight.{i}": np.array(tf_variable(v)) for i, v in enumerate(self._variables)}
+        """Return the weights and Adam's moments."""
         return {
-            **weights,
-            **{
-                f"adam.{i}": np.array(tf_variable(v))
-                for i, v in enumerate(self._optimizer.variables)
-            },
+            **_numbered("weight", map(tf_variable, self._variables)),
+            **_numbered("adam", map(tf_variable, self._optimizer.variables)),
         }
 
     def restore(self, arrays: Arrays) -> None:
-        """Take what `state` returned."""
-        for variables, name in ((self._variables, "weight."), (self._optimizer.variables, "adam.")):
-            for variable, value in zip(variables, _numbered(arrays, name)):
+        """Continue from what `state` returned."""
+        for variables, name in ((self._variables, "weight"), (self._optimizer.variables, "adam")):
+            for variable, value in zip(variables, _list(arrays, name)):
                 tf_variable(variable).assign(value)
 
     def close(self) -> None:
-        """Nothing was made outside."""
+        """Do nothing: all tasks ran in this process."""
 
 
-def _numbered(arrays: Arrays, prefix: str) -> list[np.ndarray]:
-    count = sum(k.startswith(prefix) for k in arrays)
-    return [arrays[f"{prefix}{i}"] for i in range(count)]
+Updates = Union[FullBatchUpdates, AdamPasses]
+
+
+def _numbered(name: str, values: Any) -> Arrays:
+    """Return arrays or variables as a dictionary with the keys "name.0", "name.1" and so on."""
+    return {f"{name}.{i}": np.array(v) for i, v in enumerate(values)}
+
+
+def _list(arrays: Arrays, name: str) -> list[np.ndarray]:
+    """Return the arrays with the keys "name.0", "name.1" and so on."""
+    count = sum(k.startswith(name + ".") for k in arrays)
+    return [arrays[f"{name}.{i}"] for i in range(count)]

@@ -1,4 +1,7 @@
-"""What a step of the alternation hands on: a model on disk, with the arguments in which it differs from the run's."""
+"""The model that a step hands on: its weights and metrics on disk.
+
+Its constructor arguments may differ from the run's, because step 2 replaces the head.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ import json
 import os
 from typing import Any
 
-import tensorflow as tf
-
+from yt8m.files import read_json
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.folder import MODEL_FILE, RunFolder
 from yt8m.runs.load import differing_arguments, load_saved
@@ -22,21 +24,23 @@ def save_model(
 ) -> None:
     """Write a model and its metrics into a folder of the run, as eval and inference read it.
 
-    A folder that holds one already holds the one or the other at any moment: a single rename switches them.
+    A folder that holds a model holds either the old or the new one at any moment: a single rename
+    replaces it.
 
     Args:
-      run: the run.
-      folder: relative to the run's.
-      model: with the weights to keep.
+      run: the run's folder.
+      folder: the model's folder, relative to the run's.
+      model: the model with the weights to keep.
       own: constructor arguments in which it differs from the run's.
-      about: its metrics, and where it is from; written last, so that its presence tells that the folder is whole.
+      about: its metrics and where it comes from. They are written last, so their presence marks the
+        folder as complete.
     """
     save_weights(model, run.file(folder, WEIGHTS), own)
     _write_about(run, folder, own, about)
 
 
 def copy_model(run: RunFolder, source: str, target: str, about: dict[str, Any]) -> None:
-    """Copy what `save_model` wrote (or the trainer did) to another folder, with other words about it."""
+    """Copy a model that `save_model` or the trainer wrote to another folder, with new metrics."""
     own = arguments_of(run, source)
     copy_weights(run.file(source, WEIGHTS), run.file(target, WEIGHTS), own)
     _write_about(run, target, own, about)
@@ -44,11 +48,17 @@ def copy_model(run: RunFolder, source: str, target: str, about: dict[str, Any]) 
 
 def _write_about(run: RunFolder, folder: str, own: dict[str, Any], about: dict[str, Any]) -> None:
     run.write_text(os.path.join(folder, MODEL_FILE), json.dumps(own) + "\n")
-    run.write_text(os.path.join(folder, METRICS), json.dumps(about, indent=1, default=float) + "\n")
+    write_metrics(run, folder, about)
+
+
+def write_metrics(run: RunFolder, folder: str, metrics: dict[str, Any]) -> None:
+    """Write the metrics of a folder's model."""
+    text = json.dumps(metrics, indent=1, default=float) + "\n"
+    run.write_text(os.path.join(folder, METRICS), text)
 
 
 def load_model(run: RunFolder, folder: str) -> Yt8mModel:
-    """Return the model that a folder of the run holds.
+    """Return the model in a folder of the run.
 
     Raises:
       UserError: there is none, or its weights do not fit.
@@ -63,5 +73,4 @@ def arguments_of(run: RunFolder, folder: str) -> dict[str, Any]:
 
 def metrics_of(run: RunFolder, folder: str) -> dict[str, Any]:
     """Return the metrics that a folder's model was written with."""
-    with tf.io.gfile.GFile(run.file(folder, METRICS)) as f:
-        return json.load(f)
+    return read_json(run.file(folder, METRICS))

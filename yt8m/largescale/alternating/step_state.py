@@ -1,4 +1,4 @@
-"""Where a step of several iterations is: its GAPs and arrays in one file, written whole after each iteration."""
+"""The state of a step with several iterations: its GAPs and arrays in one file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from yt8m.files import write_bytes
 from yt8m.runs.folder import RunFolder
 
 
 class StepState:
-    """GAPs of the start and of each iteration since, seconds worked, and arrays by name (weights, an optimiser's state).
+    """What resumes a step; the file is written whole after each iteration.
 
     Args:
-      run: the run.
-      name: of the file, relative to the run's folder.
+      run: the run's folder.
+      name: the name of the file, relative to the run's folder.
+
+    Attributes:
+      gaps: the validation GAP at the start and after each iteration since.
+      elapsed: seconds that the step has worked.
+      arrays: weights and an optimiser's state, by name.
     """
 
     def __init__(self, run: RunFolder, name: str):
@@ -26,23 +32,21 @@ class StepState:
         self.elapsed = 0.0
         self.arrays: dict[str, np.ndarray] = {}
         if tf.io.gfile.exists(self._path):
-            with tf.io.gfile.GFile(self._path, "rb") as f:
-                with np.load(io.BytesIO(f.read())) as found:
-                    self.arrays = {k: found[k] for k in found.files}
+            with tf.io.gfile.GFile(self._path, "rb") as f, np.load(io.BytesIO(f.read())) as found:
+                self.arrays = {k: found[k] for k in found.files}
             about: dict[str, Any] = json.loads(str(self.arrays.pop("about")))
             self.gaps, self.elapsed = about["gaps"], about["elapsed"]
 
     @property
     def iterations(self) -> int:
-        """Iterations done; -1 before the start was evaluated."""
+        """The number of iterations done; -1 before the start was evaluated."""
         return len(self.gaps) - 1
 
-    def save(self, gaps: list[float], elapsed: float, arrays: dict[str, np.ndarray]) -> None:
-        """Write the file whole."""
-        self.gaps, self.elapsed, self.arrays = gaps, elapsed, arrays
+    def record(self, gap: float, elapsed: float, arrays: dict[str, np.ndarray]) -> None:
+        """Add the GAP of the start or of an iteration, and write the file."""
+        self.gaps, self.elapsed, self.arrays = [*self.gaps, float(gap)], elapsed, arrays
+        about = json.dumps({"gaps": self.gaps, "elapsed": elapsed})
         buffer = io.BytesIO()
-        np.savez(buffer, about=np.asarray(json.dumps({"gaps": gaps, "elapsed": elapsed})), **arrays)
+        np.savez(buffer, about=np.asarray(about), **arrays)
         tf.io.gfile.makedirs(self._path.rpartition("/")[0])
-        with tf.io.gfile.GFile(self._path + ".tmp", "wb") as f:
-            f.write(buffer.getvalue())
-        tf.io.gfile.rename(self._path + ".tmp", self._path, overwrite=True)
+        write_bytes(self._path, buffer.getvalue())

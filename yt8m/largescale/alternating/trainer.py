@@ -1,11 +1,12 @@
-"""The KDD 2019 trainer: joint training, a large mixture on frozen features, the aggregator by full-batch gradients.
+"""The KDD 2019 trainer: joint training, a large mixture on frozen features, full-batch gradients.
 
-    train_dir/config.json, metrics.jsonl, best/, last/, done     as of any run: eval.py and inference.py take it
-              step1/                                             the joint training, a run of its own
-              alternation/state.json                             the steps done
-              alternation/cycle1_step2/, cycle1_step3/, …        what each step keeps to be resumed, and its best model
+    config.json, metrics.jsonl, best/, last/, done    as in any run, for eval.py and inference.py
+    step1/                                            the joint training, a run of its own
+    alternation/state.json                            the finished steps
+    alternation/cycle1_step2/, cycle1_step3/, …       each step's state and its best model
 
-The same command goes on wherever the run was ended, and however (KDD §4.1; spec D.5).
+The same command continues a run that was stopped or killed at any point. Source: KDD §4.1,
+docs/sources.md#alternation.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from yt8m.largescale.alternating import (
     joint_step,
     video_level_mode,
 )
-from yt8m.largescale.alternating.context import Context, Outcome
-from yt8m.largescale.alternating.plan import Done, Step, next_step
-from yt8m.largescale.alternating.state import Log, State
+from yt8m.largescale.alternating.context import Context, alternation_of
+from yt8m.largescale.alternating.finished_steps import FinishedSteps
+from yt8m.largescale.alternating.log import Log
+from yt8m.largescale.alternating.plan import Step, take_steps
 from yt8m.largescale.alternating.step_model import copy_model, metrics_of
 from yt8m.largescale.executors import make_executor
 from yt8m.largescale.tasks.shared_folder import absolute
@@ -33,7 +35,7 @@ from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.runs.folder import ALTERNATION, BEST, RunFolder
 from yt8m.runs.open import open_run
-from yt8m.runs.stop_signal import StopSignal
+from yt8m.runs.stop_signal import Stopped, StopSignal
 from yt8m.runs.strategy import make_strategy
 from yt8m.training.validation import Validation
 
@@ -42,49 +44,51 @@ def check(config: RunConfig, train_dir: str = "") -> None:
     """Refuse what cannot be alternated.
 
     Args:
-      config: of the run.
+      config: the run's settings.
       train_dir: its folder.
 
     Raises:
       UserError: says what is missing.
     """
-    model = registry.model_class(config.model.name)
-    if not issubclass(model, AggregatorAndHead):
-        able = [
-            name
-            for name in registry.list_models()
-            if issubclass(registry.model_class(name), AggregatorAndHead)
-        ]
+    name, training = config.model.name, config.training
+    if not _can_alternate(name):
+        able = ", ".join(filter(_can_alternate, registry.list_models()))
         raise UserError(
-            f"--trainer=alternating needs a model that says where its aggregator ends, and --model={config.model.name}"
-            f" does not; these do: {', '.join(able)}."
+            "--trainer=alternating needs a model that says where its aggregator ends, and"
+            f" --model={name} does not; these do: {able}."
         )
-    if not config.training.eval_data_pattern:
+    if not training.eval_data_pattern:
         raise UserError(
-            "--trainer=alternating needs --eval_data_pattern: each of its steps ends by the validation GAP."
+            "--trainer=alternating needs --eval_data_pattern: the validation GAP ends each step."
         )
     if config.schema.segment_labels:
         raise UserError("--trainer=alternating trains on whole videos; drop --segment_labels.")
-    if config.training.patience or config.training.min_gain:
+    if training.patience or training.min_gain:
         raise UserError(
-            "--patience and --min_gain are of --trainer=joint; the steps of the alternation end by --step1_patience,"
-            " --step1_min_gain, --step2_patience, --step3_patience and --min_cycle_gain."
+            "--patience and --min_gain belong to --trainer=joint; the steps of the alternation end"
+            " by --step1_patience, --step1_min_gain, --step2_patience, --step3_patience and"
+            " --min_cycle_gain."
         )
-    config.alternation.check()
+    alternation_of(config).check()
     classifier_step.check(config, train_dir=train_dir)
-    if config.alternation.frame_network:
+    if alternation_of(config).frame_network:
         video_level_mode.check(config)
-    groups = config.model.arguments.get("groups")
-    if groups:
+    if config.model.arguments.get("groups"):
         raise UserError(
-            "--model_option=groups: step 2 finds the groups itself, from --max_experts and --expert_divisor."
+            "--model_option=groups: step 2 determines the groups itself, from --max_experts and"
+            " --expert_divisor."
         )
+
+
+def _can_alternate(name: str) -> bool:
+    return issubclass(registry.model_class(name), AggregatorAndHead)
 
 
 def _refuse_workers(strategy: tf.distribute.Strategy | None) -> None:
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         raise UserError(
-            "--trainer=alternating spreads its work by --executor, not by --strategy=multi_worker; unset TF_CONFIG."
+            "--trainer=alternating spreads its work by --executor, not by --strategy=multi_worker;"
+            " unset TF_CONFIG."
         )
 
 
@@ -93,113 +97,119 @@ def train(
     train_dir: str,
     start_new_model: bool = False,
     strategy: tf.distribute.Strategy | None = None,
-) -> int:
-    """Begin or resume the alternation in `train_dir`; return the exit code.
+) -> None:
+    """Begin or resume the alternation in `train_dir`.
 
     Raises:
+      Stopped: a signal asked the run to stop. The same command resumes.
       UserError: the folder holds a run with other settings, or the model or the data do not fit.
     """
     check(config, train_dir)
     _refuse_workers(strategy)  # before an earlier run is deleted
-    train_dir = absolute(train_dir)  # a worker of a cluster has a working folder of its own
-    run = RunFolder(train_dir)
-    if run.exists() and not any(
-        tf.io.gfile.exists(run.file(name))
-        for name in (f"step1/{CONFIG_FILE}", f"step1/{BEST}", ALTERNATION)
-    ):
-        tf.io.gfile.remove(
-            run.file(CONFIG_FILE)
-        )  # of an attempt that was refused before its first step
+    train_dir = absolute(train_dir)  # a cluster's worker has another working directory
+    _remove_refused_attempt(RunFolder(train_dir))
     config, run, finished = open_run(config, train_dir, start_new_model)
     if finished:
-        return 0
-    files = [absolute(f) for f in find_shards(config.training.train_data_pattern)]
+        return
+    context = _context(config, run, strategy)
+    try:
+        with context.stop:
+            if alternation_of(config).frame_network:
+                video_level_mode.run(context, train)
+            else:
+                Alternation(context).run()
+    finally:
+        context.executor.close()
+
+
+def _remove_refused_attempt(run: RunFolder) -> None:
+    """Remove the settings of an attempt that was refused before its first step."""
+    begun = (f"step1/{CONFIG_FILE}", f"step1/{BEST}", ALTERNATION)
+    if run.exists() and not any(tf.io.gfile.exists(run.file(name)) for name in begun):
+        tf.io.gfile.remove(run.file(CONFIG_FILE))
+
+
+def _context(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy | None) -> Context:
+    """Return everything that the steps need, and write the settings of a new run."""
+    training, alternation = config.training, alternation_of(config)
+    files = [absolute(f) for f in find_shards(training.train_data_pattern)]
     strategy = strategy or make_strategy(
-        config.training.strategy, config.training.num_gpu, [*files[:1], train_dir]
+        training.strategy, training.num_gpu, [*files[:1], run.path]
     )
     _refuse_workers(strategy)
-    tf.keras.mixed_precision.set_global_policy(
-        "mixed_bfloat16" if config.training.dtype == "bfloat16" else "float32"
-    )
     validation = Validation(config, strategy)
     validation.files = [absolute(f) for f in validation.files]
     if not run.exists():
         run.write_text(CONFIG_FILE, config.to_json())
-    executor = make_executor(
-        config.alternation.executor, task_timeout=60.0 * config.alternation.task_minutes
-    )
-    try:
-        with StopSignal() as stop:
-            context = Context(config, run, strategy, executor, validation, Log(run), stop, files)
-            if config.alternation.frame_network:
-                return video_level_mode.run(context, train)
-            return Alternation(context).run()
-    finally:
-        executor.close()
+    executor = make_executor(alternation.executor, task_timeout=60.0 * alternation.task_minutes)
+    return Context(config, run, strategy, executor, validation, Log(run), StopSignal(), files)
 
 
 class Alternation:
-    """Takes the steps that the plan names, one after another."""
+    """Takes the steps of the plan, one after another; finished ones are not taken again.
+
+    Args:
+      context: the run.
+    """
 
     def __init__(self, context: Context):
         self.context = context
-        self.state = State(context.run)
+        self.finished = FinishedSteps(context.run)
 
-    def run(self) -> int:
-        """Go on from the last finished step to the end, or to a signal; return the exit code."""
-        context = self.context
-        while (step := next_step(context.settings, self.state.done)) is not None:
-            context.log.begin(step)
-            tf.keras.utils.set_random_seed(
-                context.config.training.seed + 1000 * step.cycle + step.number
-            )
-            outcome = None if context.stop() else self._take(step)
-            if outcome is None:
-                context.log.event("stopped", step=step.name)
-                context.log.say(f"stopped by a signal in {step.name}; the same command resumes")
-                return 128 + context.stop.number
-            self._finish(step, outcome)
-        return self._end()
+    def run(self) -> None:
+        """Continue after the last finished step, to the end.
 
-    def _take(self, step: Step) -> Outcome | None:
-        if step.number == 1:
-            return joint_step.run(self.context, step)
-        source = model_folder(self.context.run, self.state.done[-1])
-        if step.number == 2:
-            return classifier_step.run(self.context, step, source)
-        return aggregator_step.run(self.context, step, source)
-
-    def _finish(self, step: Step, outcome: Outcome) -> None:
-        """Keep the model if it is the best so far, then put the step down as done."""
-        gap = float(outcome.result["gap"])
-        best = self.state.best
-        better = not best or gap > best["gap"]
-        if better:
-            best = {"after": step.name, "gap": gap, "map": float(outcome.result["map"])}
-            copy_model(self.context.run, outcome.folder, BEST, self._about(step, outcome.result))
-        self.context.log.end(step, outcome.result, outcome.elapsed, better)
-        self.state.add(Done(step.number, step.cycle, gap), best)
-
-    def _about(self, step: Step, result: dict[str, Any]) -> dict[str, Any]:
-        return {**result, "after": step.name, "cycle": step.cycle, "number": step.number}
-
-    def _end(self) -> int:
-        run, last = self.context.run, self.state.done[-1]
-        folder = model_folder(run, last)
-        copy_model(
-            run, folder, "last", self._about(Step(last.number, last.cycle), metrics_of(run, folder))
-        )
+        Raises:
+          Stopped: a signal asked the run to stop. The same command resumes.
+        """
+        take_steps(self.context.settings, self._once)
+        run, last, best = self.context.run, self._last, self.finished.best
+        copy_model(run, last.best, "last", _about(last, metrics_of(run, last.best)))
         run.write_text("done", "")
-        best = self.state.best
-        steps = ", ".join(Step(d.number, d.cycle).name for d in self.state.done)
+        steps = ", ".join(step.name for step in self.finished.gaps)
         self.context.log.event("done", best_gap=best["gap"], best_after=best["after"])
         self.context.log.say(
-            f"done ({steps}): best GAP {best['gap']:.4f} after {best['after']}; the run is in {run.path}"
+            f"done ({steps}): best GAP {best['gap']:.4f} after {best['after']}; the run is in"
+            f" {run.path}"
         )
-        return 0
+
+    def _once(self, step: Step) -> float:
+        """Take a step unless it is finished, and return the GAP of its model."""
+        if step not in self.finished.gaps:
+            try:
+                self._finish(step, self._take(step))
+            except Stopped:
+                self.context.log.event("stopped", step=step.name)
+                self.context.log.say(
+                    f"stopped by a signal in {step.name}; the same command resumes"
+                )
+                raise
+        self._last = step
+        return self.finished.gaps[step]
+
+    def _take(self, step: Step) -> float:
+        """Take a step and return the seconds that it has worked."""
+        context = self.context
+        context.log.begin(step)
+        seed = context.config.training.seed + 1000 * step.cycle + step.number
+        tf.keras.utils.set_random_seed(seed)
+        context.stop.raise_if_set()
+        if step.number == 1:
+            return joint_step.run(context, step)
+        module = classifier_step if step.number == 2 else aggregator_step
+        return module.run(context, step, self._last.best)
+
+    def _finish(self, step: Step, elapsed: float) -> None:
+        """Keep the step's model if it is the best so far, and record the step as finished."""
+        result, best = metrics_of(self.context.run, step.best), self.finished.best
+        gap = float(result["gap"])
+        better = not best or gap > best["gap"]
+        if better:
+            best = {"after": step.name, "gap": gap, "map": float(result["map"])}
+            copy_model(self.context.run, step.best, BEST, _about(step, result))
+        self.context.log.end(step, result, elapsed, better)
+        self.finished.add(step, gap, best)
 
 
-def model_folder(run: RunFolder, done: Done) -> str:
-    """Return where a finished step left its model, relative to the run's folder."""
-    step = Step(done.number, done.cycle)
-    return f"{step.name}/{BEST}" if step.number == 1 else f"{ALTERNATION}/{step.name}/{BEST}"
+def _about(step: Step, result: dict[str, Any]) -> dict[str, Any]:
+    return {**result, "after": step.name, "cycle": step.cycle, "number": step.number}

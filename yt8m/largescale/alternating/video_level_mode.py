@@ -1,22 +1,27 @@
-"""The KDD paper's video-level mode with a trained frame network: that is kept, and only what follows it is trained.
+"""The KDD paper's video-level mode with a trained frame network, which is kept.
 
-    alternation/pooled/train, validation    what the frame network gives for each video, pooled, once
-    alternation/video_level/                the alternation of the video-level half on these, a run of its own
+Only what follows the frame network is trained.
 
-The best model of that run becomes the second half of a whole one, which takes frames as any run's does (KDD §5.4;
-spec D.9, reading i; without --frame_network the video-level models train on raw averaged features, reading ii).
+    alternation/pooled/train, validation    the frame network's pooled output of each video
+    alternation/video_level/                the alternation of the video-level half on it
+
+The best model of that run becomes the second half of a whole model, which takes frames as any run's
+does. This is the first reading of KDD §5.4 (docs/sources.md#video-level-mode).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import operator
 import os
 from typing import Any, Callable
 
 import tensorflow as tf
 
+from yt8m.compat import tf_variable
+from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
-from yt8m.largescale.alternating.context import Context
+from yt8m.largescale.alternating.context import Context, alternation_of
 from yt8m.largescale.alternating.step_model import arguments_of, load_model, metrics_of, save_model
 from yt8m.largescale.features.pooled_records import pool_records, pooled_schema
 from yt8m.models.core import registry
@@ -26,119 +31,110 @@ from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
 from yt8m.runs.folder import ALTERNATION, BEST, RunFolder
 from yt8m.runs.load import config_of, load_run, weights_file
-from yt8m.training.weight_average import tf_variable
+from yt8m.runs.stop_signal import Stopped
 
 VIDEO_RUN = f"{ALTERNATION}/video_level"
 _FLAG = "--frame_network"
-_HALF = ("video_fc", "video_bn", "video_gate", "head")  # attributes that both models have
-_DATA = (
-    "num_classes",
-    "feature_sizes",
-    "video_sizes",
-    "groups",
-)  # arguments that the records and the trainer decide
-_HEAD = ("head", "num_mixtures", "initial")  # arguments that may be other than the frame network's
-_SHARED = (
-    "width",
-    "gate_batch_norm",
-    *_HEAD,
-)  # arguments that the whole model's video-level half has too
+# Attributes of both models that belong to the video-level half.
+_HALF = ("video_fc", "video_bn", "video_gate", "head")
+# Arguments that the records and the trainer determine.
+_DATA = ("num_classes", "feature_sizes", "video_sizes", "groups")
+# Arguments that may differ from the frame network's.
+_HEAD = ("head", "num_mixtures", "initial")
+# Arguments that the video-level half shares with the whole model.
+_SHARED = ("width", "gate_batch_norm", *_HEAD)
 
 
 def check(config: RunConfig) -> None:
-    """Refuse a model without a frame network, or one that the trained network given does not fit.
+    """Refuse a model without a frame network, and a trained network that does not fit the model.
 
     Raises:
-      UserError: names the models that have one; or what differs.
+      UserError: names the models that have one, or shows what differs.
     """
     if config.model.name not in VIDEO_HALF:
         raise UserError(f"{_FLAG} is for {', '.join(VIDEO_HALF)}, not --model={config.model.name}.")
-    other = RunFolder(config.alternation.frame_network)
-    if (
-        other.exists()
-    ):  # a run that is done needs it no more; one that is not says so where it loads it
+    other = RunFolder(alternation_of(config).frame_network)
+    # A finished run needs no network, and an unfinished one reports its absence on loading it.
+    if other.exists():
         path = weights_file(other, flag=_FLAG)
         _check_fits(config, config_of(other, path), path)
 
 
 def _check_fits(config: RunConfig, other: RunConfig, path: str) -> None:
-    """Refuse a frame network of another model, of other frames or with other settings before the head.
+    """Refuse a frame network of another model, on other frames or with other settings.
 
-    Features of whole videos may be others: they lie behind the frame network.
+    Features of whole videos and arguments of the head may differ: they come behind the network.
 
     Raises:
-      UserError: says which.
+      UserError: shows what differs.
     """
-    if other.model.name != config.model.name:
+    name, mine, theirs = config.model.name, config.schema, other.schema
+    if other.model.name != name:
         raise UserError(
-            f"{_FLAG}: {path} is a {other.model.name}, and --model={config.model.name}; name one model by both."
+            f"{_FLAG}: {path} is a {other.model.name}, and --model={name}; both must be the same"
+            " model."
         )
-    if (
-        other.schema.feature_names != config.schema.feature_names
-        or other.schema.feature_sizes != config.schema.feature_sizes
-    ):
+    frames_of = operator.attrgetter("feature_names", "feature_sizes")
+    if frames_of(theirs) != frames_of(mine):
         raise UserError(
-            f"{_FLAG}: {path} takes {', '.join(other.schema.feature_names)}, the records hold {', '.join(config.schema.feature_names)}."
+            f"{_FLAG}: {path} takes {', '.join(theirs.feature_names)}, the records hold"
+            f" {', '.join(mine.feature_names)}."
         )
-    arguments = {
-        "num_classes": other.schema.num_classes,
-        "feature_sizes": other.schema.feature_sizes,
-        **other.model.arguments,
-    }
-    theirs = registry.create(
-        other.model.name, **arguments
-    ).get_config()  # with the defaults; no weights are made
-    given = config.model.arguments.items()
-    wrong = {k: v for k, v in given if k in theirs and k not in (*_DATA, *_HEAD) and v != theirs[k]}
+    data = {"num_classes": theirs.num_classes, "feature_sizes": theirs.feature_sizes}
+    # The constructor adds the defaults; it makes no weights.
+    full = registry.create(name, **{**data, **other.model.arguments}).get_config()
+    fixed = set(full) - {*_DATA, *_HEAD}
+    wrong = {k: v for k, v in config.model.arguments.items() if k in fixed and v != full[k]}
     if wrong:
-        listed = "; ".join(f"{k} {theirs[k]!r} there and {v!r} here" for k, v in wrong.items())
+        listed = "; ".join(f"{k} {full[k]!r} there and {v!r} here" for k, v in wrong.items())
         raise UserError(
-            f"{_FLAG}: the {other.model.name} in {path} has other settings than this run ({listed}). Drop those options of"
-            f" the model: all but {', '.join(_HEAD)} is taken from there."
+            f"{_FLAG}: the {name} in {path} has other settings than this run ({listed}). Drop those"
+            f" options of the model: all but {', '.join(_HEAD)} are taken from there."
         )
 
 
-def run(context: Context, alternate: Callable[..., int]) -> int:
-    """Pool, train the video-level half, and put the model together; return the exit code.
+def run(context: Context, alternate: Callable[..., None]) -> None:
+    """Pool the frames, train the video-level half, and join both halves into one model.
 
     Args:
-      context: of the whole run.
+      context: the whole run.
       alternate: `yt8m.largescale.alternating.trainer.train`.
+
+    Raises:
+      Stopped: a signal asked the run to stop. The same command resumes.
     """
     config, run_folder = context.config, context.run
     with context.strategy.scope():
         network = _frame_network(config)
-    patterns = []
-    sets = [("train", context.files, config.schema, config.training.max_bad_records)]
-    sets.append(("validation", context.validation.files, context.validation.schema, 0))
-    for name, files, schema, bad in sets:
+
+    def pooled(name: str, files: list[str], schema: RecordSchema, max_bad_records: int) -> str:
         folder = run_folder.file(ALTERNATION, "pooled", name)
-        batch = context.validation.batch_size
-        made = pool_records(
+        pool_records(
             context.executor,
             network,
             files,
             schema,
             folder,
-            batch,
-            bad,
+            context.validation.batch_size,
+            max_bad_records,
             context.stop,
             context.log.say,
         )
-        if made is None:
-            context.log.say("stopped by a signal; the same command resumes")
-            return 128 + (context.stop.number or 0)
-        patterns.append(os.path.join(folder, "*.tfrecord"))
+        return os.path.join(folder, "*.tfrecord")
+
+    validation = context.validation
+    try:
+        patterns = (
+            pooled("train", context.files, config.schema, config.training.max_bad_records),
+            pooled("validation", validation.files, validation.schema, 0),
+        )
+    except Stopped:
+        context.log.say("stopped by a signal; the same command resumes")
+        raise
     width = int(network.pooled_frames(network.example_inputs()).shape[-1])
-    code = alternate(
-        _video_config(config, network, width, *patterns),
-        run_folder.file(VIDEO_RUN),
-        strategy=context.strategy,
-    )
-    if code:
-        return code
+    half = _video_config(config, network, width, *patterns)
+    alternate(half, run_folder.file(VIDEO_RUN), strategy=context.strategy)
     _finish(context, network)
-    return 0
 
 
 def _frame_network(config: RunConfig) -> Yt8mModel:
@@ -147,65 +143,62 @@ def _frame_network(config: RunConfig) -> Yt8mModel:
     Raises:
       UserError: there is none, or it does not fit.
     """
-    other, model, path = load_run(
-        config.alternation.frame_network, _FLAG, config.training.dtype
-    )
+    folder, dtype = alternation_of(config).frame_network, config.training.dtype
+    other, model, path = load_run(folder, _FLAG, dtype)
     _check_fits(config, other, path)
     return model
 
 
 def _arguments(config: RunConfig, network: Yt8mModel) -> dict[str, Any]:
-    """Return the whole model's arguments: the frame network's, which need not be given again, and this run's."""
-    return {
-        **{k: v for k, v in network.get_config().items() if k not in _DATA},
-        **config.model.arguments,
-    }
+    """Return the whole model's arguments: the frame network's, overridden by this run's."""
+    given = {k: v for k, v in network.get_config().items() if k not in _DATA}
+    return {**given, **config.model.arguments}
 
 
 def _video_config(
     config: RunConfig, network: Yt8mModel, width: int, train: str, validation: str
 ) -> RunConfig:
     """Return the settings of the video-level half's own run, whose layers fit the whole model's."""
-    name = VIDEO_HALF[config.model.name]
-    arguments: dict[str, Any] = {
-        k: v for k, v in _arguments(config, network).items() if k in _SHARED
-    }
+    arguments = {k: v for k, v in _arguments(config, network).items() if k in _SHARED}
     arguments.update(input_norm="none", input_batch_norm=False)
     return dataclasses.replace(
         config,
         schema=pooled_schema(config.schema, width),
-        model=ModelConfig(name, arguments),
+        model=ModelConfig(VIDEO_HALF[config.model.name], arguments),
         recipe=dataclasses.replace(config.recipe, train_frames=0),
         training=dataclasses.replace(
             config.training, train_data_pattern=train, eval_data_pattern=validation
         ),
-        alternation=dataclasses.replace(config.alternation, frame_network=""),
+        alternation=dataclasses.replace(alternation_of(config), frame_network=""),
     )
 
 
 def _finish(context: Context, network: Yt8mModel) -> None:
-    """Put the frame network and the best video-level half together, validate the whole on frames, and save it."""
+    """Join the frame network and the best video-level half, and validate and save the model."""
     config, run_folder = context.config, context.run
     video_run = RunFolder(run_folder.file(VIDEO_RUN))
     for event in video_run.logged():
         if event["event"] in ("step_begin", "iteration", "step_end"):
             run_folder.log(**event)
-    own = arguments_of(video_run, BEST)
-    taken = {**_arguments(config, network), **own}
+    arguments = {**_arguments(config, network), **arguments_of(video_run, BEST)}
+    model = ModelConfig(config.model.name, arguments)
     with context.strategy.scope():
         half = load_model(video_run, BEST)
-        whole = make_model(dataclasses.replace(config, model=ModelConfig(config.model.name, taken)))
+        whole = make_model(dataclasses.replace(config, model=model))
     copy_layers(network, whole, lambda name: name not in _HALF)
     copy_layers(half, whole, lambda name: name in _HALF)
     result = context.validation(context.validation.predictor(whole))
     about = {**metrics_of(video_run, BEST), **result}
     for folder in (BEST, "last"):
-        save_model(run_folder, folder, whole, taken, about)
-    run_folder.save_priors(video_run.load_priors())
+        save_model(run_folder, folder, whole, arguments, about)
+    priors = video_run.load_priors()
+    if priors is not None:
+        run_folder.save_priors(priors)
     run_folder.write_text("done", "")
     context.log.event("done", best_gap=float(result["gap"]), best_after=about["after"])
     context.log.say(
-        f"done: GAP {result['gap']:.4f} with the frame network of {config.alternation.frame_network}"
+        f"done: GAP {result['gap']:.4f} with the frame network of"
+        f" {alternation_of(config).frame_network}"
     )
 
 
@@ -220,8 +213,9 @@ def copy_layers(source: Yt8mModel, target: Yt8mModel, chosen: Callable[[str], bo
         if not isinstance(layer, tf.keras.layers.Layer) or other is None or not chosen(name):
             continue
         for mine, theirs in zip(layer.weights, other.weights):
-            if tuple(mine.shape) != tuple(theirs.shape):
+            here, there = tuple(mine.shape), tuple(theirs.shape)
+            if here != there:
                 raise UserError(
-                    f"{_FLAG}: its {name} has weights {tuple(theirs.shape)}, this model's are {tuple(mine.shape)}."
+                    f"{_FLAG}: its {name} has weights {there}, and this model's are {here}."
                 )
             tf_variable(mine).assign(tf_variable(theirs))

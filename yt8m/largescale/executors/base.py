@@ -1,129 +1,135 @@
-"""The seam between the trainer and whatever runs its tasks: broadcast, map, map_reduce, close.
+"""The interface between the trainer and whatever runs its tasks: broadcast, map, map_reduce, close.
 
-All that the project owns of distribution is in this folder. There is no retry, heartbeat or scheduling code: an
-engine that has them does that work. What is checked here is that every task was counted, and counted once.
+This folder holds all of the project's own code for distribution. Retries, heartbeats and scheduling
+are the engine's work. The executors check only that every task was counted, and counted once.
 
-A task function is importable, pure and returns its value:
+A task function is importable, has no side effects that matter when it runs twice, and returns its
+value:
 
     def count_words(task, shared):            # shared: name -> Broadcast(key, value)
-        model = warm(shared["model"].key, lambda: build(shared["model"].value))   # kept for the next task
-        return model(task)
+        model = warm(shared["model"].key, lambda: build(shared["model"].value))
+        return model(task)                    # `warm` keeps the model for the next task
 
     executor = make_executor("ray")
-    shared = {"model": executor.broadcast(config, key="model-1")}
-    for task_id, value in executor.map(count_words, tasks, shared): ...           # as they complete
-    total = executor.map_reduce(count_words, tasks, shared, combine=add)          # one value, whatever the order
-
-A function may carry a second one as its attribute `prepare(task, shared)`, which begins what the task waits for
-(reading, say) and returns something for `fn(task, shared, prepared)`: an executor may call it while another task
-computes. One that never calls it is as right. What it returns is closed, if it has `close()`, where its task does
-not come to run.
+    shared = {"model": executor.broadcast(config)}
+    for task_id, value in executor.map(count_words, tasks, shared):  # in order of completion
+        ...
+    total = executor.map_reduce(count_words, tasks, shared, combine=add)
 """
 
 from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
+import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
-from typing import (
-    Any,
-    Callable,
-    Optional,
-    Protocol,
-    TypeVar,
-)
+from typing import Any, Callable, Optional, Protocol, TypeVar
 
 T = TypeVar("T")
-FAN = 8  # partial results summed by one reducing task
+FAN = 8  # partial results that one reducing task combines
+_broadcasts = itertools.count()
 
 
 @dataclasses.dataclass(frozen=True)
 class Broadcast:
-    """A value that every task may read, never write, and a key that names this version of it."""
+    """A value that every task may read but not change, and the key of this version."""
 
     key: str
     value: Any
 
 
 class Handle(Protocol):
-    """What `broadcast` returns; only its executor knows what is behind it."""
+    """What `broadcast` returns; only the executor that made it can find the value."""
 
-    key: str
+    @property
+    def key(self) -> str:
+        """The key under which tasks see the value."""
 
 
 Shared = Mapping[str, Broadcast]
-TaskFn = Callable[
-    ..., Any
-]  # (task, shared) or, with what `prepare` returned, (task, shared, prepared)
-# `(total or None, part) -> total`: add `part` to `total`, in place where that saves memory; None begins a new
-# total, which must not be `part` itself. A total is also the part of a higher level.
+TaskFunction = Callable[[Any, Shared], Any]
+# `(total or None, part) -> total` adds `part` to `total`, in place where that saves memory. None
+# starts a new total, which must not be `part` itself. A total is the part of the level above.
 Combine = Callable[[Optional[Any], Any], Any]
 
 
 class Executor(Protocol):
-    """Runs task functions; made by `make_executor`. A task RUNS at least once and COUNTS once."""
+    """Runs task functions; made by `make_executor`. A task runs at least once and counts once."""
 
-    num_workers: int
+    @property
+    def local(self) -> bool:
+        """Whether tasks run in this process, where they can share its objects."""
 
-    def broadcast(self, value: Any, key: str) -> Handle:
-        """Make `value` readable by tasks, sent once to each node; `key` must change when the value does."""
+    def broadcast(self, value: Any) -> Handle:
+        """Make `value` readable by tasks under a new key; it is sent to each node once."""
 
     def map(
-        self, fn: TaskFn, tasks: Sequence[Any], shared: Mapping[str, Handle]
+        self, function: TaskFunction, tasks: Sequence[Any], shared: Mapping[str, Any]
     ) -> Iterator[tuple[int, Any]]:
-        """Yield (task id, fn's value) of every task once, as they complete; a task's id is its place in `tasks`."""
+        """Yield (task id, value) of every task once, in order of completion.
+
+        A task's id is its index in `tasks`.
+        """
 
     def map_reduce(
         self,
-        fn: TaskFn,
+        function: TaskFunction,
         tasks: Sequence[Any],
-        shared: Mapping[str, Handle],
+        shared: Mapping[str, Any],
         combine: Combine,
-        fan: int = FAN,
     ) -> Any:
-        """Return the values of all tasks combined, in the order of their ids, `fan` at a time in a tree.
+        """Return the values of all tasks, combined in the order of their ids in a tree of `FAN`.
 
-        The shape of the tree depends on the number of tasks and on `fan` alone, so the last digit of a sum
-        depends on neither the number of workers nor who was first.
+        The shape of the tree depends on the number of tasks alone. The last digit of a sum
+        therefore depends neither on the number of workers nor on the order in which tasks complete.
         """
 
     def close(self) -> None:
-        """Give back what was started."""
+        """Release whatever the executor started."""
+
+
+def new_key() -> str:
+    """Return a key for a broadcast value that no other value of any driver has."""
+    return f"{platform.node()}-{os.getpid()}-{next(_broadcasts)}"
 
 
 def check_counted(ids: Sequence[int], count: int) -> None:
-    """Refuse a result in which a task is missing or counted twice.
+    """Raise an error if a result lacks a task or counts one twice.
+
+    Args:
+      ids: the ids of the tasks that were counted, in order.
+      count: the number of tasks.
 
     Raises:
-      RuntimeError: `ids`, in order, are not 0 .. count - 1.
+      RuntimeError: `ids` is not 0 .. count - 1.
     """
     if list(ids) != list(range(count)):
-        often = collections.Counter(ids)
-        missing = [i for i in range(count) if not often[i]]
-        twice = sorted(i for i, n in often.items() if n > 1)
+        times = collections.Counter(ids)
+        missing = [i for i in range(count) if not times[i]]
+        repeated = sorted(i for i, n in times.items() if n > 1)
         raise RuntimeError(
-            f"{count} tasks were to be counted once, in order; missing: {missing[:10]}, more than once: {twice[:10]},"
-            f" got {list(ids)[:10]}"
+            f"{count} tasks should be counted once each and in order; missing: {missing[:10]},"
+            f" counted more than once: {repeated[:10]}, order: {list(ids)[:10]}"
         )
 
 
 class TreeReduction:
-    """Combines parts that come in the order of their ids, holding one total a level; the tree of `map_reduce`.
+    """Combines parts that arrive in the order of their ids; holds one total for each level.
 
     Args:
-      combine: see `Combine`.
-      fan: parts a total.
+      combine: how a part is added to a total, see `Combine`.
+      fan: the number of parts in a total.
     """
 
     def __init__(self, combine: Combine, fan: int = FAN):
-        if fan < 2:
-            raise ValueError(f"fan is at least 2, not {fan}")
         self._combine, self._fan = combine, fan
         self._totals: list[Any] = []
         self._counts: list[int] = []
 
     def add(self, part: Any, level: int = 0) -> None:
-        """Take the next part."""
+        """Add the next part."""
         if level == len(self._totals):
             self._totals.append(None)
             self._counts.append(0)
@@ -137,7 +143,11 @@ class TreeReduction:
         self.add(total, level + 1)
 
     def result(self) -> Any:
-        """Return the combination of all parts taken."""
+        """Return the combination of all parts added so far.
+
+        Raises:
+          ValueError: no part was added.
+        """
         level = 0
         while level < len(self._totals):
             if self._counts[level]:
@@ -145,15 +155,18 @@ class TreeReduction:
                     return self._totals[level]
                 self._lift(level)
             level += 1
-        raise ValueError("nothing was combined")
+        raise ValueError("there is no part to combine")
 
 
 _WARM: collections.OrderedDict[str, Any] = collections.OrderedDict()
-_WARM_KEPT = 2  # a model may be most of a worker's memory; two, so that a trainer may alternate
+_WARM_KEPT = 2  # one model may fill most of a worker's memory; two let a trainer alternate
 
 
 def warm(key: str, make: Callable[[], T]) -> T:
-    """Return what this process keeps under `key`, made now if there is none; the least lately used goes first."""
+    """Return the object that this process keeps under `key`; `make` builds it when it is missing.
+
+    A process keeps two objects. The one that was used least recently is dropped first.
+    """
     if key not in _WARM:
         while len(_WARM) >= _WARM_KEPT:
             _WARM.popitem(last=False)
@@ -163,13 +176,5 @@ def warm(key: str, make: Callable[[], T]) -> T:
 
 
 def forget(key: str) -> None:
-    """Drop what this process keeps under `key`."""
+    """Drop the object that this process keeps under `key`."""
     _WARM.pop(key, None)
-
-
-def values_of(handles: Mapping[str, Broadcast]) -> dict[str, Broadcast]:
-    """Return handles that are their own values (of an executor in one process), checked."""
-    for name, handle in handles.items():
-        if not isinstance(handle, Broadcast):
-            raise TypeError(f"shared[{name!r}] is not from this executor's broadcast()")
-    return dict(handles)

@@ -1,16 +1,16 @@
-"""A frozen frame network's pooled output of every video, as video-level records that any video-level model trains on.
+"""A frozen frame network's pooled output of every video, as video-level records.
 
-Features of whole videos that the run names (an embedding) come along, each under its own name.
+Any video-level model can train on these records. Features of whole videos that the run names (an
+embedding) are kept in them too, each under its own name.
 
-Frame-level records of a terabyte become one vector a video, once. Each shard of frames gives one shard of the same
-name, whole or not there at all, so that a making that was killed goes on; workers elsewhere need a folder they share.
+Frame-level records of a terabyte become one vector for each video, once. Each shard of frames gives
+one shard of the same number, whole or not there at all, so that a job that was killed goes on.
+Workers on other machines need a folder that they share.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import json
 import os
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -24,76 +24,68 @@ from yt8m.data.pipeline import read_batches
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
+from yt8m.files import read_json, write_json
 from yt8m.largescale.executors import Executor, Shared, warm
-from yt8m.largescale.features.map import before_head, fingerprint
-from yt8m.models.core import registry
+from yt8m.largescale.tasks.run_shards import run_shards
+from yt8m.largescale.tasks.shipped_model import ShippedModel, fingerprint
 from yt8m.models.core.base import FrameModel, Yt8mModel
-from yt8m.training.weight_average import tf_variable
+from yt8m.runs.stop_signal import StopSignal
 
-FEATURE = (
-    "pooled_frames"  # the feature's name in the records, and the model's method that computes it
-)
+FEATURE = "pooled_frames"  # the feature in the records, and the model's method that computes it
 ABOUT = "about.json"
-_numbers = itertools.count()
+Compute = Callable[[dict[str, tf.Tensor]], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class PoolJob:
-    """What a worker makes the frame network from, and how it reads.
+class ReadSettings:
+    """How a shard of frames is read."""
 
-    Attributes:
-      model, arguments: of the registered model, arguments as JSON.
-      weights: of all before its head, in its order.
-      policy: Keras's.
-      schema: of the frames.
-      batch_size, max_bad_records: of the reading.
-    """
-
-    model: str
-    arguments: str
-    weights: tuple[np.ndarray, ...]
-    policy: str
     schema: RecordSchema
     batch_size: int
     max_bad_records: int
 
-    def make(self) -> Callable[[dict[str, tf.Tensor]], np.ndarray]:
-        """Return what computes a batch's vectors [n, W]."""
-        tf.keras.mixed_precision.set_global_policy(self.policy)
-        model = registry.create(self.model, **json.loads(self.arguments)).build_weights()
-        for variable, value in zip(before_head(model), self.weights):
-            tf_variable(variable).assign(value)
-        # The frames alone, whatever else the network's own run put behind them.
-        pooled = tf.function(
-            lambda inputs: model.pooled_frames(inputs, training=False), reduce_retracing=True
-        )
-        return lambda batch: tf.cast(
-            pooled({k: batch[k] for k in FrameModel.input_keys}), tf.float32
-        ).numpy()
+
+def pooled_frames_by(model: Yt8mModel) -> Compute:
+    """Return the function from a batch to its pooled frames, float32 [n, W], in inference mode."""
+    # Only the frames are its inputs, whatever else the network's own run appended to their vector.
+    pooled = tf.function(
+        lambda inputs: model.pooled_frames(inputs, training=False), reduce_retracing=True
+    )
+    keys = FrameModel.input_keys
+    return lambda batch: tf.cast(pooled({k: batch[k] for k in keys}), tf.float32).numpy()
 
 
 def pool_shard(task: tuple[str, str], shared: Shared) -> int:
-    """Write the pooled records of one shard (its path, and the new one's); return how many of its records were broken."""
+    """Write the pooled records of one shard.
+
+    Args:
+      task: the path of the shard, and the path of the new one.
+      shared: "model" (`ShippedModel`) and "settings" (`ReadSettings`).
+
+    Returns:
+      How many of the shard's records were broken.
+    """
     source, target = task
-    job: PoolJob = shared["job"].value
-    compute = warm(shared["job"].key, job.make)
-    bad = BadRecords(job.max_bad_records)
+    settings: ReadSettings = shared["settings"].value
+    model: ShippedModel = shared["model"].value
+    compute: Compute = warm(shared["model"].key, lambda: pooled_frames_by(model.make()))
+    bad = BadRecords(settings.max_bad_records)
 
     def records() -> Iterator[bytes]:
-        for batch in read_batches([source], job.schema, bad, batch_size=job.batch_size):
+        schema = settings.schema
+        for batch in read_batches([source], schema, bad, batch_size=settings.batch_size):
             labels = batch["labels"].numpy()
-            parts = {FEATURE: compute(batch), **_of_videos(batch, job.schema)}
+            features = {FEATURE: compute(batch), **_features_of_videos(batch, schema)}
             for i, video_id in enumerate(batch["id"].numpy()):
-                yield video_record(
-                    video_id, {k: v[i] for k, v in parts.items()}, np.flatnonzero(labels[i])
-                )
+                row = {name: values[i] for name, values in features.items()}
+                yield video_record(video_id, row, np.flatnonzero(labels[i]))
 
-    with bad.explained(job.schema.num_classes):
+    with bad.explained(settings.schema.num_classes):
         write_shard(target, records())
     return len(bad.found)
 
 
-def _of_videos(batch: dict[str, tf.Tensor], schema: RecordSchema) -> dict[str, np.ndarray]:
+def _features_of_videos(batch: dict[str, tf.Tensor], schema: RecordSchema) -> dict[str, np.ndarray]:
     """Return each feature of whole videos that the schema names, [n, size]."""
     if not schema.video_names:
         return {}
@@ -102,34 +94,39 @@ def _of_videos(batch: dict[str, tf.Tensor], schema: RecordSchema) -> dict[str, n
 
 
 def pooled_schema(schema: RecordSchema, width: int) -> RecordSchema:
-    """Return the schema of the records that come from frames of another, its features of whole videos behind the pooled."""
+    """Return the schema of the pooled records.
+
+    Args:
+      schema: the schema of the frame-level records. Its features of whole videos follow the pooled
+        frames.
+      width: W, the size of the pooled output.
+    """
     names, sizes = (FEATURE, *schema.video_names), (width, *schema.video_sizes)
     return RecordSchema("video", names, sizes, schema.num_classes)
 
 
 def _check_same(old: dict[str, Any], new: dict[str, Any], folder: str) -> None:
-    """Refuse to go on with records that were made from something else.
+    """Refuse a folder whose records were made from something else.
 
     Raises:
-      UserError: says what it was.
+      UserError: shows what they were made from.
     """
-    what = {"network": "another frame network", "files": "other shards", "data": "other data"}
-    differ = [name for key, name in what.items() if old.get(key) != new[key]]
+    names = {"network": "another frame network", "files": "other shards", "data": "other data"}
+    differ = [name for key, name in names.items() if old.get(key) != new[key]]
     if differ:
-        then, now = (_in_words(about.get("data")) for about in (old, new))
+        then, now = (_described(about.get("data")) for about in (old, new))
         shown = f" (then {then}, now {now})" if "other data" in differ else ""
         raise UserError(
-            f"{folder} holds pooled records of {' and '.join(differ)}{shown}, on which this run's video-level half was"
-            " trained. Put those back, name another --train_dir, or give --start_new_model."
+            f"{folder} holds pooled records of {' and '.join(differ)}{shown}, on which this run's"
+            " video-level half was trained. Restore them, name another --train_dir, or give"
+            " --start_new_model."
         )
 
 
-def _in_words(data: dict[str, Any] | None) -> str:
-    return (
-        f"{data['shards']} shards of {data['bytes']:,} bytes, sha1 {data['sha1'][:8]}"
-        if data
-        else "not put down"
-    )
+def _described(data: dict[str, Any] | None) -> str:
+    if not data:
+        return "not recorded"
+    return f"{data['shards']} shards of {data['bytes']:,} bytes, sha1 {data['sha1'][:8]}"
 
 
 def pool_records(
@@ -140,55 +137,42 @@ def pool_records(
     folder: str,
     batch_size: int = 64,
     max_bad_records: int = 0,
-    stop: Callable[[], bool] = lambda: False,
+    stop: StopSignal | None = None,
     say: Callable[[str], None] = print,
-) -> list[str] | None:
-    """Return the shards of pooled records of all frames, those made that are not there; None where `stop` ended it.
+) -> list[str]:
+    """Return the shards of pooled records of all frames; those that are missing are made.
 
     Args:
       executor: runs the tasks.
-      model: has `pooled_frames`; built and registered.
-      files, schema: of the frame-level records.
-      folder: of the new shards.
-      batch_size: videos computed together.
-      max_bad_records: broken records that may be skipped in all.
-      stop: asked between shards.
-      say: prints.
+      model: a built and registered model with `pooled_frames`.
+      files: shards of frame-level records.
+      schema: what those records hold.
+      folder: the folder of the new shards.
+      batch_size: how many videos are computed together.
+      max_bad_records: how many broken records may be skipped in total.
+      stop: checked between shards.
+      say: prints a line.
 
     Raises:
-      UserError: the folder holds records of another network or of other data, or too many records are broken.
+      Stopped: `stop` was set. The same call goes on with the shards that are missing.
+      UserError: the folder holds records of another network or of other data, or too many records
+        are broken.
     """
     about = {"network": fingerprint(model), "files": list(files), "data": shards.fingerprint(files)}
     mark = os.path.join(folder, ABOUT)
     tf.io.gfile.makedirs(folder)
     if tf.io.gfile.exists(mark):
-        with tf.io.gfile.GFile(mark) as f:
-            _check_same(json.load(f), about, folder)
+        _check_same(read_json(mark), about, folder)
     else:
-        with tf.io.gfile.GFile(mark + ".tmp", "w") as f:
-            f.write(json.dumps(about))
-        tf.io.gfile.rename(mark + ".tmp", mark, overwrite=True)
+        write_json(mark, about)
     targets = [os.path.join(folder, f"{i:05d}.tfrecord") for i in range(len(files))]
     missing = [(f, t) for f, t in zip(files, targets) if not tf.io.gfile.exists(t)]
     if missing:
-        arguments = {**model.get_config(), "groups": None}  # a worker needs no large head
-        job = PoolJob(
-            registry.name_of(type(model)), json.dumps(arguments), tuple(np.array(tf_variable(v)) for v in before_head(model)),
-            tf.keras.mixed_precision.global_policy().name, schema, batch_size, max_bad_records,
-        )  # fmt: skip
-        shared: dict[str, Any] = {
-            "job": executor.broadcast(
-                job, f"pool-{about['network']}-{os.getpid()}-{next(_numbers)}"
-            )
-        }
         say(f"pooling the frames of {len(missing)} of {len(files)} shards")
-        broken = 0
-        for _, found in executor.map(pool_shard, missing, shared):
-            broken += found
-            if broken > max_bad_records:
-                raise UserError(
-                    f"{broken} broken records were met, and --max_bad_records={max_bad_records} allows no more."
-                )
-            if stop():
-                return None
+        shared: dict[str, Any] = {
+            "model": executor.broadcast(ShippedModel.before_head(model)),
+            "settings": executor.broadcast(ReadSettings(schema, batch_size, max_bad_records)),
+        }
+        stop = stop or StopSignal()
+        run_shards(executor, pool_shard, missing, shared, max_bad_records, stop)
     return targets

@@ -1,8 +1,9 @@
-"""One shard of a feature store on disk: written whole or not at all, checksummed, read by memory map.
+"""One shard of a feature store on disk: written whole or not at all, checksummed, memory-mapped.
 
-00000.features    [n, D], raw
-00000.rows.npz    ids, labels (CSR: `indptr` [n + 1], `indices`), shape and checksums; it is given its
-                  name last, and so tells that the shard is whole
+    00000.features    features [n, D], raw bytes
+    00000.rows.npz    ids, labels (CSR: `indptr` [n + 1], `indices`), the shape and the checksums
+
+The second file gets its name last. Its presence marks the shard as whole.
 """
 
 from __future__ import annotations
@@ -19,16 +20,29 @@ import numpy as np
 
 from yt8m.errors import UserError
 
+_CHECKED_ROWS = 4096  # rows whose checksum is computed at a time
+_UNREADABLE = (zipfile.BadZipFile, EOFError, ValueError, zlib.error, NotImplementedError)
+
 
 class DamagedShard(UserError):
-    """A shard's bytes are not those written; what builds the store computes it again."""
+    """An error for a shard whose bytes have changed; the same command computes it again."""
 
 
 @dataclasses.dataclass
 class Shard:
-    """A shard, memory-mapped: features [n, D], ids [n], labels as CSR (`indptr` [n + 1], `indices`), (n, D), checksums."""
+    """A memory-mapped shard.
 
-    path: str  # of the features
+    Attributes:
+      path: the path of the features.
+      features: the features [n, D].
+      ids: the videos' ids [n].
+      indptr: where each video's labels start in `indices`, [n + 1].
+      indices: the labels.
+      shape: (n, D).
+      checksums: CRC-32 of features, `indptr`, `indices` and `ids`.
+    """
+
+    path: str
     features: np.ndarray
     ids: np.ndarray
     indptr: np.ndarray
@@ -39,23 +53,23 @@ class Shard:
     def read_into(self, out: np.ndarray, low: int) -> None:
         """Fill `out` [m, D], contiguous, with the features from row `low` on.
 
-        It reads the file, because the pages of a map count as this process's memory once more.
+        This reads the file, because the pages of a map would count as this process's memory again.
 
         Raises:
-          DamagedShard: there are no longer so many.
+          DamagedShard: the file has become too short.
         """
         with open(self.path, "rb") as f:
             f.seek(low * out.shape[1] * out.itemsize)
             if f.readinto(_bytes(out)) != out.nbytes:
                 raise DamagedShard(
-                    f"{self.path} has lost a part of what it held; the same command computes it again."
+                    f"{self.path} is shorter than it was; the same command computes it again."
                 )
 
 
 def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
-    """Return a shard with nothing of it read yet; None if it is not there or not whole.
+    """Return a shard without reading any of it, or None if it is missing or not whole.
 
-    Each array holds a file open: let go of one shard before the next.
+    Each array keeps a file open: release one shard before the next.
 
     Raises:
       DamagedShard: its rows file cannot be read.
@@ -69,9 +83,7 @@ def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
         parts = [arrays[key] for key in ("ids", "indptr", "indices", "shape", "checksums")]
     except OSError:
         raise
-    except (
-        Exception
-    ) as error:  # damage has as many classes as there are bytes in the head of a file
+    except Exception as error:  # a damaged header can raise almost any class
         raise _damaged(folder, index, str(error)) from error
     if os.path.getsize(features) != n * width * dtype.itemsize:
         return None
@@ -79,71 +91,68 @@ def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
 
 
 def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -> Shard | None:
-    """Return a shard whose rows were read once and hold against their checksums; None if it is not there or not whole.
+    """Return a shard after its rows were read once and compared with their checksums.
 
     Args:
-      folder, index, dtype: of the store, the shard, the features.
-      verify: read the features as well.
+      folder: the store's folder.
+      index: the index of the shard.
+      dtype: the type of the features.
+      verify: compare the features with their checksum too.
+
+    Returns:
+      The shard, or None if it is missing or not whole.
 
     Raises:
-      DamagedShard: the bytes are not those written.
+      DamagedShard: the bytes are not those that were written.
     """
     shard = map_shard(folder, index, dtype)
     if shard is None:
         return None
     try:
         with zipfile.ZipFile(_paths(folder, index)[1]) as f:
-            wrong = f.testzip()  # a part after the other, so that it takes no memory
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        ValueError,
-        zlib.error,
-        NotImplementedError,
-        struct.error,
-    ) as error:
+            wrong = f.testzip()  # reads one member after another, so it takes no memory
+    except (*_UNREADABLE, struct.error) as error:
         raise _damaged(folder, index, str(error)) from error
     if wrong or (verify and list(shard.checksums) != _checksums(shard)):
-        raise _damaged(folder, index, "its checksum is not that of what was written")
+        raise _damaged(folder, index, "its checksum differs from the one that was written")
     return shard
 
 
 def _damaged(folder: str, index: int, why: str) -> DamagedShard:
     features, rows = _paths(folder, index)
     return DamagedShard(
-        f"{features} or {rows} is damaged: {why}. The same command computes the two again."
+        f"{features} or {rows} is damaged: {why}. The same command computes both again."
     )
 
 
 def _mapped(path: str) -> dict[str, np.ndarray]:
-    """Return the arrays of an .npz file that is not compressed, each memory-mapped."""
+    """Return the arrays of an uncompressed .npz file, each memory-mapped."""
     arrays = {}
     with zipfile.ZipFile(path) as members, open(path, "rb") as f:
         for member in members.infolist():
             if member.compress_type != zipfile.ZIP_STORED:
                 raise ValueError(f"{member.filename} is compressed")
-            f.seek(
-                member.header_offset + 26
-            )  # there are the lengths of what comes before the array
+            # The lengths of the name and of the extra field precede the array in the local header.
+            f.seek(member.header_offset + 26)
             name, extra = struct.unpack("<HH", f.read(4))
             f.seek(member.header_offset + 30 + name + extra)
             if np.lib.format.read_magic(f) != (1, 0):
-                raise ValueError(f"{member.filename} is of another version")
+                raise ValueError(f"{member.filename} has another version")
             shape, _, dtype = np.lib.format.read_array_header_1_0(f)
             if dtype.hasobject:
-                raise ValueError(f"{member.filename} holds no numbers")
+                raise ValueError(f"{member.filename} holds objects, not numbers")
             arrays[member.filename[: -len(".npy")]] = _map(path, dtype, f.tell(), shape)
     return arrays
 
 
 def _map(path: str, dtype: np.dtype, offset: int, shape: tuple[int, ...]) -> np.ndarray:
     if 0 in shape:
-        return np.zeros(shape, dtype)  # nothing cannot be mapped
+        return np.zeros(shape, dtype)  # an empty array cannot be mapped
     return np.asarray(np.memmap(path, dtype, "r", offset, shape))
 
 
 class ShardWriter:
-    """Appends batches to a shard, which is there only when it is closed."""
+    """Appends batches to a shard, which appears only when it is closed."""
 
     def __init__(self, folder: str, index: int, dtype: np.dtype):
         self._features, self._rows = _paths(folder, index)
@@ -151,10 +160,10 @@ class ShardWriter:
         self._counts: list[np.ndarray] = []
         self._indices: list[np.ndarray] = []
         self._ids: list[bytes] = []
-        self._file = open(self._features + ".tmp", "wb")
+        self._file = open(self._features + ".tmp", "wb")  # noqa: SIM115 (closed by close)
 
     def add(self, features: np.ndarray, labels: np.ndarray, ids: Sequence[bytes]) -> None:
-        """Append features [n, D], labels multi-hot [n, K] and ids."""
+        """Append features [n, D], multi-hot labels [n, K] and ids [n]."""
         data = np.ascontiguousarray(features, self._dtype)
         self._file.write(_bytes(data))
         self._crc = zlib.crc32(_bytes(data), self._crc)
@@ -165,24 +174,20 @@ class ShardWriter:
         self._ids += [i.encode() if isinstance(i, str) else i for i in ids]
 
     def close(self) -> None:
-        """Finish the two files; the shard is whole once the second has its name."""
+        """Write both files to disk and name them; the second name makes the shard whole."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        indptr = np.concatenate(
-            [[0], np.cumsum(np.concatenate(self._counts or [np.zeros(0, np.int64)]))]
-        ).astype(np.int64)
-        indices = np.concatenate(self._indices or [np.zeros(0, np.int32)])
-        ids = np.asarray(self._ids or np.zeros(0, "S1"), dtype="S")
+        counts = np.concatenate(self._counts or [np.zeros(0, np.int64)])
         arrays = {
-            "ids": ids,
-            "indptr": indptr,
-            "indices": indices,
-            "shape": np.asarray([self._n, self._width]),
+            "indptr": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+            "indices": np.concatenate(self._indices or [np.zeros(0, np.int32)]),
+            "ids": np.asarray(self._ids or np.zeros(0, "S1"), dtype="S"),
         }
-        sums = [self._crc, *(zlib.crc32(_bytes(a)) for a in (indptr, indices, ids))]
+        sums = np.asarray([self._crc, *(zlib.crc32(_bytes(a)) for a in arrays.values())], np.int64)
+        shape = np.asarray([self._n, self._width])
         with open(self._rows + ".tmp", "wb") as f:
-            np.savez(f, checksums=np.asarray(sums, np.int64), **arrays)
+            np.savez(f, checksums=sums, shape=shape, **arrays)
             f.flush()
             os.fsync(f.fileno())
         os.replace(self._features + ".tmp", self._features)
@@ -200,17 +205,17 @@ class ShardWriter:
 
 
 def _paths(folder: str, index: int) -> tuple[str, str]:
-    return os.path.join(folder, f"{index:05d}.features"), os.path.join(
-        folder, f"{index:05d}.rows.npz"
-    )
+    stem = os.path.join(folder, f"{index:05d}")
+    return stem + ".features", stem + ".rows.npz"
 
 
 def _checksums(shard: Shard) -> list[int]:
     crc = 0
-    for start in range(0, len(shard.features), 4096):
-        crc = zlib.crc32(_bytes(shard.features[start : start + 4096]), crc)
+    for start in range(0, len(shard.features), _CHECKED_ROWS):
+        crc = zlib.crc32(_bytes(shard.features[start : start + _CHECKED_ROWS]), crc)
     return [crc, *(zlib.crc32(_bytes(a)) for a in (shard.indptr, shard.indices, shard.ids))]
 
 
-def _bytes(array: np.ndarray) -> np.ndarray:
+def _bytes(array: np.ndarray) -> Any:
+    """Return the bytes of an array, without a copy if it is contiguous."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)

@@ -1,6 +1,7 @@
-"""Video-level features kept on disk, so that a frozen network is run once and its classifier trained on the result.
+"""Video-level features on disk, so that a frozen network runs once and a classifier trains on them.
 
-A store is a folder: `plan.json` says what it is made of, and each input shard has its files (see `feature_shards`).
+A store is a folder. Its `plan.json` records what it is made from, and each shard of records has its
+own files (see `yt8m.largescale.features.shard`).
 """
 
 from __future__ import annotations
@@ -20,20 +21,24 @@ from yt8m.data.files.shards import fingerprint
 from yt8m.data.pipeline import read_batches
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
+from yt8m.files import read_json, write_json
 from yt8m.largescale.features.shard import DamagedShard, Shard, ShardWriter, map_shard, read_shard
 from yt8m.largescale.features.window import Batch, Columns, FeatureWindow, in_batches, joined
 from yt8m.largescale.tasks.shared_folder import local_folder, not_shared
+from yt8m.runs.stop_signal import StopSignal
 
 PLAN = "plan.json"
 Piece = tuple[int, int, int]  # shard, first row, row after the last
 _DTYPES = ("float32", "float16", "bfloat16")
+_REPORT_SECONDS = 10.0
+_COUNTED_LABELS = 1 << 20  # labels counted at a time
 
 
 def numpy_dtype(name: str) -> np.dtype:
-    """Return NumPy's type of "float32", "float16" or "bfloat16".
+    """Return NumPy's type for "float32", "float16" or "bfloat16".
 
     Raises:
-      ValueError: another name.
+      ValueError: the name is another one.
     """
     if name not in _DTYPES:
         raise ValueError(f"features are kept as {', '.join(_DTYPES)}, not {name!r}")
@@ -41,24 +46,27 @@ def numpy_dtype(name: str) -> np.dtype:
 
 
 class FeatureStore:
-    """Features [N, D] and sparse labels of N videos, read window by window; made by `build_feature_store`.
+    """Features [N, D] and sparse labels of N videos, read one window at a time.
 
-    Memory: a window, and 8 bytes a shard; nothing is held for each video.
+    `build_feature_store` makes a store. It takes the memory of a window and 8 bytes for each shard;
+    nothing is held for each video.
 
     Args:
-      folder: of the store; local, because the features are memory-mapped.
-      verify: also read every byte of the features and hold it against the checksums, as is always done with the labels.
-      window_bytes: features held in memory to shuffle among, at most; larger shards are cut.
+      folder: the store's folder; it must be local, because the features are memory-mapped.
+      window_bytes: how many bytes of features are held in memory to shuffle among; larger shards
+        are cut.
 
     Attributes:
-      num_examples, width, num_classes: N, D, K.
-      dtype: of the features, a NumPy type.
+      num_examples: N.
+      width: D.
+      num_classes: K.
+      dtype: the NumPy type of the features.
 
     Raises:
-      UserError: there is none, it is not whole, or its bytes are not those written.
+      UserError: there is no store, a shard is missing, or the labels differ from their checksums.
     """
 
-    def __init__(self, folder: str, verify: bool = False, window_bytes: int = 256 << 20):
+    def __init__(self, folder: str, window_bytes: int = 256 << 20):
         self.folder, self._window_bytes = local_folder(folder), window_bytes
         plan = read_plan(self.folder)
         if plan is None:
@@ -67,7 +75,7 @@ class FeatureStore:
         self.dtype = numpy_dtype(plan["dtype"])
         missing, sizes, widths = [], [], [0]
         for i, source in enumerate(plan["sources"]):
-            shard = read_shard(self.folder, i, self.dtype, verify)
+            shard = read_shard(self.folder, i, self.dtype)
             if shard is None:
                 missing.append(source)
                 continue
@@ -75,30 +83,31 @@ class FeatureStore:
             widths.append(int(shard.shape[1]))
         if missing:
             raise UserError(
-                f"{folder} lacks the features of {len(missing)} of {len(plan['sources'])} shards ({missing[0]}); the same command goes on."
+                f"{folder} lacks the features of {len(missing)} of {len(plan['sources'])} shards"
+                f" ({missing[0]}); the same command computes them."
             )
         self.num_examples, self.width, self._sizes = sum(sizes), max(widths), sizes
-        self._window: tuple[tuple | None, Any] = (None, None)
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids of the videos, in the store's order."""
-        return [
-            i.decode("utf-8", "backslashreplace") for shard in self._shards() for i in shard.ids
-        ]
+        self._window: tuple[tuple[Piece, ...], FeatureWindow] | None = None
 
     def label_counts(self) -> np.ndarray:
-        """Return the positives of each class, int64 [K]."""
+        """Return the number of positives of each class, int64 [K]."""
         counts = np.zeros(self.num_classes, np.int64)
         for shard in self._shards():
-            for start in range(0, len(shard.indices), 1 << 20):
-                counts += np.bincount(
-                    shard.indices[start : start + (1 << 20)], minlength=self.num_classes
-                )
+            for start in range(0, len(shard.indices), _COUNTED_LABELS):
+                labels = shard.indices[start : start + _COUNTED_LABELS]
+                counts += np.bincount(labels, minlength=self.num_classes)
         return counts
 
     def sequential(self, batch_size: int, classes: Sequence[int] | None = None) -> Iterator[Batch]:
-        """Yield (features [n, D] in the store's type, labels uint8 [n, C]) of every video once, in the store's order."""
+        """Yield every video once, in the store's order.
+
+        Args:
+          batch_size: B.
+          classes: labels [C] whose columns are wanted; None is all.
+
+        Yields:
+          (features [n, D] in the store's type, labels uint8 [n, C]).
+        """
         yield from in_batches(self._shards(), batch_size, Columns(self.num_classes, classes))
 
     def batches(
@@ -110,29 +119,34 @@ class FeatureStore:
         skip: int = 0,
         drop_remainder: bool = True,
     ) -> Iterator[Batch]:
-        """Yield (features [B, D] in the store's type, labels uint8 [B, C]) of one shuffled pass.
+        """Yield the batches of one shuffled pass.
 
-        Shards, or parts of large ones, are permuted and gathered into windows of `window_bytes`, each read
-        in one sweep and shuffled within, so that memory is bounded and the disk is read in order. The order
-        hangs on `seed`, `epoch` and the store alone, not on `classes` nor `batch_size`.
+        Shards, or parts of large ones, are permuted and gathered into windows of `window_bytes`.
+        Each window is read in one sweep and shuffled within, so memory is bounded and the disk is
+        read in order. The order depends on `seed`, `epoch` and the store alone, not on `classes` or
+        `batch_size`.
 
         Args:
           batch_size: B.
-          seed, epoch: of the order.
-          classes: whose labels, in this order; None is all.
-          skip: batches to leave out at the start, without reading them.
-          drop_remainder: leave out a last batch of fewer.
+          seed: decides the order, together with `epoch`.
+          epoch: the number of the pass.
+          classes: labels [C] whose columns are wanted, in this order; None is all.
+          skip: how many batches to leave out at the start without reading them.
+          drop_remainder: leave out a last batch that is smaller.
+
+        Yields:
+          (features [B, D] in the store's type, labels uint8 [B, C]).
         """
         rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, epoch])))
         columns = Columns(self.num_classes, classes)
-        pending: list[Batch] = []  # fewer than a batch
-        held, left_out = 0, skip * batch_size
+        pending: list[Batch] = []  # less than a batch
+        held, to_skip = 0, skip * batch_size
         for pieces in self._windows(rng):
             order = rng.permutation(sum(high - low for _, low, high in pieces))
-            if left_out >= len(order):
-                left_out -= len(order)
+            if to_skip >= len(order):
+                to_skip -= len(order)
                 continue
-            order, left_out = order[left_out:], 0
+            order, to_skip = order[to_skip:], 0
             window = self._load(tuple(pieces))
             while held + len(order) >= batch_size:
                 taken, order = order[: batch_size - held], order[batch_size - held :]
@@ -145,7 +159,7 @@ class FeatureStore:
             yield joined(pending)
 
     def _windows(self, rng: np.random.Generator) -> Iterator[list[Piece]]:
-        """Yield the pieces of each window, sorted: shards, and the even parts of those that are larger than a window."""
+        """Yield the sorted pieces of each window: shards, and even parts of the larger ones."""
         most = max(1, self._window_bytes // max(1, self.width * self.dtype.itemsize))
         pieces: list[Piece] = []
         for shard, size in enumerate(self._sizes):
@@ -164,9 +178,9 @@ class FeatureStore:
             yield sorted(window)
 
     def _load(self, pieces: tuple[Piece, ...]) -> FeatureWindow:
-        """Return what `pieces` hold, read in one sweep; the last window is kept, as a small store is one."""
-        if self._window[0] != pieces:
-            self._window = (None, None)  # let go of one before the next is read
+        """Return the window of `pieces`; the last one is kept, as a small store is one window."""
+        if self._window is None or self._window[0] != pieces:
+            self._window = None  # releases the old window before the next one is read
             self._window = (pieces, FeatureWindow(pieces, self._shard, self.width, self.dtype))
         return self._window[1]
 
@@ -177,7 +191,8 @@ class FeatureStore:
         shard = map_shard(self.folder, index, self.dtype)
         if shard is None or len(shard.features) != self._sizes[index]:
             raise UserError(
-                f"the features of shard {index} are gone from {self.folder}; the same command computes them again."
+                f"the features of shard {index} have gone from {self.folder}; the same command"
+                " computes them again."
             )
         return shard
 
@@ -191,70 +206,83 @@ def build_feature_store(
     about: str = "",
     batch_size: int = 512,
     bad: BadRecords | None = None,
-    stop: Callable[[], bool] = lambda: False,
+    stop: StopSignal | None = None,
     say: Callable[[str], None] = print,
-) -> FeatureStore | None:
-    """Compute the features of every video of `files`, a shard at a time; a build that was killed goes on where it was.
+) -> FeatureStore:
+    """Compute the features of every video of `files`, one shard at a time.
+
+    Shards that are whole are kept, so a build that was stopped or killed goes on where it was.
 
     Args:
-      folder: of the store; local.
+      folder: the store's folder, a local one.
       files: shards of records.
-      schema: what they hold.
-      compute: batch (as `read_batches` gives it) -> features [n, D].
-      dtype: "float32", "float16" or "bfloat16", as they are kept.
-      about: names what computes, such as a fingerprint of the weights; a store of something else is refused.
-      batch_size: videos computed together.
+      schema: what the records hold.
+      compute: maps a batch (as `read_batches` yields it) to features [n, D].
+      dtype: "float32", "float16" or "bfloat16", in which the features are kept.
+      about: names what computes them, such as a fingerprint of the weights. A store of something
+        else is refused.
+      batch_size: how many videos are computed together.
       bad: counts broken records.
-      stop: asked before each shard; True ends the build.
-      say: prints.
+      stop: checked before each shard.
+      say: prints a line.
 
     Returns:
-      The store, or None when `stop` ended the build.
+      The finished store.
+
+    Raises:
+      Stopped: `stop` was set.
+      UserError: the folder holds other features, or is remote.
+    """
+    kept_as, bad, stop = numpy_dtype(dtype), bad or BadRecords(), stop or StopSignal()
+    write_plan(folder, files, schema, dtype, about)
+    started = reported = time.monotonic()
+    done = 0
+    for index, file in enumerate(files):
+        stop.raise_if_set()
+        if is_whole(folder, index, kept_as, say):
+            continue
+        write_shard(folder, index, file, schema, compute, dtype, batch_size, bad)
+        done += 1
+        if time.monotonic() - reported > _REPORT_SECONDS:
+            reported = time.monotonic()
+            speed = done / (reported - started)
+            say(f"features of {index + 1} of {len(files)} shards, {speed:.1f} shards/s")
+    return FeatureStore(folder)
+
+
+def write_plan(folder: str, files: list[str], schema: RecordSchema, dtype: str, about: str) -> None:
+    """Record what a store is made from; see `build_feature_store` for the arguments.
 
     Raises:
       UserError: the folder holds the features of something else, or is remote.
     """
     local_folder(folder)
-    kept_as, bad = numpy_dtype(dtype), bad or BadRecords()
     plan = {
         "format": 1,
         "sources": list(files),
         "num_classes": schema.num_classes,
         "dtype": dtype,
         "about": about,
+        "data": fingerprint(files),
+        # The names and their order: the width alone does not tell them apart, and runs may share a
+        # folder that --cache names.
+        "schema": dataclasses.asdict(schema),
     }
-    plan["data"] = fingerprint(files)
-    # Which features, in which order: the width alone would not tell, and a folder named by --cache is shared by runs.
-    plan["schema"] = dataclasses.asdict(schema)
+    plan = json.loads(json.dumps(plan))  # as it is read back: tuples become lists
     os.makedirs(folder, exist_ok=True)
     old = read_plan(folder)
-    if old is not None and old != json.loads(json.dumps(plan)):
-        differ = ", ".join(key for key in plan if old.get(key) != json.loads(json.dumps(plan[key])))
-        raise UserError(
-            f"{folder} holds the features of something else (other {differ}); delete that folder, or name another."
-        )
     if old is None:
-        with open(os.path.join(folder, PLAN + ".tmp"), "w", encoding="utf-8") as f:
-            json.dump(plan, f, indent=1)
-        os.replace(os.path.join(folder, PLAN + ".tmp"), os.path.join(folder, PLAN))
-    started, done, told = time.monotonic(), 0, time.monotonic()
-    for index, file in enumerate(files):
-        if stop():
-            return None
-        if is_whole(folder, index, kept_as, say):
-            continue
-        write_shard(folder, index, file, schema, compute, dtype, batch_size, bad)
-        done += 1
-        if time.monotonic() - told > 10:
-            told = time.monotonic()
-            say(
-                f"features of {index + 1} of {len(files)} shards, {done / (told - started):.1f} a second"
-            )
-    return FeatureStore(folder)
+        write_json(os.path.join(folder, PLAN), plan)
+    elif old != plan:
+        differ = ", ".join(key for key in plan if old.get(key) != plan[key])
+        raise UserError(
+            f"{folder} holds the features of something else (other {differ}); delete that folder,"
+            " or name another."
+        )
 
 
 def is_whole(folder: str, index: int, dtype: np.dtype, say: Callable[[str], None] = print) -> bool:
-    """Whether a shard needs no computing: it is there, and its bytes are those written; damage is told."""
+    """Whether a shard is there with the bytes that were written; `say` reports any damage."""
     try:
         return read_shard(folder, index, dtype, verify=True) is not None
     except DamagedShard as error:
@@ -272,12 +300,12 @@ def write_shard(
     batch_size: int,
     bad: BadRecords,
 ) -> None:
-    """Compute the features of one shard of a store whose plan is written; see `build_feature_store`.
+    """Compute the features of one shard of a store; see `build_feature_store` for the arguments.
 
     Raises:
       UserError: the records are not there, or too many are broken.
     """
-    if not tf.io.gfile.exists(file):  # where broken records may be skipped, reading would never end
+    if not tf.io.gfile.exists(file):  # reading would never end where broken records may be skipped
         raise not_shared(f"The records {file} are not there")
     with bad.explained(schema.num_classes), ShardWriter(folder, index, numpy_dtype(dtype)) as out:
         for batch in read_batches([file], schema, bad, batch_size=batch_size):
@@ -285,9 +313,6 @@ def write_shard(
 
 
 def read_plan(folder: str) -> dict[str, Any] | None:
-    """Return the store's plan, or None where there is none."""
+    """Return the store's plan, or None if there is none."""
     path = os.path.join(folder, PLAN)
-    if not os.path.exists(path):
-        return None
-    with open(path, encoding="utf-8") as f:
-        return json.load(f)
+    return read_json(path) if os.path.exists(path) else None

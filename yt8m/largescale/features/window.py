@@ -13,11 +13,11 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 class Columns:
-    """Where the labels of the chosen classes go.
+    """The columns of a multi-hot label matrix for the chosen classes.
 
     Args:
       num_classes: K.
-      classes: labels [C], in the order of the columns; None is all.
+      classes: labels [C] in the order of the columns; None chooses all.
     """
 
     def __init__(self, num_classes: int, classes: Sequence[int] | None = None):
@@ -31,25 +31,23 @@ class Columns:
         """Return the labels of `rows` [n] of a CSR matrix, multi-hot uint8 [n, C]."""
         first = np.asarray(indptr[rows], np.int64)
         counts = indptr[rows + 1] - first
-        into = np.repeat(np.arange(len(rows)), counts)
-        found = self._column[
-            indices[
-                np.arange(counts.sum()) + np.repeat(first - (np.cumsum(counts) - counts), counts)
-            ]
-        ]
+        row = np.repeat(np.arange(len(rows)), counts)
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        column = self._column[indices[np.repeat(first, counts) + within]]
         out = np.zeros((len(rows), self._width), np.uint8)
-        out[into[found >= 0], found[found >= 0]] = 1
+        out[row[column >= 0], column[column >= 0]] = 1
         return out
 
 
 class FeatureWindow:
-    """A copy of parts of shards, one after the other.
+    """A copy of parts of shards, one after another.
 
     Args:
-      pieces: (shard, first row, row after the last); a shard is opened when its piece is copied, and let go of before
-        the next, because every map holds a file open.
-      open_shard: returns a shard.
-      width, dtype: of the features.
+      pieces: (shard, first row, row after the last) of each part. A shard is opened when its part
+        is copied and released before the next, because every map keeps a file open.
+      open_shard: returns the shard with an index.
+      width: D.
+      dtype: the type of the features.
     """
 
     def __init__(
@@ -63,25 +61,26 @@ class FeatureWindow:
         self._features = np.empty((count, width), dtype)
         self._indptr = np.zeros(count + 1, np.int64)
         indices: list[np.ndarray] = []
-        at, labels = 0, 0
+        row, labels = 0, 0
         for number, low, high in pieces:
             if high == low:
                 continue
             shard = open_shard(number)
-            shard.read_into(self._features[at : at + high - low], low)
+            end = row + high - low
+            shard.read_into(self._features[row:end], low)
             bounds = np.array(shard.indptr[low : high + 1])
             indices.append(np.array(shard.indices[bounds[0] : bounds[-1]]))
-            self._indptr[at + 1 : at + 1 + high - low] = bounds[1:] - bounds[0] + labels
-            at, labels = at + high - low, labels + len(indices[-1])
+            self._indptr[row + 1 : end + 1] = bounds[1:] - bounds[0] + labels
+            row, labels = end, labels + len(indices[-1])
         self._indices = np.concatenate(indices) if indices else np.zeros(0, np.int32)
 
     def take(self, rows: np.ndarray, columns: Columns) -> Batch:
-        """Return (features [n, D], labels uint8 [n, C]) of `rows` [n]."""
+        """Return the features [n, D] and labels uint8 [n, C] of `rows` [n]."""
         return self._features[rows], columns.multi_hot(self._indptr, self._indices, rows)
 
 
 def joined(parts: list[Batch]) -> Batch:
-    """Return the parts of a batch as one."""
+    """Return the parts of a batch as one batch."""
     if len(parts) == 1:
         return parts[0]
     features, labels = zip(*parts)
@@ -89,17 +88,15 @@ def joined(parts: list[Batch]) -> Batch:
 
 
 def in_batches(shards: Iterable[Shard], batch_size: int, columns: Columns) -> Iterator[Batch]:
-    """Yield batches of the videos of `shards` in their order, across shards; the last may be smaller."""
+    """Yield batches of the videos of `shards` in order, across shards; the last may be smaller."""
     parts: list[Batch] = []
     held = 0
     for shard in shards:
         low = 0
         while low < len(shard.features):
             high = min(len(shard.features), low + batch_size - held)
-            rows = np.arange(low, high)
-            parts.append(
-                (shard.features[low:high], columns.multi_hot(shard.indptr, shard.indices, rows))
-            )
+            labels = columns.multi_hot(shard.indptr, shard.indices, np.arange(low, high))
+            parts.append((shard.features[low:high], labels))
             held, low = held + high - low, high
             if held == batch_size:
                 yield joined(parts)

@@ -1,28 +1,27 @@
-"""Loss and gradient of a model over a whole data set, by a map over its shards and an ordered sum (KDD step 3; spec D.7).
+"""Loss and gradient of a model over a whole data set: a map over shards and an ordered sum.
+
+Source: step 3 of KDD 2019, docs/sources.md#full-batch-gradient.
 
     executor = make_executor(address)
     source = RecordSource(schema, batch_size=512)
     full = FullBatchGradient(executor, model, source, pack_shards(files), frozen=("head",))
     rule = IRPropPlus(loss_test=fraction == 1.0)
     for i in range(45):
-        result = full(iteration=i, fraction=fraction)      # at the model's present weights
+        result = full(iteration=i, fraction=fraction)      # at the model's current weights
         full.set_weights(rule.update(full.weights(), result.gradients, result.loss))
     full.close()
 
-The model computes in inference mode: batch normalisation uses its moving statistics and nothing is dropped, so an
-example's gradient hangs on no other example and the sum is one over examples (trap E-29). Every task sums its
-batches, cut at fixed places; the tasks' float32 sums are added in float64 in the order of the tasks. So the
-result is the same, bit for bit, for any number of workers, if their threads are as many (`make_executor`).
+The model computes in inference mode: batch normalisation uses its moving statistics and nothing is
+dropped out. So the gradient of an example depends on no other example, and the sum is one over
+examples (docs/sources.md#inference-mode). Every task sums its batches, which are cut at fixed
+places, and the tasks' float32 sums are added in float64 in the order of the tasks. So the result is
+the same to the bit for any number of workers that have equally many threads (`make_executor`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import json
 import math
-import os
-import platform
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -30,56 +29,36 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from yt8m.compat import tf_variable
 from yt8m.errors import UserError, look_for_nan
-from yt8m.largescale.executors.base import Executor, Shared, forget, warm
-from yt8m.largescale.executors.in_process import InProcessExecutor
+from yt8m.largescale.executors import Executor, forget, warm
 from yt8m.largescale.gradient.gradient_sum import GradientSum, add_sums
-from yt8m.largescale.tasks.record_source import Batch, ReadAhead, Source
+from yt8m.largescale.gradient.shard_gradient import (
+    GradientSettings,
+    GradientWorker,
+    shard_gradient,
+)
+from yt8m.largescale.tasks.record_source import RecordSource
+from yt8m.largescale.tasks.run_shards import check_broken
 from yt8m.largescale.tasks.shard_parts import ShardTask, draw_fraction
-from yt8m.losses import registry as losses
-from yt8m.models.core import registry
+from yt8m.largescale.tasks.shipped_model import ShippedModel
 from yt8m.models.core.base import Yt8mModel
-from yt8m.training.weight_average import tf_variable
-
-_numbers = itertools.count()
-
-
-@dataclasses.dataclass(frozen=True)
-class GradientJob:
-    """What a worker makes its model from, once; its weights come by broadcast.
-
-    Attributes:
-      model: registered name.
-      arguments: the constructor's, as JSON.
-      frozen: attributes of the model whose variables have no gradient.
-      loss: name of a loss.
-      dtype: Keras's policy, e.g. "float32" or "mixed_bfloat16".
-      source: what the shards hold.
-    """
-
-    model: str
-    arguments: str
-    frozen: Sequence[str]
-    loss: str
-    dtype: str
-    source: Source
-
-    def make_model(self) -> Yt8mModel:
-        """Return the model with its weights built."""
-        tf.keras.mixed_precision.set_global_policy(self.dtype)
-        return registry.create(self.model, **json.loads(self.arguments)).build_weights()
 
 
 @dataclasses.dataclass(frozen=True)
 class FullGradient:
-    """The result of a pass.
+    """The result of a pass over the data.
 
     Attributes:
-      loss: mean over the examples plus the regularisation, which is N times the regularisation on the sum's scale.
-      data_loss, regularization: its two terms.
-      gradients: float64, of `loss`, an array for each of `FullBatchGradient.variables`.
-      num_examples, num_tasks, num_broken: what was read.
-      seconds: of the pass.
+      loss: the mean over the examples plus the regularisation, which is N times the regularisation
+        on the scale of a sum.
+      data_loss: the first of the two terms.
+      regularization: the second.
+      gradients: the gradients of `loss`, float64, one for each of `FullBatchGradient.variables`.
+      num_examples: how many examples were read.
+      num_tasks: how many tasks read them.
+      num_broken: how many records were skipped as broken.
+      seconds: how long the pass took.
     """
 
     loss: float
@@ -92,131 +71,29 @@ class FullGradient:
     seconds: float
 
 
-def chosen_variables(model: Yt8mModel, frozen: Sequence[str]) -> list[Any]:
-    """Return the trainable variables, in the model's order, that no attribute named in `frozen` holds."""
-    excluded = {id(v) for name in frozen for v in getattr(model, name).variables}
-    return [v for v in model.trainable_variables if id(v) not in excluded]
-
-
-class _Worker:
-    """A process's model, kept between tasks, with the versions of the weights it has taken."""
-
-    def __init__(self, job: GradientJob, model: Yt8mModel | None = None):
-        self.own = (
-            model is None
-        )  # otherwise it is the trainer's, in the trainer's process, and has its weights
-        self.model = model if model is not None else job.make_model()
-        self.job, self._loss = job, losses.get(job.loss)
-        chosen = chosen_variables(self.model, job.frozen)
-        ids = {id(v) for v in chosen}
-        self.variables = {
-            "weights": chosen,
-            "fixed": [v for v in self.model.weights if id(v) not in ids],
-        }
-        self._taken = {"weights": "", "fixed": ""}
-        self._batch: Any = None
-
-    def take(self, shared: Shared) -> None:
-        """Take the broadcast weights, unless this version is here."""
-        for name in ("fixed", "weights") if self.own else ():
-            if self._taken[name] == shared[name].key:
-                continue
-            for variable, value in zip(self.variables[name], shared[name].value):
-                variable.assign(value)
-            self._taken[name] = shared[name].key
-
-    def _gradient(self, batch: Batch) -> Any:
-        variables = [tf_variable(v) for v in self.variables["weights"]]
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            predictions = self.model(self.model.select_inputs(batch), training=False)
-            each = self._loss(batch["labels"], predictions, batch.get("weights"))  # [B]
-            total = tf.reduce_sum(each)
-        gradients = tape.gradient(total, variables)
-        return each, [
-            tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
-            for g, v in zip(gradients, variables)
-        ]
-
-    def _compute(self, batch: Batch) -> Any:
-        names = (*self.model.input_keys, "labels", "weights")
-        batch = {k: tf.convert_to_tensor(batch[k]) for k in names if k in batch}
-        if self._batch is None:
-            # One program for every size of batch: which sizes a worker met first must not show in the digits.
-            specs = {k: tf.TensorSpec([None, *v.shape[1:]], v.dtype) for k, v in batch.items()}
-            self._batch = tf.function(self._gradient, input_signature=[specs])
-        return self._batch(batch)
-
-    def sum(self, batches: Any, broken: list[str]) -> GradientSum:
-        """Return the sums over all batches."""
-        loss, count, total = 0.0, 0, None
-        for batch in batches:
-            each, gradients = self._compute(batch)
-            # NumPy adds in one thread, in one order; TensorFlow's sum over a batch depends on the threads.
-            loss += float(each.numpy().sum(dtype=np.float64))
-            count += int(each.shape[0])
-            parts = [g.numpy() for g in gradients]
-            if total is None:
-                total = parts
-            else:
-                if total[0].dtype != np.float64:
-                    total = [t.astype(np.float64) for t in total]
-                for t, p in zip(total, parts):
-                    np.add(t, p, out=t)
-        if total is None:
-            total = [np.zeros(v.shape, np.float32) for v in self.variables["weights"]]
-        return GradientSum(loss, count, len(broken), [np.asarray(t, np.float32) for t in total])
-
-
-class _Reading:
-    """A task's batches, being read, with the broken records met so far."""
-
-    def __init__(self, task: ShardTask, source: Source):
-        self.broken: list[str] = []
-        self.batches = ReadAhead(source.batches(task.shards, task.rows, self.broken))
-
-    def close(self) -> None:
-        self.batches.close()
-
-
-def shard_gradient(
-    task: ShardTask, shared: Shared, prepared: _Reading | None = None
-) -> GradientSum:
-    """Return the sums of loss and gradient over a task's examples: the map of step 3.
-
-    Args:
-      task: which shards and records.
-      shared: "job" (`GradientJob`), "fixed" and "weights" (lists of arrays in the model's order).
-      prepared: of `shard_gradient.prepare`.
-    """
-    worker = warm(shared["job"].key, lambda: _Worker(shared["job"].value))
-    reading = prepared or _Reading(task, shared["job"].value.source)
-    worker.take(shared)
-    return worker.sum(reading.batches, reading.broken)
-
-
-shard_gradient.prepare = lambda task, shared: _Reading(task, shared["job"].value.source)  # type: ignore[attr-defined]
-
-
 class FullBatchGradient:
-    """Computes loss and gradient of a model over all of the data, or a random fraction, at its present weights.
+    """Computes loss and gradient of a model over all of the data, or over a random fraction.
 
     Args:
       executor: runs the tasks.
-      model: built and registered; `get_config()` must rebuild it. Its head may be as large as a worker's memory.
+      model: a built and registered model that `get_config()` can rebuild. Its head may be as large
+        as a worker's memory. A local executor's tasks use this model itself.
       source: what the shards hold, and the batch size.
-      tasks: of `pack_shards`.
+      tasks: the result of `pack_shards`.
       frozen: attributes of the model, e.g. ("head",), whose variables keep their values.
-      loss: name of a loss; it is applied to the model's answers in inference mode.
-      penalty: weight of the model's regularisation, which is added to the mean loss.
-      seed: of the fractions.
+      loss: the name of a loss, applied to the model's predictions in inference mode.
+      penalty: the weight of the model's regularisation, which is added to the mean loss.
+      seed: decides the fractions.
+
+    Raises:
+      ValueError: there are no tasks.
     """
 
     def __init__(
         self,
         executor: Executor,
         model: Yt8mModel,
-        source: Source,
+        source: RecordSource,
         tasks: Sequence[ShardTask],
         frozen: Sequence[str] = (),
         loss: str = "CrossEntropyLoss",
@@ -224,25 +101,21 @@ class FullBatchGradient:
         seed: int = 0,
     ):
         if not tasks:
-            raise ValueError("no tasks: there are no shards")
+            raise ValueError("there are no tasks, because there are no shards")
         self.executor, self.model, self.tasks = executor, model, list(tasks)
         self.penalty, self.seed = penalty, seed
-        self.variables = chosen_variables(model, frozen)
-        policy = tf.keras.mixed_precision.global_policy().name
-        name = registry.name_of(type(model))
-        self._job = GradientJob(
-            name, json.dumps(model.get_config()), tuple(frozen), loss, policy, source
-        )
-        self._key = f"{name}-{platform.node()}-{os.getpid()}-{next(_numbers)}"
-        # In this process no second model is made: the tasks use the trainer's, whose weights are up to date.
-        self._here = isinstance(executor, InProcessExecutor)
-        self._worker = _Worker(self._job, model)
-        self._shared: dict[str, Any] = {"job": executor.broadcast(self._job, self._key)}
-        self._versions = itertools.count()
-        self.refresh_frozen()
+        settings = GradientSettings(tuple(frozen), loss, source)
+        self._max_bad_records = source.max_bad_records
+        self._worker = GradientWorker(settings, model)
+        self.variables = self._worker.variables["weights"]
+        self._shared: dict[str, Any] = {
+            "settings": executor.broadcast(settings),
+            "model": executor.broadcast(ShippedModel.of(model)),
+            "fixed": self._broadcast(self._worker.variables["fixed"]),
+        }
 
     def weights(self) -> list[np.ndarray]:
-        """Return the present values of `variables`."""
+        """Return the current values of `variables`."""
         return [np.array(tf_variable(v)) for v in self.variables]
 
     def set_weights(self, values: Sequence[np.ndarray]) -> None:
@@ -250,59 +123,39 @@ class FullBatchGradient:
         for variable, value in zip(self.variables, values):
             variable.assign(value)
 
-    def refresh_frozen(self) -> None:
-        """Broadcast again what is no part of `variables`: after the head or the moving statistics have changed."""
-        self._broadcast("fixed", self._worker.variables["fixed"])
-
-    def _broadcast(self, name: str, variables: Sequence[Any]) -> None:
-        values = [] if self._here else [np.array(tf_variable(v)) for v in variables]
-        self._shared[name] = self.executor.broadcast(
-            values, f"{self._key}-{name}-{next(self._versions)}"
-        )
+    def _broadcast(self, variables: Sequence[Any]) -> Any:
+        """Broadcast values; local tasks need none, because they use the trainer's own model."""
+        values = [] if self.executor.local else [np.array(tf_variable(v)) for v in variables]
+        return self.executor.broadcast(values)
 
     def __call__(self, iteration: int = 0, fraction: float = 1.0) -> FullGradient:
-        """Return loss and gradient of the data at the model's present weights.
+        """Return loss and gradient at the model's current weights.
 
         Args:
-          iteration: with the seed, decides which records a fraction below 1 is.
-          fraction: share of the records, see `draw_fraction`; where it draws none, twice as much is drawn from.
+          iteration: decides, together with the seed, which records a fraction below 1 contains.
+          fraction: the share of the records, see `draw_fraction`. If a draw is empty, twice the
+            share is drawn.
 
         Raises:
-          UserError: there is no example, records are broken, or the loss or the gradient is not finite.
+          UserError: there is no example, too many records are broken, or the loss or the gradient
+            is not finite.
         """
         began = time.perf_counter()
-        self._broadcast("weights", self.variables)
-        if self._here:
-            warm(self._key, lambda: self._worker)
-        while True:
-            tasks = draw_fraction(self.tasks, fraction, self.seed, iteration)
-            total: GradientSum = self.executor.map_reduce(
-                shard_gradient, tasks, self._shared, add_sums
-            )
-            if total.num_examples or fraction == 1.0:
-                break
-            fraction = min(1.0, 2.0 * fraction)  # a draw of a few records may be one of none
-        if not total.num_examples:
-            raise UserError(
-                "the training data hold no record; --train_data_pattern names other files."
-            )
-        if total.num_broken > self._job.source.max_bad_records:
-            raise UserError(
-                f"{total.num_broken} broken records were met, and --max_bad_records={self._job.source.max_bad_records} allows no more;"
-                " `python -m yt8m.data.inspect --full PATTERN` lists them."
-            )
-        penalty, of_penalty = self._regularization()
-        for gradient, extra in zip(total.gradients, of_penalty):
+        self._shared["weights"] = self._broadcast(self.variables)
+        total, num_tasks = self._sum(iteration, fraction)
+        check_broken(total.num_broken, self._max_bad_records)
+        penalty, penalty_gradients = self._regularization()
+        for gradient, extra in zip(total.gradients, penalty_gradients):
             gradient /= total.num_examples
             gradient += extra
         data_loss = total.loss / total.num_examples
-        if not math.isfinite(data_loss + penalty) or not all(
-            np.isfinite(g).all() for g in total.gradients
-        ):
+        finite = all(np.isfinite(g).all() for g in total.gradients)
+        if not math.isfinite(data_loss + penalty) or not finite:
             raise UserError(
-                f"the full-batch loss ({data_loss}) or its gradient is not finite in iteration {iteration}. {look_for_nan()}"
-                " Else the weights have run away. The best model so far is kept; a new run with --step1_from this one takes a smaller"
-                " --step3_initial_delta (or, of gd, --step3_learning_rate)."
+                f"the full-batch loss ({data_loss}) or its gradient is not finite in iteration"
+                f" {iteration}. {look_for_nan()} Otherwise the weights have diverged. The best"
+                " model so far is kept; start a new run with --step1_from this one and a smaller"
+                " --step3_initial_delta (or, for gd, --step3_learning_rate)."
             )
         return FullGradient(
             loss=data_loss + penalty,
@@ -310,27 +163,43 @@ class FullBatchGradient:
             regularization=penalty,
             gradients=total.gradients,
             num_examples=total.num_examples,
-            num_tasks=len(tasks),
+            num_tasks=num_tasks,
             num_broken=total.num_broken,
             seconds=time.perf_counter() - began,
         )
 
-    def _regularization(self) -> Any:
+    def _sum(self, iteration: int, fraction: float) -> tuple[GradientSum, int]:
+        """Return the sums over the fraction's examples, of which there is one at least."""
+        while True:
+            tasks = draw_fraction(self.tasks, fraction, self.seed, iteration)
+            if self.executor.local:
+                warm(self._shared["model"].key, lambda: self._worker)
+            total: GradientSum = self.executor.map_reduce(
+                shard_gradient, tasks, self._shared, add_sums
+            )
+            if total.num_examples:
+                return total, len(tasks)
+            if fraction == 1.0:
+                raise UserError(
+                    "the training data hold no record; --train_data_pattern names other files."
+                )
+            fraction = min(1.0, 2.0 * fraction)  # a draw of few records may contain none
+
+    def _regularization(self) -> tuple[float, Sequence[Any]]:
+        """Return the penalty and its gradients."""
         variables = [tf_variable(v) for v in self.variables]
         if not self.penalty:
             return 0.0, [0.0] * len(variables)
         with tf.GradientTape() as tape:
-            self.model._clear_losses()  # what an earlier call left; the weights' own terms are made anew
-            terms = self.model.losses
-            total = self.penalty * tf.add_n(
-                [tf.cast(t, tf.float32) for t in terms] or [tf.zeros([])]
-            )
+            self.model._clear_losses()  # drops the terms of earlier calls; those of weights are new
+            terms = [tf.cast(t, tf.float32) for t in self.model.losses]
+            total = self.penalty * tf.add_n(terms or [tf.zeros([])])
         gradients = tape.gradient(total, variables)
         return float(total), [
             0.0 if g is None else tf.convert_to_tensor(g).numpy() for g in gradients
         ]
 
     def close(self) -> None:
-        """Forget what this process keeps for the tasks; the executor stays open."""
-        forget(self._key)
+        """Forget the model that this process keeps for the tasks; the executor stays open."""
+        forget(self._shared["model"].key)
         self._shared.clear()

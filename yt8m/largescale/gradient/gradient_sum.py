@@ -1,7 +1,9 @@
-"""Sums over examples that travel from the tasks to the trainer; NumPy alone, so that a worker that adds starts fast.
+"""Sums over examples that travel from the tasks to the trainer.
 
-Tasks return float32: half the bytes, and what a gradient is computed in. Totals are float64, where sums of float32
-numbers keep their digits; they are taken in the order of the tasks all the same (spec D.7).
+This module uses NumPy alone, so that a worker that only adds starts fast. Tasks return float32, the
+type in which a gradient is computed, which halves the bytes. Totals are float64, in which sums of
+float32 numbers keep their digits; they are still taken in the order of the tasks
+(docs/sources.md#full-batch-gradient).
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ class GradientSum:
     """Sums over some examples.
 
     Attributes:
-      loss: of the examples' losses, without regularisation.
-      num_examples: how many there were.
-      num_broken: records skipped as broken.
-      gradients: of the examples' gradients, an array for each variable; float32 from a task, float64 in totals.
+      loss: the sum of the examples' losses, without regularisation.
+      num_examples: the number of examples.
+      num_broken: how many records were skipped as broken.
+      gradients: the sum of the examples' gradients, one array for each variable; float32 from a
+        task and float64 in a total.
     """
 
     loss: float
@@ -29,7 +32,7 @@ class GradientSum:
 
 
 def add_sums(total: GradientSum | None, part: GradientSum) -> GradientSum:
-    """Add `part` to `total` in place (None begins a new one); see `yt8m.largescale.executors.base.Combine`."""
+    """Add `part` to `total` in place; None starts a new total (`executors.base.Combine`)."""
     if total is None:
         return dataclasses.replace(part, gradients=[g.astype(np.float64) for g in part.gradients])
     total.loss += part.loss

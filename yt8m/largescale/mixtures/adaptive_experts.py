@@ -1,25 +1,31 @@
-"""How many experts each class gets: many where there are videos to train them on, one where there are not."""
+"""How many experts each class gets: many if it has videos to train them on, one if it has not."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
-ROUNDINGS = {"floor": np.floor, "ceil": np.ceil, "round": np.rint}
+ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": np.rint,
+}
 
 
 def experts_per_class(
     counts: np.ndarray, max_experts: int, divisor: float = 3.0, rounding: str = "floor"
 ) -> np.ndarray:
-    """Return |E_k| = max(1, min(⌊n_k / q⌋, E_max)), int64 [K] (KDD eq. 4; spec D.4).
+    """Return |E_k| = max(1, min(⌊n_k / q⌋, E_max)), int64 [K] (KDD eq. 4).
 
-    The equation's quotient is no integer and may be 0; the integer part and the least of one expert are our reading.
+    The equation's quotient need not be an integer and may be 0. Taking its integer part and at
+    least one expert is our reading (docs/sources.md#adaptive-experts).
 
     Args:
-      counts: n_k, positives of each class in the training set, [K].
+      counts: n_k, the positives of each class in the training set, [K].
       max_experts: E_max.
-      divisor: q > 0, the positives that one expert needs; the paper's experiments have 3. 0 gives every class E_max.
+      divisor: q > 0, the positives that one expert needs; the paper's experiments have 3. 0 gives
+        every class E_max.
       rounding: "floor", "ceil" or "round".
 
     Raises:
@@ -27,7 +33,8 @@ def experts_per_class(
     """
     if max_experts < 1 or divisor < 0 or rounding not in ROUNDINGS:
         raise ValueError(
-            f"max_experts >= 1, divisor >= 0, rounding one of {sorted(ROUNDINGS)}; not {max_experts}, {divisor}, {rounding!r}"
+            f"max_experts >= 1, divisor >= 0 and rounding one of {sorted(ROUNDINGS)} are expected,"
+            f" not {max_experts}, {divisor} and {rounding!r}"
         )
     counts = np.asarray(counts, np.float64)
     if divisor == 0:
@@ -37,12 +44,14 @@ def experts_per_class(
 
 
 def groups_by_experts(experts: np.ndarray) -> list[dict[str, Any]]:
-    """Return [{"classes": [...], "num_mixtures": k}, ...], classes with equal numbers of experts together, fewest first.
-
-    This is how a model's `groups` argument and `GroupedMixtureOfExperts` name them; it is JSON-ready.
+    """Return the groups of classes with equally many experts, those with the fewest experts first.
 
     Args:
-      experts: of each class, [K].
+      experts: the number of experts of each class, [K].
+
+    Returns:
+      [{"classes": [...], "num_mixtures": k}, ...], ready for JSON, as a model's `groups` argument
+      and `GroupedMixtureOfExperts` take it.
     """
     return [
         {"classes": np.flatnonzero(experts == k).tolist(), "num_mixtures": int(k)}

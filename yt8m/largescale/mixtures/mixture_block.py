@@ -1,17 +1,17 @@
-"""A few classes of equally many experts, and one compiled training step for them.
+"""A few classes with equally many experts, and one compiled training step for them.
 
-Features are given, so that no gradient goes further than the kernels, and classes share nothing. A
-step of a block is therefore whole in itself: logits, loss, gradient, Adam; then they are let go.
-Blocks are cut so that a block's logits and gradients stay near the processor's caches, which is what
-makes a step run at the speed of its matrix products: each of the passes over them would cost as much
-as a product if it went through memory.
+Features are given, so no gradient goes further than the kernels, and classes share nothing. A step
+of a block is therefore complete in itself: logits, loss, gradient and Adam, after which all
+intermediate values are released. Blocks are cut so that their logits and gradients stay near the
+processor's caches. That makes a step as fast as its matrix products: each pass over those values
+would cost as much as a product if it went through memory.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
 import numpy as np
@@ -27,47 +27,56 @@ from yt8m.layers.heads.mixture_math import (
 from yt8m.layers.heads.prior_logits import prior_logits
 from yt8m.losses import registry as losses
 
-BLOCK_WEIGHTS = 4 << 20  # of both kernels
-BLOCK_LOGITS = 4 << 20  # of a batch
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's, as in yt8m.training.optimizers
+BLOCK_WEIGHTS = 4 << 20  # the most weights of both kernels of a block
+BLOCK_LOGITS = 4 << 20  # the most logits of a block for one batch
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's constants, as in yt8m.training.optimizers
 
 
 def cut(
     classes: Sequence[int], num_mixtures: Sequence[int], width: int, batch_size: int
 ) -> list[tuple[int, list[int]]]:
-    """Return (k, classes) of each block: classes of equal k together, in order, no more than a block may hold.
+    """Return (k, classes) of each block: classes of equal k together, in order, as many as fit.
 
     Args:
       classes: labels [C].
-      num_mixtures: experts of each of them [C].
+      num_mixtures: the number of experts of each of them, [C].
       width: D.
       batch_size: B.
     """
     blocks = []
-    for k in sorted(set(num_mixtures)):
+    for k in sorted({int(n) for n in num_mixtures}):
         alike = [c for c, n in zip(classes, num_mixtures) if n == k]
         columns = 2 * k + 1
-        most = max(
-            1, min(BLOCK_WEIGHTS // (width * columns), BLOCK_LOGITS // (batch_size * columns))
+        by_weights, by_logits = (
+            BLOCK_WEIGHTS // (width * columns),
+            BLOCK_LOGITS // (batch_size * columns),
         )
-        size = -(
-            -len(alike) // -(-len(alike) // most)
-        )  # even blocks: each other shape is another trace
+        most = max(1, min(by_weights, by_logits))
+        count = -(-len(alike) // most)
+        size = -(-len(alike) // count)  # even blocks: every other shape is traced once more
         blocks += [(k, alike[i : i + size]) for i in range(0, len(alike), size)]
     return blocks
+
+
+def class_axis(name: str, class_major: bool) -> int:
+    """Return the axis of the classes of a block's "gates", "experts" or "bias".
+
+    Kernels are [D, c, states] if `class_major` and [D, states, c] otherwise; biases lack D.
+    """
+    return (0 if class_major else 1) + (name != "bias")
 
 
 class MixtureBlock:
     """Kernels, biases and Adam's moments of `classes`, with `k` experts each.
 
+    Kernels are [D, c, states], or [D, states, c] for few states, as in `MixtureOfExperts`.
+
     Args:
       classes: labels [c].
-      k: experts a class, without the dummy.
+      k: experts of a class, without the dummy expert.
       width: D.
       dummy: whether there is a dummy expert.
       expert_bias: whether the experts have a bias.
-
-    Kernels are [D, c, states], or [D, states, c] for few states, as in `MixtureOfExperts`.
     """
 
     def __init__(
@@ -78,12 +87,8 @@ class MixtureBlock:
         dummy: bool = True,
         expert_bias: bool = True,
     ):
-        self.classes, self.k, self.width, self.states = (
-            list(classes),
-            int(k),
-            width,
-            int(k) + int(dummy),
-        )
+        self.classes, self.k, self.width = list(classes), int(k), width
+        self.states = self.k + int(dummy)
         self.class_major = k >= STATES_FASTEST_FROM
         self.names = ["gates", "experts"] + ["bias"] * expert_bias
         self.weights = [tf.Variable(tf.zeros(self._shape(n)), trainable=False) for n in self.names]
@@ -99,51 +104,56 @@ class MixtureBlock:
         """The shape of each weight."""
         return tuple(tuple(w.shape) for w in self.weights)
 
+    def header(self) -> dict[str, Any]:
+        """Return what identifies this block in a file, ready for JSON."""
+        return {"k": self.k, "classes": self.classes}
+
     def start(self, seed: int, glorot_classes: int, priors: np.ndarray | None = None) -> None:
-        """Give the weights their first values, which hang on `seed` and the class alone, not on its neighbours.
+        """Initialise the weights from `seed` and the class alone, whichever its neighbours are.
 
         Args:
-          seed: of the run.
-          glorot_classes: classes in the layer whose initial scale is meant (Glorot's of its flat kernel).
-          priors: [K], for the experts' biases; None leaves them 0.
+          seed: the run's seed.
+          glorot_classes: the number of classes of the layer whose initial scale is used (Glorot's
+            for its flat kernel).
+          priors: label frequencies [K] from which the experts' biases start; None leaves them 0.
         """
         for variable, name in zip(self.weights, self.names):
-            if name == "bias":
-                if priors is not None:
-                    share = (self.k + 1) / self.k if self.states > self.k else 1.0
-                    logits = prior_logits(np.asarray(priors)[self.classes] * share)
-                    logits = logits[:, None] if self.class_major else logits[None, :]
-                    variable.assign(np.broadcast_to(logits, self._shape("bias")))
-                continue
-            copies = self.states if name == "gates" else self.k
-            limit = math.sqrt(6.0 / (self.width + copies * glorot_classes))
-            value = np.empty([self.width, len(self.classes), copies], np.float32)
-            for i, c in enumerate(self.classes):
-                rng = np.random.Generator(
-                    np.random.PCG64(np.random.SeedSequence([seed, c, int(name == "experts")]))
-                )
-                value[:, i] = (rng.random((self.width, copies), np.float32) * 2.0 - 1.0) * limit
-            variable.assign(value if self.class_major else np.swapaxes(value, 1, 2))
+            if name != "bias":
+                variable.assign(self._random_kernel(name, seed, glorot_classes))
+            elif priors is not None:
+                share = (self.k + 1) / self.k if self.states > self.k else 1.0
+                logits = prior_logits(np.asarray(priors)[self.classes] * share)
+                logits = logits[:, None] if self.class_major else logits[None, :]
+                variable.assign(np.broadcast_to(logits, self._shape("bias")))
 
-    def prepare(self) -> None:
-        """Make Adam's moments."""
+    def _random_kernel(self, name: str, seed: int, glorot_classes: int) -> np.ndarray:
+        copies = self.states if name == "gates" else self.k
+        limit = math.sqrt(6.0 / (self.width + copies * glorot_classes))
+        value = np.empty([self.width, len(self.classes), copies], np.float32)
+        for i, c in enumerate(self.classes):
+            sequence = np.random.SeedSequence([seed, c, int(name == "experts")])
+            rng = np.random.Generator(np.random.PCG64(sequence))
+            value[:, i] = (rng.random((self.width, copies), np.float32) * 2.0 - 1.0) * limit
+        return value if self.class_major else np.swapaxes(value, 1, 2)
+
+    def make_moments(self) -> None:
+        """Create Adam's moments, which are 0 at first."""
         self.moments = [
             tf.Variable(tf.zeros(w.shape), trainable=False) for w in self.weights for _ in range(2)
         ]
 
-    def arrays(self, with_moments: bool) -> Iterable[np.ndarray]:
-        """Yield the weights, and the moments where asked."""
+    def arrays(self, with_moments: bool) -> Iterator[np.ndarray]:
+        """Yield the weights, followed by the moments if they are wanted."""
         for variable in [*self.weights, *(self.moments if with_moments else [])]:
             yield variable.numpy()
 
-    def load(self, arrays: Iterable[np.ndarray], with_moments: bool) -> None:
-        """Take what `arrays` gave, as many arrays as there are variables."""
-        arrays = iter(arrays)
+    def load(self, arrays: Iterator[np.ndarray], with_moments: bool) -> None:
+        """Assign what `arrays` yielded; takes as many arrays as there are variables."""
         for variable in [*self.weights, *(self.moments if with_moments else [])]:
             variable.assign(next(arrays))
 
     def predict(self, x: tf.Tensor) -> np.ndarray:
-        """Return probabilities [B, c] of features [B, D]."""
+        """Return probabilities [B, c] for features [B, D]."""
         return _prediction(self.class_major, self.shapes, int(x.shape[0]))(x, *self.weights).numpy()
 
 
@@ -162,7 +172,7 @@ def _forward(
     return (by_class if class_major else by_state)(_logits(x, gates), e, True)
 
 
-# A function for each shape: TensorFlow warns of one function that is traced for many.
+# One function for each shape: TensorFlow warns about one function that is traced for many shapes.
 @functools.cache
 def _prediction(class_major: bool, shapes: Any, rows: int) -> Callable[..., tf.Tensor]:
     del shapes, rows
@@ -175,17 +185,22 @@ def _prediction(class_major: bool, shapes: Any, rows: int) -> Callable[..., tf.T
 def training_step(
     loss_name: str, l2: float, clip: float, class_major: bool, shapes: Any
 ) -> Callable[..., None]:
-    """Return the compiled `(x, labels, weights, moments, rate, power_1, power_2, total) -> None` for blocks of one shape.
+    """Return the compiled training step for blocks of one shape.
 
     Args:
       loss_name: a loss that is a sum over classes.
-      l2: weight of Σw²/2 over both kernels.
-      clip: norm limit of each class's part of each gradient; 0 is off.
-      class_major: the layout.
-      shapes: of the blocks' weights; it only tells one function from another.
+      l2: the weight of Σw²/2 over both kernels.
+      clip: the limit of the norm of each class's part of each gradient; 0 is off.
+      class_major: the layout, see `class_axis`.
+      shapes: the shapes of the blocks' weights; they only tell one function from another.
+
+    Returns:
+      `(x, labels, weights, moments, rate, power_1, power_2, total) -> None`.
     """
     del shapes
     loss = losses.get(loss_name)
+    by_logits_gradient = by_class_gradient if class_major else by_state_gradient
+    names = ("gates", "experts", "bias")
 
     @tf.function
     def step(
@@ -198,43 +213,51 @@ def training_step(
         power_2: Any,
         total: Any,
     ) -> None:
-        """One step of Adam; adds the batch's mean loss to `total`."""
+        """Take one step of Adam and add the batch's mean loss to `total`."""
         gates, experts, bias = (*weights, None)[:3]
         p, kept = _forward(x, gates, experts, bias, class_major)
         with tf.GradientTape() as tape:
             tape.watch(p)
             mean = tf.reduce_sum(loss(labels, p, None)) / x.shape[0]
         dp = tape.gradient(mean, p)
-        gradients = list((by_class_gradient if class_major else by_state_gradient)(dp, kept, True))
+        gradients = list(by_logits_gradient(dp, kept, True))
         if bias is not None:
             gradients.append(tf.reduce_sum(gradients[1], axis=0))
-        for i, variable in enumerate([gates, experts]):
-            flat = tf.cast(tf.reshape(gradients[i], [x.shape[0], -1]), x.dtype)
-            product = tf.matmul(x, flat, transpose_a=True)
-            gradients[i] = tf.reshape(tf.cast(product, tf.float32), variable.shape)
+        for i, kernel in enumerate([gates, experts]):
+            gradients[i] = _kernel_gradient(x, gradients[i], kernel)
             if l2:
-                gradients[i] += l2 * variable
+                gradients[i] += l2 * kernel
         for i, (variable, gradient) in enumerate(zip(weights, gradients)):
             if clip:
-                axes = [
-                    a
-                    for a in range(len(gradient.shape))
-                    if a != len(gradient.shape) - (2 if class_major else 1)
-                ]
-                norms = tf.sqrt(tf.reduce_sum(tf.square(gradient), axes, keepdims=True))
-                gradient *= clip / tf.maximum(norms, clip)
-            # The fused operation: a third of the passes over memory of the optimiser's own arithmetic.
+                gradient = _clipped(gradient, clip, class_axis(names[i], class_major))
+            # The fused operation passes over memory a third as often as the optimiser's code.
             tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle, m=moments[2 * i].handle, v=moments[2 * i + 1].handle, grad=gradient,
-                lr=rate, beta1_power=power_1, beta2_power=power_2, beta1=BETA_1, beta2=BETA_2, epsilon=EPSILON,
-            )  # fmt: skip
+                var=variable.handle,
+                m=moments[2 * i].handle,
+                v=moments[2 * i + 1].handle,
+                grad=gradient,
+                lr=rate,
+                beta1_power=power_1,
+                beta2_power=power_2,
+                beta1=BETA_1,
+                beta2=BETA_2,
+                epsilon=EPSILON,
+            )
         total.assign_add(mean)
 
-    # A trace for each shape of block is what is wanted, not the mistake that TensorFlow would warn of.
+    # Tracing once for each shape of block is intended; TensorFlow would warn about it.
     step._omit_frequent_tracing_warning = True
     return step
 
 
-def block_header(block: MixtureBlock) -> dict[str, Any]:
-    """Return what names a block in a file."""
-    return {"k": block.k, "classes": block.classes}
+def _kernel_gradient(x: tf.Tensor, of_logits: tf.Tensor, kernel: Any) -> tf.Tensor:
+    flat = tf.cast(tf.reshape(of_logits, [x.shape[0], -1]), x.dtype)
+    product = tf.matmul(x, flat, transpose_a=True)
+    return tf.reshape(tf.cast(product, tf.float32), kernel.shape)
+
+
+def _clipped(gradient: tf.Tensor, limit: float, axis_of_classes: int) -> tf.Tensor:
+    """Return a gradient whose norm is limited for each class by itself."""
+    axes = [a for a in range(len(gradient.shape)) if a != axis_of_classes]
+    norms = tf.sqrt(tf.reduce_sum(tf.square(gradient), axes, keepdims=True))
+    return gradient * (limit / tf.maximum(norms, limit))

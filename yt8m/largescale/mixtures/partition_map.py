@@ -1,28 +1,33 @@
-"""The map of step 2: each task trains the mixtures of one partition of the classes, up to the end of an epoch."""
+"""The map of step 2: each task trains the mixtures of one partition up to the end of an epoch."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
-from typing import Any, Callable
 
 import numpy as np
 
-from yt8m.largescale.executors import Shared, warm
+from yt8m.largescale.executors import Executor, Shared, forget, warm
 from yt8m.largescale.features.store import PLAN, FeatureStore
 from yt8m.largescale.mixtures.blocks_file import read_header
-from yt8m.largescale.mixtures.partition_training import MoeSettings, train_partition
-from yt8m.largescale.tasks.shared_folder import check_plan, not_shared
+from yt8m.largescale.mixtures.moe_settings import MoeSettings
+from yt8m.largescale.mixtures.partition_training import CHECKPOINT, train_partition
+from yt8m.largescale.mixtures.reduce_partitions import fill_head
+from yt8m.largescale.tasks.shared_folder import absolute, check_plan, not_shared
+from yt8m.layers.heads.grouped_mixture_of_experts import GroupedMixtureOfExperts
+from yt8m.runs.stop_signal import StopSignal
 
 
 @dataclasses.dataclass(frozen=True)
-class PartTask:
+class PartitionTask:
     """A partition and how far to train it.
 
     Attributes:
-      classes, num_mixtures: labels, and experts of each.
-      path: of its weights; a checkpoint beside it holds the state between epochs.
-      until: steps in all after which to stop.
+      classes: its labels.
+      num_mixtures: the number of experts of each.
+      path: where its weights go; a checkpoint beside it holds the state between epochs.
+      until: the number of steps after which to stop, counted from the start of the training.
     """
 
     classes: tuple[int, ...]
@@ -32,63 +37,134 @@ class PartTask:
 
 
 @dataclasses.dataclass(frozen=True)
-class PartJob:
+class PartitionJob:
     """What all partitions share.
 
     Attributes:
-      features: folder of the store.
-      settings: of the training.
-      priors: label frequencies [K].
-      stop: asked before each step, where the tasks run in the trainer's process.
+      features: the folder of the feature store.
+      settings: how partitions are trained.
+      priors: the label frequencies [K].
+      stop: checked before each step; None if the tasks run in other processes than the trainer.
     """
 
     features: str
     settings: MoeSettings
     priors: np.ndarray
-    stop: Callable[[], bool] | None = None
+    stop: StopSignal | None = None
 
 
 def steps_done(path: str) -> int:
-    """Return how many steps a partition has been trained for."""
+    """Return for how many steps a partition has been trained."""
     finished = read_header(path)
     if finished is not None:
         return int(finished["steps"])
-    checkpoint = read_header(path + ".checkpoint")
+    checkpoint = read_header(path + CHECKPOINT)
     return int(checkpoint["step"]) if checkpoint is not None else 0
 
 
-def check_trained(tasks: Sequence[PartTask]) -> None:
-    """See that what tasks trained is where this process looks for it.
+def check_trained(tasks: Sequence[PartitionTask]) -> None:
+    """Raise an error if this process does not see the weights that tasks have trained.
 
     Raises:
-      UserError: it is not, or is of an earlier epoch.
+      UserError: weights are missing, or are those of an earlier epoch.
     """
     late = [t.path for t in tasks if steps_done(t.path) < t.until]
     if late:
         raise not_shared(
-            f"Workers trained {len(tasks)} partitions, and the weights of {len(late)} ({late[0]}, …) are not there or are older"
+            f"Workers trained {len(tasks)} partitions, and the weights of {len(late)} ({late[0]},"
+            " …) are not there or are older"
         )
 
 
-def train_part(task: PartTask, shared: Shared) -> Any:
-    """Train one partition up to `task.until` steps, and leave its state on disk; one that is there already is left alone.
+def train_partition_until(task: PartitionTask, shared: Shared) -> None:
+    """Train one partition up to `task.until` steps and leave its state on disk.
+
+    A partition that has come so far already is left alone.
+
+    Args:
+      task: the partition.
+      shared: "job" (`PartitionJob`).
 
     Raises:
-      UserError: the features are not where the task says; see also `train_partition`.
+      Stopped: the job's `stop` was set; the state has been saved.
+      UserError: the features are not where the job says; see also `train_partition`.
     """
-    job: PartJob = shared["job"].value
+    job: PartitionJob = shared["job"].value
     check_plan(job.features, PLAN)
     if steps_done(task.path) >= task.until:
-        return None
+        return
     store = warm(shared["job"].key, lambda: FeatureStore(job.features))
-    stop = job.stop or (lambda: False)
-    return train_partition(
+    train_partition(
         store,
         task.classes,
         task.num_mixtures,
         job.settings,
         task.path,
         job.priors,
-        stop,
+        job.stop,
         until=task.until,
     )
+
+
+class PartitionMap:
+    """All partitions of a large mixture, trained wherever the executor runs them.
+
+    Args:
+      executor: runs the tasks.
+      partitions: the classes of each partition; empty ones are left out.
+      experts: the number of experts of each class, [K].
+      folder: where the partitions keep their weights; every worker must see it.
+      features: the folder of the feature store; every worker must see it.
+      settings: how partitions are trained.
+      priors: the label frequencies [K].
+      stop: checked between tasks, and before each step of a local task.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        partitions: Sequence[Sequence[int]],
+        experts: np.ndarray,
+        folder: str,
+        features: str,
+        settings: MoeSettings,
+        priors: np.ndarray,
+        stop: StopSignal,
+    ):
+        self._executor, self._stop = executor, stop
+        self._tasks = [
+            PartitionTask(
+                tuple(classes),
+                tuple(int(experts[c]) for c in classes),
+                os.path.join(folder, f"{p:05d}"),
+                until=0,
+            )
+            for p, classes in enumerate(partitions)
+            if classes
+        ]
+        local_stop = stop if executor.local else None
+        job = PartitionJob(absolute(features), settings, priors, local_stop)
+        self._job = executor.broadcast(job)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def train(self, until: int) -> None:
+        """Train every partition up to `until` steps.
+
+        Raises:
+          Stopped: a signal asked the run to stop.
+          UserError: a task failed, or this process does not see what a worker trained.
+        """
+        tasks = [dataclasses.replace(task, until=until) for task in self._tasks]
+        for _ in self._executor.map(train_partition_until, tasks, {"job": self._job}):
+            self._stop.raise_if_set()
+        check_trained(tasks)
+
+    def fill(self, head: GroupedMixtureOfExperts) -> None:
+        """Assign the weights of all partitions to a built head."""
+        fill_head(head, [task.path for task in self._tasks])
+
+    def close(self) -> None:
+        """Release the features that this process holds."""
+        forget(self._job.key)

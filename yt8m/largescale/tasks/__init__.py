@@ -1,1 +1,1 @@
-"""What a task of the large-scale trainer reads: its shards, in its own process."""
+"""What the large-scale trainer's tasks share: data, models and the loop over shards."""

@@ -1,4 +1,4 @@
-"""The next batches are read while this one is computed."""
+"""Batches that a thread computes ahead of their use."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ _END = object()
 
 
 def prefetched(items: Iterable[Any], ahead: int = 2) -> Iterator[Any]:
-    """Yield `items` in order, computed by a thread that stays at most `ahead` of them in front; its errors are raised here."""
-    ready: queue.Queue = queue.Queue(ahead)
-    given_up = threading.Event()
+    """Yield `items` in order while a thread computes up to `ahead` of the next ones.
 
-    def give(item: Any) -> bool:
-        while not given_up.is_set():
+    An error of `items` is raised here, at its place in the order.
+    """
+    ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(ahead)
+    closed = threading.Event()
+
+    def put(item: Any, error: BaseException | None = None) -> bool:
+        while not closed.is_set():
             try:
-                ready.put(item, timeout=0.1)
+                ready.put((item, error), timeout=0.1)
                 return True
             except queue.Full:
                 continue
@@ -27,13 +30,13 @@ def prefetched(items: Iterable[Any], ahead: int = 2) -> Iterator[Any]:
     def work() -> None:
         try:
             for item in items:
-                if not give((item, None)):
+                if not put(item):
                     return
-            give((_END, None))
-        except BaseException as error:  # whatever it is, it belongs to the reader
-            give((_END, error))
+            put(_END)
+        except BaseException as error:  # the consumer raises it
+            put(None, error)
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=work, name="yt8m-prefetch", daemon=True)
     thread.start()
     try:
         while True:
@@ -44,5 +47,5 @@ def prefetched(items: Iterable[Any], ahead: int = 2) -> Iterator[Any]:
                 return
             yield item
     finally:
-        given_up.set()
+        closed.set()
         thread.join()

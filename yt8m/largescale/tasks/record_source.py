@@ -1,7 +1,7 @@
-"""What a task reads: shards of records to batches of arrays, in the task's own process, without a pipeline to set up.
+"""What a task reads: batches of arrays from shards of records, parsed in the task's own process.
 
-A `tf.data` pipeline takes a fifth of a second to build and start, as long as a small task computes; walking the
-file and parsing some hundred records at once takes a tenth of that.
+A `tf.data` pipeline takes a fifth of a second to build and start, as long as a small task computes.
+Walking the file and parsing some hundred records at once takes a tenth of that.
 """
 
 from __future__ import annotations
@@ -9,22 +9,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-import queue
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from typing import (
-    Any,
-    Callable,
-    Protocol,
-)
+from typing import Any, Callable, Literal, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from yt8m.data.files.bad_records import PARSE_ERRORS, BadRecords, is_parse_error, message_of
-from yt8m.data.files.scan import Scanned, scan
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.files.scan import scan
 from yt8m.data.records.check import RecordCheck
 from yt8m.data.records.frame import parse_frame_record
+from yt8m.data.records.isolate import parse_or_isolate
 from yt8m.data.records.sampling import FrameSampling
 from yt8m.data.records.segments import parse_segments
 from yt8m.data.records.video import parse_video_batch
@@ -34,42 +29,46 @@ from yt8m.largescale.tasks.shard_parts import Rows
 from yt8m.largescale.tasks.shared_folder import not_shared
 
 Batch = dict[str, Any]
+Beyond = Literal["raise", "drop"]
 
 
-class Source(Protocol):
-    """Where tasks read their examples; it travels to the workers, so it holds settings and no open files."""
-
-    max_bad_records: int  # that the whole of the data may have
-
-    def batches(
-        self, shards: Sequence[str], rows: Rows | None, broken: list[str]
-    ) -> Iterator[Batch]:
-        """Yield batches of the shards' chosen examples in order, with `labels`; a line for each broken record."""
+class _Record(NamedTuple):
+    path: str
+    offset: int
+    payload: bytes
 
 
 @dataclasses.dataclass(frozen=True)
 class RecordSource:
-    """TFRecord shards of either level, all frames of every video.
+    """TFRecord shards of either level, with all frames of every video.
 
-    Args:
+    It travels to the workers, so it holds settings and no open files.
+
+    Attributes:
       schema: what the records hold.
-      batch_size: examples a batch; batches run across the shards of a task, and only its last is smaller.
-      max_bad_records: broken records that may be skipped in all.
-      beyond: "raise" or "drop" a label index beyond the classes.
+      batch_size: examples in a batch. Batches run across the shards of a task, and only the last
+        one is smaller.
+      max_bad_records: how many broken records may be skipped in total.
+      beyond: whether a label index beyond the classes raises an error or is dropped.
     """
 
     schema: RecordSchema
     batch_size: int = 512
     max_bad_records: int = 0
-    beyond: str = "raise"
+    beyond: Beyond = "raise"
 
     def batches(
         self, shards: Sequence[str], rows: Rows | None, broken: list[str]
     ) -> Iterator[Batch]:
         """Yield batches as `yt8m.data.pipeline.build_dataset` makes them, without shuffling.
 
+        Args:
+          shards: paths, read in order.
+          rows: which of their records are kept; None keeps all.
+          broken: receives a line for each broken record.
+
         Raises:
-          UserError: more records are broken than allowed, or do not fit the schema.
+          UserError: more records are broken than allowed, or the records do not fit the schema.
         """
         records = self._records(shards, rows, broken)
         with BadRecords().explained(self.schema.num_classes):
@@ -89,56 +88,54 @@ class RecordSource:
 
     def _records(
         self, shards: Sequence[str], rows: Rows | None, broken: list[str]
-    ) -> Iterator[tuple[str, Scanned]]:
+    ) -> Iterator[_Record]:
+        """Yield the chosen records that can be read."""
         keeps = rows.keeps() if rows else itertools.repeat(True)
         for path in shards:
             if not tf.io.gfile.exists(path):
                 raise not_shared(f"The records {path} are not there")
             for record in scan(path):
                 keep = next(keeps)
-                if record.problem is not None:
-                    self._count(path, record, broken)
+                if record.payload is None:
+                    self._count(path, record.offset, str(record.problem), broken)
                 elif keep:
-                    yield path, record
+                    yield _Record(path, record.offset, record.payload)
 
     def _parsed(
         self,
         parse: Callable[[list[bytes]], Batch],
-        records: list[tuple[str, Scanned]],
+        records: list[_Record],
         broken: list[str],
     ) -> Iterator[Batch]:
-        """Yield records parsed together; where that fails, without those of them that do not parse; nothing if none does."""
-        try:
-            yield parse([record.payload for _, record in records])
-            return
-        except PARSE_ERRORS as error:
-            if not is_parse_error(message_of(error)):
-                raise
-            problems = RecordCheck(self.schema).problems([record.payload for _, record in records])
-            if not any(problems):
-                raise
-        for (path, record), problem in zip(records, problems):
-            if problem:
-                self._count(path, record._replace(problem=problem), broken)
-        kept = [record.payload for (_, record), problem in zip(records, problems) if not problem]
-        if kept:
-            yield parse(kept)
+        """Yield the records parsed as one batch, without those that cannot be parsed.
 
-    def _count(self, path: str, record: Scanned, broken: list[str]) -> None:
-        broken.append(f"{path} at byte {record.offset}: {record.problem}")
+        Nothing is yielded if none is left.
+        """
+        payloads = [record.payload for record in records]
+        batch, problems = parse_or_isolate(parse, payloads, RecordCheck(self.schema).problems)
+        for record, problem in zip(records, problems):
+            if problem:
+                self._count(record.path, record.offset, problem, broken)
+        if batch is not None:
+            yield batch
+
+    def _count(self, path: str, offset: int, problem: str, broken: list[str]) -> None:
+        broken.append(f"{path} at byte {offset}: {problem}")
         if len(broken) > self.max_bad_records:
             raise UserError(
-                f"{broken[-1]}. {len(broken)} broken records so far, and --max_bad_records={self.max_bad_records}"
-                f" allows no more. `python -m yt8m.data.inspect --full {path}` lists them; raise the flag to skip them."
+                f"{broken[-1]}. {len(broken)} broken records so far, and"
+                f" --max_bad_records={self.max_bad_records} allows no more."
+                f" `python -m yt8m.data.inspect --full {path}` lists them; raise the flag to skip"
+                " them."
             )
 
 
 def _stacked(examples: Iterable[Batch], batch_size: int) -> Iterator[Batch]:
-    """Yield batches [B, ...] out of parts [n, ...] of any size."""
+    """Yield batches [B, ...] made of parts [n, ...] of any size."""
     held: list[Batch] = []
     count = 0
-    for part in examples:
-        part = {k: np.asarray(v) for k, v in part.items()}
+    for tensors in examples:
+        part = {k: np.asarray(v) for k, v in tensors.items()}
         held.append(part)
         count += len(part["labels"])
         while count >= batch_size:
@@ -150,68 +147,22 @@ def _stacked(examples: Iterable[Batch], batch_size: int) -> Iterator[Batch]:
 
 
 @functools.lru_cache(maxsize=4)
-def _video_parser(schema: RecordSchema, beyond: str) -> Callable[[tf.Tensor], Batch]:
+def _video_parser(schema: RecordSchema, beyond: Beyond) -> Callable[[tf.Tensor], Batch]:
     parse = functools.partial(parse_video_batch, schema=schema, beyond=beyond)
     return tf.function(parse, input_signature=[tf.TensorSpec([None], tf.string)])
 
 
 @functools.lru_cache(maxsize=4)
-def _frame_parser(schema: RecordSchema, beyond: str) -> Callable[[bytes], Batch]:
-    """Return a function of one record that gives its examples: the video [1, ...], or its rated segments [S, ...]."""
-    if schema.segment_labels:
-        parse = functools.partial(parse_segments, schema=schema, beyond=beyond)
-    else:
+def _frame_parser(schema: RecordSchema, beyond: Beyond) -> Callable[[bytes], Batch]:
+    """Return a function from one record to its video [1, ...] or its rated segments [S, ...]."""
 
-        def parse(serialized: tf.Tensor) -> Batch:
-            position = tf.zeros([], tf.int64)  # no frame is drawn, so nothing hangs on it
-            record = parse_frame_record(
-                position, serialized, schema, FrameSampling(), seed=0, beyond=beyond
-            )
-            return {k: v[None] for k, v in record.items()}
+    def parse_video(serialized: tf.Tensor) -> Batch:
+        position = tf.zeros([], tf.int64)  # only the draw of frames uses it, and none are drawn
+        record = parse_frame_record(
+            position, serialized, schema, FrameSampling(), seed=0, beyond=beyond
+        )
+        return {k: v[None] for k, v in record.items()}
 
+    segments = functools.partial(parse_segments, schema=schema, beyond=beyond)
+    parse = segments if schema.segment_labels else parse_video
     return tf.function(parse, input_signature=[tf.TensorSpec([], tf.string)])
-
-
-class ReadAhead:
-    """Iterates over `items` from a thread of its own that stays up to `depth` of them ahead; begins at once."""
-
-    def __init__(self, items: Iterable[Any], depth: int = 2):
-        self._queue: queue.Queue[Any] = queue.Queue(depth)
-        self._stop = threading.Event()
-        threading.Thread(
-            target=self._read, args=(items,), name="yt8m-read-ahead", daemon=True
-        ).start()
-
-    def _read(self, items: Iterable[Any]) -> None:
-        try:
-            for item in items:
-                if not self._put((item, None)):
-                    return
-            self._put((None, StopIteration()))
-        except BaseException as error:  # the reader's errors belong to whoever iterates
-            self._put((None, error))
-
-    def _put(self, entry: Any) -> bool:
-        while not self._stop.is_set():
-            try:
-                self._queue.put(entry, timeout=0.5)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def close(self) -> None:
-        """End the reading, of items that nobody will take."""
-        self._stop.set()
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            while True:
-                item, error = self._queue.get()
-                if isinstance(error, StopIteration):
-                    return
-                if error is not None:
-                    raise error
-                yield item
-        finally:
-            self.close()

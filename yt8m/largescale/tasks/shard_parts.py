@@ -1,4 +1,7 @@
-"""Which shards a task reads, and which of their records: by the data and the seed alone, never by who computes."""
+"""Which shards a task reads, and which of their records.
+
+Both depend on the data and the seed alone, never on which worker computes the task.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,25 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-TASK_BYTES = (
-    8 << 20
-)  # some 1,500 video-level records; a frame-level shard of the release is a task of its own
+# About 1,500 video-level records; each frame-level shard of the release is a task of its own.
+TASK_BYTES = 8 << 20
+_STAT_THREADS = 32  # a remote file system takes its time to answer
 
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """A random choice of a shard list's records: each stays with probability `fraction`, as `seed` decides."""
+    """A random choice among the records of some shards.
+
+    Attributes:
+      fraction: the probability with which each record is kept.
+      seed: decides the choice.
+    """
 
     fraction: float
     seed: tuple[int, ...]
 
     def keeps(self) -> Iterator[bool]:
-        """Yield for each record, in order, whether it stays."""
+        """Yield for each record, in order, whether it is kept."""
         rng = np.random.default_rng(list(self.seed))
         while True:
             yield from (rng.random(1024) < self.fraction).tolist()
@@ -31,22 +39,20 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class ShardTask:
-    """Shards that one task reads in order, and the choice among their records (None: all)."""
+    """The shards that one task reads, in order, and the choice among their records (None: all)."""
 
     shards: tuple[str, ...]
     rows: Rows | None = None
 
 
 def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> list[ShardTask]:
-    """Put neighbouring small shards into one task of at most `task_bytes` (larger shards are tasks of their own).
+    """Group neighbouring shards into tasks of at most `task_bytes`; a larger shard is its own task.
 
-    A task costs a few hundredths of a second and a message as large as the gradient, so a file of a megabyte is too
-    little for one. The packing follows from the files' sizes alone: any number of workers gets the same tasks, and
-    so the same sums.
+    A task costs a few hundredths of a second and a message as large as the gradient, so a file of a
+    megabyte is too little for one. The grouping follows from the sizes of the files alone: any
+    number of workers gets the same tasks, and so the same sums.
     """
-    with concurrent.futures.ThreadPoolExecutor(
-        32
-    ) as pool:  # remote files take their time to answer
+    with concurrent.futures.ThreadPoolExecutor(_STAT_THREADS) as pool:
         sizes = list(pool.map(lambda path: tf.io.gfile.stat(path).length, shards))
     tasks: list[list[str]] = []
     held = 0
@@ -62,24 +68,30 @@ def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> list[Sha
 def draw_fraction(
     tasks: Sequence[ShardTask], fraction: float, seed: int, iteration: int
 ) -> list[ShardTask]:
-    """Return a fresh random part of the data for one iteration, the same for equal arguments (spec D.7, batch fractions).
+    """Return a new random part of the data for one iteration.
 
-    Both tasks and records within them are drawn, √fraction of each: 1 % of the data is a tenth of the records in a
-    tenth of the tasks, so that a small batch is not read from every file, nor taken from one.
+    Source: docs/sources.md#batch-fractions.
+
+    Tasks are drawn, and then records within them, √fraction of each: 1 % of the data is a tenth of
+    the records in a tenth of the tasks. So a small batch comes neither from every file nor from
+    only one. Equal arguments give equal draws.
 
     Args:
       tasks: all of the data.
-      fraction: expected share of the records, above 0 and at most 1 (all).
-      seed, iteration: decide the draw.
+      fraction: the expected share of the records, above 0 and at most 1 (all).
+      seed: decides the draw, together with `iteration`.
+      iteration: the number of the iteration.
+
+    Raises:
+      ValueError: `fraction` is out of range.
     """
     if not 0.0 < fraction <= 1.0:
-        raise ValueError(f"a fraction is above 0 and at most 1, not {fraction}")
+        raise ValueError(f"fraction must be above 0 and at most 1, not {fraction}")
     if fraction == 1.0:
         return list(tasks)
     count = math.ceil(len(tasks) * math.sqrt(fraction))
-    chosen = np.sort(
-        np.random.default_rng([seed, iteration]).choice(len(tasks), count, replace=False)
-    )
+    rng = np.random.default_rng([seed, iteration])
+    chosen = np.sort(rng.choice(len(tasks), count, replace=False))
     share = fraction * len(tasks) / count
     return [
         dataclasses.replace(tasks[i], rows=Rows(share, (seed, iteration, int(i)))) for i in chosen

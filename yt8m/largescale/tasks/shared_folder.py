@@ -1,4 +1,4 @@
-"""What workers are told of files: paths that mean the same in every working directory, and the words where they do not."""
+"""Paths that mean the same to every worker, and errors for folders that are not shared."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ LOCAL = (
 
 
 def absolute(path: str) -> str:
-    """Return a path as a worker elsewhere must name it: absolute, unless it is of a remote file system."""
+    """Return `path` in a form that a worker with another working directory can use.
+
+    Local paths become absolute; paths of remote file systems (gs://) stay as they are.
+    """
     return path if "://" in path else os.path.abspath(path)
 
 
 def local_folder(folder: str, remedy: str = "name a local folder by --cache") -> str:
-    """Return a folder whose files can be memory-mapped.
+    """Return `folder` unchanged if its files can be memory-mapped.
 
     Args:
-      folder: its path.
-      remedy: which flag mends it.
+      folder: a path.
+      remedy: the advice that ends the error message.
 
     Raises:
-      UserError: it is a remote one.
+      UserError: the folder is remote.
     """
     if "://" in folder:
         raise UserError(f"features are memory-mapped, and {folder} is remote: {remedy}.")
@@ -33,24 +36,28 @@ def local_folder(folder: str, remedy: str = "name a local folder by --cache") ->
 
 
 def check_plan(folder: str, name: str) -> None:
-    """Refuse, in a worker, a folder that is not the one of the process that sent the task.
+    """Raise an error in a worker that does not see the folder of the process that sent its task.
 
     Args:
-      folder: of the task.
-      name: of a file that was in it before the task was sent.
+      folder: the folder that the task names.
+      name: a file that was written there before the task was sent.
 
     Raises:
-      UserError: it is not there.
+      UserError: the file is not there.
     """
-    if not os.path.exists(os.path.join(folder, name)):
-        raise not_shared(
-            f"{os.path.join(folder, name)} is not there, though it was written before this task was sent"
-        )
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        raise not_shared(f"{path} is not there, although it was written before this task was sent")
 
 
 def not_shared(found: str) -> UserError:
-    """Return the error of a cluster whose nodes do not see the same files; `found` says what is missing, and where."""
+    """Return the error for a cluster whose nodes do not see the same files.
+
+    Args:
+      found: which file is missing, and where; it starts the message.
+    """
     return UserError(
-        f"{found} (seen from {socket.gethostname()}). On a cluster every node must see the same files under the same path:"
-        " --train_dir, and the records, must lie on a folder that all nodes share, such as a network file system."
+        f"{found} (seen from {socket.gethostname()}). On a cluster every node must see the same"
+        " files under the same path: --train_dir, and the records, must lie on a folder that all"
+        " nodes share, such as a network file system."
     )
