@@ -194,7 +194,7 @@ def test_the_encoder_is_taken_and_frozen():
         (
             {},
             {"inject": "project_1024_l2", "injected_size": 6},
-            "gives 8 numbers a frame.*output_size=6",
+            "returns 8 numbers per frame.*output_size=6",
         ),
     ],
 )

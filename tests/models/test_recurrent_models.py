@@ -136,14 +136,14 @@ def test_scales_read_every_rth_frame():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("GruModel", {"state": "middle"}, "state is one of"),
-        ("GruModel", {"output": "max"}, "output is one of"),
+        ("GruModel", {"state": "middle"}, "state (is|must be) one of"),
+        ("GruModel", {"output": "max"}, "output (is|must be) one of"),
         ("GruModel", {"fc_size": 3, "fc_position": "between", "layers": 1}, "two layers"),
-        ("LstmModel", {"cell": "gru"}, "lstm or ln_lstm"),
-        ("HierarchicalGruModel", {"carry_state": "all"}, "carry_state is one of"),
-        ("HierarchicalGruModel", {"random_order": "eval"}, "random_order is one of"),
+        ("LstmModel", {"cell": "gru"}, "cell must be one of lstm, ln_lstm"),
+        ("HierarchicalGruModel", {"carry_state": "all"}, "carry_state (is|must be) one of"),
+        ("HierarchicalGruModel", {"random_order": "eval"}, "random_order (is|must be) one of"),
         ("HierarchicalGruModel", {"window_size": 0}, "1 or more"),
-        ("MultiScaleGruModel", {"intervals": [1, 0]}, "1 or more"),
+        ("MultiScaleGruModel", {"intervals": [1, 0]}, "intervals must be a list of positive"),
     ],
 )
 def test_options_out_of_range_are_refused(name, options, message):

@@ -1,7 +1,7 @@
 """Models that say where their aggregator ends and their classifier begins.
 
-Step 2 of the KDD paper's trainer (`--trainer=alternating`) replaces the classifier, and step 3 trains
-the aggregator alone. Only a model of this kind can be trained that way.
+Step 2 of the KDD paper's trainer (`--trainer=alternating`) replaces the classifier, and step 3
+trains the aggregator alone. Only a model of this kind can be trained that way.
 """
 
 from __future__ import annotations

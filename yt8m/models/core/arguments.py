@@ -1,71 +1,76 @@
-"""Constructor arguments that are whole numbers: their bounds, and lists of them, kept so that either Keras leaves them alone."""
+"""Constructor arguments of models: their names, the bounds of whole numbers, and lists of them."""
 
 from __future__ import annotations
 
 import inspect
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Union
+
+from yt8m.layers.recorded_arguments import RecordedArguments
+
+# A list of whole numbers; a command line gives it as text: "512,1024".
+Integers = Union[str, int, Sequence[int]]
+
+_DECIDED_BY_THE_DATA = ("num_classes", "feature_sizes", "video_sizes")
+
+
+def constructor_arguments(model: type) -> list[str]:
+    """Return the names of a model's constructor arguments, without those that the data decide."""
+    return [name for name in _parameters(model) if name not in _DECIDED_BY_THE_DATA]
 
 
 def integer_bounds(model: type) -> dict[str, int]:
-    """Return the least value of each argument of a model that is annotated as `int`.
+    """Return the least value of each constructor argument that is annotated as `int`.
 
-    That is 1, or 0 where 0 is the default, which then means "none" or "all", and where `zero_has_meaning` names it.
+    It is 0 if 0 is the default, which then means "none" or "all", or if the model's
+    `zero_has_meaning` names the argument; otherwise it is 1.
     """
-    bounds: dict[str, int] = {}
-    for base in model.__mro__:
-        for p in (
-            inspect.signature(base.__init__).parameters.values() if "__init__" in vars(base) else ()
-        ):
-            if p.annotation in ("int", int) and p.name not in bounds:
-                may_be_0 = p.default == 0 or p.name in getattr(model, "zero_has_meaning", ())
-                bounds[p.name] = 0 if may_be_0 else 1
-    return bounds
+    zero = getattr(model, "zero_has_meaning", ())
+    return {
+        name: 0 if parameter.default == 0 or name in zero else 1
+        for name, parameter in _parameters(model).items()
+        if parameter.annotation in ("int", int)
+    }
 
 
 def out_of_bounds(model: type, name: str, value: Any) -> str:
-    """Return what an integer argument should be where `value` is something else; "" where all is well."""
+    """Return what an integer argument must be if `value` is not that, otherwise ""."""
     least = integer_bounds(model).get(name)
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return (
-        ""
-        if least is None or (whole and value >= least)
-        else f"expected a whole number of {least} or more"
-    )
+    if least is None or (whole and value >= least):
+        return ""
+    return f"expected a whole number of {least} or more"
 
 
-def integers(value: str | int | Sequence[int], name: str) -> tuple[int, ...]:
+def integers(value: Integers, name: str) -> list[int]:
     """Return a list of whole numbers, which may be given as text: "512,1024".
 
-    A model keeps it as text and gives it out by this: Keras 2 wraps a list that is an attribute, and its
-    checkpoints then track it.
-
     Args:
-      value: the argument.
-      name: its name, for the message.
+      value: the list, its text, or a single number.
+      name: name of the argument, for the message.
 
     Raises:
-      ValueError: not positive whole numbers, or none.
+      ValueError: the value is empty or holds something other than positive whole numbers.
     """
-    parts = (
-        value.split(",")
-        if isinstance(value, str)
-        else [value]
-        if isinstance(value, int)
-        else list(value)
-    )
+    parts = value.split(",") if isinstance(value, str) else value
     try:
-        numbers = tuple(int(part) for part in parts)
+        found = [int(part) for part in ([parts] if isinstance(parts, int) else parts)]
     except (TypeError, ValueError):
-        numbers = ()
-    if not numbers or min(numbers) < 1:
+        found = []
+    if not found or min(found) < 1:
         raise ValueError(
-            f"{name} is a list of positive whole numbers, such as [512,1024], not {value!r}"
+            f"{name} must be a list of positive whole numbers, such as [512,1024], not {value!r}"
         )
-    return numbers
+    return found
 
 
-def as_text(numbers: Sequence[int]) -> str:
-    """Return numbers as the text that `integers` reads."""
-    return ",".join(str(n) for n in numbers)
+def _parameters(model: type) -> dict[str, inspect.Parameter]:
+    """Return the named parameters of a model's constructors, those of its own class first."""
+    found: dict[str, inspect.Parameter] = {}
+    for cls in model.__mro__:
+        if issubclass(cls, RecordedArguments) and "__init__" in vars(cls):
+            for name, parameter in list(inspect.signature(cls.__init__).parameters.items())[1:]:
+                if parameter.kind is not parameter.VAR_KEYWORD:
+                    found.setdefault(name, parameter)
+    return found

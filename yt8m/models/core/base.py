@@ -1,106 +1,118 @@
-"""The contract of a model: probabilities from a batch, numbers as constructor arguments, priors in the head.
+"""The contract of every model: a batch in, probabilities out, all numbers constructor arguments.
 
-A new model is one file in this folder:
+A new model is one file, in `yt8m/models` or in one of its families. This is a whole one:
+
+    import tensorflow as tf
+
+    from yt8m.layers.dequantize import DequantizeFrames
+    from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
+    from yt8m.layers.pooling.frames import FramePooling
+    from yt8m.models.core.base import FrameModel
+    from yt8m.models.core.recipe import Recipe
+    from yt8m.models.core.registry import register
+
 
     @register("MyModel")
     class MyModel(FrameModel):
-        '''One line, shown by --list_models.'''
+        '''One line, which --list_models shows.'''
 
         recipe = Recipe(base_learning_rate=0.001, batch_size=128)
 
         def __init__(self, num_classes, feature_sizes=(1024, 128), hidden_size=512, **kwargs):
             super().__init__(num_classes, feature_sizes, **kwargs)
-            self.hidden_size = hidden_size
-            self.frames = DequantizeFrames(self.input_norm)
+            self.dequantize = DequantizeFrames(self.input_norm)
             self.hidden = tf.keras.layers.Dense(hidden_size, activation="relu")
-            self.head = MixtureOfExperts(num_classes)
+            self.pool = FramePooling("average")
+            self.head = MixtureOfExperts(num_classes, name="head")
 
         def call(self, inputs, training=None):
-            frames, mask = self.frames(inputs["frames"], num_frames=inputs["num_frames"])
-            ...
-            return self.head(x)
-
-        def get_config(self):
-            return {**super().get_config(), "hidden_size": self.hidden_size}
+            x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
+            return self.head(self.pool(self.hidden(x), mask=mask))
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Callable, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import tensorflow as tf
 
-from yt8m.errors import UserError
+from yt8m.errors import UserError, one_of
+from yt8m.layers.recorded_arguments import RecordedArguments
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.weight_transfer import copy_weights
 
+InputNorm = Literal["l2", "none"]
+Inputs = dict[str, tf.Tensor]
+Loss = Callable[..., tf.Tensor]
 
-class Yt8mModel(tf.keras.Model):
+
+class Yt8mModel(RecordedArguments, tf.keras.Model):
     """A classifier of videos.
+
+    Call it with a dictionary that has exactly the keys `input_keys`; it returns probabilities
+    float32 [B, K]. In inference, the prediction for a video depends neither on the other videos of
+    its batch nor on padding.
+
+    The base class records the constructor arguments, so that no model defines `get_config`.
 
     Args:
       num_classes: K.
       feature_sizes: width of each concatenated feature; D is their sum.
-      input_norm: "l2" divides each frame (or video) vector by its L2 norm over all D features,
-        as the starter code does; "none" leaves it.
-
-    Call: a dict with exactly the keys `input_keys` -> probabilities [B, K], float32.
-
-    In inference a video's answer depends neither on the other videos of its batch nor on padding.
+      input_norm: "l2" divides each frame (or video) vector by its L2 norm over all D features, as
+        the starter code does; "none" leaves it as it is.
     """
 
-    level: ClassVar[str] = ""
+    level: ClassVar[str] = ""  # "video" or "frame"
     input_keys: ClassVar[tuple[str, ...]] = ()
+    # The training settings that a user gets without flags.
     recipe: ClassVar[Recipe] = Recipe()
-    # What --trainer=auto means for this model; see yt8m.training.trainers.
+    # The trainer that --trainer=auto chooses for this model; see `yt8m.training.trainers`.
     trainer: ClassVar[str] = "joint"
-    # "classification", or "reconstruction": see `ReconstructionModel`.
-    task: ClassVar[str] = "classification"
-    # Starter-code flag -> constructor argument, e.g. {"moe_num_mixtures": "num_mixtures"}.
+    # "reconstruction" is for a `ReconstructionModel`.
+    task: ClassVar[Literal["classification", "reconstruction"]] = "classification"
+    # Constructor argument that each flag of the starter code sets, for instance
+    # {"moe_num_mixtures": "num_mixtures"}.
     starter_flags: ClassVar[dict[str, str]] = {}
-    # Integer arguments of which 0 has a meaning, though it is not their default; see `arguments.integer_bounds`.
-    zero_has_meaning: ClassVar[tuple[str, ...]] = ()
-    # Constructor arguments with which the starter code's own settings are reproduced.
+    # Constructor arguments that reproduce the starter code's settings.
     starter_arguments: ClassVar[dict[str, Any]] = {}
-    # Fields of the recipe that the starter code sets for this model otherwise than in general.
+    # Fields of the recipe for which the starter code has a value of its own for this model.
     starter_recipe: ClassVar[dict[str, Any]] = {}
-    # Whether a frame-level model takes features of whole videos too: `video_sizes` are their widths, and its inputs have
-    # "video" float32 [B, E] where there are any.
+    # Integer arguments for which 0 has a meaning without being their default; see
+    # `yt8m.models.core.arguments.integer_bounds`.
+    zero_has_meaning: ClassVar[tuple[str, ...]] = ()
+    # Whether a frame-level model takes features of whole videos as well. Their widths are its
+    # argument `video_sizes`, and if there are any, its inputs contain "video" float32 [B, E].
     takes_video_features: ClassVar[bool] = False
-    # Constructor arguments of a run begun with --init_from, unless given, e.g. {"freeze_encoder": True}.
+    # Defaults of constructor arguments in a run that starts with --init_from, for instance
+    # {"freeze_encoder": True}.
     initialized_arguments: ClassVar[dict[str, Any]] = {}
 
     def __init__(
         self,
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
-        input_norm: str = "l2",
+        input_norm: InputNorm = "l2",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        if input_norm not in ("l2", "none"):
-            raise ValueError(f'input_norm is "l2" or "none", not {input_norm!r}')
         self.num_classes = int(num_classes)
-        self.input_norm = input_norm
-        self._sizes = ",".join(
-            str(s) for s in feature_sizes
-        )  # a string: Keras 2 would wrap a tuple
+        self.input_norm = one_of("input_norm", input_norm, InputNorm)
 
     def __dir__(self) -> list[str]:
-        """Every attribute but `layers`, so that weight files name each layer by its own attribute.
+        """Return every attribute but `layers`, so that weight files name a layer by its attribute.
 
-        Keras saves a layer under the first attribute in which it meets it: Keras 2 goes through them
-        backwards and Keras 3 forwards, and the two number the entries of `layers` differently. A file
-        of one could then fill another layer of the same shape in the other.
+        Keras saves a layer under the first attribute in which it finds the layer. Keras 2 reads the
+        attributes backwards and Keras 3 forwards, and the two number the entries of `layers`
+        differently, so a file of one could fill another layer of the same shape in the other.
         """
         return [name for name in super().__dir__() if name != "layers"]
 
     @property
     def feature_sizes(self) -> tuple[int, ...]:
         """Width of each concatenated feature."""
-        return tuple(int(s) for s in self._sizes.split(","))
+        return tuple(self.recorded_arguments()["feature_sizes"])
 
     @property
     def feature_size(self) -> int:
@@ -109,122 +121,109 @@ class Yt8mModel(tf.keras.Model):
 
     @property
     def covered_classes(self) -> list[int] | None:
-        """The classes that the model predicts, where these are not all; fusion then asks it about no others."""
+        """The classes that the model predicts, or None for all; fusion uses it for these alone."""
         return None
 
-    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> dict[str, tf.Tensor]:
-        """Return a batch of zeros in the shape of this model's inputs, to build its weights."""
+    @property
+    def sums_to_one(self) -> bool:
+        """Whether the probabilities are a softmax over the classes."""
+        return getattr(getattr(self, "head", None), "activation", "") == "softmax"
+
+    @property
+    def lacks(self) -> str:
+        """What `initialize_from` must provide before the model can be trained, or ""."""
+        return ""
+
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Inputs:
+        """Return a batch of zeros in the shapes of the model's inputs, to build its weights."""
         raise NotImplementedError
 
     def build_weights(self) -> Yt8mModel:
         """Create every weight by one call on zeros, and return the model.
 
         Raises:
-          ValueError: its answer is not of the shape that the contract says.
+          ValueError: the call did not return a tensor of the shape that the contract requires.
         """
         answer = self(self.example_inputs(2), training=False)
         expected = (2, self.num_classes) if self.task == "classification" else (2,)
         found = tuple(answer.shape) if hasattr(answer, "shape") else f"a {type(answer).__name__}"
         if found != expected:
             raise ValueError(
-                f"for a batch of 2 with K = {self.num_classes} its call must return a tensor of shape {expected}, not {found}"
+                f"for a batch of 2 and {self.num_classes} classes, the call must return a tensor of"
+                f" shape {expected}, not {found}"
             )
         return self
 
     def training_loss(
-        self,
-        inputs: dict[str, Any],
-        labels: Any,
-        weights: Any | None,
-        loss: Callable[..., tf.Tensor],
+        self, inputs: Inputs, labels: Any, weights: Any | None, loss: Loss
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Return (loss of each example [B], probabilities [B, K]) of a training step.
 
-        Models whose objective is not `loss` of their probabilities, or whose training needs the
-        labels as input (teacher forcing), override this; inference never sees labels.
+        A model overrides this if its objective is not `loss` of its probabilities, or if training
+        needs the labels as input (teacher forcing). Inference never sees labels.
 
         Args:
           inputs: as `call` takes them.
           labels: [B, K].
-          weights: [B, K], or None.
+          weights: weight of each label [B, K], or None.
           loss: the run's `--label_loss`.
         """
         predictions = self(inputs, training=True)
         return loss(labels, predictions, weights), predictions
 
-    @property
-    def sums_to_one(self) -> bool:
-        """Whether the probabilities are a softmax over the classes, not a probability a class."""
-        return getattr(getattr(self, "head", None), "activation", "") == "softmax"
-
     def select_inputs(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Return exactly this model's inputs out of a batch (Keras 3 mis-binds extra keys)."""
-        missing = [k for k in self.input_keys if k not in batch]
+        """Return exactly this model's inputs from a batch (Keras 3 binds extra keys wrongly)."""
+        missing = [key for key in self.input_keys if key not in batch]
         if missing:
             raise ValueError(
                 f"{type(self).__name__} needs {missing}; the batch has {sorted(batch)}"
             )
-        return {k: batch[k] for k in self.input_keys}
+        return {key: batch[key] for key in self.input_keys}
 
     def initialize_from_priors(self, priors: np.ndarray) -> None:
-        """Start every classification head at the label frequencies `priors` [K] (after `build_weights`)."""
-        heads = [
-            layer
-            for layer in self._flatten_layers(include_self=False)
-            if hasattr(layer, "initialize_from_priors")
-        ]
-        # A head of several groups of classes is one of mixtures, and gives each of them its part of the priors itself.
+        """Start every head at the label frequencies `priors` [K]; call it after `build_weights`."""
+        layers = self._flatten_layers(include_self=False)
+        heads = [layer for layer in layers if hasattr(layer, "initialize_from_priors")]
+        # A head of several groups contains heads, and distributes the priors among them itself.
         inner = [layer for head in heads for layer in head._flatten_layers(include_self=False)]
         for head in heads:
             if not any(head is layer for layer in inner):
                 head.initialize_from_priors(np.asarray(priors, np.float64))
 
-    @property
-    def lacks(self) -> str:
-        """What the model must be given by `initialize_from` before it can be trained, in words; "" is nothing."""
-        return ""
-
     def initialize_from(self, other: Yt8mModel) -> None:
-        """Take weights of a trained model, after both are built (--init_from): here all of a model of the same kind.
+        """Copy the weights of a trained model (--init_from); both models are built.
 
-        A model that can use parts of another overrides this. What it does not take stays as it began.
+        This copies all weights of a model of the same class. A model that can use parts of another
+        one overrides it. Weights that are not copied keep their initial values.
 
         Raises:
-          UserError: `other` does not fit; it names both models and what differs.
+          UserError: `other` does not fit. The message names both models and what differs.
         """
+        mine, theirs = type(self).__name__, type(other).__name__
         if type(other) is not type(self):
             raise UserError(
-                f"--init_from names a run of {type(other).__name__}, and {type(self).__name__} takes weights of its own kind alone."
+                f"--init_from names a run of {theirs}, and {mine} can start only from a run of"
+                f" {mine}."
             )
-        copy_weights(
-            other,
-            self,
-            f"the {type(other).__name__} there",
-            f"this {type(self).__name__}",
-            other.differences(self),
-        )
+        differences = other.differences(self)
+        copy_weights(other, self, f"the {theirs} there", f"this {mine}", differences)
 
     def differences(self, other: Yt8mModel) -> str:
         """Return the constructor arguments in which `other` differs, as text for a message."""
         mine, theirs = self.get_config(), other.get_config()
-        pairs = [
-            f"{k} {mine.get(k)!r} there and {theirs.get(k)!r} here"
-            for k in theirs
-            if mine.get(k) != theirs.get(k)
-        ]
-        return "; ".join(pairs)
+        return "; ".join(
+            f"{name} {mine.get(name)!r} there and {value!r} here"
+            for name, value in theirs.items()
+            if mine.get(name) != value
+        )
 
     def get_config(self) -> dict[str, Any]:
-        """Every constructor argument, JSON-ready."""
-        return {
-            "num_classes": self.num_classes,
-            "feature_sizes": list(self.feature_sizes),
-            "input_norm": self.input_norm,
-        }
+        """Return every constructor argument as JSON values."""
+        return self.recorded_arguments()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Yt8mModel:
-        """Make the model that `get_config` described."""
+        """Return the model that `get_config` describes."""
         return cls(**config)
 
 
@@ -234,8 +233,8 @@ class VideoModel(Yt8mModel):
     level = "video"
     input_keys = ("video",)
 
-    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> dict[str, tf.Tensor]:
-        """Zeros of the inputs' shapes; `num_frames` is not used."""
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Inputs:
+        """Return zeros in the shapes of the inputs; `num_frames` is not used."""
         return {"video": tf.zeros([batch_size, self.feature_size])}
 
 
@@ -245,8 +244,8 @@ class FrameModel(Yt8mModel):
     level = "frame"
     input_keys = ("frames", "num_frames")
 
-    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> dict[str, tf.Tensor]:
-        """Zeros of the inputs' shapes, T = `num_frames`."""
+    def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> Inputs:
+        """Return zeros in the shapes of the inputs, with T = `num_frames`."""
         return {
             "frames": tf.zeros([batch_size, num_frames, self.feature_size], tf.uint8),
             "num_frames": tf.fill([batch_size], num_frames),
@@ -254,20 +253,16 @@ class FrameModel(Yt8mModel):
 
 
 class ReconstructionModel(FrameModel):
-    """A model that learns to predict frames, not labels: `{"frames", "num_frames"} -> loss of each video, float32 [B]`.
+    """A model that predicts frames: `{"frames", "num_frames"} -> loss of each video float32 [B]`.
 
-    It is trained and validated on that loss, and gives other models a start (--init_from); what needs
-    probabilities (evaluation, inference, fusion) refuses it. The labels are not looked at.
+    It is trained and validated on that loss, and other models start from it (--init_from).
+    Evaluation, inference and fusion refuse it, because it has no probabilities. It ignores labels.
     """
 
     task = "reconstruction"
 
     def training_loss(
-        self,
-        inputs: dict[str, Any],
-        labels: Any,
-        weights: Any | None,
-        loss: Callable[..., tf.Tensor],
+        self, inputs: Inputs, labels: Any, weights: Any | None, loss: Loss
     ) -> tuple[tf.Tensor, None]:
-        """Return (loss of each video [B], None: there are no predictions)."""
+        """Return (loss of each video [B], None, because there are no predictions)."""
         return self(inputs, training=True), None

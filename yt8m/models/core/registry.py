@@ -1,35 +1,41 @@
-"""Models by name: `@register` puts one in, `create` makes one, `list_models` shows all; files are found, not listed."""
+"""Models by name: a file with `@register` in `yt8m/models` or a family is found without a list."""
 
 from __future__ import annotations
 
 import fnmatch
 import importlib
+import importlib.util
 import pkgutil
 import traceback
-from typing import Any, Callable, TypeVar
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
 
 from yt8m.errors import UserError, near_misses
 from yt8m.models.core.arguments import out_of_bounds
 from yt8m.models.core.base import Yt8mModel
 
+_PACKAGE = "yt8m.models"
 _MODELS: dict[str, type[Yt8mModel]] = {}
 _ALIASES: dict[str, str] = {}
 _M = TypeVar("_M", bound=type[Yt8mModel])
 
 
 def register(name: str, *aliases: str) -> Callable[[_M], _M]:
-    """Class decorator: make the model known as `name`, and under each alias."""
+    """Return a class decorator that registers a model as `name` and under each alias."""
 
     def add(cls: _M) -> _M:
         for key in (name, *aliases):
             if key in _MODELS or key in _ALIASES:
                 other = _MODELS[_ALIASES.get(key, key)]
                 raise ValueError(
-                    f"two models are registered as {key}; the other is {other.__name__} of {other.__module__}"
+                    f"two models are registered as {key}; the other is {other.__name__} of"
+                    f" {other.__module__}"
                 )
         if not issubclass(cls, Yt8mModel) or not cls.level:
             raise ValueError(
-                f"{cls.__name__}, registered as {name}, is to be a VideoModel or a FrameModel of yt8m.models.core.base"
+                f"{cls.__name__}, registered as {name}, must be a VideoModel or a FrameModel of"
+                " yt8m.models.core.base"
             )
         _MODELS[name] = cls
         _ALIASES.update({alias: name for alias in aliases})
@@ -38,38 +44,25 @@ def register(name: str, *aliases: str) -> Callable[[_M], _M]:
     return add
 
 
-def _import_all() -> None:
-    package = importlib.import_module("yt8m.models")
-    for module in pkgutil.walk_packages(package.__path__, "yt8m.models."):
-        try:
-            importlib.import_module(module.name)
-        except Exception as error:  # whatever a file that someone is writing may raise
-            path = module.module_finder.find_spec(module.name).origin
-            lines = [
-                frame.lineno
-                for frame in traceback.extract_tb(error.__traceback__)
-                if frame.filename == path
-            ]
-            where = f"{path}, line {lines[-1]}," if lines else path
-            raise UserError(
-                f"{where} cannot be imported: {type(error).__name__}: {error}. Mend the file or move it away; every model's is imported."
-            ) from error
-
-
 def model_class(name: str) -> type[Yt8mModel]:
-    """Return the class registered as `name` or under an alias; a `UserError` names near misses."""
+    """Return the class registered as `name` or under an alias.
+
+    Raises:
+      UserError: there is none; the message suggests similar names.
+    """
     _import_all()
     name = _ALIASES.get(name, name)
     if name not in _MODELS:
         known = list(_MODELS) + list(_ALIASES)
         raise UserError(
-            f"--model={name} is not a known model.{near_misses(name, known)} train.py --list_models lists them all."
+            f"--model={name} is not a known model.{near_misses(name, known)}"
+            " train.py --list_models lists them all."
         )
     return _MODELS[name]
 
 
 def own_name(name: str) -> str:
-    """Return a model's registered name, given it or an alias."""
+    """Return the registered name of a model, given it or an alias."""
     model_class(name)
     return _ALIASES.get(name, name)
 
@@ -84,7 +77,16 @@ def name_of(model: type[Yt8mModel]) -> str:
 
 
 def create(name: str, **arguments: Any) -> Yt8mModel:
-    """Make the model `name` with constructor `arguments`; a `ValueError` where a whole number is out of bounds."""
+    """Return a new model.
+
+    Args:
+      name: registered name or alias.
+      **arguments: constructor arguments.
+
+    Raises:
+      UserError: there is no such model.
+      ValueError: an argument is not one of its choices or is out of bounds.
+    """
     model = model_class(name)
     for key, value in arguments.items():
         wrong = out_of_bounds(model, key, value)
@@ -97,27 +99,76 @@ def list_models(pattern: str = "*", task: str | None = "classification") -> list
     """Return the sorted names, without aliases, that match a shell-style pattern.
 
     Args:
-      pattern: such as "Dbof*".
+      pattern: for instance "Dbof*".
       task: "classification", "reconstruction", or None for every model.
     """
     _import_all()
-    return sorted(
-        name for name in fnmatch.filter(_MODELS, pattern) if task in (None, _MODELS[name].task)
-    )
+    names = fnmatch.filter(_MODELS, pattern)
+    return sorted(name for name in names if task in (None, _MODELS[name].task))
 
 
 def aliases_of(name: str) -> list[str]:
     """Return the other names of a model."""
-    return sorted(a for a, n in _ALIASES.items() if n == name)
+    return sorted(alias for alias, own in _ALIASES.items() if own == name)
 
 
 def table() -> str:
-    """Return every model with its level, task and first docstring line, a line each, for --list_models."""
-    lines = []
+    """Return the text of --list_models: a line for each model, with its level and description."""
+    return "\n".join(
+        f"{name:<26} {level:<6} {description}" for name, level, description in _descriptions()
+    )
+
+
+def markdown_table() -> str:
+    """Return the table of models in Markdown, as the documentation shows it."""
+    rows = [("`" + name + "`", level, text) for name, level, text in _descriptions()]
+    lines = [("Model", "Records", "Description"), ("---", "---", "---"), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _descriptions() -> list[tuple[str, str, str]]:
+    """Return (name, level, first line of the docstring with task and aliases) of each model."""
+    found = []
     for name in list_models(task=None):
-        cls = model_class(name)
+        cls = _MODELS[name]
         about = (cls.__doc__ or "").strip().split("\n")[0] or "(no docstring)"
-        also = f" (also {', '.join(aliases_of(name))})" if aliases_of(name) else ""
         task = "" if cls.task == "classification" else f"[{cls.task}] "
-        lines.append(f"{name:<26} {cls.level:<6} {task}{about}{also}")
-    return "\n".join(lines)
+        also = f" (also {', '.join(aliases_of(name))})" if aliases_of(name) else ""
+        found.append((name, cls.level, f"{task}{about}{also}"))
+    return found
+
+
+def _import_all() -> None:
+    """Import every file of the package and its families, so that each model registers itself."""
+    package = importlib.import_module(_PACKAGE)
+    _import_files(package.__path__, _PACKAGE)
+
+
+def _import_files(folders: Iterable[str], package: str) -> None:
+    for folder in folders:
+        for path in Path(folder).glob("*/*.py"):
+            if not (path.parent / "__init__.py").exists():
+                raise UserError(f"{path} is not found: {path.parent} needs an empty __init__.py.")
+    for _, name, is_package in pkgutil.iter_modules(folders, f"{package}."):
+        if name == f"{_PACKAGE}.core":
+            continue
+        try:
+            module = importlib.import_module(name)
+        except Exception as error:  # whatever a file that someone is writing may raise
+            spec = importlib.util.find_spec(name)
+            raise UserError(_broken_file(str(spec and spec.origin), error)) from error
+        if is_package:
+            _import_files(module.__path__, name)
+
+
+def _broken_file(path: str, error: Exception) -> str:
+    """Return the message for a file that cannot be imported, with the line that failed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == path]
+    if isinstance(error, SyntaxError) and error.filename == path:
+        lines.append(error.lineno)
+    where = f"{path}, line {lines[-1]}," if lines else path
+    return (
+        f"{where} cannot be imported: {type(error).__name__}: {error}. Fix the file or move it"
+        " away: every model file is imported, whichever model is used."
+    )

@@ -1,4 +1,4 @@
-"""Weights from one layer or model into another of the same build, whichever of the two is frozen."""
+"""Copies of weights between layers or models of the same structure, whichever of them is frozen."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from yt8m.errors import UserError
 
 
 def weights_of(layer: tf.keras.layers.Layer) -> list[Any]:
-    """Return every weight of a layer and of the layers in it, in an order that does not depend on what is trainable.
+    """Return every weight of a layer and its sublayers, in an order that freezing does not change.
 
-    Keras 2 lists trainable weights first in `layer.weights`, so that of two equal layers a frozen one lists them otherwise.
+    `layer.weights` of Keras 2 lists trainable weights first, so a frozen layer and an equal one
+    that is not frozen have different orders.
     """
     found: list[Any] = []
     for part in layer._flatten_layers():
@@ -31,11 +32,13 @@ def copy_weights(
     here: str,
     differing: str = "",
 ) -> None:
-    """Give `target` the weights of `source`; both are built.
+    """Copy the weights of `source` to `target`; both are built.
 
     Args:
-      source, target: of the same class.
-      there, here: what they are, for the message.
+      source: layer or model to copy from.
+      target: layer or model of the same class.
+      there: description of the source, for the message.
+      here: description of the target, for the message.
       differing: constructor arguments that differ, for the message.
 
     Raises:
@@ -44,26 +47,27 @@ def copy_weights(
     old, new = weights_of(source), weights_of(target)
     shapes = [[tuple(w.shape) for w in weights] for weights in (old, new)]
     if shapes[0] != shapes[1]:
-        first = next(
-            (f"{a} there, {b} here" for a, b in zip(*shapes) if a != b),
-            f"{len(old)} there, {len(new)} here",
-        )
+        pairs = [f"{a} there, {b} here" for a, b in zip(*shapes) if a != b]
+        first = (pairs or [f"{len(old)} there, {len(new)} here"])[0]
         raise UserError(
-            f"--init_from: {there} does not fit {here}: their weights differ ({first}).{_mend(differing)}"
+            f"--init_from: {there} does not fit {here}: their weights differ ({first})."
+            f"{_remedy(differing)}"
         )
     for a, b in zip(old, new):
         b.assign(a)
 
 
 def check_arguments(source: Any, target: Any, names: Sequence[str] | Mapping[str, str]) -> None:
-    """Refuse another model whose constructor arguments differ where parts of it are to be taken.
+    """Refuse a model of which parts are to be copied if its constructor arguments do not fit.
 
     Args:
-      source, target: models.
-      names: arguments that must be equal; or argument of `source` -> of `target`, where they are called otherwise.
+      source: model to copy from.
+      target: model to copy to.
+      names: arguments that must be equal; a mapping gives the argument of `target` for each one of
+        `source`.
 
     Raises:
-      UserError: shows each difference.
+      UserError: some differ; the message lists each difference.
     """
     pairs = names if isinstance(names, Mapping) else {name: name for name in names}
     old, new = source.get_config(), target.get_config()
@@ -74,9 +78,12 @@ def check_arguments(source: Any, target: Any, names: Sequence[str] | Mapping[str
     ]
     if wrong:
         raise UserError(
-            f"--init_from: the {type(source).__name__} there does not fit this {type(target).__name__}.{_mend('; '.join(wrong))}"
+            f"--init_from: the {type(source).__name__} there does not fit this"
+            f" {type(target).__name__}.{_remedy('; '.join(wrong))}"
         )
 
 
-def _mend(differing: str) -> str:
-    return f" What differs: {differing}; --model_option=NAME=VALUE sets each." if differing else ""
+def _remedy(differing: str) -> str:
+    if not differing:
+        return ""
+    return f" What differs: {differing}. Set each by --model_option=NAME=VALUE."

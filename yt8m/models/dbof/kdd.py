@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from yt8m.layers.dequantize import DequantizeFrames
-from yt8m.layers.heads.by_name import make_head
 from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.layers.normalisation.context_gating import ContextGating
 from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.models.core.base import FrameModel
+from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.registry import register
-from yt8m.models.dbof.starter import make_pooling
-from yt8m.models.dbof.video_network import ResidualBlock, VideoNetwork, fully_connected
+from yt8m.models.dbof.starter import Pooling, make_pooling
+from yt8m.models.dbof.video_network import (
+    ResidualBlock,
+    ResInner,
+    ResOuter,
+    Variant,
+    VideoNetwork,
+    fully_connected,
+)
 
-# Model -> the video-level model that is its second half (ResNet's block is on frames, so its half is Basic's).
+# Model -> the video-level model that is its second half. The block of ResNet is on frames, so its
+# second half is that of Basic.
 VIDEO_HALF = {
     "DbofBasic": "VideoDbofBasic",
     "DbofCgate": "VideoDbofCgate",
@@ -27,26 +34,27 @@ VIDEO_HALF = {
 }
 
 
-class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, FrameModel):
-    """Frames → FC, BN, σ → [gate or residual block] → pooling → FC, BN, σ → [gate] → mixture of experts (spec D.2).
+class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, ChosenHead, FrameModel):
+    """Frames → FC, BN, σ → [gate or block] → pooling → FC, BN, σ → [gate] → head (spec D.2).
 
-    Features of whole videos, such as the paper's CDML embedding, are put behind what was pooled, as they are (spec D.9).
+    Features of whole videos, such as the paper's CDML embedding, are concatenated to the pooled
+    frames without further processing (spec D.9).
 
     Args:
-      width: of every fully connected layer.
-      pooling: "swap", "average", "max", "l2" or "attention".
-      swap_weight: of SWAP: "elementwise" is the paper's; "l1" and "l2" are for ablation (spec D.3).
-      input_batch_norm: normalise the frames' features first.
-      gate_batch_norm: batch normalisation in Cgate's gates, in place of their bias.
-      res_inner, res_outer: readings of ResNet's block; see `ResidualBlock`.
-      head: "moe", "logistic" or "softmax".
-      num_mixtures: experts a class; the paper's joint training has 5.
-      groups: classes with numbers of experts of their own; see `make_head`.
-      initial: of the head.
-      video_sizes: width of each feature of the whole video; the input then has `video` [B, E], E in all.
+      width: width of every fully connected layer.
+      pooling: how the frames are pooled.
+      swap_weight: weights of SWAP: "elementwise" is the paper's, "l1" and "l2" are for ablation
+        (spec D.3).
+      input_batch_norm: normalise the features of the frames first.
+      gate_batch_norm: give the gates of Cgate a batch normalisation in place of a bias.
+      res_inner, res_outer: readings of the block of ResNet; see `ResidualBlock`.
+      num_mixtures: number of experts of each class; the paper's joint training has 5.
+      groups: classes with their own number of experts; see `yt8m.layers.heads.by_name.make_head`.
+      video_sizes: width of each feature of the whole video. If there are any, the inputs contain
+        `video` [B, E], where E is the sum of the widths.
     """
 
-    variant: ClassVar[str] = "basic"
+    variant: ClassVar[Variant] = "basic"
     takes_video_features = True
     recipe = Recipe(
         base_learning_rate=0.002,
@@ -67,79 +75,57 @@ class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, FrameModel):
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
         width: int = 2048,
-        pooling: str = "swap",
+        pooling: Pooling = "swap",
         swap_weight: str = "elementwise",
         input_batch_norm: bool = True,
         gate_batch_norm: bool = True,
-        res_inner: str = "bn_relu",
-        res_outer: str = "sigmoid_after_add",
-        head: str = "moe",
+        res_inner: ResInner = "bn_relu",
+        res_outer: ResOuter = "sigmoid_after_add",
         num_mixtures: int = 5,
         groups: list[dict[str, Any]] | None = None,
-        initial: str = "priors",
         video_sizes: Sequence[int] = (),
         **kwargs: Any,
     ):
-        super().__init__(num_classes, feature_sizes, **kwargs)
-        own = {
-            **{
-                "width": width,
-                "pooling": pooling,
-                "swap_weight": swap_weight,
-                "input_batch_norm": input_batch_norm,
-            },
-            **{
-                "gate_batch_norm": gate_batch_norm,
-                "res_inner": res_inner,
-                "res_outer": res_outer,
-                "head": head,
-            },
-            **{
-                "num_mixtures": num_mixtures,
-                "groups": groups,
-                "initial": initial,
-                "video_sizes": list(video_sizes),
-            },
-        }
-        self._arguments = json.dumps(own)  # a string: Keras would track a dict's lists
+        super().__init__(num_classes, feature_sizes, num_mixtures=num_mixtures, **kwargs)
         self.dequantize = DequantizeFrames(self.input_norm)
         self.input_norm_layer = batch_norm("input_norm") if input_batch_norm else None
         self.frame_fc, self.frame_bn = fully_connected(width, "frame"), batch_norm("frame_bn")
         self.pool = make_pooling(pooling, swap_weight)
-        self.make_video_network(width, self.variant == "cgate", gate_batch_norm)
-        self.frame_gate = (
-            ContextGating(gate_batch_norm, name="frame_gate") if self.variant == "cgate" else None
-        )
+        gated = self.variant == "cgate"
+        self.make_video_network(width, gated, gate_batch_norm)
+        self.frame_gate = ContextGating(gate_batch_norm, name="frame_gate") if gated else None
         if self.variant == "resnet":
             self.make_residual_block(width, res_inner, res_outer)
-        self.head = make_head(head, num_classes, num_mixtures, initial, groups)
+        self.head = self.make_head(groups)
 
     @property
     def video_sizes(self) -> tuple[int, ...]:
         """Width of each feature of the whole video."""
-        return tuple(json.loads(self._arguments)["video_sizes"])
+        return tuple(self.recorded_arguments()["video_sizes"])
 
     @property
-    def input_keys(self) -> tuple[str, ...]:
+    def input_keys(self) -> tuple[str, ...]:  # type: ignore[override]
         """Names of the inputs."""
         return (*FrameModel.input_keys, "video") if self.video_sizes else FrameModel.input_keys
 
     def example_inputs(self, batch_size: int = 2, num_frames: int = 4) -> dict[str, tf.Tensor]:
-        """Zeros of the inputs' shapes, T = `num_frames`."""
-        of_video = (
-            {"video": tf.zeros([batch_size, sum(self.video_sizes)])} if self.video_sizes else {}
-        )
-        return {**super().example_inputs(batch_size, num_frames), **of_video}
+        """Return zeros in the shapes of the inputs, with T = `num_frames`."""
+        inputs = super().example_inputs(batch_size, num_frames)
+        if self.video_sizes:
+            inputs["video"] = tf.zeros([batch_size, sum(self.video_sizes)])
+        return inputs
 
     def pooled_frames(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
-        """Return the frame-level network's output pooled over the true frames, [B, width] (attention: hops · width)."""
+        """Return the pooled output of the frame-level network, [B, width].
+
+        With attention pooling it is [B, hops · width].
+        """
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         if self.input_norm_layer is not None:
             x = self.input_norm_layer(x, mask=mask, training=training)
-        x = tf.sigmoid(
-            self.frame_bn(self.frame_fc(x), mask=mask, training=training)
-        )  # [B, T, width]
-        if self.variant == "cgate":
+        x = self.frame_bn(self.frame_fc(x), mask=mask, training=training)
+        x = tf.sigmoid(x)  # [B, T, width]
+        if self.frame_gate is not None:
             x = self.frame_gate(x, mask=mask, training=training)
         if self.variant == "resnet":
             x = self.residual_block(x, mask=mask, training=training)
@@ -151,10 +137,6 @@ class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, FrameModel):
         if self.video_sizes:
             x = tf.concat([x, tf.cast(inputs["video"], x.dtype)], axis=-1)
         return self.video_network(x, training=training)
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {**super().get_config(), **json.loads(self._arguments)}
 
 
 @register("DbofBasic")

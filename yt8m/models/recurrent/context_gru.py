@@ -1,65 +1,71 @@
-"""Context injection: what a pre-trained encoder makes of the frames so far is added to each frame, before a GRU."""
+"""Context injection: the output of a pre-trained encoder is added to each frame, before a GRU."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
-from yt8m.errors import UserError
+from yt8m.errors import UserError, one_of
 from yt8m.layers.dequantize import DequantizeFrames
-from yt8m.layers.heads.by_name import make_head
 from yt8m.layers.recurrent.cells import make_recurrent
 from yt8m.layers.recurrent.context_encoder import ContextEncoder
 from yt8m.layers.recurrent.windowed import WindowedRecurrent
-from yt8m.models.core.base import FrameModel, Yt8mModel
-from yt8m.models.core.recipe import Recipe
+from yt8m.models.core.base import FrameModel, InputNorm, Yt8mModel
+from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.registry import register
 from yt8m.models.core.weight_transfer import check_arguments, copy_weights
+from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty, padded_to_windows
 from yt8m.models.recurrent.context_encoder import ContextEncoderModel
-from yt8m.models.recurrent.stacked_rnn import never_empty
 
-LITERAL, PROJECT = "literal", "project_1024_l2"
-STACKED, HGRU = "stacked", "hgru"
+Inject = Literal["literal", "project_1024_l2"]
+Trunk = Literal["stacked", "hgru"]
+
+# Argument of ContextEncoderModel -> argument here, for those that the encoder's weights depend on.
+_SAME_ENCODER = {
+    "feature_sizes": "feature_sizes",
+    "input_norm": "input_norm",
+    "reset_after": "reset_after",
+    "cells": "encoder_cells",
+    "projection_size": "encoder_projection",
+}
 
 
 @register("ContextGruModel", "StackGruContext")
-class ContextGruModel(FrameModel):
-    """Stacked or hierarchical GRU over frames with context added, by an encoder that ContextEncoderModel trained.
+class ContextGruModel(ChosenHead, FrameModel):
+    """Stacked or hierarchical GRU over frames plus the context from a ContextEncoderModel.
 
-    Source: UTS §2.3.1b, eq. 2: x <- stop_gradient(ContextRNN(x)) + x (spec C.7, trap E-13). The encoder reads the
-    whole video. Two commands: train ContextEncoderModel, then this with --init_from its --train_dir, which takes
-    the encoder and freezes it. Without --init_from the encoder learns with the rest, which is not the paper's.
+    Source: UTS §2.3.1b, eq. 2: x <- stop_gradient(ContextRNN(x)) + x (spec C.7, trap E-13). The
+    encoder reads the whole video. It takes two commands: train ContextEncoderModel, then train this
+    model with --init_from set to the --train_dir of the first, which copies the encoder and freezes
+    it. Without --init_from, the encoder is trained with the rest, unlike in the paper.
 
     Args:
-      inject: "literal", eq. 2 as it stands, the encoder's outputs being as wide as the frames; "project_1024_l2",
-        as in UTS' code: a linear layer brings the frames to `injected_size`, the context is added, and each
-        frame's sum is divided by its L2 norm.
-      trunk: "stacked" GRUs, the paper's; "hgru", UTS' code: a GRU over windows, a hidden mixture, a second GRU.
-      freeze_encoder: the encoder and the gradient through it stop at the frames; only with --init_from, which sets it.
-      encoder_cells, encoder_projection: as the encoder was trained, its cells and projection_size.
-      injected_size: of inject=project_1024_l2; the encoder is then trained with output_size of the same.
+      inject: "literal" is eq. 2 itself, with encoder outputs as wide as the frames;
+        "project_1024_l2", as in UTS' code, projects the frames linearly to `injected_size`, adds
+        the context, and divides each frame's sum by its L2 norm.
+      trunk: "stacked" GRUs as in the paper; "hgru", as in UTS' code, is a GRU over windows, a
+        hidden mixture, and a second GRU.
+      freeze_encoder: train neither the encoder nor the frames' gradient through it. It needs
+        --init_from, which sets it.
+      encoder_cells, encoder_projection: cells and projection_size of the trained encoder.
+      injected_size: width for inject=project_1024_l2; the encoder needs the same output_size.
       cells: units of each GRU of the trunk.
-      layers: of trunk=stacked.
-      window_size, hidden_mixtures, hidden_dropout: of trunk=hgru: frames of a window, linear experts and dropout after it.
-      layer_dropout: rate between layers of trunk=stacked.
+      layers: number of GRUs of trunk=stacked.
+      window_size: frames in a window of trunk=hgru.
+      hidden_mixtures, hidden_dropout: linear experts after each window of trunk=hgru, and the
+        dropout after them.
+      layer_dropout: rate between the layers of trunk=stacked.
       state_dropout: rate before the head.
-      reset_after: of every GRU, see `make_recurrent`.
-      head: "moe" or "logistic".
-      num_mixtures: experts a class.
-      initial: of the head.
-      input_norm: as the encoder was trained; "none" as in UTS' code.
+      reset_after: form of every GRU, see `make_recurrent`.
+      input_norm: that of the trained encoder; "none" as in UTS' code.
+
+    Raises:
+      ValueError: `inject` or `trunk` is not one of the choices.
     """
 
-    recipe = Recipe(
-        base_learning_rate=0.001,
-        batch_size=128,
-        num_epochs=5,
-        clip_gradient_norm=0.0,
-        global_clip_norm=5.0,
-        weight_average=0.999,
-    )
+    recipe = RECURRENT_RECIPE
     starter_flags = {"moe_num_mixtures": "num_mixtures", "video_level_classifier_model": "head"}
     initialized_arguments = {"freeze_encoder": True}
 
@@ -67,8 +73,8 @@ class ContextGruModel(FrameModel):
         self,
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
-        inject: str = LITERAL,
-        trunk: str = STACKED,
+        inject: Inject = "literal",
+        trunk: Trunk = "stacked",
         freeze_encoder: bool = False,
         encoder_cells: int = 1024,
         encoder_projection: int = 1024,
@@ -81,50 +87,22 @@ class ContextGruModel(FrameModel):
         layer_dropout: float = 0.5,
         state_dropout: float = 0.2,
         reset_after: bool = True,
-        head: str = "moe",
-        num_mixtures: int = 2,
-        initial: str = "priors",
-        input_norm: str = "none",
+        input_norm: InputNorm = "none",
         **kwargs: Any,
     ):
-        super().__init__(num_classes, feature_sizes, input_norm, **kwargs)
-        if inject not in (LITERAL, PROJECT) or trunk not in (STACKED, HGRU):
-            raise ValueError(
-                f"inject is {LITERAL} or {PROJECT}, and trunk {STACKED} or {HGRU}, not {inject!r}, {trunk!r}"
-            )
-        self.inject_name, self.trunk, self.freeze_encoder = inject, trunk, freeze_encoder
-        self.encoder_cells, self.encoder_projection, self.injected_size = (
-            encoder_cells,
-            encoder_projection,
-            injected_size,
-        )
-        self.cells, self.num_layers, self.window_size, self.hidden_mixtures = (
-            cells,
-            layers,
-            window_size,
-            hidden_mixtures,
-        )
-        self.hidden_dropout, self.layer_dropout, self.state_dropout = (
-            hidden_dropout,
-            layer_dropout,
-            state_dropout,
-        )
-        self.reset_after, self.head_name, self.num_mixtures, self.initial = (
-            reset_after,
-            head,
-            num_mixtures,
-            initial,
-        )
+        super().__init__(num_classes, feature_sizes, input_norm=input_norm, **kwargs)
+        self.inject_name, self.trunk = one_of("inject", inject, Inject), trunk
+        self.freeze_encoder, self.window_size = freeze_encoder, window_size
+        literal = inject == "literal"
+        self.context_size = self.feature_size if literal else injected_size  # of encoder outputs
         self.dequantize = DequantizeFrames(self.input_norm)
-        # No dropout: a frozen encoder gives what it gives (UTS' code left it on).
+        # Without dropout, so that a frozen encoder is deterministic (UTS' code left dropout on).
         self.encoder = ContextEncoder(
             encoder_cells, encoder_projection, self.context_size, 0.0, reset_after, name="encoder"
         )
         self.encoder.trainable = not freeze_encoder
-        self.project = (
-            tf.keras.layers.Dense(injected_size, name="project") if inject == PROJECT else None
-        )
-        if trunk == STACKED:
+        self.project = None if literal else tf.keras.layers.Dense(injected_size, name="project")
+        if one_of("trunk", trunk, Trunk) == "stacked":
             self.stack = [
                 make_recurrent(
                     "gru", cells, reset_after, return_sequences=i < layers - 1, name=f"gru_{i}"
@@ -138,43 +116,43 @@ class ContextGruModel(FrameModel):
             )
             self.second = make_recurrent("gru", cells, reset_after, name="second")
         self.drop_state = tf.keras.layers.Dropout(state_dropout, name="drop_state")
-        self.head = make_head(head, num_classes, num_mixtures, initial)
-
-    @property
-    def context_size(self) -> int:
-        """Width of the encoder's outputs."""
-        return self.feature_size if self.inject_name == LITERAL else self.injected_size
+        self.head = self.make_head()
 
     @property
     def lacks(self) -> str:
-        """With freeze_encoder, a trained encoder."""
+        """A trained encoder, if freeze_encoder is set."""
         if not self.freeze_encoder:
             return ""
         return (
-            "freeze_encoder=true adds the context of a trained encoder; train one with --model=ContextEncoderModel, or drop"
-            " freeze_encoder to train it with the rest"
+            "freeze_encoder=true adds the context of a trained encoder. Train one with"
+            " --model=ContextEncoderModel, or drop freeze_encoder to train it with the rest"
         )
 
     def initialize_from(self, other: Yt8mModel) -> None:
-        """Take the encoder of a ContextEncoderModel, or all of another ContextGruModel.
+        """Copy the encoder of a ContextEncoderModel, or all weights of another ContextGruModel.
 
         Raises:
-          UserError: another kind of model, or of other sizes.
+          UserError: the other model is of another kind, or its sizes differ.
         """
         if not isinstance(other, ContextEncoderModel):
             return super().initialize_from(other)
-        same = ("feature_sizes", "input_norm", "reset_after")
-        renamed = {"cells": "encoder_cells", "projection_size": "encoder_projection"}
-        check_arguments(other, self, {**{name: name for name in same}, **renamed})
+        check_arguments(other, self, _SAME_ENCODER)
         if other.context_size != self.context_size:
             raise UserError(
-                f"--init_from: the encoder there gives {other.context_size} numbers a frame, and inject={self.inject_name} adds"
-                f" {self.context_size}. Train it with --model_option=output_size={self.context_size}, or inject otherwise."
+                f"--init_from: the encoder there returns {other.context_size} numbers per frame,"
+                f" and inject={self.inject_name} adds {self.context_size}. Train it with"
+                f" --model_option=output_size={self.context_size}, or choose another inject."
             )
         copy_weights(other.encoder, self.encoder, "the encoder there", "the encoder here")
 
     def inject(self, x: tf.Tensor, mask: tf.Tensor, training: Any = None) -> tf.Tensor:
-        """Return the frames x [B, T, D] with their context added (eq. 2); `mask` [B, T] has a true frame in each row."""
+        """Return frames with their context added (eq. 2).
+
+        Args:
+          x: frames [B, T, D].
+          mask: [B, T], with a true frame in each row.
+          training: as in `call`.
+        """
         context = self.encoder(x, mask=mask, training=training)
         if self.freeze_encoder:
             context = tf.stop_gradient(context)
@@ -185,56 +163,25 @@ class ContextGruModel(FrameModel):
 
     def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
-        frames, window = inputs["frames"], self.window_size
-        if self.trunk == HGRU:
-            rest = -(frames.shape[1] or tf.shape(frames)[1]) % window
-            frames = tf.pad(frames, [[0, 0], [0, rest], [0, 0]])
+        frames, windows = inputs["frames"], 0
+        if self.trunk == "hgru":
+            frames, windows = padded_to_windows(frames, self.window_size)
         x, mask = self.dequantize(frames, num_frames=inputs["num_frames"])
         x = self.inject(x, never_empty(mask), training)
-        if self.trunk == STACKED:
-            for i, layer in enumerate(self.stack):
-                x = layer(
-                    self.drop_layer(x, training=training) if i else x,
-                    mask=never_empty(mask),
-                    training=training,
-                )
+        if self.trunk == "stacked":
+            x = self._stacked(x, never_empty(mask), training)
         else:
-            windows = (frames.shape[1] or tf.shape(frames)[1]) // window
-            mask = tf.reshape(mask, [-1, windows, window])
-            x = self.first(
-                tf.reshape(x, [-1, windows, window, self.context_size]),
-                mask=mask,
-                training=training,
-            )
-            x = self.second(
-                x, mask=never_empty(mask[:, :, 0]), training=training
-            )  # [B, S, cells] -> [B, cells]
+            size = self.window_size
+            mask = tf.reshape(mask, [-1, windows, size])
+            x = tf.reshape(x, [-1, windows, size, self.context_size])
+            x = self.first(x, mask=mask, training=training)  # [B, S, cells]
+            x = self.second(x, mask=never_empty(mask[:, :, 0]), training=training)  # [B, cells]
         return self.head(self.drop_state(x, training=training))
 
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        names = (
-            "trunk",
-            "freeze_encoder",
-            "encoder_cells",
-            "encoder_projection",
-            "injected_size",
-            "cells",
-            "window_size",
-        )
-        names += (
-            "hidden_mixtures",
-            "hidden_dropout",
-            "layer_dropout",
-            "state_dropout",
-            "reset_after",
-            "num_mixtures",
-            "initial",
-        )
-        return {
-            **super().get_config(),
-            **{n: getattr(self, n) for n in names},
-            "inject": self.inject_name,
-            "layers": self.num_layers,
-            "head": self.head_name,
-        }
+    def _stacked(self, x: tf.Tensor, mask: tf.Tensor, training: Any) -> tf.Tensor:
+        """Return the last state [B, cells] of the top GRU."""
+        for i, layer in enumerate(self.stack):
+            if i:
+                x = self.drop_layer(x, training=training)
+            x = layer(x, mask=mask, training=training)
+        return x

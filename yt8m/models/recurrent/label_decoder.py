@@ -1,53 +1,78 @@
-"""Labels as a sequence: decoders that say a video's labels in vocabulary order, over frames or over the means."""
+"""Labels as a sequence: decoders that output the labels of a video in vocabulary order."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from typing import Any, Callable
+from typing import Any, Literal
 
 import tensorflow as tf
 
+from yt8m.errors import one_of
 from yt8m.layers.dequantize import DequantizeFrames, NormalizeVideo
 from yt8m.layers.pooling.frames import FramePooling
 from yt8m.layers.recurrent.label_decoder import LabelDecoder
-from yt8m.models.core.base import FrameModel, VideoModel
-from yt8m.models.core.recipe import Recipe
+from yt8m.models.core.base import FrameModel, InputNorm, Inputs, Loss, VideoModel, Yt8mModel
 from yt8m.models.core.registry import register
+from yt8m.models.recurrent.common import RECURRENT_RECIPE
 
-TRUNKS = ("attention", "mean")
+Order = Literal["ascending", "descending"]
+Trunk = Literal["attention", "mean"]
+
+
+class _LabelDecoding(Yt8mModel):
+    """A model that ends in a `LabelDecoder`, `self.decoder`.
+
+    It is trained with the cross-entropy of the label sequence, whatever `--label_loss` is (which
+    validation then reports). It predicts by greedy decoding, without labels.
+    """
+
+    decoder: LabelDecoder
+
+    def memory(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Return the decoder's memory [B, T, D] and its mask [B, T], or None if all is true."""
+        raise NotImplementedError
+
+    def call(self, inputs: Inputs, training: Any = None) -> tf.Tensor:
+        """Return class scores [B, K] of greedy decoding."""
+        memory, mask = self.memory(inputs)
+        return self.decoder(memory, mask=mask)
+
+    def training_loss(
+        self, inputs: Inputs, labels: Any, weights: Any | None, loss: Loss
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return (cross-entropy of the label sequence [B], first step's probabilities [B, K]).
+
+        The argument `loss` is not used.
+        """
+        memory, mask = self.memory(inputs)
+        return self.decoder.sequence_loss(memory, labels, weights, mask)
 
 
 @register("LabelDecoderModel")
-class LabelDecoderModel(FrameModel):
-    """Sequence label decoding: GRUs with attention over the frames say one label after the other.
+class LabelDecoderModel(_LabelDecoding, FrameModel):
+    """Sequence label decoding: GRUs with attention over the frames output one label per step.
 
-    Source: UTS 2.1 (spec C.15). Trained by the cross-entropy of the label sequence, whatever
-    `--label_loss` says (which is then what validation reports); predicts by greedy decoding, without
-    labels. Frames enter raw, and no encoder lies between, as in the paper's code.
+    Source: UTS 2.1 (spec C.15). The frames are not normalised, and there is no encoder before the
+    decoder, as in the paper's code.
 
     Args:
       cells: units of each GRU.
-      layers: GRUs.
-      embedding_size: of a label.
-      attention_size: of the additive attention.
-      max_labels: longest sequence, without start and end; more labels: a random contiguous run.
+      layers: number of GRUs.
+      embedding_size: width of a label's embedding.
+      attention_size: hidden width of the additive attention.
+      max_labels: longest sequence, without start and end. Of more labels, a random contiguous run
+        is taken.
       order: "ascending" (the paper's vocabulary order) or "descending" (its code).
-      trunk: "attention" over the frames, or "mean", the mean of the frames at every step.
-      initial: "priors" starts each step at the label frequencies; "zeros".
-      input_norm: "none" as in the paper's code; "l2".
+      trunk: "attention" over the frames, or the "mean" of the frames at every step.
+      initial: "priors" lets `initialize_from_priors` start each step at the label frequencies.
+      input_norm: "none", as in the paper's code, or "l2".
 
     Raises:
-      ValueError: another trunk or order.
+      ValueError: `trunk` or `order` is not one of the choices.
     """
 
-    recipe = Recipe(
-        base_learning_rate=0.001,
-        batch_size=128,
-        num_epochs=8,
-        clip_gradient_norm=0.0,
-        global_clip_norm=5.0,
-        weight_average=0.999,
-    )
+    recipe = dataclasses.replace(RECURRENT_RECIPE, num_epochs=8)
     starter_recipe = {"base_learning_rate": 0.001, "batch_size": 128}
 
     def __init__(
@@ -59,92 +84,46 @@ class LabelDecoderModel(FrameModel):
         embedding_size: int = 1024,
         attention_size: int = 100,
         max_labels: int = 8,
-        order: str = "ascending",
-        trunk: str = "attention",
-        initial: str = "priors",
-        input_norm: str = "none",
+        order: Order = "ascending",
+        trunk: Trunk = "attention",
+        initial: Literal["priors", "zeros"] = "priors",
+        input_norm: InputNorm = "none",
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, input_norm, **kwargs)
-        if trunk not in TRUNKS:
-            raise ValueError(f"trunk is one of {TRUNKS}, not {trunk!r}")
-        self.cells, self.num_layers, self.embedding_size, self.attention_size = (
-            cells,
-            layers,
-            embedding_size,
-            attention_size,
-        )
-        self.max_labels, self.order, self.trunk, self.initial = max_labels, order, trunk, initial
         self.dequantize = DequantizeFrames(self.input_norm)
-        self.pool = FramePooling("average") if trunk == "mean" else None
-        attention = attention_size if trunk == "attention" else 0
+        attends = one_of("trunk", trunk, Trunk) == "attention"
+        self.pool = None if attends else FramePooling("average")
         self.decoder = LabelDecoder(
             num_classes,
             max_labels,
             cells,
             layers,
             embedding_size,
-            attention,
+            attention_size if attends else 0,
             order,
             initial,
             name="decoder",
         )
 
-    def _memory(self, inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor | None]:
+    def memory(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Return the frames [B, T, D] and their mask, or their mean [B, 1, D] and None."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
         return (x, mask) if self.pool is None else (self.pool(x, mask=mask)[:, None, :], None)
 
-    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
-        """Return class scores [B, K] of greedy decoding."""
-        memory, mask = self._memory(inputs)
-        return self.decoder(memory, mask=mask)
-
-    def training_loss(
-        self,
-        inputs: dict[str, Any],
-        labels: Any,
-        weights: Any | None,
-        loss: Callable[..., tf.Tensor],
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return (cross-entropy of the label sequence [B], the first step's probabilities [B, K]); `loss` is not used."""
-        memory, mask = self._memory(inputs)
-        return self.decoder.sequence_loss(memory, labels, weights, mask)
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        names = (
-            "cells",
-            "embedding_size",
-            "attention_size",
-            "max_labels",
-            "order",
-            "trunk",
-            "initial",
-        )
-        return {
-            **super().get_config(),
-            **{n: getattr(self, n) for n in names},
-            "layers": self.num_layers,
-        }
-
 
 @register("VideoLabelDecoderModel")
-class VideoLabelDecoderModel(VideoModel):
-    """Sequence label decoding from video-level features: the label decoder with the means as its only memory.
+class VideoLabelDecoderModel(_LabelDecoding, VideoModel):
+    """Sequence label decoding from video-level features, the only memory of the decoder.
 
-    Source: UTS 2.1 (spec C.15), for comparing losses on one trunk with `LogisticModel`.
+    Source: UTS 2.1 (spec C.15), to compare losses on the same trunk with `LogisticModel`.
 
     Args:
-      cells, layers, embedding_size, max_labels, order, initial: as `LabelDecoderModel`.
+      cells, layers, embedding_size, max_labels, order, initial: as in `LabelDecoderModel`.
     """
 
-    recipe = Recipe(
-        base_learning_rate=0.002,
-        batch_size=256,
-        num_epochs=10,
-        clip_gradient_norm=0.0,
-        global_clip_norm=5.0,
-        weight_average=0.999,
+    recipe = dataclasses.replace(
+        RECURRENT_RECIPE, base_learning_rate=0.002, batch_size=256, num_epochs=10
     )
 
     def __init__(
@@ -155,13 +134,11 @@ class VideoLabelDecoderModel(VideoModel):
         layers: int = 2,
         embedding_size: int = 1024,
         max_labels: int = 8,
-        order: str = "ascending",
-        initial: str = "priors",
+        order: Order = "ascending",
+        initial: Literal["priors", "zeros"] = "priors",
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)
-        self.cells, self.num_layers, self.embedding_size = cells, layers, embedding_size
-        self.max_labels, self.order, self.initial = max_labels, order, initial
         self.normalize = NormalizeVideo(self.input_norm)
         self.decoder = LabelDecoder(
             num_classes,
@@ -175,27 +152,6 @@ class VideoLabelDecoderModel(VideoModel):
             name="decoder",
         )
 
-    def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
-        """Return class scores [B, K] of greedy decoding."""
-        return self.decoder(self.normalize(inputs["video"])[:, None, :])
-
-    def training_loss(
-        self,
-        inputs: dict[str, Any],
-        labels: Any,
-        weights: Any | None,
-        loss: Callable[..., tf.Tensor],
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return (cross-entropy of the label sequence [B], the first step's probabilities [B, K]); `loss` is not used."""
-        return self.decoder.sequence_loss(
-            self.normalize(inputs["video"])[:, None, :], labels, weights
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        names = ("cells", "embedding_size", "max_labels", "order", "initial")
-        return {
-            **super().get_config(),
-            **{n: getattr(self, n) for n in names},
-            "layers": self.num_layers,
-        }
+    def memory(self, inputs: Inputs) -> tuple[tf.Tensor, None]:
+        """Return the video [B, 1, D], and None for a mask."""
+        return self.normalize(inputs["video"])[:, None, :], None

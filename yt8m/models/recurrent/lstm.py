@@ -1,25 +1,56 @@
-"""Stacked LSTMs over the frames: the starter code's model, and by options UTS'."""
+"""Stacked LSTMs: the model of the starter code, and by its options those of UTS."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+from yt8m.errors import one_of
 from yt8m.models.core.registry import register
-from yt8m.models.recurrent.stacked_rnn import StackedRecurrentModel, lstm_cell
+from yt8m.models.recurrent.stacked_rnn import StackedRecurrentModel
+
+Cell = Literal["lstm", "ln_lstm"]
+
+
+class _LstmStack(StackedRecurrentModel):
+    """A stack of LSTMs with a choice of their form.
+
+    Args:
+      cell: "lstm", or "ln_lstm", the layer-normalised cell of tensorflow-addons if that is
+        installed.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        feature_sizes: Sequence[int] = (1024, 128),
+        cell: Cell = "lstm",
+        **kwargs: Any,
+    ):
+        super().__init__(num_classes, feature_sizes, **kwargs)
+        self._make_stack(one_of("cell", cell, Cell))
+
+
+@register("BiLstmModel")
+class BiLstmModel(_LstmStack):
+    """Bidirectional stacked LSTMs, both last states into a mixture of experts.
+
+    Source: UTS §3.2, Table 2; the structure is ours (spec C.4).
+    """
+
+    bidirectional = True
 
 
 @register("LstmModel")
-class LstmModel(StackedRecurrentModel):
+class LstmModel(_LstmStack):
     """Stacked LSTMs, the top one's last state into a mixture of experts.
 
-    Source: starter code (spec A.12), which has no dropout; UTS' row "LSTM" of Table 2 is
-    layer_dropout=0.5, state_dropout=0.2 (spec C.3). Padding is masked: the last state is that of the
-    last true frame.
+    Source: starter code (spec A.12), which has no dropout. UTS' row "LSTM" of Table 2 is
+    layer_dropout=0.5, state_dropout=0.2 (spec C.3). Padding is masked: the last state is that of
+    the last true frame.
 
     Args:
       layer_dropout, state_dropout: see `StackedRecurrentModel`, which has the other arguments.
-      cell: "lstm", or "ln_lstm", tensorflow-addons' layer-normalised one, where that is installed.
     """
 
     starter_flags = {
@@ -37,7 +68,6 @@ class LstmModel(StackedRecurrentModel):
         feature_sizes: Sequence[int] = (1024, 128),
         layer_dropout: float = 0.0,
         state_dropout: float = 0.0,
-        cell: str = "lstm",
         **kwargs: Any,
     ):
         super().__init__(
@@ -47,9 +77,3 @@ class LstmModel(StackedRecurrentModel):
             state_dropout=state_dropout,
             **kwargs,
         )
-        self.cell = lstm_cell(cell)
-        self._make_stack(cell)
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {**super().get_config(), "cell": self.cell}

@@ -1,9 +1,9 @@
-"""Logistic regression on a video's means."""
+"""Logistic regression on video-level features."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -21,9 +21,10 @@ class LogisticModel(VideoModel):
     Source: starter code (spec A.12).
 
     Args:
-      initial: "priors" starts the biases at the label frequencies; "zeros" as the starter code.
-      l2: TF-slim scale.
-      activation: "sigmoid", or "softmax" over the classes, for `--label_loss=SmoothedSoftmaxLoss`.
+      initial: "priors" lets `initialize_from_priors` start the biases at the label frequencies;
+        "zeros" starts them at zero, as the starter code does.
+      l2: scale of the weight decay, as in TF-slim.
+      activation: "sigmoid", or "softmax" over the classes for `--label_loss=SmoothedSoftmaxLoss`.
     """
 
     recipe = Recipe(base_learning_rate=0.02, batch_size=512, num_epochs=10)
@@ -33,27 +34,15 @@ class LogisticModel(VideoModel):
         self,
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
-        initial: str = "priors",
+        initial: Literal["priors", "zeros"] = "priors",
         l2: float = 1e-8,
-        activation: str = "sigmoid",
+        activation: Literal["sigmoid", "softmax"] = "sigmoid",
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)
-        self.initial, self.l2, self.activation = initial, l2, activation
         self.normalize = NormalizeVideo(self.input_norm)
-        self.head = LogisticHead(
-            num_classes, l2=l2, initial=initial, activation=activation, name="head"
-        )
+        self.head = LogisticHead(num_classes, l2, initial, activation, name="head")
 
     def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         return self.head(self.normalize(inputs["video"]))
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {
-            **super().get_config(),
-            "initial": self.initial,
-            "l2": self.l2,
-            "activation": self.activation,
-        }

@@ -1,9 +1,9 @@
-"""A mixture of experts on a video's means: the strongest of the small models."""
+"""A mixture of experts on video-level features, the strongest of the small models."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -21,10 +21,11 @@ class MoeModel(VideoModel):
     Source: starter code; UTS eq. 1 (spec C.1).
 
     Args:
-      num_mixtures: experts a class, without the dummy.
-      initial: "priors" starts the experts at the label frequencies (+0.06 GAP at less than half
-        the time on 23,000 videos); "zeros" as the starter code.
-      l2: TF-slim scale.
+      num_mixtures: number of experts of each class, without the dummy expert.
+      initial: "priors" lets `initialize_from_priors` start the experts at the label frequencies
+        (+0.06 GAP in less than half the time on 23,000 videos); "zeros" starts them at zero, as the
+        starter code does.
+      l2: scale of the weight decay, as in TF-slim.
     """
 
     recipe = Recipe(base_learning_rate=0.02, batch_size=512, num_epochs=8)
@@ -36,24 +37,14 @@ class MoeModel(VideoModel):
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
         num_mixtures: int = 2,
-        initial: str = "priors",
+        initial: Literal["priors", "zeros"] = "priors",
         l2: float = 1e-8,
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)
-        self.num_mixtures, self.initial, self.l2 = num_mixtures, initial, l2
         self.normalize = NormalizeVideo(self.input_norm)
         self.head = MixtureOfExperts(num_classes, num_mixtures, l2=l2, initial=initial, name="head")
 
     def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         return self.head(self.normalize(inputs["video"]))
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {
-            **super().get_config(),
-            "num_mixtures": self.num_mixtures,
-            "initial": self.initial,
-            "l2": self.l2,
-        }

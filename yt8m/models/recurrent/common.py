@@ -1,0 +1,35 @@
+"""What the recurrent models share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import tensorflow as tf
+
+from yt8m.models.core.recipe import Recipe
+
+Output = Literal["last", "mean", "linear", "attention"]
+
+RECURRENT_RECIPE = Recipe(
+    base_learning_rate=0.001,
+    batch_size=128,
+    num_epochs=5,
+    clip_gradient_norm=0.0,
+    global_clip_norm=5.0,
+    weight_average=0.999,
+)
+
+
+def never_empty(mask: tf.Tensor) -> tf.Tensor:
+    """Return the mask [B, T] with every first frame true.
+
+    A video without frames is thus read as one black frame. cuDNN refuses a mask with an empty row.
+    """
+    return tf.concat([tf.ones_like(mask[:, :1]), mask[:, 1:]], axis=1)
+
+
+def padded_to_windows(frames: tf.Tensor, size: int) -> tuple[tf.Tensor, int | tf.Tensor]:
+    """Return (frames [B, S · size, D], S): frames [B, T, D] with zeros up to whole windows."""
+    total = frames.shape[1] or tf.shape(frames)[1]
+    windows = -(-total // size)
+    return tf.pad(frames, [[0, 0], [0, windows * size - total], [0, 0]]), windows
