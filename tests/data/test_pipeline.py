@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.records import numbers, same, stream
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.files.cache import RecordCache
 from yt8m.data.files.reader import read_records
 from yt8m.data.pipeline import build_dataset, whole_rounds
 from yt8m.data.records.sampling import FrameSampling
@@ -15,28 +15,11 @@ from yt8m.data.records.sampling import FrameSampling
 RANDOM = FrameSampling("random", 3)
 
 
-def stream(files, schema, **kwargs):
-    """Return every example of a pass as {key: array}, in order."""
-    kwargs.setdefault("batch_size", 4)
-    batches = [{k: v.numpy() for k, v in b.items()} for b in build_dataset(files, schema, **kwargs)]
-    return {k: np.concatenate([b[k] for b in batches]) for k in batches[0]} if batches else {}
-
-
-def same(a, b):
-    assert a.keys() == b.keys()
-    for key in a:
-        np.testing.assert_array_equal(a[key], b[key], err_msg=key)
-
-
-def number(ids):
-    return sorted(int(i[1:]) for i in ids)
-
-
 @pytest.mark.parametrize("level", ["video", "frame"])
 def test_evaluation_sees_each_record_once_with_its_own_values(make, level):
     files, schema = make.shards(level, 45, 4), getattr(make, level)
     got = stream(files, schema)
-    assert number(got["id"]) == list(range(45))
+    assert numbers(got["id"]) == list(range(45))
     for row, name in enumerate(got["id"]):
         i = int(name[1:])
         np.testing.assert_array_equal(np.flatnonzero(got["labels"][row]), make.labels(i))
@@ -97,21 +80,8 @@ def test_seed_and_epoch_decide_the_stream(make, level):
     same(one, stream(files, schema, seed=1, epoch=2, **options))
     for other in (dict(seed=1, epoch=3), dict(seed=2, epoch=2)):
         assert (stream(files, schema, **other, **options)["id"] != one["id"]).any()
-    assert number(one["id"]) == list(range(60))
+    assert numbers(one["id"]) == list(range(60))
     assert list(one["id"]) != list(stream(files, schema, batch_size=1)["id"])
-
-
-@pytest.mark.parametrize("training", [False, True])
-def test_readers_and_cache_do_not_change_the_stream(make, tmp_path, training):
-    files = make.shards("video", 900, 11)  # more shards than are open at once, of unlike lengths
-    files.append(make.shard("video99.tfrecord", [make.video_payload(i) for i in range(900, 1100)]))
-    options = dict(training=training, seed=3, epoch=1, batch_size=50, drop_remainder=False)
-    one = stream(files, make.video, num_readers=1, **options)
-    assert number(one["id"]) == list(range(1100))
-    for readers in (2, 5, 8, 64):
-        same(one, stream(files, make.video, num_readers=readers, **options))
-    for where in ("memory", str(tmp_path / "cache")):
-        same(one, stream(files, make.video, cache=RecordCache(where), **options))
 
 
 @pytest.mark.parametrize("level", ["video", "frame"])
@@ -124,34 +94,6 @@ def test_skip_gives_the_tail(make, level, skip):
     same({k: v[skip:] for k, v in whole.items()}, tail)
 
 
-@pytest.mark.parametrize("where", ["memory", "folder"])
-def test_cache_serves_later_epochs_without_the_files(make, tmp_path, where):
-    files = make.shards("frame", 30, 3)
-    cache = RecordCache("memory" if where == "memory" else str(tmp_path / "cache"))
-    plain = [stream(files, make.frame, training=True, epoch=e, batch_size=5) for e in (0, 1)]
-    same(plain[0], stream(files, make.frame, training=True, epoch=0, batch_size=5, cache=cache))
-    asked = []
-    copy = tf.io.gfile.copy
-    tf.io.gfile.copy = lambda *a, **k: asked.append(a) or copy(*a, **k)
-    try:
-        same(plain[1], stream(files, make.frame, training=True, epoch=1, batch_size=5, cache=cache))
-    finally:
-        tf.io.gfile.copy = copy
-    assert not asked
-    if where == "folder":
-        kept = sorted(p.name for p in (tmp_path / "cache").iterdir())
-        assert len(kept) == 3
-        assert not any(n.endswith(".tmp") for n in kept)
-
-
-def test_cache_does_not_serve_a_shard_that_was_written_anew(make):
-    path = make.shard("x.tfrecord", [make.video_payload(i) for i in range(4)])
-    cache = RecordCache("memory")
-    assert number(stream([path], make.video, cache=cache)["id"]) == [0, 1, 2, 3]
-    make.shard("x.tfrecord", [make.video_payload(i) for i in range(7)])
-    assert number(stream([path], make.video, cache=cache)["id"]) == list(range(7))
-
-
 @pytest.mark.parametrize("shards", [1, 5])
 def test_workers_share_the_records(make, shards):
     files = make.shards("video", 41, shards)
@@ -160,7 +102,7 @@ def test_workers_share_the_records(make, shards):
         for w in (0, 1)
     ]
     assert min(len(p) for p in parts) > 10
-    assert number(np.concatenate(parts)) == list(range(41))
+    assert numbers(np.concatenate(parts)) == list(range(41))
 
 
 def test_without_labels(make):

@@ -6,6 +6,9 @@ import struct
 
 import numpy as np
 
+from yt8m.data.files.shards import find_shards
+from yt8m.data.find_schema import find_schema
+from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.writers import frame_record, video_record, write_shard
 from yt8m.data.schema import RecordSchema
 
@@ -95,3 +98,35 @@ def damage(path, index, part):
     with open(path, "wb") as f:
         f.write(bytes(content))
     return at
+
+
+def arrays(batches):
+    """Return all examples of some batches, in order, as {key: array}."""
+    batches = [{key: value.numpy() for key, value in batch.items()} for batch in batches]
+    if not batches:
+        return {}
+    return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+
+
+def stream(files, schema, batch_size=4, **options):
+    """Return all examples of a pass, in order, as {key: array}."""
+    return arrays(build_dataset(files, schema, batch_size=batch_size, **options))
+
+
+def read(pattern):
+    """Return the schema of some shards, and all their examples as {key: array}."""
+    files = find_shards(pattern)
+    schema, _ = find_schema(files)
+    return schema, stream(files, schema, batch_size=16)
+
+
+def same(a, b):
+    """Check that two streams are equal."""
+    assert a.keys() == b.keys()
+    for key in a:
+        np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+
+
+def numbers(ids):
+    """Return the numbers of videos `v<i>`, ascending."""
+    return sorted(int(i[1:]) for i in ids)

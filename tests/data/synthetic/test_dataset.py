@@ -6,15 +6,12 @@ import os
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.support.records import read
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.quantization import dequantize
-from yt8m.data.records.writers import video_record, write_shard
-from yt8m.data.synthetic.__main__ import main
-from yt8m.data.synthetic.around_means import frames_around, from_video_level
 from yt8m.data.synthetic.dataset import make_synthetic
 from yt8m.data.synthetic.world import SyntheticSpec
 from yt8m.errors import UserError
@@ -22,15 +19,6 @@ from yt8m.errors import UserError
 SPEC = SyntheticSpec(
     videos=(("train", 60), ("validate", 10), ("test", 10)), num_classes=10, feature_sizes=(12, 4)
 )
-
-
-def read(pattern):
-    files = find_shards(pattern)
-    schema, _ = find_schema(files)
-    batches = [
-        {k: v.numpy() for k, v in b.items()} for b in build_dataset(files, schema, batch_size=16)
-    ]
-    return schema, {k: np.concatenate([b[k] for b in batches]) for k in batches[0]}
 
 
 def contents(folder):
@@ -114,69 +102,3 @@ def test_an_existing_set_is_kept_or_refused(made):
     assert contents(made.folder) == before
     with pytest.raises(UserError, match=r"--out_dir=.*made with other settings"):
         make_synthetic(made.folder, SyntheticSpec(noise=0.1))
-
-
-def test_frames_around_keep_the_mean():
-    rng = np.random.default_rng(0)
-    mean = rng.uniform(-0.5, 0.5, 50).astype(np.float32)
-    x = dequantize(frames_around(mean, 200, rng))
-    assert np.abs(x.mean(0) - mean).max() < 0.02
-    assert 0.3 < x.std(0).mean() < 0.6
-    centred = x - x.mean(0)
-    neighbours = (centred[1:] * centred[:-1]).mean() / (centred**2).mean()
-    assert neighbours > 0.75  # frames that follow each other are alike
-
-
-def around_real(pattern, tmp_path, tolerance):
-    out = str(tmp_path / "frames")
-    files = find_shards(pattern)
-    count = from_video_level(pattern, out, num_frames=(120, 130))
-    _, video = read(",".join(files))
-    _, frame = read(out + "/*.tfrecord")
-    assert count == len(video["id"])
-    np.testing.assert_array_equal(frame["id"], video["id"])
-    np.testing.assert_array_equal(frame["labels"], video["labels"])
-    means = np.stack(
-        [dequantize(f[:n]).mean(0) for f, n in zip(frame["frames"], frame["num_frames"])]
-    )
-    assert np.abs(means - video["video"]).mean() < tolerance
-    assert frame["num_frames"].min() >= 120
-    assert frame["num_frames"].max() <= 130
-    assert from_video_level(pattern, out) == 0  # what is there is not made again
-    return np.abs(means - video["video"]).max()
-
-
-def test_from_video_level(tmp_path):
-    rng = np.random.default_rng(3)
-    for shard in range(2):
-        records = [
-            video_record(
-                b"v%d%d" % (shard, i),
-                {"mean_rgb": rng.uniform(-0.5, 0.5, 8), "mean_audio": rng.uniform(-0.5, 0.5, 2)},
-                [i],
-            )
-            for i in range(5)
-        ]
-        write_shard(str(tmp_path / "video" / f"{shard}.tfrecord"), records)
-    assert around_real(str(tmp_path / "video" / "*.tfrecord"), tmp_path, 0.02) < 0.02
-
-
-@pytest.mark.skipif(
-    not os.environ.get("YT8M_SAMPLE_DIR"),
-    reason="YT8M_SAMPLE_DIR, a folder of real records, is not set",
-)
-def test_from_real_video_level(tmp_path):
-    first = find_shards(os.path.join(os.environ["YT8M_SAMPLE_DIR"], "train", "*.tfrecord"))[0]
-    some = [x.numpy() for x in tf.data.TFRecordDataset(first).take(20)]
-    write_shard(str(tmp_path / "video" / "real.tfrecord"), some)
-    around_real(str(tmp_path / "video" / "*.tfrecord"), tmp_path, 0.02)
-
-
-def test_command_refuses_what_cannot_be(tmp_path, capsys):
-    assert main(["--out_dir", str(tmp_path), "--from_video_level", str(tmp_path / "none*")]) == 2
-    assert "error: --from_video_level=" in capsys.readouterr().err
-    assert main(["--out_dir", str(tmp_path), "--from_video_level", "x", "--segment_labels"]) == 2
-    assert (
-        "error: --segment_labels: frames around real means have no scenes"
-        in capsys.readouterr().err
-    )

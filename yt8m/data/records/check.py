@@ -6,6 +6,7 @@ not finite.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -45,8 +46,12 @@ class RecordCheck:
 
     def __init__(self, schema: RecordSchema, with_labels: bool = True):
         self.schema, self._with_labels = schema, with_labels
-        shape = [None] if schema.level == "video" else []
-        self._values = tf.function(self._parse, input_signature=[tf.TensorSpec(shape, tf.string)])
+
+    @functools.cached_property
+    def _values(self) -> Any:
+        """A compiled `_parse`, made when it is needed first, so that an unused check is cheap."""
+        shape = [None] if self.schema.level == "video" else []
+        return tf.function(self._parse, input_signature=[tf.TensorSpec(shape, tf.string)])
 
     def _parse(self, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return float features, and what training parses, so that the graph keeps its checks.
