@@ -1,3 +1,42 @@
-"""Annotate videos from YouTube-8M features: read records, train, evaluate, submit, fuse."""
+"""Annotate videos from YouTube-8M features: read records, train, evaluate, submit, fuse.
+
+The public functions are `list_models`, `create_model`, `open_dataset`, `train` and `load_run`; see
+`yt8m.api`.
+Importing this package is cheap: TensorFlow is imported when one of them is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
+__all__ = [
+    "Dataset",
+    "Run",
+    "UserError",
+    "create_model",
+    "list_models",
+    "load_run",
+    "open_dataset",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from yt8m.api import Dataset, Run, create_model, list_models, load_run, open_dataset, train
+    from yt8m.errors import UserError
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'yt8m' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module("yt8m.api"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the names that `__getattr__` finds, and those that are here."""
+    return sorted({*globals(), *__all__})

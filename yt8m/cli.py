@@ -1,44 +1,147 @@
-"""How every command starts and ends: flags parsed by absl, user mistakes as one message, exit code 2."""
+"""The `yt8m` command, and how every command starts and ends.
+
+Exit codes: 0 on success, 2 for a mistake of the user, 130 after an interrupt, 128 + n where signal
+  n stopped a run
+that can be resumed.
+"""
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
-
+import faulthandler
+import importlib
+import os
 import sys
-from typing import Callable
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
-from absl import app, flags
+from absl import flags as absl_flags
 from absl import logging as absl_logging
 
-from yt8m.errors import UserError
+from yt8m import flags
+from yt8m.commands.command import Command
+from yt8m.errors import UserError, near_misses
 from yt8m.runs.stop_signal import Stopped
 
-FLAGS = flags.FLAGS
+# Command -> (module with `COMMAND` or with `main(argv)`, what it does). Modules are imported on
+# demand.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "train": ("yt8m.commands.train", "train a model, or resume its run"),
+    "eval": ("yt8m.commands.evaluate", "evaluate a trained model"),
+    "predict": ("yt8m.commands.predict", "predict, and write a Kaggle submission or scores"),
+    "fuse": ("yt8m.commands.fuse", "fuse the scores of several models"),
+    "inspect": ("yt8m.data.inspect", "show what record files hold, and find corrupt records"),
+    "synthetic": ("yt8m.data.synthetic.__main__", "make a synthetic data set"),
+    "analyse": ("yt8m.commands.analyse", "describe the labels of a data set"),
+    "score-segments": ("yt8m.evaluation.segment_csv", "score a submission of segments"),
+    "papers": ("yt8m.papers.__main__", "reproduce the papers' reported results"),
+    "figures": ("yt8m.largescale.figures", "draw the learning curves of alternating training"),
+    "demo": ("yt8m.commands.demo", "run the main job on synthetic data"),
+}
 
 
-def run(main: Callable[[], object]) -> None:
-    """Parse the flags, run `main()`, and turn a `UserError` into a message and exit code 2 (an interrupt: 130)."""
+def call(name: str, arguments: Sequence[str], program: str = "") -> int:
+    """Run a command in this process, and return its exit code.
 
-    def guarded(argv: list[str]) -> int:
-        try:
-            if len(argv) > 1:
-                raise UserError(
-                    f"unexpected arguments {argv[1:]}: every option is a flag, --name=value."
-                )
-            code = main()
-            return code if isinstance(code, int) else 0
-        except UserError as error:
-            sys.stdout.flush()
-            print(f"error: {error}", file=sys.stderr)
-            return 2
-        except Stopped as stopped:
-            return 128 + stopped.number
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            return 130
+    Args:
+      name: one of `COMMANDS`.
+      arguments: of the command line, without the program's name.
+      program: how the user called it, for `--help`.
+    """
+    module, _ = COMMANDS[name]
+    asks_for_help = flags.asks_for_help(arguments)
+    without_tensorflow = module.startswith("yt8m.commands.") and (asks_for_help or name == "demo")
+    if not without_tensorflow:
+        importlib.import_module("yt8m.quiet")
+    command = getattr(importlib.import_module(module), "COMMAND", None)
+    if not isinstance(command, Command):
+        return guarded(lambda: importlib.import_module(module).main(list(arguments)))
+    if asks_for_help:
+        usage = f"{program or f'yt8m {name}'} {command.usage}"
+        print(flags.help_text(usage, command.about, command.sections), end="")
+        return 0
+    return guarded(lambda: _parse_and_run(command, arguments))
 
+
+def _parse_and_run(command: Command, arguments: Sequence[str]) -> int | None:
+    values = flags.define(command.sections)
+    flags.parse(values, arguments)
+    return command.main(values)
+
+
+def guarded(main: Callable[[], object]) -> int:
+    """Return the exit code of `main`; a user's mistake becomes one message without a traceback."""
+    try:
+        code = main()
+        return code if isinstance(code, int) else 0
+    except UserError as error:
+        sys.stdout.flush()
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except SystemExit as end:  # argparse
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Stopped as stopped:
+        return 128 + stopped.number
+
+
+def _start_logging() -> None:
+    """Set up absl's logging as `absl.app.run` does, with the level of warnings."""
+    faulthandler.enable()
+    absl_flags.FLAGS.mark_as_parsed()
+    absl_logging.use_absl_handler()
     absl_logging.set_verbosity(absl_logging.WARNING)
-    # Flags that a script shares with others are its own too: --help lists them.
-    for flag in FLAGS.get_flags_for_module("yt8m.flags"):
-        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    app.run(guarded)
+
+
+def run(name: str) -> NoReturn:
+    """Run a command with this process's flags, and exit; for root scripts and `python -m` forms."""
+    _start_logging()
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    program = f"-m {spec.name.removesuffix('.__main__')}" if spec else os.path.basename(sys.argv[0])
+    sys.exit(call(name, sys.argv[1:], f"python {program}"))
+
+
+def run_script(main: Callable[[], object]) -> NoReturn:
+    """Run a script that defines flags in `absl.flags.FLAGS` as a command is run, and exit."""
+    _start_logging()
+
+    def parse_and_run() -> object:
+        flags.parse(absl_flags.FLAGS, sys.argv[1:])
+        return main()
+
+    sys.exit(guarded(parse_and_run))
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run `yt8m COMMAND --flag=value ...`; without a command, list the commands."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("help", "--help", "-h", "-help", "--helpfull"):
+        print(_overview())
+        sys.exit(0)
+    name = arguments[0]
+    if name in ("--version", "version"):
+        from yt8m import __version__
+
+        print(__version__)
+        sys.exit(0)
+    if name not in COMMANDS:
+        hint = near_misses(name, COMMANDS)
+        print(f"error: {name!r} is not a command of yt8m.{hint}\n\n{_overview()}", file=sys.stderr)
+        sys.exit(2)
+    _start_logging()
+    sys.exit(call(name, arguments[1:], f"yt8m {name}"))
+
+
+def _overview() -> str:
+    lines = [f"  {name:<16}{about}" for name, (_, about) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: yt8m COMMAND [--flag=value ...]",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "`yt8m COMMAND --help` lists the flags of a command.",
+        ]
+    )

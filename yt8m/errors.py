@@ -8,16 +8,17 @@ from typing import Any, get_args
 
 
 class UserError(Exception):
-    """A mistake that the user can mend.
+    """A mistake that the user can fix.
 
-    The message says what was found, what was expected, and which flag mends it. Entry scripts
-    print it on stderr without a traceback and exit with code 2 (see `yt8m.cli.run`).
+    The message says what was found, what was expected, and which flag fixes it. Commands
+    print it on stderr without a traceback and exit with code 2 (see `yt8m.cli.guarded`).
     """
 
 
 def look_for_nan(pattern: str = "PATTERN") -> str:
-    """Return what to do first where a loss or a score is not finite: NaN features do it as a diverged model does."""
-    return f"First let `python -m yt8m.data.inspect --full '{pattern}'` look for records with NaN: they do this too."
+    """Return advice for a loss or score that is not finite: NaN features or divergence cause it."""
+    command = f"python -m yt8m.data.inspect --full '{pattern}'"
+    return f"First let `{command}` look for records with NaN, which cause this too."
 
 
 def near_misses(name: str, known: Iterable[str]) -> str:

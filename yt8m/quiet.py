@@ -1,26 +1,28 @@
-"""Import before TensorFlow: keeps its start-up lines, which no user of these commands can act on, off the screen.
+"""Commands import this before TensorFlow, to hide start-up lines that no user can act on.
 
-Someone who wants them sets TF_CPP_MIN_LOG_LEVEL=0. It also lets a process take a GPU's memory as it needs it.
+`TF_CPP_MIN_LOG_LEVEL=0` shows them. This module also lets a process take a GPU's memory as it
+needs it. Importing it redirects file descriptor 2 for a moment and sets environment variables, so
+the library itself never imports it.
 """
 
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Else the first process takes all, and `eval.py --watch` beside a training on the same GPU finds none.
+# Otherwise the first process takes all of it, and `eval.py --watch` beside a training on the same
+# GPU finds none.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 @contextlib.contextmanager
 def _stderr_held() -> Iterator[None]:
-    """Hold back what C++ code writes to stderr before its logging is set up; shown if the import fails."""
-    import tempfile
-
+    """Hold back what C++ code writes to stderr, and show it only if the import fails."""
     try:
         kept = os.dup(2)
-    except OSError:  # no stderr at all
+    except OSError:  # the process has no stderr
         yield
         return
     with tempfile.TemporaryFile() as held:
@@ -42,4 +44,4 @@ if os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0":
     with _stderr_held():
         import tensorflow as tf
 
-        tf.config.list_physical_devices()  # the CUDA look-up, with its lines where there is no GPU
+        tf.config.list_physical_devices()  # looks for CUDA, and prints lines where there is no GPU

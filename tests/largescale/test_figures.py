@@ -9,8 +9,8 @@ from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale import figures
 from yt8m.largescale.curves import read_curve
-from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.settings.alternation import AlternationConfig
 
 
 def make_run(folder, fraction=1.0, records=100, alternation=True):

@@ -14,9 +14,9 @@ import pytest
 import tensorflow as tf
 
 from tests.support.every_model import every_model
-from yt8m.flags import constructor_arguments
 from yt8m.losses.registry import get
 from yt8m.models.core import registry
+from yt8m.models.core.arguments import constructor_arguments
 from yt8m.runs.load import load_weights
 from yt8m.runs.save import save_weights
 from yt8m.training.optimizers import make_optimizer, prepare

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tests.models.test_models import B, T, batch_for, labels_for, make
-from yt8m.flags import constructor_arguments
 from yt8m.models.core import registry
+from yt8m.models.core.arguments import constructor_arguments
 from yt8m.runs.load import load_weights
 from yt8m.runs.save import save_weights
 from yt8m.training.optimizers import make_optimizer, prepare

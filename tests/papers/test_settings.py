@@ -4,31 +4,17 @@ import json
 import os
 
 import pytest
-from absl import flags
 
-from yt8m import flags as yt8m_flags
+from tests.support.commands import train_flags
+from yt8m.commands import train
 from yt8m.errors import UserError
 from yt8m.fusion.weights import METHODS
 from yt8m.models.core import registry
 from yt8m.papers import commands, paper_row
 from yt8m.papers.small_data import NAMES, DataSet, describe
+from yt8m.runs import new_run
 
 RECIPES = paper_row.load_all()
-
-
-@pytest.fixture
-def train_flags(monkeypatch):
-    """Flags of train.py in a set of their own."""
-    values = flags.FlagValues()
-    monkeypatch.setattr(yt8m_flags, "FLAGS", values)
-    monkeypatch.setattr(yt8m_flags.flags, "FLAGS", values)
-    for name in [n for n in dir(flags) if n.startswith("DEFINE_")]:
-        define = getattr(flags, name)
-        monkeypatch.setattr(
-            yt8m_flags.flags, name, lambda *a, _d=define, **k: _d(*a, flag_values=values, **k)
-        )
-    yt8m_flags.define_training_flags()
-    return values
 
 
 def every_step():
@@ -48,17 +34,12 @@ def every_step():
 @pytest.mark.parametrize(
     ("variant", "step"), [p for p in every_step() if p.values[1].kind == "train"]
 )
-def test_every_flag_and_every_option_exists(train_flags, variant, step):
-    rest = train_flags([step.arguments[0], *step.arguments[1:]])
-    assert rest == ["train.py"], "everything is a flag"
-    model = registry.model_class(train_flags.model)
-    arguments = yt8m_flags.model_arguments_from_flags(
-        train_flags.model, model
-    )  # refuses unknown options
-    yt8m_flags.recipe_from_flags(model)
-    training = yt8m_flags.training_from_flags(model)
-    alternation = yt8m_flags.alternation_from_flags(training.trainer)
-    assert alternation is None or training.eval_data_pattern, (
+def test_every_flag_and_every_option_exists(variant, step):
+    values = train_flags(*step.arguments[1:])
+    model = registry.model_class(values.model)
+    arguments = train.arguments_from_flags(values, model)  # refuses unknown options
+    chosen = new_run.choose(model, values.starter_defaults, train.settings_from_flags(values))
+    assert chosen.alternation is None or chosen.training.eval_data_pattern, (
         "the alternating trainer's steps end by validation"
     )
     assert model.level == variant.level

@@ -1,7 +1,8 @@
-"""--model=PmoeModel as processes: killed within a group, run again, evaluated, submitted, and fused as the paper's 200+1000."""
+"""--model=PmoeModel as processes: killed within a group, resumed, evaluated, and fused."""
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def start(data, train_dir, *more):
 
 @pytest.fixture(scope="module")
 def disturbed(small_data, tmp_path_factory):
-    """A run that was killed within its second group, asked to stop, and run to its end by the same command."""
+    """A run that was killed within its second group, stopped, and completed by the same command."""
     folder = str(tmp_path_factory.mktemp("runs") / "200")
     process = start(small_data, folder)
     checkpoint = os.path.join(folder, "groups", "0001.blocks.checkpoint")
@@ -99,7 +100,7 @@ def test_killed_it_ends_like_one_that_was_not(small_data, disturbed, tmp_path):
     folder = str(tmp_path / "whole")
     run("train.py", *command(small_data, folder)[2:])
     ours, theirs = (
-        json.load(open(os.path.join(f, "best", "metrics.json"))) for f in (disturbed, folder)
+        json.loads(pathlib.Path(f, "best", "metrics.json").read_text()) for f in (disturbed, folder)
     )
     assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6)
     assert ours["gap"] == pytest.approx(theirs["gap"], abs=1e-6)
@@ -108,7 +109,7 @@ def test_killed_it_ends_like_one_that_was_not(small_data, disturbed, tmp_path):
 
 
 def test_two_hundred_and_a_thousand(small_data, disturbed, tmp_path):
-    """More mixtures on the first labels, averaged there, and the others' scores as they were (spec C.2)."""
+    """More mixtures for the first labels: their scores are averaged, the others stay (spec C.2)."""
     more = str(tmp_path / "1000")
     options = (
         "--model_option=num_mixtures=30",

@@ -1,4 +1,4 @@
-"""What the flags become: recipes, starter defaults and model arguments, as the run's config.json keeps them."""
+"""What the flags become in config.json: recipes, starter defaults and model arguments."""
 
 import json
 import os
@@ -7,21 +7,24 @@ import sys
 
 import pytest
 
+from tests.support.commands import run_command, train_flags
+from yt8m.commands import train
+from yt8m.errors import UserError
+from yt8m.models.core import registry
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def config_of(data, folder, *arguments):
-    """Run one step of train.py and return the config.json that it leaves."""
-    command = [
-        sys.executable,
-        os.path.join(ROOT, "train.py"),
+    """Run one step of training, and return the config.json that it writes."""
+    done = run_command(
+        "train",
         f"--train_data_pattern={data.pattern('train', 'video')}",
         f"--train_dir={folder}",
         "--max_steps=1",
         *arguments,
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
+    )
+    assert done.code == 0, done.out + done.err
     with open(os.path.join(folder, "config.json")) as f:
         return json.load(f)
 
@@ -35,6 +38,8 @@ def test_without_a_flag_the_models_recipe_decides(small_data, tmp_path):
     assert config["recipe"]["schedule"] == "cosine"
     assert config["schema"]["feature_names"] == ["mean_rgb", "mean_audio"]
     assert config["schema"]["num_classes"] == 12
+    assert config["training"]["trainer"] == "joint"
+    assert "alternation" not in config
     assert config["facts"]["records"] == 600
     assert config["facts"]["data"]["shards"] == 3
 
@@ -49,31 +54,17 @@ def test_starter_defaults_are_the_starters_and_flags_win(small_data, tmp_path):
         "--release=sports1m",
     )
     assert config["schema"]["num_classes"] == 487
-    recipe = config["recipe"]
-    assert recipe["base_learning_rate"] == 0.01
-    assert recipe["schedule"] == "exponential"
-    assert recipe["learning_rate_decay"] == 0.95
-    assert recipe["learning_rate_decay_examples"] == 4_000_000
-    assert recipe["clip_gradient_norm"] == 1.0
-    assert recipe["num_epochs"] == 5
-    assert recipe["batch_size"] == 50
+    expected = {
+        "base_learning_rate": 0.01,
+        "schedule": "exponential",
+        "learning_rate_decay": 0.95,
+        "learning_rate_decay_examples": 4_000_000,
+        "clip_gradient_norm": 1.0,
+        "num_epochs": 5,
+        "batch_size": 50,
+    }
+    assert {name: config["recipe"][name] for name in expected} == expected
     assert config["model"]["arguments"] == {"initial": "zeros"}
-
-
-def test_help_lists_a_scripts_own_flags_and_those_it_shares(tmp_path):
-    for script, flags in (
-        ("train.py", ("--train_data_pattern", "--base_learning_rate", "--max_experts")),
-        ("eval.py", ("--watch", "--feature_names")),
-    ):
-        done = subprocess.run(
-            [sys.executable, os.path.join(ROOT, script), "--help"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert all(f"  {flag}:" in done.stdout.replace("--[no]", "--") for flag in flags), (
-            done.stdout
-        )
 
 
 @pytest.mark.slow
@@ -98,59 +89,15 @@ def test_without_data_the_synthetic_sample_is_made_and_used(tmp_path):
     assert (tmp_path / "runs" / "AttnVLAD" / "best" / "model.weights.h5").exists()
 
 
-@pytest.fixture
-def arguments_of(monkeypatch):
-    """Return a function that gives a model's arguments for the flags of a command."""
-    from yt8m import flags as yt8m_flags
-    from yt8m.models.core import registry
-
-    values = yt8m_flags.flags.FlagValues()
-    monkeypatch.setattr(yt8m_flags, "FLAGS", values)
-    monkeypatch.setattr(yt8m_flags.flags, "FLAGS", values)
-    for name in ("string", "bool", "integer", "float", "enum", "multi_string"):
-        define = getattr(yt8m_flags.flags, f"DEFINE_{name}")
-        monkeypatch.setattr(
-            yt8m_flags.flags,
-            f"DEFINE_{name}",
-            lambda *a, _d=define, **k: _d(*a, **k, flag_values=values),
-        )
-    yt8m_flags.define_training_flags()
-
-    def arguments(name, *given, of=yt8m_flags.model_arguments_from_flags):
-        values.unparse_flags()
-        values(["train.py", *given])
-        model = registry.model_class(name)
-        return of(name, model) if of is yt8m_flags.model_arguments_from_flags else of(model)
-
-    return arguments
+def arguments_of(name, *flags):
+    """Return a model's arguments for the flags of a command."""
+    values = train_flags(f"--model={name}", *flags)
+    return train.arguments_from_flags(values, registry.model_class(name))
 
 
-def test_a_flag_that_would_do_nothing_or_cannot_be_is_refused(arguments_of):
-    from absl.flags import IllegalFlagValueError
-
-    from yt8m.errors import UserError
-    from yt8m.flags import recipe_from_flags
-
-    with pytest.raises(
-        UserError, match="--weight_decay=0.1 is of AdamW and LAMB, and this run's optimizer is Adam"
-    ):
-        arguments_of("MoeModel", "--weight_decay=0.1", of=recipe_from_flags)
-    for optimizer in ("AdamW", "LambOptimizer"):
-        assert (
-            arguments_of(
-                "MoeModel", "--weight_decay=0.1", f"--optimizer={optimizer}", of=recipe_from_flags
-            ).weight_decay
-            == 0.1
-        )
-    with pytest.raises(
-        IllegalFlagValueError, match="seed"
-    ):  # NumPy's and Keras' are of 32 bits, without a sign
-        arguments_of("MoeModel", "--seed=-1")
-
-
-def test_a_start_from_another_run_sets_what_the_model_then_wants(arguments_of):
-    def arguments(*given):
-        return arguments_of("ContextGruModel", *given)
+def test_a_start_from_another_run_sets_what_the_model_then_wants():
+    def arguments(*flags):
+        return arguments_of("ContextGruModel", *flags)
 
     assert arguments() == {}
     assert arguments("--init_from=runs/encoder") == {"freeze_encoder": True}
@@ -168,10 +115,17 @@ def test_a_start_from_another_run_sets_what_the_model_then_wants(arguments_of):
         ("MoeModel", "model_option", "num_mixtures=1.5"),
     ],
 )
-def test_a_number_that_makes_no_model_is_told_by_its_flag(arguments_of, name, flag, wrong):
-    from yt8m.errors import UserError
-
-    with pytest.raises(
-        UserError, match=f"^--{flag}={wrong}: expected a whole number of 1 or more\\.$"
-    ):
+def test_a_number_that_makes_no_model_is_reported_with_its_flag(name, flag, wrong):
+    expected = f"^--{flag}={wrong}: expected a whole number of 1 or more\\.$"
+    with pytest.raises(UserError, match=expected):
         arguments_of(name, f"--{flag}={wrong}")
+
+
+@pytest.mark.parametrize("optimizer", ["AdamW", "LambOptimizer"])
+def test_a_weight_decay_goes_with_the_optimizers_that_have_one(optimizer):
+    from yt8m.runs.new_run import choose
+
+    values = train_flags("--weight_decay=0.1", f"--optimizer={optimizer}")
+    chosen = choose(registry.model_class("MoeModel"), False, train.settings_from_flags(values))
+    assert chosen.recipe.weight_decay == 0.1
+    assert chosen.recipe.optimizer == optimizer

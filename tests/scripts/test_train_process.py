@@ -104,7 +104,7 @@ def test_asked_to_stop_it_saves_where_it_is(small_data, undisturbed, tmp_path):
 
 @pytest.fixture
 def two_workers(small_data, tmp_path):
-    """Starts two processes under --strategy=multi_worker on this machine; they are gone after the test."""
+    """Starts two processes under --strategy=multi_worker, which are killed after the test."""
     import socket
 
     processes = []

@@ -65,7 +65,7 @@ def run_on(data, model, *, recipe=(), **more):
 
 def run_config(data, name, epochs=6, recipe=(), arguments=(), **training):
     """Return the settings of a run of a small model that learns synthetic data quickly."""
-    from yt8m.flags import constructor_arguments
+    from yt8m.models.core.arguments import constructor_arguments
 
     cls = registry.model_class(name)
     known = constructor_arguments(cls)

@@ -2,11 +2,10 @@
 
 import pytest
 import tensorflow as tf
-from absl import flags
 
-from yt8m import flags as yt8m_flags
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
+from yt8m.runs.new_run import choose
 from yt8m.training import trainer, trainers
 
 
@@ -15,24 +14,11 @@ def test_the_joint_trainer_is_found_by_name():
 
 
 @pytest.mark.parametrize(("given", "expected"), [("auto", "partitioned"), ("joint", "joint")])
-def test_auto_is_what_the_model_says(given, expected, monkeypatch):
-    values = flags.FlagValues()
-    monkeypatch.setattr(yt8m_flags, "FLAGS", values)
-    monkeypatch.setattr(yt8m_flags.flags, "FLAGS", values)
-    for name in ("string", "bool", "integer", "float", "enum", "multi_string"):
-        define = getattr(flags, f"DEFINE_{name}")
-        monkeypatch.setattr(
-            flags,
-            f"DEFINE_{name}",
-            lambda *a, _define=define, **k: _define(*a, **k, flag_values=values),
-        )
-    yt8m_flags.define_training_flags()
-    values(["train.py", f"--trainer={given}"])
-
+def test_auto_is_what_the_model_says(given, expected):
     class Own(Yt8mModel):
         trainer = "partitioned"
 
-    assert yt8m_flags.training_from_flags(Own).trainer == expected
+    assert choose(Own, False, {"trainer": given}).training.trainer == expected
 
 
 def test_a_model_may_have_an_objective_of_its_own():

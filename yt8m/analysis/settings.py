@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
+
+from yt8m.settings import setting
+
+Format = Literal["png", "svg"]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class AnalysisSettings:
     """Settings of an analysis. Each field is the flag of the same name."""
 
-    data_pattern: str
-    out_dir: str
-    compare_pattern: str = ""
-    vocabulary_file: str = ""
-    num_classes: int | None = None
-    format: str = "png"
-    figures: bool = True
-    max_bad_records: int = 100
+    data_pattern: str = setting(
+        help="comma-separated glob patterns of labelled records, video-level or frame-level; only "
+        "labels are read",
+        common=True,
+    )
+    out_dir: str = setting(help="folder for report.md, analysis.json and the figures", common=True)
+    compare_pattern: str = setting(
+        "",
+        help="a second set, such as the validate split, drawn beside the first",
+        common=True,
+    )
+    vocabulary_file: str = setting(
+        "",
+        help="vocabulary.csv with the names of the classes; by default the one beside the records",
+        common=True,
+    )
+    num_classes: int | None = setting(
+        None,
+        help="number of classes (K); by default the rows of the vocabulary, or else those of the "
+        "release",
+        at_least=1,
+        common=True,
+    )
+    format: Format = setting("png", help="format of the figures", choices=Format, common=True)
+    figures: bool = setting(
+        True,
+        help="draw the figures, which needs matplotlib; --nofigures writes everything else",
+        common=True,
+    )
+    max_bad_records: int = setting(
+        100,
+        help="corrupt records that are skipped before the analysis gives up",
+        at_least=0,
+        common=True,
+    )

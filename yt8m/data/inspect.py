@@ -7,7 +7,8 @@ those with values that are not finite.
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+if __name__ == "__main__":
+    import yt8m.quiet  # noqa: F401
 
 import argparse
 import dataclasses

@@ -4,26 +4,87 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Literal
+
+from yt8m.fusion.weights import METHODS
+from yt8m.settings import setting
+
+ScoresDtype = Literal["float32", "float16"]
+
+WEIGHTS = "Weights"
+MEASURING = "Labels and metrics"
+READING = "Reading"
+SEGMENTS = "Five-second segments"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class FusionSettings:
     """Settings of a fusion. Each field is the flag of the same name."""
 
-    inputs: Sequence[str]
-    output_file: str = ""
-    output_scores: str = ""
-    scores_dtype: str = "float32"
-    method: str = "average"
-    weights: Sequence[float] = ()
-    ap_files: Sequence[str] = ()
-    power: float = 2.0
-    labels: str = ""
-    fit_on_half: bool = False
-    seed: int = 0
-    top_k: int = 20
-    num_classes: int = 0
-    chunk_size: int = 1024
-    output_metrics: str = ""
-    segment_max_pred: int = 0
-    segment_label_ids_file: str = ""
+    inputs: Sequence[str] = setting(
+        (),
+        help="two or more score folders (inference.py --output_scores) or submission CSVs",
+        common=True,
+    )
+    output_file: str = setting("", help="the submission CSV", common=True)
+    output_scores: str = setting(
+        "", help="folder for the fused scores of all classes, for another fusion", common=True
+    )
+    method: str = setting(
+        "average",
+        help="average; weighted (--weights); l1, l2, l3 (per-class AP divided by its norm); power "
+        "(AP^power, as shares)",
+        choices=METHODS,
+        common=True,
+    )
+    weights: Sequence[float] = setting(
+        (), help="weight of each input, for --method=weighted", common=True
+    )
+    ap_files: Sequence[str] = setting(
+        (),
+        help="per_class_ap.json of each input, as eval.py writes it, for l1, l2, l3 and power",
+        common=True,
+    )
+    labels: str = setting(
+        "",
+        help="true labels: a CSV of lines VIDEO_ID,L1 L2, or glob patterns of labelled records",
+        common=True,
+    )
+    top_k: int = setting(
+        20, help="classes per video in the CSV and in the metrics", at_least=1, common=True
+    )
+    output_metrics: str = setting(
+        "", help="JSON file for the metrics, with --labels", group=MEASURING
+    )
+    fit_on_half: bool = setting(
+        False,
+        help="compute the APs on a random half of the videos, and the metrics on the other",
+        group=MEASURING,
+    )
+    seed: int = setting(0, help="seed for choosing the random half", group=MEASURING)
+    power: float = setting(2.0, help="exponent of --method=power", at_least=0, group=WEIGHTS)
+    scores_dtype: ScoresDtype = setting(
+        "float32", help="type of the scores in --output_scores", choices=ScoresDtype, group=READING
+    )
+    num_classes: int = setting(
+        0,
+        help="number of classes (K) where all inputs are CSVs; 0: the highest class in them and "
+        "in --labels",
+        at_least=0,
+        group=READING,
+    )
+    chunk_size: int = setting(
+        1024, help="videos that are read at a time", at_least=1, group=READING
+    )
+    segment_max_pred: int = setting(
+        0,
+        help="largest number of segments per class; 0: 100,000, as in the challenge",
+        at_least=0,
+        group=SEGMENTS,
+    )
+    segment_label_ids_file: str = setting(
+        "",
+        help="segment_label_ids.csv with the classes to rank, a path or an http address; empty: "
+        "all classes",
+        group=SEGMENTS,
+    )

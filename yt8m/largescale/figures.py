@@ -12,7 +12,8 @@ matplotlib draws them (`pip install 'yt8m[figures]'`).
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+if __name__ == "__main__":
+    import yt8m.quiet  # noqa: F401
 
 import argparse
 import io

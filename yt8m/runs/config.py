@@ -1,4 +1,4 @@
-"""A run's settings as frozen values, kept as `config.json` in `--train_dir` so that the other scripts need nothing else."""
+"""A run's settings as frozen values, stored as `config.json` in `--train_dir`."""
 
 from __future__ import annotations
 
@@ -9,90 +9,39 @@ from typing import Any
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.models.core.recipe import Recipe
-from yt8m.runs.alternation_config import AlternationConfig
+from yt8m.runs.settings.alternation import AlternationConfig
+from yt8m.runs.settings.training import TrainingConfig
+from yt8m.settings import may_change
 
 CONFIG_FILE = "config.json"
 
-# What may differ when a run is taken up again: it changes how fast or how long, not what is learnt.
-MAY_CHANGE = frozenset(
-    {
-        "training.num_readers",
-        "training.cache",
-        "training.strategy",
-        "training.num_gpu",
-        "training.steps_per_call",
-        "training.checkpoint_minutes",
-        "training.export_model_steps",
-        "training.max_bad_records",
-        "training.max_steps",
-        "training.patience",
-        "training.min_gain",
-        "training.eval_batch_size",
-        "training.progress_seconds",
-        "training.keep_checkpoints",
-        "alternation.executor",
-        "alternation.task_minutes",
-        "recipe.num_epochs",
-    }
+# Settings that change how fast or how long a run learns, but not what it learns.
+_MAY_CHANGE = may_change(
+    {"recipe": Recipe, "training": TrainingConfig, "alternation": AlternationConfig}
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """Which model, and its constructor arguments."""
+    """Name of the model and its constructor arguments."""
 
     name: str
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingConfig:
-    """How a run reads, computes and stops; see the flags of the same names for each one's meaning."""
-
-    train_data_pattern: str
-    eval_data_pattern: str = ""
-    vocabulary_file: str = ""
-    priors_from: str = ""
-    init_from: str = ""
-    trainer: str = "joint"
-    strategy: str = "auto"
-    num_gpu: int = 0
-    dtype: str = "float32"
-    jit_compile: bool = False
-    steps_per_call: int = 1
-    seed: int = 0
-    max_steps: int = 0
-    patience: int = 0
-    min_gain: float = 0.0
-    regularization_penalty: float = 1.0
-    balanced_batches: bool = False
-    label_weight_power: float = 0.0
-    label_noise: str = ""
-    label_noise_fraction: float = 0.05
-    label_noise_scores: str = ""
-    eval_batch_size: int = 0
-    eval_frames: int = 0
-    top_k: int = 20
-    num_readers: int = 8
-    cache: str = ""
-    shuffle_buffer: int = 0
-    max_bad_records: int = 100
-    checkpoint_minutes: float = 10.0
-    export_model_steps: int = 0
-    keep_checkpoints: int = 2
-    progress_seconds: float = 10.0
-
-
-@dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run, and under `facts` what was found when it started (versions, data)."""
+    """Everything that decides a run; `facts` records the versions and the data of its start.
+
+    `alternation` is None unless the trainer is "alternating".
+    """
 
     schema: RecordSchema
     model: ModelConfig
     recipe: Recipe
     training: TrainingConfig
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
-    alternation: AlternationConfig | None = None  # of --trainer=alternating alone
+    alternation: AlternationConfig | None = None
 
     def to_json(self) -> str:
         """Return the JSON text that `from_json` reads."""
@@ -103,29 +52,38 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, text: str, where: str = CONFIG_FILE) -> RunConfig:
-        """Read what `to_json` wrote; a `UserError` names the file if it is something else."""
+        """Return the settings that `to_json` wrote.
+
+        Args:
+          text: the JSON.
+          where: the file's name, for the error message.
+
+        Raises:
+          UserError: the text is not a run's configuration.
+        """
         try:
             values = json.loads(text)
-            schema = {
+            schema: dict[str, Any] = {
                 k: tuple(v) if isinstance(v, list) else v for k, v in values["schema"].items()
             }
+            alternation = values.get("alternation")
             return cls(
                 schema=RecordSchema(**schema),
                 model=ModelConfig(**values["model"]),
                 recipe=Recipe(**values["recipe"]),
                 training=TrainingConfig(**values["training"]),
                 facts=values.get("facts", {}),
-                alternation=AlternationConfig(**values["alternation"])
-                if "alternation" in values
-                else None,
+                alternation=AlternationConfig(**alternation) if alternation else None,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{where} is not a run's configuration ({error}); --train_dir names a folder that train.py made."
-            )
+                f"{where} is not a run's configuration ({error}); give --train_dir a folder that "
+                "train.py wrote."
+            ) from error
 
 
 def _flatten(prefix: str, value: Any) -> dict[str, Any]:
+    """Return nested dictionaries as one with keys such as "recipe.batch_size", tuples as lists."""
     if isinstance(value, dict):
         flat: dict[str, Any] = {}
         for key, inner in value.items():
@@ -135,7 +93,7 @@ def _flatten(prefix: str, value: Any) -> dict[str, Any]:
 
 
 def differences(old: RunConfig, new: RunConfig) -> list[tuple[str, Any, Any]]:
-    """Return (setting, old value, new value) wherever two runs' settings differ, facts left out."""
+    """Return (setting, old value, new value) wherever two runs differ, facts left out."""
     flat_old, flat_new = (
         _flatten("", {k: v for k, v in dataclasses.asdict(c).items() if k != "facts"})
         for c in (old, new)
@@ -148,47 +106,55 @@ def differences(old: RunConfig, new: RunConfig) -> list[tuple[str, Any, Any]]:
 
 
 def check_same_keras(old: RunConfig, new: RunConfig, train_dir: str) -> None:
-    """Refuse to take up a checkpoint under another Keras: some of it may match, and the rest would begin anew unsaid.
+    """Refuse a checkpoint of another Keras: what does not match would silently start over.
 
     Raises:
-      UserError: the run was begun under the other major version.
+      UserError: the run began under the other major version of Keras.
     """
     was, now = (str(c.facts.get("keras", "")).partition(".")[0] for c in (old, new))
     if was and now and was != now:
+        began = f"Keras {old.facts['keras']} (TensorFlow {old.facts.get('tensorflow')})"
         raise UserError(
-            f"--train_dir={train_dir} was begun under Keras {old.facts['keras']} (TensorFlow {old.facts.get('tensorflow')}), and this is Keras"
-            f" {new.facts['keras']}: a run is resumed under the Keras that began it. Its best/ and last/ do for any version:"
-            f" --init_from={train_dir} in a new --train_dir starts from them."
+            f"--train_dir={train_dir} was begun under {began}, and this is Keras "
+            f"{new.facts['keras']}: "
+            "a run can only be resumed under the Keras that began it. The weights in its best/ "
+            "and last/ "
+            f"load under any version: --init_from={train_dir} in a new --train_dir starts from "
+            "them."
         )
 
 
 def _check_same_data(old: RunConfig, new: RunConfig, train_dir: str) -> None:
-    # A run goes on at a place in its data's order, and compares GAPs: both mean nothing over other files.
+    # A resumed run continues at a place in the order of its data and compares GAPs: other files
+    # would make both meaningless.
     for fact, flag in (("data", "--train_data_pattern"), ("eval_data", "--eval_data_pattern")):
         was, now = old.facts.get(fact), new.facts.get(fact)
         if was and now and was["sha1"] != now["sha1"]:
+            then = f"{was['shards']:,} of {was['bytes']:,} bytes then"
             raise UserError(
-                f"--train_dir={train_dir} holds a run that began with other files behind {flag}: {was['shards']:,} of {was['bytes']:,}"
-                f" bytes then, {now['shards']:,} of {now['bytes']:,} bytes now. Bring those back, or name another --train_dir"
-                f" (with --init_from={train_dir} it starts from this run's weights), or give --start_new_model to delete the run."
+                f"--train_dir={train_dir} holds a run that began with other files behind {flag}: "
+                f"{then}, {now['shards']:,} of {now['bytes']:,} bytes now. Restore those files, "
+                f"or name another --train_dir (with --init_from={train_dir} it starts from this "
+                "run's weights), or give "
+                "--start_new_model to delete the run."
             )
 
 
 def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> str | None:
-    """Refuse to go on with a run under other settings, or on other data.
+    """Refuse to resume a run under settings that change what it learns, or on other data.
 
     Returns:
       A line that names the harmless differences, or None.
 
     Raises:
-      UserError: where a setting differs that changes what is learnt, each of which it shows, or the files do.
+      UserError: shows each setting that differs, or says that the files do.
     """
     found = differences(old, new)
-    # A run that had no validation may get one: nothing it kept was judged by another set.
+    # A run without validation may get one: none of its models was chosen by another set.
     fatal = [
-        d
-        for d in found
-        if d[0] not in MAY_CHANGE and not (d[0] == "training.eval_data_pattern" and not d[1])
+        (key, was, now)
+        for key, was, now in found
+        if key not in _MAY_CHANGE and not (key == "training.eval_data_pattern" and not was)
     ]
     if fatal:
         lines = "\n".join(
@@ -196,11 +162,11 @@ def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> str | None
         )
         raise UserError(
             f"--train_dir={train_dir} holds a run with other settings:\n{lines}\n"
-            "Drop those flags to go on with it, name another --train_dir, or give --start_new_model to delete it."
+            "Drop those flags to resume it, name another --train_dir, or give --start_new_model "
+            "to delete it."
         )
     _check_same_data(old, new, train_dir)
     if found:
-        return "changed since the run began: " + ", ".join(
-            f"{key} {was!r} -> {now!r}" for key, was, now in found
-        )
+        changes = ", ".join(f"{key} {was!r} -> {now!r}" for key, was, now in found)
+        return f"changed since the run began: {changes}"
     return None

@@ -11,14 +11,6 @@ _TRAINERS: dict[str, str] = {
     "partitioned": "yt8m.largescale.partitioned.trainer",
     "alternating": "yt8m.largescale.alternating.trainer",
 }
-AUTO = "auto"
-NAMES = (AUTO, *_TRAINERS)
-HELP = (
-    "how the weights are found. auto: as the model says, mostly joint. partitioned: PmoeModel's"
-    " groups of labels one after another, in memory for one group: 12 bytes x D (2k + 1) x"
-    " group_size, and about 1 GB for any model (k = 200, 500 labels, D = 1152: 2.8 + 1 GB)."
-    " alternating: the KDD paper's three steps"
-)
 
 
 def get(name: str) -> Callable[..., Any]:

@@ -20,10 +20,10 @@ from yt8m.largescale.features import map as feature_map
 from yt8m.largescale.features import store
 from yt8m.largescale.mixtures import partition_map
 from yt8m.largescale.mixtures.reduce_partitions import newest
-from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.build import make_model
 from yt8m.runs.config import CONFIG_FILE
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.stop_signal import StopSignal
 from yt8m.training.validation import Validation
 

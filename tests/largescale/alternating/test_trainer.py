@@ -20,9 +20,9 @@ from yt8m.largescale.alternating.step_model import copy_model, metrics_of
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.features import store
 from yt8m.largescale.mixtures import partition_map
-from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.bundle import open_bundle, write_bundle
 from yt8m.runs.config import ModelConfig
+from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.stop_signal import Stopped
 from yt8m.runs.trained_model import TrainedModel
 
@@ -397,15 +397,18 @@ def test_with_a_frame_network_given_only_what_follows_it_is_trained(
         ({"name": "LogisticModel"}, "--model=LogisticModel does not; these do: DbofBasic"),
         ({"training": {"eval_data_pattern": ""}}, "needs --eval_data_pattern"),
         ({"training": {"patience": 2}}, "--patience and --min_gain belong to --trainer=joint"),
-        ({"settings": {"batch_fraction": 0.0}}, "--batch_fraction=0 is not above 0 and at most 1"),
+        (
+            {"settings": {"batch_fraction": 0.0}},
+            "--batch_fraction=0: expected a number above 0 and at most 1",
+        ),
         (
             {"settings": {"step3_initial_delta": 20.0}},
-            "--step3_initial_delta=20 is not above 0 and at most 10",
+            "--step3_initial_delta=20: expected a number above 0 and at most 10",
         ),
-        ({"settings": {"task_minutes": 0.0}}, "--task_minutes=0 is not above 0"),
+        ({"settings": {"task_minutes": 0.0}}, "--task_minutes=0: expected a number above 0"),
         (
             {"settings": {"step3_optimizer": "adam", "batch_fraction": 0.5}},
-            "--batch_fraction=0.5: a pass of --step3_optimizer=adam",
+            "--batch_fraction=0.5: an epoch of --step3_optimizer=adam",
         ),
         (
             {"recipe": {"label_loss": "SoftmaxLoss"}},

@@ -15,10 +15,10 @@ from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError
 from yt8m.largescale.alternating import trainer
 from yt8m.largescale.alternating.step_model import save_model
-from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.build import make_model
 from yt8m.runs.config import CONFIG_FILE
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.trained_model import TrainedModel
 
 

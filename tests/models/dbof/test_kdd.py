@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
-from yt8m.flags import constructor_arguments
 from yt8m.models.core import registry
+from yt8m.models.core.arguments import constructor_arguments
 from yt8m.models.dbof.kdd import VIDEO_HALF
 from yt8m.runs.build import check_level
 

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from yt8m.largescale.alternating.log import Log
 from yt8m.largescale.executors import Executor
-from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.stop_signal import StopSignal
 from yt8m.training.validation import Validation
 

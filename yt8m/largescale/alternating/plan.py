@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Callable, NamedTuple
 
-from yt8m.runs.alternation_config import AlternationConfig
 from yt8m.runs.folder import ALTERNATION, BEST
+from yt8m.runs.settings.alternation import AlternationConfig
 
 
 class Step(NamedTuple):

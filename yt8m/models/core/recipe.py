@@ -1,49 +1,117 @@
-"""The training settings that a model is known to do best with; what a user gets who sets no flag."""
+"""Training defaults of a model, which apply wherever no flag is given."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from yt8m.settings import setting
+
+Schedule = Literal["cosine", "exponential", "exponential_continuous", "constant"]
+FrameSampling = Literal["random", "contiguous"]
+
+OPTIMIZATION = "Optimization (default: the model's own recipe)"
+FRAMES = "Frames"
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Defaults of one model. A flag given on the command line wins over each of them.
+    """Defaults of one model; a flag takes precedence over each of them."""
 
-    Attributes:
-      optimizer: name known to `yt8m.training.optimizers`.
-      base_learning_rate: at the end of the warm-up.
-      schedule: "cosine" (to zero at the last step), "exponential" (a staircase), "exponential_continuous" or "constant".
-      learning_rate_decay, learning_rate_decay_examples: of the exponential schedules.
-      warmup_examples: linear warm-up from 0, counted in examples.
-      batch_size: examples a step, over all replicas.
-      num_epochs: passes over the training set.
-      clip_gradient_norm: per variable, after the all-reduce; 0 is off.
-      global_clip_norm: over all variables, after the all-reduce; 0 is off.
-      weight_decay: of AdamW and LAMB.
-      weight_average: decay of the averaged weights, with warm-up; 0 is off.
-      label_loss: name known to `yt8m.losses`.
-      train_frames: frames drawn a video in training; 0 keeps all.
-      frame_sampling: "random" (independent, with replacement) or "contiguous".
-    """
+    optimizer: str = setting(
+        "Adam",
+        help="Adam, AdamW, LAMB, SGD (momentum 0.9), Adagrad, Adadelta, Ftrl, GradientDescent, "
+        "RMSprop, or any optimizer of tensorflow-addons where that is installed",
+        group=OPTIMIZATION,
+    )
+    base_learning_rate: float = setting(
+        0.001,
+        help="learning rate at the end of the warm-up",
+        at_least=0,
+        common=True,
+        group=OPTIMIZATION,
+    )
+    schedule: Schedule = setting(
+        "cosine",
+        help="learning rate schedule, by examples seen: cosine (to zero at the last step), "
+        "exponential (a staircase), exponential_continuous (the same without steps), constant",
+        choices=Schedule,
+        group=OPTIMIZATION,
+    )
+    learning_rate_decay: float = setting(
+        0.95, help="decay factor of the two exponential schedules", group=OPTIMIZATION
+    )
+    learning_rate_decay_examples: int = setting(
+        4_000_000,
+        help="examples after which the exponential schedules have applied the decay factor once",
+        at_least=1,
+        group=OPTIMIZATION,
+    )
+    warmup_examples: int = setting(
+        0, help="length of the linear warm-up, in examples", at_least=0, group=OPTIMIZATION
+    )
+    batch_size: int = setting(
+        512,
+        help="examples per step, over all replicas",
+        at_least=1,
+        common=True,
+        group=OPTIMIZATION,
+    )
+    num_epochs: int = setting(
+        5,
+        help="passes over the training records",
+        at_least=1,
+        may_change=True,
+        common=True,
+        group=OPTIMIZATION,
+    )
+    clip_gradient_norm: float = setting(
+        1.0,
+        help="largest norm of each variable's gradient, applied after the all-reduce; 0: no limit",
+        group=OPTIMIZATION,
+    )
+    global_clip_norm: float = setting(
+        0.0,
+        help="largest norm of the whole gradient, applied after the all-reduce; 0: no limit",
+        group=OPTIMIZATION,
+    )
+    weight_decay: float = setting(
+        0.0, help="weight decay of AdamW and LAMB", at_least=0, group=OPTIMIZATION
+    )
+    weight_average: float = setting(
+        0.0,
+        help="decay of the running average of the weights; the average is what is evaluated and "
+        "saved; 0: off",
+        at_least=0,
+        at_most=1,
+        group=OPTIMIZATION,
+    )
+    label_loss: str = setting(
+        "CrossEntropyLoss",
+        help="CrossEntropyLoss (the starter code's, with 1e-5 inside its logarithms), "
+        "BinaryCrossEntropyLoss (without), FocalLoss, HingeLoss, SoftmaxLoss or "
+        "SmoothedSoftmaxLoss",
+        group=OPTIMIZATION,
+    )
+    train_frames: int = setting(
+        0,
+        help="frames sampled from each video in training; 0: all (default: the model's own recipe)",
+        at_least=0,
+        flag="iterations",
+        group=FRAMES,
+    )
+    frame_sampling: FrameSampling = setting(
+        "random",
+        help="sample single frames at random, with replacement; --nosample_random_frames samples "
+        "one contiguous run (default: the model's own recipe)",
+        choices=FrameSampling,
+        flag="sample_random_frames",
+        switch=("contiguous", "random"),
+        group=FRAMES,
+    )
 
-    optimizer: str = "Adam"
-    base_learning_rate: float = 0.001
-    schedule: str = "cosine"
-    learning_rate_decay: float = 0.95
-    learning_rate_decay_examples: int = 4_000_000
-    warmup_examples: int = 0
-    batch_size: int = 512
-    num_epochs: int = 5
-    clip_gradient_norm: float = 1.0
-    global_clip_norm: float = 0.0
-    weight_decay: float = 0.0
-    weight_average: float = 0.0
-    label_loss: str = "CrossEntropyLoss"
-    train_frames: int = 0
-    frame_sampling: str = "random"
-
-    def updated(self, values: dict[str, Any | None]) -> Recipe:
+    def updated(self, values: Mapping[str, Any]) -> Recipe:
         """Return a copy in which every value that is not None replaces the default."""
         return dataclasses.replace(self, **{k: v for k, v in values.items() if v is not None})
 

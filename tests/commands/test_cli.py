@@ -1,0 +1,101 @@
+"""How commands are found, start and end."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.commands import run_command
+from yt8m import cli
+from yt8m.errors import UserError
+from yt8m.runs.stop_signal import Stopped
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def ending(error):
+    def main():
+        raise error
+
+    return cli.guarded(main)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UserError("wrong"), 2), (KeyboardInterrupt(), 130), (Stopped(15), 143), (SystemExit(0), 0)],
+)
+def test_each_ending_has_its_exit_code(error, code, capsys):
+    assert ending(error) == code
+    if code == 2:
+        assert capsys.readouterr().err == "error: wrong\n"
+
+
+def test_a_fault_of_ours_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        ending(ZeroDivisionError())
+    assert cli.guarded(lambda: None) == 0
+    assert cli.guarded(lambda: 3) == 3
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["help"], ["-h"]])
+def test_without_a_command_all_are_listed(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {name} " in shown for name in cli.COMMANDS)
+
+
+def test_an_unknown_command_is_refused_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["trian"])
+    assert end.value.code == 2
+    assert "'trian' is not a command of yt8m. Did you mean train?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_explains_itself(name):
+    ended = run_command(name, "--help")
+    assert ended.code == 0
+    assert ended.out.count("--") >= 2 or "{list,show" in ended.out
+
+
+@pytest.mark.parametrize("name", ["train", "eval", "predict", "fuse", "analyse"])
+def test_a_flag_that_does_not_exist_is_refused(name):
+    ended = run_command(name, "--output_fiel=x")
+    assert ended.code == 2
+    assert "output_fiel" in ended.err
+
+
+def test_the_root_scripts_and_module_forms_are_the_same_commands():
+    """One process: each starts `run` with the name of its command and does nothing before."""
+    forms = {
+        "train.py": "train", "eval.py": "eval", "inference.py": "predict", "fusion.py": "fuse",
+        "yt8m/demo.py": "demo", "yt8m/recipes.py": "papers", "yt8m/analysis/__main__.py": "analyse",
+    }  # fmt: skip
+    code = (
+        "import runpy, sys, yt8m.cli\nyt8m.cli.run = print\n"
+        "for path in sys.argv[1:]: runpy.run_path(path, run_name='__main__')\n"
+        "print('tensorflow' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *(str(ROOT / path) for path in forms)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert done.stdout.split() == [*forms.values(), "False"]
+
+
+def test_help_of_a_process_takes_no_tensorflow_and_exits_with_0():
+    env = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    done = subprocess.run(
+        [sys.executable, "train.py", "--help"], capture_output=True, text=True, cwd=ROOT, env=env
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("Train a model")
+    assert "Usage: python train.py --model=NAME" in done.stdout
+    assert "| tensorflow" not in done.stderr

@@ -1,0 +1,145 @@
+"""`yt8m demo`: train, evaluate, submit, train a second model, and fuse, on synthetic data."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from absl.flags import FlagValues
+
+from yt8m import flags
+from yt8m.commands.command import Command
+from yt8m.flags import Section
+from yt8m.settings import setting
+
+# The second model sees the order of the frames, which the first does not: that is why fusing them
+# helps.
+MODELS = {
+    "AttnVLAD": [],
+    "LstmModel": [
+        "--lstm_cells=128",
+        "--lstm_layers=1",
+        "--base_learning_rate=0.005",
+        "--num_epochs=8",
+    ],
+}
+_SCRIPTS = {"train": "train.py", "eval": "eval.py", "predict": "inference.py", "fuse": "fusion.py"}
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoSettings:
+    """Settings of the demo. Each field is the flag of the same name."""
+
+    out_dir: str = setting(
+        os.path.join("runs", "demo"),
+        help="folder for the data, the two runs, the submissions and the scores",
+        common=True,
+    )
+
+
+def commands(out_dir: str) -> list[list[str]]:
+    """Return the demo's commands in order, each a command of `yt8m` with its flags.
+
+    Args:
+      out_dir: folder for everything that they write.
+    """
+    data_dir = os.path.join(out_dir, "data")
+    train, validate = (
+        os.path.join(data_dir, "frame", f"{split}*.tfrecord") for split in ("train", "validate")
+    )
+    steps = [["synthetic", f"--out_dir={data_dir}"]]
+    for model, more in MODELS.items():
+        run = os.path.join(out_dir, model)
+        steps.append(
+            [
+                "train",
+                f"--model={model}",
+                f"--train_data_pattern={train}",
+                f"--eval_data_pattern={validate}",
+                f"--train_dir={run}",
+                "--max_frames=48",  # as long as the sample's videos are
+                *more,
+            ]
+        )
+        steps.append(["eval", f"--train_dir={run}"])
+        steps.append(
+            [
+                "predict",
+                f"--train_dir={run}",
+                f"--input_data_pattern={validate}",
+                f"--output_file={run}.csv",
+                f"--output_scores={run}.scores",
+            ]
+        )
+    scores = ",".join(os.path.join(out_dir, f"{model}.scores") for model in MODELS)
+    fused = os.path.join(out_dir, "fused.csv")
+    steps.append(["fuse", f"--inputs={scores}", f"--labels={validate}", f"--output_file={fused}"])
+    return steps
+
+
+def shown(command: Sequence[str]) -> str:
+    """Return a command as a person would type it: a root script, if there is one, or `yt8m`."""
+    name, *more = command
+    script = _SCRIPTS.get(name, "")
+    if script and os.path.isfile(script):
+        return shlex.join(["python", script, *more])
+    if name == "synthetic":
+        return shlex.join(["python", "-m", "yt8m.data.synthetic", *more])
+    return shlex.join(["yt8m", *command])
+
+
+def run(command: Sequence[str]) -> int:
+    """Run a command as a process; return its exit code, or 128 + n if signal n ended it.
+
+    SIGTERM is passed on to the command, which saves what it has and is waited for. A terminal
+    sends Ctrl-C to both.
+    """
+    stopped, child = 0, None
+
+    def note(number: int, _: Any) -> None:
+        nonlocal stopped
+        stopped = number
+        if number == signal.SIGTERM and child:
+            child.terminate()
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        child = subprocess.Popen(command)
+        if stopped == signal.SIGTERM:  # it came while the command was starting
+            child.terminate()
+        code = child.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if stopped:
+        return 128 + stopped
+    return code if code >= 0 else 128 - code
+
+
+def main(values: FlagValues) -> int:
+    """Run the demo and show each command; return the first exit code that is not 0."""
+    out_dir = flags.read(DemoSettings, values).out_dir
+    start = time.monotonic()
+    for command in commands(out_dir):
+        print("\n$ " + shown(command), flush=True)
+        code = run([sys.executable, "-m", "yt8m", *command])
+        if code:
+            return code
+    print(f"\ndemo done in {time.monotonic() - start:.0f} s; everything is in {out_dir}")
+    return 0
+
+
+COMMAND = Command(
+    about="Run the main job on synthetic data: train, evaluate, submit, train a second model, "
+    "fuse both.",
+    usage="--out_dir=DIR",
+    sections=(Section(DemoSettings),),
+    main=main,
+)

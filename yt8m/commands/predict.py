@@ -1,0 +1,164 @@
+"""`yt8m predict`: predict, and write a Kaggle submission, all scores, or a bundled model."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal
+
+from absl.flags import FlagValues
+
+from yt8m import flags
+from yt8m.commands import overrides
+from yt8m.commands.command import Command
+from yt8m.commands.reading_settings import ReadingSettings, SegmentSettings
+from yt8m.errors import UserError
+from yt8m.flags import Section
+from yt8m.settings import setting
+
+if TYPE_CHECKING:
+    from yt8m.runs.trained_model import TrainedModel
+
+ScoresDtype = Literal["float32", "float16"]
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictSettings:
+    """What to predict, and where to write it. Each field is the flag of the same name."""
+
+    train_dir: str = setting("", help="folder of the run", common=True)
+    input_data_pattern: str = setting(
+        "",
+        help="comma-separated glob patterns of records, with or without labels",
+        common=True,
+    )
+    output_file: str = setting("", help="the submission CSV", common=True)
+    output_scores: str = setting(
+        "",
+        help="folder for the scores of all classes at full precision, for fusion.py",
+        common=True,
+    )
+    top_k: int = setting(
+        20,
+        help="classes per video in the CSV; with segments, classes in which each segment may be "
+        "ranked",
+        at_least=1,
+        common=True,
+    )
+    scores_dtype: ScoresDtype = setting(
+        "float32", help="type of the scores in --output_scores", choices=ScoresDtype
+    )
+    output_model_tgz: str = setting(
+        "", help="also bundle the model into this .tgz file", group="Bundled models"
+    )
+    input_model_tgz: str = setting(
+        "", help="predict with a bundled model in place of --train_dir", group="Bundled models"
+    )
+    untar_model_dir: str = setting(
+        "/tmp/yt8m-model", help="folder where the bundle is unpacked", group="Bundled models"
+    )
+
+
+def main(values: FlagValues) -> None:
+    """Predict once over the records, and write every output that is asked for."""
+    from yt8m.runs.bundle import open_bundle, write_bundle
+    from yt8m.runs.overrides import check_overrides
+    from yt8m.runs.trained_model import TrainedModel
+    from yt8m.submission.outputs import refuse_without_csv
+
+    settings, reading = flags.read(PredictSettings, values), flags.read(ReadingSettings, values)
+    segments = flags.read(SegmentSettings, values)
+    _check(settings)
+    if not settings.output_file:
+        refuse_without_csv(segments.segment_max_pred, segments.segment_label_ids_file)
+    train_dir = settings.train_dir or open_bundle(
+        settings.input_model_tgz, settings.untar_model_dir
+    )
+    if settings.output_model_tgz:
+        write_bundle(train_dir, settings.output_model_tgz, reading.checkpoint)
+        print(f"wrote {settings.output_model_tgz}")
+    if not (settings.output_file or settings.output_scores):
+        return
+    if not settings.input_data_pattern:
+        raise UserError("--input_data_pattern is missing; name the records to predict.")
+    trained = TrainedModel(
+        train_dir,
+        reading.checkpoint,
+        reading.strategy,
+        reading.num_gpu,
+        reading.jit_compile,
+        bool(reading.segment_labels),
+    )
+    check_overrides(trained.config, overrides.given_overrides(values))
+    _predict(trained, settings, reading, segments)
+    print(f"wrote {' and '.join(x for x in (settings.output_file, settings.output_scores) if x)}")
+
+
+def _check(settings: PredictSettings) -> None:
+    """Refuse flags that leave the model or the output open."""
+    if bool(settings.train_dir) == bool(settings.input_model_tgz):
+        raise UserError(
+            "give either --train_dir, the folder of a run, or --input_model_tgz, a bundled model."
+        )
+    if not (settings.output_file or settings.output_scores or settings.output_model_tgz):
+        raise UserError(
+            "nothing to write: give --output_file (submission CSV), --output_scores (for fusion) "
+            "or --output_model_tgz."
+        )
+
+
+def _predict(
+    trained: TrainedModel,
+    settings: PredictSettings,
+    reading: ReadingSettings,
+    segments: SegmentSettings,
+) -> None:
+    """Predict every record into the CSV and the score folder."""
+    from yt8m.submission.outputs import csv_writer
+    from yt8m.submission.predict import predict
+    from yt8m.submission.score_files import ScoreWriter
+
+    schema = trained.config.schema
+    with contextlib.ExitStack() as stack:
+        writers: list[Any] = []
+        if settings.output_file:
+            csv = csv_writer(
+                settings.output_file,
+                schema.segment_labels,
+                settings.top_k,
+                segments.segment_max_pred,
+                segments.segment_label_ids_file,
+            )
+            writers.append(stack.enter_context(csv))
+        if settings.output_scores:
+            covered = trained.model.covered_classes
+            meta: dict[str, Any] = {"segments": schema.segment_labels}
+            if covered is not None:
+                meta["covered_classes"] = covered
+            scores = ScoreWriter(
+                settings.output_scores, schema.num_classes, settings.scores_dtype, meta
+            )
+            writers.append(stack.enter_context(scores))
+        predict(
+            trained,
+            settings.input_data_pattern,
+            writers,
+            reading.batch_size,
+            reading.eval_frames,
+            reading.max_bad_records,
+            reading.num_readers,
+        )
+
+
+COMMAND = Command(
+    about="Predict with a trained model, and write a Kaggle submission, the scores of all "
+    "classes, or both.",
+    usage="--train_dir=DIR --input_data_pattern=GLOBS --output_file=submission.csv",
+    sections=(
+        Section(PredictSettings),
+        Section(ReadingSettings),
+        Section(SegmentSettings),
+        *overrides.SECTIONS,
+    ),
+    main=main,
+)

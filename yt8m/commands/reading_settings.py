@@ -1,0 +1,76 @@
+"""How a trained model reads records and computes, in evaluation and in inference."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from yt8m.settings import setting
+
+Checkpoint = Literal["", "best", "last"]
+OneMachine = Literal["auto", "one", "mirrored", "tpu"]
+
+READING = "Reading"
+DEVICES = "Devices and speed"
+SEGMENTS = "Five-second segments"
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentSettings:
+    """How five-second segments are ranked. Each field is the flag of the same name."""
+
+    segment_max_pred: int = setting(
+        0,
+        help="largest number of segments per class; 0: 100,000, as in the challenge",
+        at_least=0,
+        group=SEGMENTS,
+    )
+    segment_label_ids_file: str = setting(
+        "",
+        help="segment_label_ids.csv with the classes to rank, a path or an http address; empty: "
+        "all classes",
+        group=SEGMENTS,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadingSettings:
+    """How records are read and computed on. Each field is the flag of the same name."""
+
+    checkpoint: Checkpoint = setting(
+        "",
+        help="which weights to use: best or last; by default the best validated ones, or else the "
+        "last",
+        choices=Checkpoint,
+        common=True,
+        group=READING,
+    )
+    segment_labels: bool | None = setting(
+        None,
+        help="work on five-second segments, even if the run was trained on whole videos; by "
+        "default as in training",
+        common=True,
+        group=SEGMENTS,
+    )
+    batch_size: int = setting(
+        0, help="examples per batch; 0: as in the run", at_least=0, common=True, group=READING
+    )
+    eval_frames: int | None = setting(
+        None,
+        help="evenly spaced frames of each video; 0: all; by default as the run was validated",
+        at_least=0,
+        group=READING,
+    )
+    num_readers: int = setting(
+        8, help="shards that are read in parallel", at_least=1, group=READING
+    )
+    max_bad_records: int = setting(
+        0, help="corrupt records that may be skipped", at_least=0, common=True, group=READING
+    )
+    strategy: OneMachine = setting(
+        "auto", help="tf.distribute strategy", choices=OneMachine, group=DEVICES
+    )
+    num_gpu: int = setting(
+        0, help="largest number of GPUs to use; 0: all", at_least=0, group=DEVICES
+    )
+    jit_compile: bool = setting(False, help="compile with XLA", group=DEVICES)

@@ -1,0 +1,153 @@
+"""The settings of a new run, from a model's name, the records and whatever settings are given."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from yt8m.data.files.count import count_records
+from yt8m.data.files.shards import find_shards
+from yt8m.data.find_schema import find_schema
+from yt8m.errors import UserError, near_misses
+from yt8m.models.core import registry
+from yt8m.models.core.base import Yt8mModel
+from yt8m.models.core.recipe import STARTER_RECIPE, Recipe
+from yt8m.runs import build
+from yt8m.runs.config import ModelConfig, RunConfig
+from yt8m.runs.settings.alternation import AlternationConfig
+from yt8m.runs.settings.data import DataSettings
+from yt8m.runs.settings.training import TrainingConfig
+from yt8m.settings import check, settings_of
+
+_CLASSES: tuple[type, ...] = (DataSettings, Recipe, TrainingConfig, AlternationConfig)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+    """The settings of a run before its records are read."""
+
+    data: DataSettings
+    recipe: Recipe
+    training: TrainingConfig
+    alternation: AlternationConfig | None
+
+
+@dataclasses.dataclass(frozen=True)
+class NewRun:
+    """A run that has not begun.
+
+    Attributes:
+      config: its settings.
+      found: a line that says what the records hold.
+    """
+
+    config: RunConfig
+    found: str
+
+
+def new_run(
+    model: str,
+    train_data: str,
+    eval_data: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    starter_defaults: bool = False,
+    **settings: Any,
+) -> NewRun:
+    """Return a new run's settings; the schema is read from the records.
+
+    Args:
+      model: registered name or alias.
+      train_data: comma-separated glob patterns of the training records.
+      eval_data: those of the validation records; empty for none.
+      arguments: of the model's constructor.
+      starter_defaults: use the starter code's values in place of the model's recipe.
+      **settings: any field of `DataSettings`, `Recipe`, `TrainingConfig` or `AlternationConfig`;
+        each is also the train.py flag of that name.
+
+    Raises:
+      UserError: a setting is unknown or out of bounds, or the records do not fit the model.
+    """
+    chosen = choose(registry.model_class(model), starter_defaults, settings)
+    training = dataclasses.replace(
+        chosen.training, train_data_pattern=train_data, eval_data_pattern=eval_data
+    )
+    data = chosen.data
+    files = find_shards(train_data)
+    schema, found = find_schema(
+        files,
+        feature_names=data.names(),
+        feature_sizes=data.sizes(),
+        num_classes=data.classes(),
+        segment_labels=data.segment_labels,
+        frame_features=data.frame_features,
+        max_frames=data.max_frames,
+        vocabulary_file=training.vocabulary_file,
+    )
+    build.check_level(model, schema)
+    records, exact = count_records(files)
+    if exact:
+        build.check_batch_size(chosen.recipe, records, schema)
+    eval_files = find_shards(eval_data, "--eval_data_pattern") if eval_data else []
+    config = RunConfig(
+        schema=schema,
+        model=ModelConfig(registry.own_name(model), dict(arguments or {})),
+        recipe=chosen.recipe,
+        training=training,
+        alternation=chosen.alternation,
+        facts={**build.facts(files, eval_files), "records": records},
+    )
+    about = "" if exact else "about "
+    return NewRun(config, f"{found}; {len(files)} files, {about}{records:,} records")
+
+
+def choose(model: type[Yt8mModel], starter_defaults: bool, settings: Mapping[str, Any]) -> Chosen:
+    """Return every setting of a run; the model's recipe and the defaults fill those not given.
+
+    Args:
+      model: class of the model.
+      starter_defaults: use the starter code's values in place of the model's recipe.
+      settings: see `new_run`.
+
+    Raises:
+      UserError: a setting is unknown or out of bounds, or has no effect.
+    """
+    split = _by_class(settings)
+    base = STARTER_RECIPE.updated(model.starter_recipe) if starter_defaults else model.recipe
+    trainer = split[TrainingConfig].get("trainer", "auto")
+    if trainer == "auto":
+        trainer = model.trainer
+    training = {"train_data_pattern": "", **split[TrainingConfig], "trainer": trainer}
+    chosen = Chosen(
+        data=DataSettings(**split[DataSettings]),
+        recipe=base.updated(split[Recipe]),
+        training=TrainingConfig(**training),
+        alternation=_alternation(trainer, split[AlternationConfig]),
+    )
+    for part in (chosen.data, chosen.recipe, chosen.training):
+        check(part)
+    return chosen
+
+
+def _by_class(settings: Mapping[str, Any]) -> dict[type, dict[str, Any]]:
+    """Return the settings by the dataclass that declares each."""
+    owner = {name: cls for cls in _CLASSES for name in settings_of(cls)}
+    split: dict[type, dict[str, Any]] = {cls: {} for cls in _CLASSES}
+    for name, value in settings.items():
+        if name not in owner:
+            raise UserError(f"{name!r} is not a setting of a run.{near_misses(name, owner)}")
+        split[owner[name]][name] = value
+    return split
+
+
+def _alternation(trainer: str, given: Mapping[str, Any]) -> AlternationConfig | None:
+    if trainer == "alternating":
+        alternation = AlternationConfig(**given)
+        check(alternation)
+        return alternation
+    if given:
+        flags = ", ".join(f"--{name}" for name in given)
+        raise UserError(
+            f"{flags}: only for --trainer=alternating, and this run's trainer is {trainer}."
+        )
+    return None

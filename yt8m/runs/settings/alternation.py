@@ -1,0 +1,162 @@
+"""Settings of a run with `--trainer=alternating`, each a flag of the same name."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+from yt8m.errors import UserError
+from yt8m.settings import check, setting
+
+Variant = Literal["full", "baseline", "rprop", "large_moe"]
+Rounding = Literal["floor", "ceil", "round"]
+Partitioning = Literal["alike", "balanced", "contiguous", "round_robin"]
+Step2Schedule = Literal["exponential", "cosine", "constant"]
+Step3Optimizer = Literal["irprop", "gd", "adam"]
+FeatureDtype = Literal["float32", "float16"]
+
+GROUP = "Alternating training (only with --trainer=alternating)"
+
+
+def _setting(default: Any, help: str, **more: Any) -> Any:
+    return setting(default, help=help, group=GROUP, **more)
+
+
+@dataclasses.dataclass(frozen=True)
+class AlternationConfig:
+    """Which steps are taken, how, and when each ends.
+
+    See spec D.4 to D.7; the stopping rules are D.5's, [NS] in the paper.
+    """
+
+    alternation: Variant = _setting(
+        "full",
+        "steps to take: full (1, then 2 and 3 in turn), baseline (1), rprop (1, 3), large_moe (1, "
+        "2)",
+        choices=Variant,
+    )
+    max_experts: int = _setting(
+        50, "largest number of experts per class in step 2 (E_max)", at_least=1
+    )
+    expert_divisor: float = _setting(
+        3.0,
+        "training positives per expert of a class (q); 0 gives every class --max_experts",
+        at_least=0,
+    )
+    expert_rounding: Rounding = _setting(
+        "floor", "how positives / q becomes a whole number: floor, ceil or round", choices=Rounding
+    )
+    num_partitions: int = _setting(
+        8,
+        "parts into which step 2 splits the classes; the result does not depend on it",
+        at_least=1,
+    )
+    partition_by: Partitioning = _setting(
+        "alike",
+        "how classes are assigned to parts: alike (by number of experts), balanced, contiguous or "
+        "round_robin",
+        choices=Partitioning,
+    )
+    step1_from: str = _setting(
+        "", "folder of an earlier run of the same model, whose joint training becomes step 1"
+    )
+    step1_patience: int = _setting(
+        3,
+        "step 1 ends after this many epochs without a gain in validation GAP; 0: never",
+        at_least=0,
+    )
+    step1_min_gain: float = _setting(
+        1e-4, "smallest gain in GAP that counts as one in step 1", at_least=0
+    )
+    step2_learning_rate: float = _setting(0.005, "learning rate of Adam in step 2", above=0)
+    step2_batch_size: int = _setting(512, "videos per step of Adam in step 2", at_least=1)
+    step2_schedule: Step2Schedule = _setting(
+        "exponential",
+        "learning rate schedule of step 2: exponential (the paper's staircase), cosine over "
+        "--step2_max_epochs, constant",
+        choices=Step2Schedule,
+    )
+    step2_decay: float = _setting(
+        0.95,
+        "factor on step 2's learning rate every 2.56 million videos, as in the paper's joint "
+        "training",
+        above=0,
+        at_most=1,
+    )
+    step2_patience: int = _setting(
+        2,
+        "step 2 ends after this many epochs without a gain in validation GAP; 0: never",
+        at_least=0,
+    )
+    step2_max_epochs: int = _setting(10, "largest number of epochs of step 2", at_least=0)
+    step3_optimizer: Step3Optimizer = _setting(
+        "irprop",
+        "irprop (iRProp+), gd (full-batch gradient descent), or adam (epochs of mini-batches, as "
+        "a control)",
+        choices=Step3Optimizer,
+    )
+    step3_initial_delta: float = _setting(
+        1e-5,
+        "first step size of each weight in iRProp+",
+        above=0,
+        at_most=10,  # iRProp+'s largest step (spec D.7)
+    )
+    step3_learning_rate: float = _setting(0.001, "learning rate of gd and adam in step 3", above=0)
+    step3_error_test: bool = _setting(
+        True,
+        "let iRProp+ undo a step that raised the error; turn it off where batches differ too much "
+        "to compare",
+    )
+    step3_patience: int = _setting(
+        5,
+        "step 3 ends after this many iterations without a gain in validation GAP; 0: never",
+        at_least=0,
+    )
+    step3_max_iterations: int = _setting(45, "largest number of iterations of step 3", at_least=0)
+    batch_fraction: float = _setting(
+        1.0,
+        "fraction of the training set drawn for each gradient of step 3; 1: all of it",
+        above=0,
+        at_most=1,
+    )
+    max_cycles: int = _setting(
+        3, "largest number of times that steps 2 and 3 are repeated", at_least=0
+    )
+    min_cycle_gain: float = _setting(
+        5e-4, "the alternation ends after a cycle that gains less GAP than this", at_least=0
+    )
+    feature_dtype: FeatureDtype = _setting(
+        "float32", "type of the video-level features that step 2 stores", choices=FeatureDtype
+    )
+    frame_network: str = _setting(
+        "",
+        "folder of a trained frame-level run: its frame network is kept, its pooled output is "
+        "stored once, and only the layers after it are trained (video-level mode)",
+    )
+    executor: str = _setting(
+        "in_process",
+        "where steps 2 and 3 compute: in_process, ray (a cluster on this machine), or the address "
+        "of a Ray cluster",
+        may_change=True,
+    )
+    task_minutes: float = _setting(
+        30.0,
+        "time limit of one task on a cluster: a worker that takes longer ends, and another "
+        "repeats the task",
+        above=0,
+        may_change=True,
+    )
+
+    def check(self) -> None:
+        """Refuse values that some step could not work with, before the first begins.
+
+        Raises:
+          UserError: names the flag and what it may be.
+        """
+        check(self)
+        if self.step3_optimizer == "adam" and self.batch_fraction < 1:
+            raise UserError(
+                f"--batch_fraction={self.batch_fraction:g}: an epoch of --step3_optimizer=adam is "
+                "over all "
+                "the data; drop one of the two."
+            )

@@ -1,0 +1,95 @@
+"""What the user says about the records; anything left out is read from the records."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from yt8m.data.schema import MAX_FRAMES, RELEASES
+from yt8m.errors import UserError
+from yt8m.models.core.recipe import FRAMES
+from yt8m.runs.settings.training import DATA
+from yt8m.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSettings:
+    """Features, classes and length of the records. Each field is the flag of the same name."""
+
+    feature_names: str | None = setting(
+        None,
+        help="comma-separated features in the order of concatenation; by default read from the "
+        "records, without the features of whole videos in frame-level records (an embedding), "
+        "which are read only if they are named",
+        group=DATA,
+    )
+    feature_sizes: str | None = setting(
+        None,
+        help="comma-separated sizes, one for each of --feature_names; by default read from the "
+        "records",
+        group=DATA,
+    )
+    frame_features: bool | None = setting(
+        None,
+        help="the records are frame-level (--noframe_features: video-level); by default read from "
+        "the records",
+        group=DATA,
+    )
+    segment_labels: bool = setting(
+        False, help="train on rated five-second segments (2019 release)", common=True, group=DATA
+    )
+    num_classes: int | None = setting(
+        None,
+        help="number of classes (K); by default the rows of the vocabulary.csv beside the "
+        "records, or else those of the release",
+        at_least=1,
+        group=DATA,
+    )
+    release: str | None = setting(
+        None,
+        help="sets the number of classes by the name of a release",
+        choices=sorted(RELEASES),
+        group=DATA,
+    )
+    max_frames: int = setting(
+        MAX_FRAMES, help="frames that are kept of each video (T)", at_least=1, group=FRAMES
+    )
+
+    def names(self) -> list[str] | None:
+        """Return the names of the features, or None where none were given."""
+        return _split(self.feature_names)
+
+    def sizes(self) -> list[int] | None:
+        """Return the sizes of the features, or None where none were given.
+
+        Raises:
+          UserError: they are not whole numbers.
+        """
+        parts = _split(self.feature_sizes)
+        try:
+            return None if parts is None else [int(part) for part in parts]
+        except ValueError:
+            raise UserError(
+                f"--feature_sizes={self.feature_sizes}: expected whole numbers, separated by "
+                "commas, such as 1024,128."
+            ) from None
+
+    def classes(self) -> int | None:
+        """Return K as `num_classes` or `release` gives it, or None where neither was given.
+
+        Raises:
+          UserError: they contradict each other.
+        """
+        if not self.release:
+            return self.num_classes
+        classes = RELEASES[self.release]
+        if self.num_classes not in (None, classes):
+            raise UserError(
+                f"--num_classes={self.num_classes}, but --release={self.release} has {classes} "
+                "classes; "
+                "drop one of the two."
+            )
+        return classes
+
+
+def _split(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

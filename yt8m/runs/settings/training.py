@@ -1,0 +1,224 @@
+"""How a run reads, computes and stops: settings that belong to the run and not to its model."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from yt8m.models.core.recipe import FRAMES, OPTIMIZATION
+from yt8m.settings import setting
+
+Trainer = Literal["auto", "joint", "partitioned", "alternating"]
+Strategy = Literal["auto", "one", "mirrored", "multi_worker", "tpu"]
+Dtype = Literal["float32", "bfloat16"]
+LabelNoise = Literal["", "remove", "complete"]
+
+DATA = "Data"
+START = "Starting weights"
+LOSS = "Loss and labels"
+DEVICES = "Devices and speed"
+VALIDATION = "Validation and stopping"
+SAVING = "Checkpoints and progress"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How a run reads, computes and stops. Each field is the flag of the same name."""
+
+    train_data_pattern: str = setting(
+        help="comma-separated glob patterns of the training records; empty: a synthetic sample is "
+        "made and used",
+        common=True,
+        group=DATA,
+    )
+    eval_data_pattern: str = setting(
+        "",
+        help="comma-separated glob patterns of the records to validate on after each epoch",
+        common=True,
+        group=DATA,
+    )
+    vocabulary_file: str = setting(
+        "",
+        help="vocabulary.csv with class names and label counts; by default the one beside the "
+        "records",
+        group=DATA,
+    )
+    priors_from: str = setting(
+        "", help="folder of an earlier run, whose label priors this one starts from", group=START
+    )
+    init_from: str = setting(
+        "",
+        help="folder of an earlier run, whose best (else last) weights this one starts from; each "
+        "model documents which of them it takes",
+        group=START,
+    )
+    trainer: Trainer = setting(
+        "joint",
+        flag_default="auto",
+        help="how the weights are trained; auto: what the model asks for, usually joint. "
+        "partitioned: trains PmoeModel's groups of labels one after the other, with memory for "
+        "one group: 12 bytes x D (2k + 1) x group_size, plus about 1 GB whatever the model (k = "
+        "200, 500 labels, D = 1152: 2.8 + 1 GB). alternating: the KDD paper's three steps",
+        choices=Trainer,
+        group="Model",
+    )
+    strategy: Strategy = setting(
+        "auto",
+        help="tf.distribute strategy",
+        choices=Strategy,
+        may_change=True,
+        group=DEVICES,
+    )
+    num_gpu: int = setting(
+        0,
+        help="largest number of GPUs to use; 0: all",
+        at_least=0,
+        may_change=True,
+        group=DEVICES,
+    )
+    dtype: Dtype = setting(
+        "float32",
+        help="type of the computation; weights stay float32",
+        choices=Dtype,
+        group=DEVICES,
+    )
+    jit_compile: bool = setting(
+        False, help="compile the forward and backward pass with XLA", group=DEVICES
+    )
+    steps_per_call: int = setting(
+        1,
+        help="training steps per call of the compiled loop; larger values pay off on GPUs and TPUs",
+        at_least=1,
+        may_change=True,
+        group=DEVICES,
+    )
+    seed: int = setting(
+        0,
+        help="seed of the initial weights and of the order of the data",
+        at_least=0,
+        at_most=2**32 - 1,
+        group=OPTIMIZATION,
+    )
+    max_steps: int = setting(
+        0,
+        help="stop after this many steps; 0: no limit",
+        at_least=0,
+        may_change=True,
+        common=True,
+        group=VALIDATION,
+    )
+    patience: int = setting(
+        0,
+        help="stop after this many epochs without a better validation GAP; 0: never",
+        at_least=0,
+        may_change=True,
+        group=VALIDATION,
+    )
+    min_gain: float = setting(
+        0.0,
+        help="smallest gain in GAP that --patience counts as an improvement",
+        at_least=0,
+        may_change=True,
+        group=VALIDATION,
+    )
+    regularization_penalty: float = setting(
+        1.0, help="weight of the model's L2 and auxiliary losses", group=LOSS
+    )
+    balanced_batches: bool = setting(
+        False,
+        help="draw a class uniformly and then one of its videos, so that all classes are seen "
+        "equally often",
+        group=LOSS,
+    )
+    label_weight_power: float = setting(
+        0.0,
+        help="beta: a class with n positives has the weight n^-beta in the training loss; 0: off",
+        at_least=0,
+        group=LOSS,
+    )
+    label_noise: LabelNoise = setting(
+        "",
+        help="train with some labels of each class removed (remove) or added (complete)",
+        choices=LabelNoise,
+        group=LOSS,
+    )
+    label_noise_fraction: float = setting(
+        0.05,
+        help="fraction of each class's positives that --label_noise removes or adds",
+        at_least=0,
+        at_most=1,
+        group=LOSS,
+    )
+    label_noise_scores: str = setting(
+        "",
+        help="scores of the training records (inference.py --output_scores) that decide which "
+        "labels are removed or added; empty: at random",
+        group=LOSS,
+    )
+    eval_batch_size: int = setting(
+        0,
+        help="examples per validation batch; 0: as in training",
+        at_least=0,
+        may_change=True,
+        group=VALIDATION,
+    )
+    eval_frames: int = setting(
+        0, help="evenly spaced frames of each video in validation; 0: all", at_least=0, group=FRAMES
+    )
+    top_k: int = setting(
+        20, help="labels per video that enter GAP and MAP", at_least=1, group=VALIDATION
+    )
+    num_readers: int = setting(
+        8,
+        help="shards that are read in parallel",
+        at_least=1,
+        may_change=True,
+        group=DATA,
+    )
+    cache: str = setting(
+        "",
+        help='keep the records for later epochs: "memory", or a local folder (for gs:// data)',
+        may_change=True,
+        group=DATA,
+    )
+    shuffle_buffer: int = setting(
+        0,
+        help="records in the shuffle buffer; 0: a default for video-level or frame-level records",
+        at_least=0,
+        group=DATA,
+    )
+    max_bad_records: int = setting(
+        100,
+        help="corrupt training records that are skipped before the run gives up",
+        at_least=0,
+        may_change=True,
+        group=DATA,
+    )
+    checkpoint_minutes: float = setting(
+        10.0,
+        help="minutes between checkpoints; one is also written at the end of every epoch",
+        at_least=0,
+        may_change=True,
+        group=SAVING,
+    )
+    export_model_steps: int = setting(
+        0,
+        help="steps between checkpoints, in addition to --checkpoint_minutes; 0: off",
+        at_least=0,
+        may_change=True,
+        group=SAVING,
+    )
+    keep_checkpoints: int = setting(
+        2,
+        help="checkpoints that are kept for resuming, beside the best model",
+        at_least=1,
+        may_change=True,
+        group=SAVING,
+    )
+    progress_seconds: float = setting(
+        10.0,
+        help="seconds between progress lines",
+        at_least=0,
+        may_change=True,
+        group=SAVING,
+    )
