@@ -1,4 +1,4 @@
-"""Every switch between Keras 2 (TensorFlow 2.15) and Keras 3 is here, so that no other file asks for a version."""
+"""All switches between Keras 2 (TensorFlow 2.15) and Keras 3; no other file asks for a version."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ KERAS_VERSION: str = getattr(tf.keras, "__version__", "2")
 KERAS_3: bool = not KERAS_VERSION.startswith("2")
 
 # Keyword arguments of `add_weight` for a weight that a mixed-precision policy leaves as it is.
-# Large kernels are cast a chunk at a time; Keras would cast the whole kernel first.
+# Large kernels are cast one chunk at a time, whereas Keras would cast the whole kernel first.
 NO_AUTOCAST: dict[str, bool] = {"autocast" if KERAS_3 else "experimental_autocast": False}
 
-# How a variable that each replica updates for itself is averaged over the replicas.
+# The `aggregation` of a variable that every replica updates: the mean over the replicas.
 MEAN_OVER_REPLICAS: Any = "mean" if KERAS_3 else tf.VariableAggregation.MEAN
 
 

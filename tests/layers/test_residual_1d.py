@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.layers.residual_1d import Bottleneck1D, ConvNorm1D, masked, max_pool, strided, valid
+from yt8m.layers.masks import first_positions, masked
+from yt8m.layers.residual_1d import Bottleneck1D, ConvNorm1D, max_pool, strided
 from yt8m.models.core import registry
 
 RNG = np.random.default_rng(0)
@@ -13,7 +14,7 @@ RNG = np.random.default_rng(0)
 def frames(lengths, total, width=6):
     x = tf.constant(RNG.normal(size=(len(lengths), total, width)), tf.float32)
     counts = tf.constant(lengths, tf.int32)
-    return masked(x, valid(x, counts)), counts
+    return masked(x, first_positions(total, counts)), counts
 
 
 def test_lengths_are_those_of_the_paper():

@@ -1,1 +1,1 @@
-"""Keras layers shared by the models, one a file."""
+"""Keras layers that the models share, one in each file."""

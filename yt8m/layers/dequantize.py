@@ -1,70 +1,64 @@
-"""The first layer of every model: bytes to floats, padding to zero, and the input's normalisation."""
+"""The first layer of every model: it dequantises, zeroes the padding, and normalises."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
-# x = q · 4/255 + 4/512 − 2 (starter code; spec A.4), as in yt8m.data.records.quantization.
+from yt8m.errors import one_of
+from yt8m.layers.base import Yt8mLayer
+from yt8m.layers.masks import first_positions
+
+InputNorm = Literal["l2", "none"]
+
+# x = q · 4/255 + 4/512 − 2 (docs/sources.md#quantisation), as in yt8m.data.records.quantization.
 _SCALE = 4.0 / 255.0
 _OFFSET = 4.0 / 512.0 - 2.0
 
 
-@tf.keras.utils.register_keras_serializable(package="yt8m")
-class DequantizeFrames(tf.keras.layers.Layer):
-    """Frames of bytes to floats, so that training, evaluation, export and serving cannot disagree.
+class DequantizeFrames(Yt8mLayer):
+    """Floats of byte frames, with zeros in the padding.
+
+    The conversion is a part of every model, so that training, evaluation, export and serving agree.
+    Source: the starter code (docs/sources.md#input-normalisation).
 
     Args:
-      input_norm: "l2" divides each frame by its norm over all D features (spec A.7); "none".
+      input_norm: "l2" divides each frame by its L2 norm over all D features; "none" does not.
 
-    Input: uint8 [B, T, D] and `num_frames` int [B]. Output: (floats [B, T, D] with padded frames
-    exactly 0, mask bool [B, T] of the true frames).
+    Call: (frames uint8 [B, T, D], num_frames=int [B]) -> (frames [B, T, D] in the compute dtype,
+    exactly 0 in the padding; mask bool [B, T], true for the first `num_frames`).
     """
 
-    def __init__(self, input_norm: str = "l2", **kwargs: Any):
+    def __init__(self, input_norm: InputNorm = "l2", **kwargs: Any):
         super().__init__(**kwargs)
-        self.input_norm = input_norm
-
-    def build(self, input_shape: Any) -> None:
-        """There is nothing to make."""
-        self.built = True
+        self.input_norm = one_of("input_norm", input_norm, InputNorm)
 
     def call(self, frames: tf.Tensor, num_frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (frames, mask)."""
         x = tf.cast(frames, tf.float32) * _SCALE + _OFFSET  # [B, T, D]
-        mask = (
-            tf.range(tf.shape(frames)[1])[None, :] < tf.cast(num_frames, tf.int32)[:, None]
-        )  # [B, T]
+        mask = first_positions(tf.shape(frames)[1], num_frames)
         scale = tf.cast(mask, tf.float32)[:, :, None]
         if self.input_norm == "l2":
-            scale = scale * tf.math.rsqrt(
-                tf.maximum(tf.reduce_sum(tf.square(x), axis=-1, keepdims=True), 1e-12)
-            )
+            square = tf.reduce_sum(tf.square(x), axis=-1, keepdims=True)
+            scale = scale * tf.math.rsqrt(tf.maximum(square, 1e-12))
         return tf.cast(x * scale, self.compute_dtype), mask
 
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {**super().get_config(), "input_norm": self.input_norm}
 
+class NormalizeVideo(Yt8mLayer):
+    """A video's mean features, divided by their L2 norm or unchanged.
 
-@tf.keras.utils.register_keras_serializable(package="yt8m")
-class NormalizeVideo(tf.keras.layers.Layer):
-    """A video's means as the model takes them: divided by their L2 norm, or as they are.
+    Source: the starter code (docs/sources.md#input-normalisation).
 
     Args:
       input_norm: "l2" or "none".
 
-    Input float32 [B, D]; output [B, D] in the compute dtype.
+    Call: video float32 [B, D] -> [B, D] in the compute dtype.
     """
 
-    def __init__(self, input_norm: str = "l2", **kwargs: Any):
+    def __init__(self, input_norm: InputNorm = "l2", **kwargs: Any):
         super().__init__(**kwargs)
-        self.input_norm = input_norm
-
-    def build(self, input_shape: Any) -> None:
-        """There is nothing to make."""
-        self.built = True
+        self.input_norm = one_of("input_norm", input_norm, InputNorm)
 
     def call(self, video: tf.Tensor) -> tf.Tensor:
         """Return the normalised video [B, D]."""
@@ -72,7 +66,3 @@ class NormalizeVideo(tf.keras.layers.Layer):
         if self.input_norm == "l2":
             x = tf.math.l2_normalize(x, axis=-1, epsilon=1e-12)
         return tf.cast(x, self.compute_dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {**super().get_config(), "input_norm": self.input_norm}

@@ -1,4 +1,4 @@
-"""L2 regularisation on the scale of TF-slim, in which both reference code bases state their numbers."""
+"""L2 regularisation on the scale of TF-slim, in which both reference code bases state it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import tensorflow as tf
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
 class SlimL2(tf.keras.regularizers.Regularizer):
-    """scale * sum(w^2) / 2, as `slim.l2_regularizer(scale)`; Keras's own `L2` has no half.
+    """The penalty scale · Σw²/2 of `slim.l2_regularizer(scale)`; Keras's `L2` does not halve.
 
-    One fused operation, a third of the time of Keras's on the 22 million weights of a mixture of experts.
+    It is one fused operation, which takes a third of the time of Keras's on the 22 million weights
+    of a mixture of experts.
 
     Args:
-      scale: 1e-8 for the classifiers of the starter code.
+      scale: the factor; 1e-8 for the classifiers of the starter code.
     """
 
     def __init__(self, scale: float):
@@ -25,10 +26,10 @@ class SlimL2(tf.keras.regularizers.Regularizer):
         return self.scale * tf.nn.l2_loss(tf.convert_to_tensor(x))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor argument."""
+        """Return the constructor's argument."""
         return {"scale": self.scale}
 
 
 def slim_l2(scale: float) -> SlimL2 | None:
-    """Return `SlimL2(scale)`, or None for 0 so that no term is added to the loss."""
+    """Return `SlimL2(scale)`, or None for 0, so that no term is added to the loss."""
     return SlimL2(scale) if scale else None

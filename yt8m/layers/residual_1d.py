@@ -1,9 +1,10 @@
-"""Residual convolutions over time that never see the padding: every layer knows how many of its positions are true.
+"""Residual convolutions over time whose results do not depend on the padding.
 
-A convolution with bias or normalisation makes something of zeros, and the next one carries that into the
-last frames. So each is followed by a mask, the moments of normalisation leave the masked places out, and
-the borders are padded by a fixed number of zeros: TensorFlow's "same" padding is placed by the length of
-the padded input, and predictions would change with it.
+A convolution with a bias or a normalisation turns zeros into other numbers, which the next
+convolution would carry into the last frames. Therefore each is followed by a mask, and the moments
+of the normalisation leave masked positions out. The borders are padded with a fixed number of
+zeros, because TensorFlow's "same" padding depends on the length of the padded input, and so would
+the predictions.
 """
 
 from __future__ import annotations
@@ -12,38 +13,29 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m.layers.base import Yt8mLayer
+from yt8m.layers.masks import first_positions, masked
 from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.layers.regularizers import slim_l2
 
 
 def strided(count: Any, stride: int) -> Any:
-    """Return how many positions are left of `count` (a number or a tensor of them): ⌈count / stride⌉."""
+    """Return ⌈count / stride⌉, the positions left of `count` (a number or a tensor of numbers)."""
     return -(-count // stride)
 
 
-def valid(x: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-    """Return the mask bool [B, T] of the first `counts` [B] positions of x [B, T, D]."""
-    return tf.range(tf.shape(x)[1])[None, :] < counts[:, None]
-
-
-def masked(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Return x [B, T, D] with zeros where the mask [B, T] is false."""
-    return tf.where(mask[:, :, None], x, tf.zeros_like(x))
-
-
-@tf.keras.utils.register_keras_serializable(package="yt8m")
-class ConvNorm1D(tf.keras.layers.Layer):
-    """Convolution over time, batch normalisation, ReLU, mask.
+class ConvNorm1D(Yt8mLayer):
+    """Convolution over time, batch normalisation, ReLU and mask.
 
     Args:
       filters: width of the output.
       kernel_size: odd.
-      stride: over time.
-      activation: whether there is the ReLU.
-      l2: weight of Σw²/2 of the kernel; 1e-4 is ResNet's weight decay.
+      stride: step over time.
+      activation: whether to apply the ReLU.
+      l2: weight of Σw²/2 of the kernel; 1e-4 is the weight decay of ResNet.
 
-    Call: (x [B, T, D] with zeros past the true positions, counts=int32 [B] of these, training) ->
-    (x [B, ⌈T / stride⌉, filters], counts).
+    Call: (x [B, T, D] with zeros in the padding, counts=int32 [B], the true positions of each row,
+    training) -> (x [B, ⌈T / stride⌉, filters], counts).
     """
 
     def __init__(
@@ -56,13 +48,8 @@ class ConvNorm1D(tf.keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.filters, self.kernel_size, self.stride, self.activation, self.l2 = (
-            filters,
-            kernel_size,
-            stride,
-            activation,
-            l2,
-        )
+        self.filters, self.kernel_size, self.stride = filters, kernel_size, stride
+        self.activation = activation
         self.conv = tf.keras.layers.Conv1D(
             filters,
             kernel_size,
@@ -76,7 +63,7 @@ class ConvNorm1D(tf.keras.layers.Layer):
         self.norm = batch_norm("norm")
 
     def build(self, input_shape: Any) -> None:
-        """Make the kernel [kernel_size, D, filters], and the normalisation's weights."""
+        """Create the kernel [kernel_size, D, filters] and the weights of the normalisation."""
         self.conv.build((None, None, int(input_shape[-1])))
         self.norm.build((None, None, self.filters))
         self.built = True
@@ -88,26 +75,21 @@ class ConvNorm1D(tf.keras.layers.Layer):
         side = self.kernel_size // 2
         x = self.conv(tf.pad(x, [[0, 0], [side, side], [0, 0]]) if side else x)
         counts = strided(counts, self.stride)
-        mask = valid(x, counts)
+        mask = first_positions(tf.shape(x)[1], counts)
         x = self.norm(x, mask=mask, training=training)
         return masked(tf.nn.relu(x) if self.activation else x, mask), counts
 
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        names = ("filters", "kernel_size", "stride", "activation", "l2")
-        return {**super().get_config(), **{n: getattr(self, n) for n in names}}
 
+class Bottleneck1D(Yt8mLayer):
+    """The block of ResNet-50 with kernels over time: relu(shortcut(x) + conv1(conv3(conv1(x)))).
 
-@tf.keras.utils.register_keras_serializable(package="yt8m")
-class Bottleneck1D(tf.keras.layers.Layer):
-    """relu(shortcut(x) + conv1(conv3(conv1(x)))), ResNet-50's block with kernels over time (He et al. 2015; spec C.12).
-
-    The stride is that of the middle convolution, as implementations have had it since: in the first, of
-    kernel 1, it would never look at every other position. The shortcut is a convolution where the shape changes.
+    Source: He et al. 2015 (docs/sources.md#1d-resnet). The middle convolution has the stride, as in
+    implementations since then: the first one, of kernel 1, would skip every other position. The
+    shortcut is a convolution only where the shape changes.
 
     Args:
-      width: of the output; inside it is a quarter.
-      stride: over time.
+      width: width of the output; the inner convolutions are a quarter as wide.
+      stride: step over time.
       l2: see `ConvNorm1D`.
 
     Call: as `ConvNorm1D`.
@@ -120,16 +102,18 @@ class Bottleneck1D(tf.keras.layers.Layer):
         self.reduce = ConvNorm1D(inner, 1, l2=l2, name="reduce")
         self.spread = ConvNorm1D(inner, 3, stride, l2=l2, name="spread")
         self.expand = ConvNorm1D(width, 1, activation=False, l2=l2, name="expand")
-        self.shortcut: ConvNorm1D | None = None  # made where the input's shape asks for it
+        self.shortcut: ConvNorm1D | None = None  # `build` makes it where the input's shape needs it
         self._inner = inner
 
+    def _shortcut(self) -> ConvNorm1D:
+        width, l2 = self.width, self.l2
+        return ConvNorm1D(width, 1, self.stride, activation=False, l2=l2, name="shortcut")
+
     def build(self, input_shape: Any) -> None:
-        """Make the convolutions."""
+        """Create the convolutions."""
         channels = int(input_shape[-1])
         if self.stride > 1 or channels != self.width:
-            self.shortcut = ConvNorm1D(
-                self.width, 1, self.stride, activation=False, l2=self.l2, name="shortcut"
-            )
+            self.shortcut = self._shortcut()
             self.shortcut.build((None, None, channels))
         self.reduce.build((None, None, channels))
         self.spread.build((None, None, self._inner))
@@ -147,17 +131,20 @@ class Bottleneck1D(tf.keras.layers.Layer):
             x, _ = self.shortcut(x, counts=counts, training=training)
         return tf.nn.relu(x + branch), out_counts
 
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {**super().get_config(), "width": self.width, "stride": self.stride, "l2": self.l2}
-
 
 def max_pool(
     x: tf.Tensor, counts: tf.Tensor, size: int = 3, stride: int = 2
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return (the maximum of each `size` positions, `stride` apart, of x >= 0 [B, T, D]; counts)."""
+    """Return (the maximum of each `size` positions of x, `stride` apart; the counts left).
+
+    Args:
+      x: [B, T, D], not negative, with zeros in the padding.
+      counts: int32 [B], the true positions of each row.
+      size: odd.
+      stride: step over time.
+    """
     side = size // 2
-    x = tf.pad(x, [[0, 0], [side, side], [0, 0]])  # zeros, which no x is below
+    x = tf.pad(x, [[0, 0], [side, side], [0, 0]])  # zeros never exceed the maximum
     x, counts = tf.nn.max_pool1d(x, size, stride, padding="VALID"), strided(counts, stride)
-    # The first position of the padding still looks back at the last true one, and a shortcut would carry that on.
-    return masked(x, valid(x, counts)), counts
+    # The first padded position may still see the last true one, and shortcuts would carry it on.
+    return masked(x, first_positions(tf.shape(x)[1], counts)), counts

@@ -1,4 +1,4 @@
-"""The error of a reconstructed number: squared while it is small, linear beyond."""
+"""The error of a reconstructed number: quadratic while it is small, linear beyond."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import tensorflow as tf
 
 
 def scaled_huber(difference: tf.Tensor, sigma: float = 2.0) -> tf.Tensor:
-    """Return σ²d²/2 where |d| < 1/σ², else |d| − 1/(2σ²), of each number (UTS code; spec C.7).
+    """Return σ²d²/2 where |d| < 1/σ², and |d| − 1/(2σ²) elsewhere.
+
+    Source: the code of UTS (docs/sources.md#scaled-huber-error).
 
     Args:
-      difference: prediction minus target, any shape.
-      sigma: 2 in UTS' code: 2d² below 0.25, and |d| − 0.125 above.
+      difference: d, prediction minus target, of any shape.
+      sigma: σ; with UTS' 2 the error is 2d² below 0.25, and |d| − 0.125 above.
     """
     scale = sigma * sigma
     size = tf.abs(difference)

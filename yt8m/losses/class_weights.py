@@ -7,12 +7,15 @@ next to nothing; it acts through layers that the classes share, through clipping
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 LEAST, MOST = 0.1, 10.0
 
 
-def class_weights(frequencies: np.ndarray, power: float) -> np.ndarray:
+def class_weights(frequencies: NDArray[Any], power: float) -> NDArray[Any]:
     """Return float32 [K]: w_c ∝ n_c^−β with mean 1, then clipped to [0.1, 10].
 
     Source: UTS 2.1, "frequency-normalised labels" (spec C.16; the paper gives no formula; its

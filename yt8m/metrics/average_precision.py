@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 TIE_SEED = 0
 
 
-def descending_order(scores: np.ndarray, seed: int = TIE_SEED) -> np.ndarray:
+def descending_order(scores: NDArray[Any], seed: int = TIE_SEED) -> NDArray[Any]:
     """Return indices [N] that sort `scores` [N] from high to low, ties in an order drawn with `seed`.
 
     Source: spec of the starter code: one shuffle with a fixed seed, then a stable sort. Without the
@@ -18,8 +21,8 @@ def descending_order(scores: np.ndarray, seed: int = TIE_SEED) -> np.ndarray:
 
 
 def average_precision(
-    scores: np.ndarray,
-    labels: np.ndarray,
+    scores: NDArray[Any],
+    labels: NDArray[Any],
     n: int | None = None,
     num_positives: int | None = None,
 ) -> float:
@@ -51,7 +54,7 @@ def average_precision(
     return ranked_average_precision(ranked, positives)
 
 
-def ranked_average_precision(hits: np.ndarray, num_positives: int) -> float:
+def ranked_average_precision(hits: NDArray[Any], num_positives: int) -> float:
     """Return AP of hits (bool [N]) that are already in descending order of score."""
     if num_positives <= 0:
         return 0.0

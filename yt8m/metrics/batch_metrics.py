@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 
 
-def batch_metrics(predictions: np.ndarray, labels: np.ndarray, top_k: int = 20) -> dict[str, float]:
+def batch_metrics(
+    predictions: NDArray[Any], labels: NDArray[Any], top_k: int = 20
+) -> dict[str, float]:
     """Return `gap`, `hit_at_1` and `perr` of predictions and labels [B, K]."""
     metrics = EvaluationMetrics(predictions.shape[1], top_k=top_k)
     metrics.update(predictions, labels)

@@ -5,7 +5,10 @@ Of every video only the best `top_k` pairs are kept (7 bytes each), so a million
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.errors import UserError
 from yt8m.metrics.average_precision import descending_order, ranked_average_precision
@@ -38,7 +41,7 @@ class EvaluationMetrics:
         self.filter_empty_classes = filter_empty_classes
         self._class_type = np.uint16 if num_classes <= 1 << 16 else np.int32
         self._chunks: list[
-            tuple[np.ndarray, np.ndarray, np.ndarray]
+            tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
         ] = []  # (scores, classes, hits), each [B, k]
         self._class_positives = np.zeros(self.num_classes, np.int64)
         self._num_examples = 0
@@ -47,10 +50,10 @@ class EvaluationMetrics:
 
     def update(
         self,
-        predictions: np.ndarray,
-        labels: np.ndarray,
-        loss: np.ndarray | None = None,
-        weights: np.ndarray | None = None,
+        predictions: NDArray[Any],
+        labels: NDArray[Any],
+        loss: NDArray[Any] | None = None,
+        weights: NDArray[Any] | None = None,
     ) -> None:
         """Add a batch.
 
@@ -146,13 +149,13 @@ class EvaluationMetrics:
             "num_classes_with_positives": int(np.count_nonzero(self._class_positives)),
         }
 
-    def per_class_ap(self) -> tuple[np.ndarray, np.ndarray]:
+    def per_class_ap(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return (AP float64 [K], positives int64 [K]); AP is 0 where there is no positive."""
         _, classes, hits = self._ranked()
         ap = ranked_class_average_precision(classes, hits, self._class_positives)
         return ap, self._class_positives.copy()
 
-    def _ranked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _ranked(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return all pairs (scores, classes, hits), each [P], in descending order of score."""
         if not self._chunks:
             return np.zeros(0, np.float32), np.zeros(0, self._class_type), np.zeros(0, bool)

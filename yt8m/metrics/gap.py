@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.metrics.average_precision import average_precision
 from yt8m.metrics.top_k import top_k
 
 
-def gap_of_pairs(scores: np.ndarray, hits: np.ndarray, num_positives: int) -> float:
+def gap_of_pairs(scores: NDArray[Any], hits: NDArray[Any], num_positives: int) -> float:
     """Return GAP of pooled (video, class) pairs.
 
     Source: starter code, eval_util; KDD'19 paper, eq. 6 without its prefactor (a misprint).
@@ -21,7 +24,7 @@ def gap_of_pairs(scores: np.ndarray, hits: np.ndarray, num_positives: int) -> fl
     return average_precision(scores, hits, num_positives=num_positives)
 
 
-def batch_gap(predictions: np.ndarray, labels: np.ndarray, k: int = 20) -> float:
+def batch_gap(predictions: NDArray[Any], labels: NDArray[Any], k: int = 20) -> float:
     """Return GAP@k of one batch, for a progress line; not to be averaged over batches.
 
     Args:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.metrics.top_k import top_k
 
 
-def hit_at_k(predictions: np.ndarray, labels: np.ndarray, k: int = 1) -> float:
+def hit_at_k(predictions: NDArray[Any], labels: NDArray[Any], k: int = 1) -> float:
     """Return Hit@k over a batch; a video without labels is a miss, ties go to the lower class.
 
     Source: starter code, eval_util (k = 1); KDD'19 paper, section 5.1.5 (k = 1 and 5).
@@ -21,6 +24,6 @@ def hit_at_k(predictions: np.ndarray, labels: np.ndarray, k: int = 1) -> float:
     return float(hits_of_ranked(np.take_along_axis(np.asarray(labels) > 0, classes, 1), k).mean())
 
 
-def hits_of_ranked(hits: np.ndarray, k: int) -> np.ndarray:
+def hits_of_ranked(hits: NDArray[Any], k: int) -> NDArray[Any]:
     """Return bool [B]: is there a hit among the first `k` of each row of `hits` [B, >= k]?"""
     return hits[:, :k].any(axis=1)

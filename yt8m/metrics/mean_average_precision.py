@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.metrics.average_precision import descending_order
 
 
 def per_class_average_precision(
-    scores: np.ndarray, classes: np.ndarray, hits: np.ndarray, class_positives: np.ndarray
-) -> np.ndarray:
+    scores: NDArray[Any], classes: NDArray[Any], hits: NDArray[Any], class_positives: NDArray[Any]
+) -> NDArray[Any]:
     """Return AP [K] of each class's ranked list.
 
     Source: starter code, mean_average_precision_calculator; KDD'19 paper, eq. 7.
@@ -30,8 +33,8 @@ def per_class_average_precision(
 
 
 def ranked_class_average_precision(
-    classes: np.ndarray, hits: np.ndarray, class_positives: np.ndarray
-) -> np.ndarray:
+    classes: NDArray[Any], hits: NDArray[Any], class_positives: NDArray[Any]
+) -> NDArray[Any]:
     """As `per_class_average_precision`, for pairs that are already in descending order of score."""
     positives = np.asarray(class_positives)
     by_class = np.argsort(classes, kind="stable")  # keeps the descending order within a class
@@ -51,7 +54,7 @@ def ranked_class_average_precision(
 
 
 def mean_average_precision(
-    ap: np.ndarray, class_positives: np.ndarray, filter_empty_classes: bool = True
+    ap: NDArray[Any], class_positives: NDArray[Any], filter_empty_classes: bool = True
 ) -> float:
     """Return the mean of `ap` [K].
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.errors import UserError
 
@@ -14,13 +15,13 @@ from yt8m.errors import UserError
 class PerClassAp(NamedTuple):
     """AP of every class on one set of videos: `ap` float64 [K], `positives` int64 [K], `names` [K] or None."""
 
-    ap: np.ndarray
-    positives: np.ndarray
+    ap: NDArray[Any]
+    positives: NDArray[Any]
     names: list[str] | None = None
 
 
 def write_per_class_ap(
-    path: str, ap: np.ndarray, positives: np.ndarray, names: Sequence[str] | None = None
+    path: str, ap: NDArray[Any], positives: NDArray[Any], names: Sequence[str] | None = None
 ) -> None:
     """Write `{"num_classes", "ap", "positives", "names"?}` as JSON; the file appears whole or not at all."""
     import tensorflow as tf  # here, so that the format can be read without starting TensorFlow first

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.metrics.top_k import top_k
 
 
-def perr_per_video(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def perr_per_video(predictions: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
     """Return PERR [B] of each video, 0 for a video without labels.
 
     Source: starter code, eval_util (the KDD'19 paper's eq. 8 swaps the roles of videos and classes).
@@ -22,7 +25,9 @@ def perr_per_video(predictions: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return perr_of_ranked(scores, np.take_along_axis(positive, classes, 1), counts)
 
 
-def perr_of_ranked(scores: np.ndarray, hits: np.ndarray, num_labels: np.ndarray) -> np.ndarray:
+def perr_of_ranked(
+    scores: NDArray[Any], hits: NDArray[Any], num_labels: NDArray[Any]
+) -> NDArray[Any]:
     """Return PERR [B] from each video's best scores in descending order.
 
     Args:
@@ -35,6 +40,6 @@ def perr_of_ranked(scores: np.ndarray, hits: np.ndarray, num_labels: np.ndarray)
     return found / np.maximum(num_labels, 1)
 
 
-def perr(predictions: np.ndarray, labels: np.ndarray) -> float:
+def perr(predictions: NDArray[Any], labels: NDArray[Any]) -> float:
     """Return the mean of `perr_per_video`; videos without labels count as 0."""
     return float(perr_per_video(predictions, labels).mean())

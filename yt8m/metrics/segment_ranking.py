@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.errors import UserError
 from yt8m.metrics.top_k import top_k as best_of_rows
@@ -43,11 +46,11 @@ class SegmentRanking:
         self._top_k, self._max = top_k, max_per_class
         self._ids: list[str] = []
         self._parts: list[
-            tuple[np.ndarray, np.ndarray, np.ndarray]
+            tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
         ] = []  # (classes, scores, rows of _ids)
         self._pending = 0
 
-    def add(self, ids: Sequence[str], scores: np.ndarray) -> None:
+    def add(self, ids: Sequence[str], scores: NDArray[Any]) -> None:
         """Append segments: ids `<video>:<start>` [S], scores float [S, K].
 
         Raises:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from yt8m.errors import UserError, look_for_nan
 
@@ -10,7 +13,7 @@ from yt8m.errors import UserError, look_for_nan
 _CANDIDATES = 8
 
 
-def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def top_k(scores: NDArray[Any], k: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the `k` highest scores of each row in descending order, and their columns.
 
     Equal scores are ordered by column, the lowest first, so the answer for a row never depends on
@@ -70,12 +73,12 @@ def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return values, classes
 
 
-def _sort_rows(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _sort_rows(scores: NDArray[Any], k: int) -> tuple[NDArray[Any], NDArray[Any]]:
     columns = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, columns, 1), columns
 
 
-def _refuse_nan(scores: np.ndarray) -> None:
+def _refuse_nan(scores: NDArray[Any]) -> None:
     bad = int(np.isnan(scores).any(axis=1).sum())
     if bad:
         raise UserError(

@@ -125,5 +125,5 @@ def test_splits_of_the_labels():
     assert drawn[0] != list(range(500))
     with pytest.raises(ValueError, match="split"):
         label_groups(10, 5, "odd")
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="1 or more"):
         label_groups(10, 0)

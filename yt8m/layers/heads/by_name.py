@@ -3,47 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Literal
 
 import tensorflow as tf
 
-from yt8m.layers.heads.grouped_mixture_of_experts import GroupedMixtureOfExperts
-from yt8m.layers.heads.logistic_head import LogisticHead
+from yt8m.errors import one_of
+from yt8m.layers.heads.grouped_mixture_of_experts import Group, GroupedMixtureOfExperts
+from yt8m.layers.heads.logistic_head import Activation, LogisticHead
 from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
+from yt8m.layers.heads.prior_logits import Initial
 
-MOE = ("moe", "MoeModel")
-LOGISTIC = ("logistic", "LogisticModel")
-SOFTMAX = ("softmax",)
+# "MoeModel" and "LogisticModel" are the starter code's names of the first two.
+HeadName = Literal["moe", "MoeModel", "logistic", "LogisticModel", "softmax"]
 
 
 def make_head(
-    head: str,
+    head: HeadName,
     num_classes: int,
     num_mixtures: int,
-    initial: str,
-    groups: Sequence[dict[str, Any]] | None = None,
+    initial: Initial,
+    groups: Sequence[Group] | None = None,
 ) -> tf.keras.layers.Layer:
-    """Return the head called `head`: "moe", "logistic" or "softmax", or the starter code's name of the first two.
+    """Return the head with a given name.
 
     Args:
-      head: its name.
+      head: "moe", "logistic" or "softmax", or the starter code's name of the first two.
       num_classes: K.
-      num_mixtures: experts of every class.
+      num_mixtures: experts of each class.
       initial: "priors" or "zeros".
-      groups: [{"classes": [...], "num_mixtures": k}, ...] where classes differ in their number of experts
-        (KDD eq. 4); it takes the place of `num_mixtures`.
+      groups: [{"classes": [...], "num_mixtures": k}, ...] instead of `num_mixtures`, where classes
+        differ in their number of experts (KDD eq. 4; docs/sources.md#adaptive-experts).
 
     Raises:
-      ValueError: another name, or groups for a head without experts.
+      ValueError: the name is unknown, or there are groups for a head without experts.
     """
-    if groups and head not in MOE:
-        raise ValueError(f"groups give classes their experts, and head={head!r} has none")
+    one_of("head", head, HeadName)
+    has_experts = head in ("moe", "MoeModel")
+    if groups and not has_experts:
+        raise ValueError(f"groups set the experts of classes, and head={head!r} has no experts")
     if groups:
         return GroupedMixtureOfExperts(num_classes, groups, initial=initial, name="head")
-    if head in MOE:
+    if has_experts:
         return MixtureOfExperts(num_classes, num_mixtures, initial=initial, name="head")
-    if head in LOGISTIC:
-        return LogisticHead(num_classes, initial=initial, name="head")
-    if head in SOFTMAX:
-        return LogisticHead(num_classes, initial=initial, activation="softmax", name="head")
-    raise ValueError(f"head is one of {', '.join(MOE + LOGISTIC + SOFTMAX)}, not {head!r}")
+    activation: Activation = "softmax" if head == "softmax" else "sigmoid"
+    return LogisticHead(num_classes, initial=initial, activation=activation, name="head")

@@ -1,29 +1,37 @@
-"""How UTS' parallel mixture splits the labels into groups."""
+"""The groups into which UTS' parallel mixture splits the labels."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+
+from yt8m.errors import one_of
+
+Split = Literal["ordered", "random"]
 
 
 def label_groups(
-    num_labels: int, group_size: int, split: str = "ordered", seed: int = 0
+    num_labels: int, group_size: int, split: Split = "ordered", seed: int = 0
 ) -> list[list[int]]:
-    """Return disjoint groups of the labels [0, `num_labels`), of `group_size` each but the last (spec C.2).
+    """Return disjoint groups of the labels [0, `num_labels`), all but the last of `group_size`.
+
+    Source: docs/sources.md#label-groups.
 
     Args:
-      num_labels: how many.
-      group_size: labels a group.
-      split: "ordered" is windows in label order; "random" draws them without replacement.
-      seed: of the random split.
+      num_labels: number of labels.
+      group_size: labels in each group.
+      split: "ordered" makes windows in label order; "random" draws labels without replacement.
+      seed: seed of the random split.
 
     Raises:
-      ValueError: another split, or a size below 1.
+      ValueError: the split is unknown, or a number is below 1.
     """
-    if split not in ("ordered", "random"):
-        raise ValueError(f'split is "ordered" or "random", not {split!r}')
+    one_of("split", split, Split)
     if num_labels < 1 or group_size < 1:
         raise ValueError(
-            f"a group holds at least one label: num_labels={num_labels}, group_size={group_size}"
+            "num_labels and group_size must be 1 or more,"
+            f" not num_labels={num_labels}, group_size={group_size}"
         )
     labels = np.arange(num_labels)
     if split == "random":

@@ -1,12 +1,13 @@
-"""The mixture's value and its gradient, written out: the one place where the maths of a mixture of experts stands.
+"""The maths of a mixture of experts: its value, and its gradient written out.
 
-With share_m the softmax of the gates, e_m = σ(expert_m) (or expert_m itself) and p = Σ_m share_m e_m:
-∂p/∂gate_m = share_m (e_m − p), where e = 0 for the dummy, and ∂p/∂expert_m = share_m e_m (1 − e_m)
-(or share_m). That is exact, and saves half of a training step's passes over the logits.
+Let share_m be the softmax of the gates, e_m = σ(expert_m) (or expert_m itself), and
+p = Σ_m share_m e_m. Then ∂p/∂gate_m = share_m (e_m − p), where e = 0 for the dummy, and
+∂p/∂expert_m = share_m e_m (1 − e_m) (or share_m). The written gradient is exact, and saves half of
+a training step's passes over the logits.
 
-Two layouts. Few states: [B, states, K], classes fastest, one operation a state, because a softmax over
-three neighbours in memory is slow on a CPU. Many states: [B, K, states], where the softmax runs along
-memory and a block of classes is a block of columns.
+There are two layouts. With few states it is [B, states, K], classes fastest, with one operation for
+each state, because a softmax over three neighbours in memory is slow on a CPU. With many states it
+is [B, K, states], where the softmax runs along memory and a block of classes is a block of columns.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from typing import Any
 
 import tensorflow as tf
 
-STATES_FASTEST_FROM = 16  # mixtures; below it an operation a state is the faster
+STATES_FASTEST_FROM = 16  # mixtures; with fewer, one operation for each state is faster
 
 
 def by_state(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> tuple[tf.Tensor, Any]:
-    """Return p [B, K] and what `by_state_gradient` needs.
+    """Return p [B, K], and what `by_state_gradient` needs.
 
     Args:
       gates: logits [B, k, K], or [B, k + 1, K] with the dummy last.
       experts: [B, k, K].
-      sigmoid: else the experts are linear.
+      sigmoid: whether the experts have a sigmoid; otherwise they are linear.
     """
     logits = tf.unstack(gates, axis=1)  # states × [B, K]
     highest = logits[0]
@@ -39,7 +40,7 @@ def by_state(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> tuple[tf.Te
 
 
 def by_state_gradient(dp: tf.Tensor, kept: Any, sigmoid: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the gradients of gates and experts, given that of p [B, K]."""
+    """Return the gradients of gates and experts for the gradient `dp` [B, K] of p."""
     share, value, p = kept
     k = len(value)
     weighted = [dp * g for g in share]
@@ -51,34 +52,37 @@ def by_state_gradient(dp: tf.Tensor, kept: Any, sigmoid: bool) -> tuple[tf.Tenso
 
 
 def by_class(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> tuple[tf.Tensor, Any]:
-    """Return p [B, K] and what `by_class_gradient` needs.
+    """Return p [B, K], and what `by_class_gradient` needs.
 
     Args:
       gates: logits [B, K, k], or [B, K, k + 1] with the dummy last.
       experts: [B, K, k].
-      sigmoid: else the experts are linear.
+      sigmoid: whether the experts have a sigmoid; otherwise they are linear.
     """
     share = tf.nn.softmax(gates)  # [B, K, states]
     value = tf.sigmoid(experts) if sigmoid else experts
-    spoken = share[:, :, : experts.shape[2]] * value  # [B, K, k]
-    p = tf.reduce_sum(spoken, axis=2)
-    return p, (share, value, spoken, p)
+    parts = share[:, :, : experts.shape[2]] * value  # [B, K, k]
+    p = tf.reduce_sum(parts, axis=2)
+    return p, (share, value, parts, p)
 
 
 def by_class_gradient(dp: tf.Tensor, kept: Any, sigmoid: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the gradients of gates and experts, given that of p [B, K]."""
-    share, value, spoken, p = kept
+    """Return the gradients of gates and experts for the gradient `dp` [B, K] of p."""
+    share, value, parts, p = kept
     dummies = share.shape[2] - value.shape[2]
     dp = dp[:, :, None]
-    spoken = dp * spoken
-    padded = tf.pad(spoken, [[0, 0], [0, 0], [0, dummies]]) if dummies else spoken
+    parts = dp * parts
+    padded = tf.pad(parts, [[0, 0], [0, 0], [0, dummies]]) if dummies else parts
     to_gates = padded - share * (dp * p[:, :, None])
-    to_experts = spoken - spoken * value if sigmoid else dp * share[:, :, : value.shape[2]]
+    to_experts = parts - parts * value if sigmoid else dp * share[:, :, : value.shape[2]]
     return to_gates, to_experts
 
 
 def mix(gates: tf.Tensor, experts: tf.Tensor, sigmoid: bool) -> tf.Tensor:
-    """Return Σ_m softmax(gates)_m · σ(experts_m) [B, K] of logits [B, states, K], with the gradient above."""
+    """Return Σ_m softmax(gates)_m · σ(experts_m) [B, K] for logits [B, states, K].
+
+    Its gradient is `by_state_gradient`.
+    """
 
     @tf.custom_gradient
     def run(gates: tf.Tensor, experts: tf.Tensor) -> tuple[tf.Tensor, Any]:

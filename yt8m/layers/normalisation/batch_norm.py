@@ -1,4 +1,4 @@
-"""Batch normalisation as every model here uses it."""
+"""Batch normalisation with the settings that every model uses."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from yt8m.layers.normalisation.debiased_batch_norm import DebiasedBatchNorm
 
 
 def batch_norm(name: str, momentum: float = 0.99, scale: bool = True) -> DebiasedBatchNorm:
-    """Return a batch normalisation over the last axis, its statistics summed over replicas.
+    """Return a batch normalisation over the last axis.
 
-    Epsilon 1e-3 is TF-slim's. Its momentum 0.999 needs thousands of steps until the moving
-    averages have forgotten where they began, and a run of a few hundred would be evaluated on
-    them; 0.99 serves both (spec D.2 leaves it open), if the first batch replaces the start: from
-    Keras's variance of 1 down to a normalised frame's 1/1152 takes 0.99 some 900 steps.
+    Epsilon 1e-3 is the default of TF-slim. Its momentum of 0.999 is not used: moving averages would
+    need thousands of steps to forget their start, and a run of a few hundred would be evaluated
+    with that start. 0.99 suits short and long runs (docs/sources.md#batch-normalisation).
+
+    Args:
+      name: name of the layer.
+      momentum: see `DebiasedBatchNorm`.
+      scale: whether there is a γ.
     """
     return DebiasedBatchNorm(momentum=momentum, epsilon=1e-3, scale=scale, name=name)

@@ -1,4 +1,4 @@
-"""Context gating: a layer that lets each unit be turned down by all the others."""
+"""Context gating: every unit is scaled by a gate that sees all units."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m.layers.base import Yt8mLayer
 from yt8m.layers.normalisation.batch_norm import batch_norm
 
 
-@tf.keras.utils.register_keras_serializable(package="yt8m")
-class ContextGating(tf.keras.layers.Layer):
-    """y = σ(W x) ∘ x with batch normalisation inside the σ, or σ(W x + b) ∘ x (KDD §3.1.1; spec D.2).
+class ContextGating(Yt8mLayer):
+    """y = σ(BN(W x)) ∘ x, or σ(W x + b) ∘ x.
+
+    Source: KDD §3.1.1 (docs/sources.md#context-gating).
 
     Args:
-      add_batch_norm: normalise in place of the bias, as in the gating's first published code.
+      add_batch_norm: normalise instead of adding a bias, as in the first published code of the
+        gate.
 
-    Input [..., D] with an optional `mask` for the statistics; output the same shape.
+    Call: (x [..., D], mask=bool [...] or None for the statistics, training) -> [..., D].
     """
 
     def __init__(self, add_batch_norm: bool = True, **kwargs: Any):
         super().__init__(**kwargs)
-        self.supports_masking = True  # given by keyword; without this Keras 3 warns that it is lost
         self.add_batch_norm = add_batch_norm
 
     def build(self, input_shape: Any) -> None:
-        """Make W [D, D]."""
+        """Create W [D, D], and b or the weights of the normalisation."""
         width = int(input_shape[-1])
         self.dense = tf.keras.layers.Dense(width, use_bias=not self.add_batch_norm, name="dense")
         self.dense.build(input_shape)
@@ -40,10 +42,3 @@ class ContextGating(tf.keras.layers.Layer):
         if self.add_batch_norm:
             gate = self.norm(gate, mask=mask, training=training)
         return tf.sigmoid(gate) * x
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """No mask goes on with the output: each layer is given its own."""
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {**super().get_config(), "add_batch_norm": self.add_batch_norm}

@@ -1,63 +1,52 @@
-"""The outputs of a recurrent layer to one vector, by name: the last state, their mean, linear annealing, attention."""
+"""Pooling of a recurrent layer's outputs to one vector."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 import tensorflow as tf
 
+from yt8m.errors import one_of
+from yt8m.layers.base import Yt8mLayer
+from yt8m.layers.masks import mask_or_all
 from yt8m.layers.pooling.attention import AttentionPooling
 from yt8m.layers.pooling.frames import FramePooling
 
-OUTPUTS = ("last", "mean", "linear", "attention")
+SequenceOutput = Literal["last", "mean", "linear", "attention"]
 
 
-@tf.keras.utils.register_keras_serializable(package="yt8m")
-class LinearAnnealing(tf.keras.layers.Layer):
-    """Σ_t (t/n)·x_t / Σ_t (t/n) over a video's n true steps t = 1 … n: the later an output, the more it counts.
+class LinearAnnealing(Yt8mLayer):
+    """Σ_t (t/n)·x_t / Σ_t (t/n) over a video's n true steps: later outputs count more.
 
-    Source: cited by UTS beside its attention (spec C.13).
+    Source: cited by UTS beside its attention (docs/sources.md#linear-annealing).
 
-    Input [B, T, D] with `mask` bool [B, T], true steps first (None: all are true); output [B, D]. A video
+    Call: (x [B, T, D], mask=bool [B, T] with the true steps first, or None) -> [B, D]. A video
     without steps gives 0.
     """
 
-    def __init__(self, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.supports_masking = True  # given by keyword; without this Keras 3 warns that it is lost
-
-    def build(self, input_shape: Any) -> None:
-        """There is nothing to make."""
-        self.built = True
-
     def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return the weighted mean [B, D]."""
-        if mask is None:
-            mask = tf.ones(tf.shape(x)[:2], tf.bool)
-        weight = tf.cast(tf.range(1, tf.shape(x)[1] + 1), tf.float32) * tf.cast(
-            mask, tf.float32
-        )  # [B, T]
+        step = tf.cast(tf.range(1, tf.shape(x)[1] + 1), tf.float32)
+        weight = step * tf.cast(mask_or_all(mask, x), tf.float32)  # [B, T]
         weight = tf.math.divide_no_nan(weight, tf.reduce_sum(weight, axis=1, keepdims=True))
         return tf.einsum("bt,btd->bd", tf.cast(weight, x.dtype), x)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """No mask goes on with the output: each layer is given its own."""
-
 
 def make_sequence_pooling(
-    output: str, hops: int, attention_size: int
+    output: SequenceOutput, hops: int, attention_size: int
 ) -> tf.keras.layers.Layer | None:
-    """Return the layer that pools a sequence of outputs [B, T, D], or None for "last": the final state is taken.
+    """Return the layer that pools outputs [B, T, D], or None for "last", the final state.
 
     Args:
-      output: "last", "mean", "linear" (`LinearAnnealing`) or "attention" (`AttentionPooling`, D · hops wide).
-      hops, attention_size: of the attention.
+      output: "last", "mean", "linear" (`LinearAnnealing`) or "attention" (`AttentionPooling`, which
+        is D · hops wide).
+      hops: rows of the attention.
+      attention_size: hidden width of the attention.
 
     Raises:
-      ValueError: another name.
+      ValueError: the output is none of these.
     """
-    if output not in OUTPUTS:
-        raise ValueError(f"output is one of {', '.join(OUTPUTS)}, not {output!r}")
+    one_of("output", output, SequenceOutput)
     if output == "mean":
         return FramePooling("average", name="pool")
     if output == "linear":

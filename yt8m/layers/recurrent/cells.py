@@ -1,26 +1,28 @@
-"""Recurrent layers by the name of their cell, made so that cuDNN can run them wherever the cell allows it."""
+"""Recurrent layers by the name of their cell; cuDNN runs them where the cell allows it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
 
+from yt8m.errors import one_of
 from yt8m.layers.recurrent.layer_norm_gru import LayerNormGruCell
 
-GRU, LN_GRU, LSTM, LN_LSTM = "gru", "ln_gru", "lstm", "ln_lstm"
+Cell = Literal["gru", "ln_gru", "lstm", "ln_lstm"]
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
 class GateBias(tf.keras.initializers.Initializer):
-    """Bias of a Keras GRU whose gates start open: `value` for update and reset gate, 0 for the candidate.
+    """Initial bias of a GRU: `value` for the update and reset gates, 0 for the candidate.
 
-    Source: TF1's GRU cells, which UTS used (spec C.0): the state is kept at first, so that a gradient
-    reaches the early frames. Of the two rows of `reset_after=True` the first alone is filled.
+    The gates start open, so the state is kept at first and a gradient reaches the early frames. Of
+    the two rows of a bias with `reset_after=True` only the first is filled.
+    Source: TF1's GRU cells, which UTS used (docs/sources.md#gru-cell).
 
     Args:
-      value: 1 in TF1.
+      value: bias of both gates; 1 in TF1.
     """
 
     def __init__(self, value: float = 1.0):
@@ -34,12 +36,12 @@ class GateBias(tf.keras.initializers.Initializer):
         return tf.constant(bias, dtype=dtype or tf.float32)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor argument."""
+        """Return the constructor's argument."""
         return {"value": self.value}
 
 
 def make_recurrent(
-    cell: str,
+    cell: Cell,
     cells: int,
     reset_after: bool = True,
     return_sequences: bool = False,
@@ -49,35 +51,35 @@ def make_recurrent(
 ) -> tf.keras.layers.Layer:
     """Return a recurrent layer over [B, T, D].
 
-    cuDNN runs "lstm", and "gru" with `reset_after`, while activations are Keras's defaults, no
-    recurrent dropout is set and the mask is one of right padding without an empty row; Keras checks
-    this itself and runs the same maths by its own loop otherwise. The other cells always take the loop.
+    cuDNN runs "lstm", and "gru" with `reset_after`, where the activations are Keras's defaults,
+    there is no recurrent dropout, and the mask is a right padding without an empty row. Keras
+    checks this itself, and otherwise runs the same maths in its own loop. Other cells always run in
+    the loop.
 
     Args:
-      cell: "gru"; "lstm"; "ln_gru", UTS' layer-normalised one; "ln_lstm", tensorflow-addons'.
+      cell: "gru"; "lstm"; "ln_gru", UTS' layer-normalised GRU; or "ln_lstm", tensorflow-addons'
+        LSTM.
       cells: units.
-      reset_after: of "gru": the reset gate acts after the recurrent product, as cuDNN has it. False is
-        UTS' cell: it acts on the state before the product.
-      return_sequences, return_state: as in Keras.
-      bidirectional: a layer for each direction, outputs concatenated; 2 · cells wide.
-      name: of the layer.
+      reset_after: for "gru": whether the reset gate acts after the recurrent product, as in cuDNN.
+        In UTS' cell (False) it acts on the state before the product.
+      return_sequences: as in Keras.
+      return_state: as in Keras.
+      bidirectional: a layer for each direction; their outputs are concatenated, 2 · cells wide.
+      name: name of the layer.
 
     Raises:
-      ValueError: an unknown cell, or "ln_lstm" where tensorflow-addons is not installed.
+      ValueError: the cell is unknown, or is "ln_lstm" where tensorflow-addons is not installed.
     """
+    one_of("cell", cell, Cell)
     options = {"return_sequences": return_sequences, "return_state": return_state, "name": name}
-    if cell == GRU:
-        layer = tf.keras.layers.GRU(
-            cells, reset_after=reset_after, bias_initializer=GateBias(), **options
-        )
-    elif cell == LSTM:
+    if cell == "gru":
+        options = {"reset_after": reset_after, "bias_initializer": GateBias(), **options}
+        layer = tf.keras.layers.GRU(cells, **options)
+    elif cell == "lstm":
         layer = tf.keras.layers.LSTM(cells, unit_forget_bias=True, **options)
-    elif cell == LN_GRU:
-        layer = tf.keras.layers.RNN(LayerNormGruCell(cells), **options)
-    elif cell == LN_LSTM:
-        layer = tf.keras.layers.RNN(_addons_lstm_cell(cells), **options)
     else:
-        raise ValueError(f"cell is one of {GRU}, {LN_GRU}, {LSTM}, {LN_LSTM}, not {cell!r}")
+        inner = LayerNormGruCell(cells) if cell == "ln_gru" else _addons_lstm_cell(cells)
+        layer = tf.keras.layers.RNN(inner, **options)
     if not bidirectional:
         return _without_idle_cudnn(layer)
     both = tf.keras.layers.Bidirectional(layer, name=name)
@@ -87,11 +89,11 @@ def make_recurrent(
 
 
 def _without_idle_cudnn(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-    """Spare a machine without a GPU what Keras 2 would trace for one.
+    """Return the layer without its cuDNN version on a machine without a GPU.
 
-    Keras 2 traces each such layer twice, as cuDNN's and as its own loop, with both gradients, and picks one
-    at run time. The loop is the same without it, and about 30 % less is traced. (Keras 3 asks for a GPU
-    first, and has no such attribute.)
+    Keras 2 traces each such layer twice, for cuDNN and as its own loop, each with its gradient, and
+    chooses at run time. Without the cuDNN version the results are the same and about 30 % less is
+    traced. (Keras 3 looks for a GPU first, and has no such attribute.)
     """
     if hasattr(layer, "_could_use_gpu_kernel") and not tf.config.list_physical_devices("GPU"):
         layer._could_use_gpu_kernel = False
@@ -103,7 +105,7 @@ def _addons_lstm_cell(cells: int) -> tf.keras.layers.Layer:
         import tensorflow_addons as tfa
     except ImportError:
         raise ValueError(
-            f"cell={LN_LSTM} is that of tensorflow-addons, which is not installed here (it is made for TensorFlow 2.15,"
-            f" Python 3.11 at most); cell={LSTM} needs nothing more"
+            "cell=ln_lstm needs tensorflow-addons, which is not installed here (it works with"
+            " TensorFlow 2.15 and Python 3.11 at most); cell=lstm works without it"
         ) from None
     return tfa.rnn.LayerNormLSTMCell(cells)

@@ -1,37 +1,36 @@
-"""A video's frames in another order: what remains of a recurrent model when time is taken away."""
+"""Random order of a video's frames, which shows what a recurrent model gains from time."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
-MODES = ("none", "train", "always")
+from yt8m.errors import one_of
+from yt8m.layers.base import Yt8mLayer
+from yt8m.layers.masks import first_positions
+
+OrderMode = Literal["none", "train", "always"]
+
+_GOLDEN = 0.6180339887
 
 
-@tf.keras.utils.register_keras_serializable(package="yt8m")
-class RandomOrder(tf.keras.layers.Layer):
-    """Permutes each video's true frames, and leaves the padding last.
+class RandomOrder(Yt8mLayer):
+    """A permutation of each video's true frames; the padding stays last.
 
-    Source: UTS §3.2, "random order" (spec C.10, trap E-19).
+    Source: UTS §3.2, "random order" (docs/sources.md#random-order).
 
     Args:
-      mode: "none"; "train", another permutation for each video and step, in training alone; "always",
-        in inference too, by one fixed permutation for each number of frames, so that a prediction
-        depends neither on chance nor on the batch.
+      mode: "none"; "train", a new permutation for each video and step, in training only; or
+        "always", in inference too, where each number of frames has one fixed permutation, so that a
+        prediction depends neither on chance nor on the batch.
 
-    Input [B, T, …] of any type with `num_frames` int [B]; output of the same shape.
+    Call: (frames [B, T, …] of any type, num_frames=int [B], training) -> frames of the same shape.
     """
 
-    def __init__(self, mode: str = "train", **kwargs: Any):
+    def __init__(self, mode: OrderMode = "train", **kwargs: Any):
         super().__init__(**kwargs)
-        if mode not in MODES:
-            raise ValueError(f"random_order is one of {', '.join(MODES)}, not {mode!r}")
-        self.mode = mode
-
-    def build(self, input_shape: Any) -> None:
-        """There is nothing to make."""
-        self.built = True
+        self.mode = one_of("random_order", mode, OrderMode)  # the models call the argument so
 
     def call(
         self, frames: tf.Tensor, num_frames: tf.Tensor, training: bool | None = None
@@ -40,17 +39,12 @@ class RandomOrder(tf.keras.layers.Layer):
         if self.mode == "none" or (self.mode == "train" and not training):
             return frames
         count, time = tf.shape(frames)[0], tf.shape(frames)[1]
-        step = tf.range(time)
         if training:
             key = tf.random.uniform([count, time])  # in [0, 1)
-        else:  # golden-ratio steps through [0, 1): scattered, and the same however long the padding is
-            key = tf.broadcast_to(
-                tf.math.floormod(tf.cast(step + 1, tf.float32) * 0.6180339887, 1.0), [count, time]
-            )
-        padded = step[None, :] >= tf.cast(num_frames, tf.int32)[:, None]  # [B, T]
-        order = tf.argsort(tf.where(padded, 2.0, key), axis=1, stable=True)
+        else:
+            # Golden-ratio steps through [0, 1) are scattered, and do not depend on the padding.
+            step = tf.cast(tf.range(time) + 1, tf.float32)
+            key = tf.broadcast_to(tf.math.floormod(step * _GOLDEN, 1.0), [count, time])
+        true = first_positions(time, num_frames)  # [B, T]
+        order = tf.argsort(tf.where(true, key, 2.0), axis=1, stable=True)
         return tf.gather(frames, order, axis=1, batch_dims=1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Every constructor argument."""
-        return {**super().get_config(), "mode": self.mode}
