@@ -150,9 +150,7 @@ CASES = [
         )
         for attention in (0, 2)
     ),
-    Case(
-        LayerNormGruCell, {"units": 3, "epsilon": 1e-3}, floats(B, D), {"states": [floats(B, 3)]}
-    ),
+    Case(LayerNormGruCell, {"units": 3, "epsilon": 1e-3}, floats(B, D), {"states": [floats(B, 3)]}),
     *(
         Case(
             LogisticHead,
@@ -175,7 +173,5 @@ CASES = [
         )
         for k, activation in ((3, None), (16, "sigmoid"))
     ),
-    Case(
-        GroupedMixtureOfExperts, {"num_classes": K, "groups": _GROUPS, **_MIXTURE}, floats(B, D)
-    ),
+    Case(GroupedMixtureOfExperts, {"num_classes": K, "groups": _GROUPS, **_MIXTURE}, floats(B, D)),
 ]

@@ -1,4 +1,4 @@
-"""The parts of context injection against NumPy: the error, the encoder's widths, the decoder's loop."""
+"""The parts of context injection against NumPy: error, encoder and decoder."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Convolutions over time: lengths, and nothing that the padding could change, in training as in inference."""
+"""Convolutions over time: lengths, and independence of the padding in training and inference."""
 
 import numpy as np
 import pytest
@@ -69,12 +69,12 @@ def test_padding_changes_nothing(stride, width, training):
 
 
 def test_the_maximum_of_the_last_frames_does_not_reach_into_the_padding():
-    """Counted positions are ⌈n / 2⌉, but the window of the next one still has the last of an even number of frames in it."""
+    """⌈n / 2⌉ positions count, but the next window still sees the last of an even number."""
     x, counts = frames([4, 3], 8)
     pooled, left = max_pool(tf.abs(x), counts)
     np.testing.assert_array_equal(left, [2, 2])
     np.testing.assert_array_equal(pooled[:, 2:], np.zeros_like(pooled[:, 2:]))
-    # With a single stage no convolution comes after to mask it: its shortcuts carry it to the average over time.
+    # In a single stage, no later convolution would mask it before the average over time.
     model = registry.create(
         "ResNet1D", num_classes=5, feature_sizes=(6,), first_width=8, widths=[8], blocks=[2]
     ).build_weights()

@@ -48,9 +48,8 @@ def test_golden_numbers_and_column_order():
 @pytest.mark.parametrize("dummy", [True, False])
 @pytest.mark.parametrize("activation", ["sigmoid", None])
 def test_against_numpy_with_gradients(k, dummy, activation, monkeypatch):
-    monkeypatch.setattr(
-        chunked_mixture, "CHUNK_BYTES", 4 * 6 * 70
-    )  # two classes of 17 experts a chunk, and the third
+    # A chunk holds two classes of 17 experts; the third is the second chunk.
+    monkeypatch.setattr(chunked_mixture, "CHUNK_BYTES", 4 * 6 * 70)
     if k == 1 and not dummy:
         pytest.skip("one gate alone is always 1: its gradient is 0")
     rng = np.random.RandomState(k)
@@ -121,18 +120,10 @@ def test_priors_of_nothing_and_everything_give_finite_biases():
     assert layer(tf.zeros([1, 4]))[0, 0] < 1e-4
 
 
-def test_config_round_trip():
-    layer = MixtureOfExperts(
-        3, 4, dummy_expert=False, expert_bias=False, activation=None, l2=0.5, initial="zeros"
-    )
-    config = layer.get_config()
-    assert MixtureOfExperts.from_config(config).get_config() == config
-
-
 @pytest.mark.parametrize("chunk_bytes", [1, 4 * 5 * 100, 1 << 20])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_chunks_change_nothing_against_autodiff(chunk_bytes, compiled, monkeypatch):
-    """One class a chunk, several with a shorter last one, and all at once: TensorFlow's own gradient of the plain formula."""
+    """One class a chunk, several with a shorter last one, and all classes at once."""
     monkeypatch.setattr(chunked_mixture, "CHUNK_BYTES", chunk_bytes)
     rng = np.random.default_rng(0)
     x, upstream = (tf.constant(rng.normal(size=s), tf.float32) for s in ([5, 6], [5, 7]))
@@ -159,7 +150,7 @@ def test_chunks_change_nothing_against_autodiff(chunk_bytes, compiled, monkeypat
 
 
 def test_memory_holds_one_chunk_however_many_classes():
-    """No tensor of a forward and backward pass is larger than a chunk of the logits, so [B, K, k] never exists."""
+    """No tensor of a training step is larger than the logits of a chunk."""
     layer = MixtureOfExperts(400, 100)
     layer.build((None, 4))
 
