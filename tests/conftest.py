@@ -49,3 +49,14 @@ def small_data(tmp_path_factory):
         num_shards=3,
     )
     return make_synthetic(str(tmp_path_factory.mktemp("synthetic")), spec)
+
+
+@pytest.fixture(scope="session")
+def finished_run(small_data, tmp_path_factory):
+    """Return the folder of a finished run of one epoch; a test that changes it copies it first."""
+    from tests.support.runs import run_config
+    from yt8m.training.trainer import train
+
+    folder = tmp_path_factory.mktemp("finished")
+    train(run_config(small_data, "LogisticModel", epochs=1), str(folder))
+    return folder

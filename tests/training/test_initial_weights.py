@@ -1,6 +1,7 @@
 """A run may start with the weights of an earlier one; what does not fit is named."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -38,27 +39,27 @@ def test_what_does_not_fit_is_named():
         )
 
 
-def test_a_run_starts_where_another_ended(small_data, tmp_path):
-    first = str(tmp_path / "first")
-    train(run_config(small_data, "LogisticModel", epochs=2), first)
+def test_a_run_starts_where_another_ended(finished_run, small_data, tmp_path):
     config = run_config(
-        small_data, "LogisticModel", epochs=1, recipe={"base_learning_rate": 0.0}, init_from=first
+        small_data,
+        "LogisticModel",
+        epochs=1,
+        recipe={"base_learning_rate": 0.0},
+        init_from=str(finished_run),
     )
-    train(config, str(tmp_path / "second"))
+    train(config, str(tmp_path))
     before, after = (
-        json.loads((tmp_path / run / "best" / "metrics.json").read_text())["loss"]
-        for run in ("first", "second")
+        json.loads((folder / "best" / "metrics.json").read_text())["loss"]
+        for folder in (finished_run, tmp_path)
     )
     assert after == pytest.approx(before, rel=1e-5)
 
 
-def test_resuming_does_not_start_again(small_data, tmp_path, monkeypatch):
-    first, second = str(tmp_path / "first"), str(tmp_path / "second")
-    train(run_config(small_data, "LogisticModel", epochs=1), first)
-    train(run_config(small_data, "LogisticModel", epochs=1, init_from=first), second)
-    config = run_config(small_data, "LogisticModel", epochs=2, init_from=first)
+def test_resuming_does_not_start_again(finished_run, small_data, tmp_path, monkeypatch):
+    config = run_config(small_data, "LogisticModel", epochs=2, init_from=str(finished_run))
+    run = shutil.copytree(finished_run, tmp_path / "run")
     monkeypatch.setattr("yt8m.training.trainer.initialize", lambda *a: pytest.fail("loaded again"))
-    trainer = Trainer(config, RunFolder(second))
+    trainer = Trainer(config, RunFolder(str(run)))
     trainer.begin()
     assert trainer.step.done() == 12
 

@@ -1,0 +1,30 @@
+"""A damaged checkpoint costs the steps since the one before it."""
+
+import json
+
+import pytest
+
+from tests.support.runs import (
+    begun,
+    run_config,
+    stop_at,
+)
+from yt8m.errors import UserError
+from yt8m.training.trainer import Trainer, train
+
+
+def test_where_the_newest_checkpoint_is_damaged_an_older_one_is_taken(small_data, tmp_path, capsys):
+    config = run_config(small_data, "LogisticModel", epochs=2, export_model_steps=5)
+    stop_at(Trainer(config, begun(config, tmp_path)), 13)
+    newest = tmp_path / "checkpoints" / "ckpt-13.data-00000-of-00001"
+    newest.write_bytes(newest.read_bytes()[:500])
+    train(config, str(tmp_path))
+    out = capsys.readouterr().out
+    assert "ckpt-13 cannot be read" in out
+    assert "resumed at step 12" in out
+    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 24
+    for data in (tmp_path / "checkpoints").glob("*.data*"):
+        data.write_bytes(b"")
+    (tmp_path / "done").unlink()
+    with pytest.raises(UserError, match=r"no checkpoint of .* can be read.*--init_from"):
+        train(config, str(tmp_path))

@@ -1,0 +1,79 @@
+"""Validation after each epoch, and the models that a run keeps."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.support.runs import (
+    begun,
+    events,
+    losses_of,
+    run_config,
+    stop_at,
+)
+from yt8m.errors import UserError
+from yt8m.runs.trained_model import TrainedModel
+from yt8m.training.trainer import Trainer, train
+from yt8m.training.validation import Validation
+
+
+def test_validation_records_that_do_not_fit_are_refused_before_the_first_step(small_data, tmp_path):
+    config = run_config(
+        small_data, "LogisticModel", eval_data_pattern=small_data.pattern("validate", "frame")
+    )
+    with pytest.raises(UserError, match="--eval_data_pattern"):
+        train(config, str(tmp_path))
+    assert not (tmp_path / "config.json").exists()
+    assert not (tmp_path / "metrics.jsonl").exists()
+
+
+def test_an_epoch_whose_validation_failed_is_validated_when_the_run_goes_on(
+    small_data, tmp_path, monkeypatch
+):
+    config = run_config(small_data, "LogisticModel", epochs=2)
+    train(config, str(tmp_path / "whole"))
+
+    def fails(*_):
+        raise UserError("a shard of --eval_data_pattern is broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Validation, "__call__", fails)
+        with pytest.raises(UserError, match="is broken"):
+            train(config, str(tmp_path / "repaired"))
+    train(config, str(tmp_path / "repaired"))
+    logged = [
+        [(e["epoch"], e["step"]) for e in events(tmp_path / name, "validation")]
+        for name in ("whole", "repaired")
+    ]
+    assert logged[0] == logged[1] == [(1, 12), (2, 24)]
+    np.testing.assert_allclose(
+        losses_of(tmp_path / "repaired"), losses_of(tmp_path / "whole"), rtol=1e-5
+    )
+
+
+def test_a_run_without_validation_keeps_its_last_model_and_may_be_given_one(small_data, tmp_path):
+    config = run_config(small_data, "LogisticModel", epochs=1, eval_data_pattern="")
+    run = begun(config, tmp_path)
+    stop_at(Trainer(config, run), 5)
+    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 5
+    TrainedModel(str(tmp_path))
+    validated = run_config(small_data, "LogisticModel", epochs=1)
+    train(validated, str(tmp_path))
+    assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 12
+    assert run.load_config().training.eval_data_pattern  # for eval.py, which asks for none
+
+
+@pytest.mark.parametrize(("rate", "min_gain"), [(0.0, 0.0), (0.02, 1.0)])
+def test_patience_stops_early(rate, min_gain, small_data, tmp_path):
+    config = run_config(
+        small_data,
+        "LogisticModel",
+        epochs=8,
+        recipe={"base_learning_rate": rate},
+        patience=2,
+        min_gain=min_gain,
+    )
+    train(config, str(tmp_path))
+    # The first is the best; two more are no better, or not by enough.
+    assert len(losses_of(tmp_path)) == 3
