@@ -29,7 +29,7 @@ def runs(small_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dtypes")
     for order in (DTYPES, DTYPES[::-1]):
         for dtype in order:
-            config = run_config(small_data, "MoeModel", epochs=1, dtype=dtype)
+            config = run_config(small_data, "LogisticModel", max_steps=4, dtype=dtype)
             train(config, str(folder / order[0] / dtype))
     return folder
 
@@ -56,7 +56,7 @@ def test_two_models_predict_side_by_side(runs, small_data):
 def test_two_trainers_take_turns(small_data, tmp_path):
     made = []
     for dtype in DTYPES:
-        config = run_config(small_data, "MoeModel", epochs=1, dtype=dtype)
+        config = run_config(small_data, "LogisticModel", max_steps=2, dtype=dtype)
         made.append(Trainer(config, begun(config, tmp_path / dtype)))
     for dtype, trainer in zip(DTYPES, made):
         trainer.train()

@@ -6,9 +6,7 @@ import shutil
 import pytest
 import tensorflow as tf
 
-from tests.support.runs import (
-    run_config,
-)
+from tests.support.runs import run_config
 from yt8m.errors import UserError
 from yt8m.runs import open as opening
 from yt8m.runs.open import open_run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import signal
 from typing import Any
 
@@ -131,13 +132,18 @@ def losses_of(folder) -> list[float]:
 
 def prior_gap(config) -> float:
     """Return the GAP of giving every validation video the label frequencies of the training set."""
+    t = config.training
+    return _prior_gap(t.train_data_pattern, t.eval_data_pattern, config.schema)
 
+
+@functools.lru_cache
+def _prior_gap(train, validation, schema) -> float:
     def labels_of(pattern):
-        batches = build_dataset(find_shards(pattern), config.schema, batch_size=100)
+        batches = build_dataset(find_shards(pattern), schema, batch_size=100)
         return np.concatenate([batch["labels"].numpy() for batch in batches])
 
-    priors = labels_of(config.training.train_data_pattern).mean(0).astype(np.float32)
-    labels = labels_of(config.training.eval_data_pattern)
-    metrics = EvaluationMetrics(config.schema.num_classes)
+    priors = labels_of(train).mean(0).astype(np.float32)
+    labels = labels_of(validation)
+    metrics = EvaluationMetrics(schema.num_classes)
     metrics.update(np.tile(priors, (len(labels), 1)), labels)
     return metrics.result()["gap"]

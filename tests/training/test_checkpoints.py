@@ -4,11 +4,7 @@ import json
 
 import pytest
 
-from tests.support.runs import (
-    begun,
-    run_config,
-    stop_at,
-)
+from tests.support.runs import begun, run_config, stop_at
 from yt8m.errors import UserError
 from yt8m.training.trainer import Trainer, train
 

@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.runs import (
-    events,
-    new_run,
-    run_config,
-    with_training,
-)
+from tests.support.runs import events, new_run, run_config, with_training
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.records.writers import frame_record, write_shard

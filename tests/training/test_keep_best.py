@@ -5,13 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.support.runs import (
-    begun,
-    events,
-    losses_of,
-    run_config,
-    stop_at,
-)
+from tests.support.runs import begun, events, losses_of, run_config, stop_at
 from yt8m.errors import UserError
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.training.trainer import Trainer, train

@@ -2,9 +2,7 @@
 
 import pytest
 
-from tests.support.runs import (
-    run_config,
-)
+from tests.support.runs import run_config
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.training.trainer import train

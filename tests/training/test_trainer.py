@@ -8,13 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.every_model import every_model
-from tests.support.runs import (
-    begun,
-    losses_of,
-    prior_gap,
-    run_config,
-    stop_at,
-)
+from tests.support.runs import begun, losses_of, prior_gap, run_config, stop_at
 from yt8m.errors import UserError
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.stop_signal import Stopped

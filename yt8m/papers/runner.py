@@ -19,6 +19,7 @@ from yt8m.papers import commands, process
 from yt8m.papers.paper_row import METRICS, PaperRow, find
 from yt8m.papers.results import RESULT, ROOT, Result, commit, read_json, write_json
 from yt8m.papers.small_data import DataSet, Sizes, make
+from yt8m.runs.provenance import Provenance
 
 
 class Failed(Exception):
@@ -183,23 +184,20 @@ class Runner:
         self, folder: str, what: str, used: dict[str, Result]
     ) -> None:
         """Refuse a run that began with other runs of what it is made from: its commands, folders all, are the same."""
-        path = self._at(folder, "made_from.json")
-        now = {
-            n: hashlib.sha1(json.dumps([r["commands"], r["metrics"]]).encode()).hexdigest()
-            for n, r in used.items()
+        digests = {
+            name: hashlib.sha1(json.dumps([r["commands"], r["metrics"]]).encode()).hexdigest()
+            for name, r in used.items()
         }
-        begun = os.path.isfile(
-            self._at(folder, "state.json")
-        )  # else nothing of it was made from anything yet
-        before = read_json(path) if begun and os.path.isfile(path) else {}
-        changed = [n for n in now if before.get(n, now[n]) != now[n]]
-        if changed:
+        made = Provenance(self._at(folder, "made_from.json"), digests)
+        has_begun = os.path.isfile(self._at(folder, "state.json"))
+        changed = made.changed(unknown_is_same=True)
+        if has_begun and changed:
             raise UserError(
                 f"{folder} holds a run of {what} that was made from an earlier run of {', '.join(changed)}; --again runs it anew,"
                 " --out_dir names another place."
             )
-        if now and now != before:
-            write_json(path, now)
+        if digests:
+            made.record()
 
     def execute(self, state: _State, step: commands.Step, folder: str) -> None:
         """Run one command unless `state` says that it was done; its time and memory go into `state`."""

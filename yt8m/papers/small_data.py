@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import os
 from collections.abc import Iterator
 from typing import Any, Callable
 
 from yt8m.errors import UserError, near_misses
+from yt8m.runs.provenance import Provenance
 
 SAMPLE_VARIABLE = "YT8M_SAMPLE_DIR"
 
@@ -236,22 +236,17 @@ def make(
     if name not in makers:
         return found
     at = os.path.join(folder, name)
-    mark, every = os.path.join(at, "made.json"), json.loads(json.dumps(dataclasses.asdict(sizes)))
-    about = {k: every[k] for k in _depends_on(name)}
-    if os.path.exists(mark):
-        with open(mark, encoding="utf-8") as f:
-            made = json.load(f)
-            if {k: made.get(k) for k in about} != about:
-                raise UserError(
-                    f"{at} holds {name} of other sizes; delete it, or name another --out_dir."
-                )
+    made = Provenance(
+        os.path.join(at, "made.json"), {k: getattr(sizes, k) for k in _depends_on(name)}
+    )
+    if made.changed():
+        raise UserError(f"{at} holds {name} of other sizes; delete it, or name another --out_dir.")
+    if made.before is not None:
         return found
     say(f"making data set {name} in {at}: {found.about}")
     os.makedirs(at, exist_ok=True)
     makers[name](at, folder, sample_dir, sizes, say)
-    with open(mark + ".tmp", "w", encoding="utf-8") as f:
-        f.write(json.dumps(about) + "\n")
-    os.replace(mark + ".tmp", mark)
+    made.record()
     return found
 
 

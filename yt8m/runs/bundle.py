@@ -25,7 +25,7 @@ def write_bundle(train_dir: str, path: str, which: str = "") -> None:
 
     Args:
       train_dir: the run's folder.
-      path: of the .tgz, which is written whole or not at all.
+      path: the .tgz, which is written whole or not at all.
       which: "best", "last", or "" for the best there is.
 
     Raises:

@@ -23,7 +23,7 @@ class Predictor:
 
     Args:
       strategy: under whose scope the model was made.
-      model: built.
+      model: a built model.
       batch_size: examples in a call, over this worker's replicas; rounded up to a multiple of them.
       jit_compile: compile with XLA.
     """

@@ -49,7 +49,7 @@ class Progress:
     """Prints and logs what a run does.
 
     Args:
-      run: its folder.
+      run: the run's folder.
       active: False for a worker that is not the chief, which prints and logs nothing.
       every_seconds: how often a line of the training is due.
       what: the name of the examples, "videos" or "segments".
@@ -78,7 +78,7 @@ class Progress:
           examples: done in this run.
           total: examples of the whole run.
           epoch: counted from 0.
-          epochs: of the whole run.
+          epochs: epochs of the whole run.
           values: by name, with `step`, `loss` and `learning_rate`.
         """
         now = time.monotonic()

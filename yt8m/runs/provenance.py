@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
-
-import tensorflow as tf
 
 from yt8m import files
 
@@ -19,34 +18,39 @@ class Provenance:
         made.record()
 
     Args:
-      path: the JSON file, local or remote. Its folder must exist when `record` is called.
+      path: the JSON file, local or remote.
       now: the inputs, by name; values that JSON can hold.
     """
 
     def __init__(self, path: str, now: dict[str, Any]):
         self.path = path
         self.now: dict[str, Any] = json.loads(json.dumps(now))  # As read back: tuples become lists.
-        self.before: dict[str, Any] | None = files.read_json(path) if _exists(path) else None
+        self.before: dict[str, Any] | None = (
+            files.read_json(path) if _gfile().exists(path) else None
+        )
 
     def changed(self, unknown_is_same: bool = False) -> list[str]:
-        """Return the names of the inputs that differ from the recorded ones; none if none are recorded.
+        """Return the names of the inputs that differ from the recorded ones.
+
+        Nothing has changed as long as nothing is recorded.
 
         Args:
           unknown_is_same: let an input pass that an older version did not record.
         """
         if self.before is None:
             return []
-        known = self.now if not unknown_is_same else self.now.keys() & self.before.keys()
-        return [
-            name for name in self.now if name in known and self.before.get(name) != self.now[name]
-        ]
+        names = [n for n in self.now if n in self.before] if unknown_is_same else self.now
+        return [name for name in names if self.before.get(name) != self.now[name]]
 
     def record(self) -> None:
-        """Write the inputs, unless they are recorded already."""
+        """Write the inputs, unless they are recorded already; the folder is made if need be."""
         if self.before != self.now:
+            _gfile().makedirs(os.path.dirname(self.path) or ".")
             files.write_json(self.path, self.now)
             self.before = self.now
 
 
-def _exists(path: str) -> bool:
-    return bool(tf.io.gfile.exists(path))
+def _gfile() -> Any:
+    import tensorflow as tf  # Only here, so that importing this module stays cheap.
+
+    return tf.io.gfile

@@ -17,8 +17,8 @@ def save_weights(model: tf.keras.Model, path: str, own: dict[str, Any] | None = 
     """Write a model's weights as .weights.h5, which Keras 2 and 3 both read.
 
     Args:
-      model: built.
-      path: of the file, local or remote.
+      model: a built model.
+      path: the file, local or remote.
       own: constructor arguments in which the model differs from the run's, kept in the file;
         see `yt8m.runs.load.differing_arguments`.
     """

@@ -26,8 +26,8 @@ class RunLength:
     """The number of examples that a run trains on.
 
     Attributes:
-      epoch_examples: of one epoch; of rated segments an estimate.
-      examples: of the whole run, without the partial batches at the end of the epochs.
+      epoch_examples: examples in one epoch; an estimate if they are rated segments.
+      examples: examples in the whole run, without the partial batch at the end of each epoch.
       unit: what an example is, "videos" or "segments".
     """
 

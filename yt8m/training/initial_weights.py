@@ -14,7 +14,7 @@ def initialize(model: Yt8mModel, config: RunConfig, say: Callable[[str], None]) 
     """Give the model of a new run the weights that `--init_from` names.
 
     Args:
-      model: built, with its initial weights.
+      model: a built model.
       config: the new run's settings.
       say: prints where the weights come from.
 

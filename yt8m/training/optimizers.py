@@ -130,7 +130,7 @@ def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
     """Return the recipe's optimizer with its learning-rate schedule.
 
     Args:
-      recipe: its optimizer may have a name of the starter code, such as `AdamOptimizer`.
+      recipe: names the optimizer; names of the starter code, such as `AdamOptimizer`, work too.
       total_examples: examples in the whole run.
 
     Raises:
@@ -166,11 +166,11 @@ def apply_reduced(
 ) -> None:
     """Apply gradients that are already summed over the replicas; call in replica context.
 
-    Keras 3 always sums over replicas itself and cannot be told not to, so each replica passes its
-    share; the optimizers of Keras 2 and of tensorflow-addons have an argument for it.
+    Keras 3 always sums over replicas itself and has no argument against it, so each replica passes
+    its share; the optimizers of Keras 2 and of tensorflow-addons have such an argument.
 
     Args:
-      optimizer: of any kind that `make_optimizer` returns.
+      optimizer: any optimizer that `make_optimizer` returns.
       gradients: one for each variable.
       variables: what to change.
       num_replicas: replicas that call this.

@@ -48,7 +48,7 @@ def dense_gradients(
     Args:
       tape: has recorded the target.
       target: a scalar.
-      variables: of Keras 2 or 3; where the target does not depend on one, its gradient is zeros.
+      variables: Keras 2 or 3 variables; one that the target does not depend on gets zeros.
     """
     variables = [tf_variable(v) for v in variables]
     return [
@@ -62,10 +62,10 @@ class TrainStep:
 
     Args:
       strategy: where the replicas are.
-      model: built.
+      model: a built model.
       loss: `(labels [B, K], predictions [B, K], weights) -> [B]`.
       optimizer: prepared for the variables.
-      average: of the same variables.
+      average: the average of the same variables.
       recipe: gives the batch size over all replicas and the clip norms.
       penalty: weight of `model.losses` (L2 and auxiliary terms).
       jit_compile: compile the forward and backward pass with XLA; on one replica only.

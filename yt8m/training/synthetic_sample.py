@@ -16,7 +16,7 @@ def use_synthetic_sample(values: Any, level: str, folder: str = FOLDER) -> None:
     Args:
       values: the flags; `train_data_pattern`, `eval_data_pattern` and `max_frames` are set.
       level: "video" or "frame".
-      folder: of the sample.
+      folder: where the sample is, or will be.
     """
     paths = make_synthetic(folder)
     print(

@@ -45,7 +45,7 @@ def train(
 
     Args:
       config: the run's settings.
-      train_dir: its folder.
+      train_dir: the run's folder.
       start_new_model: delete an earlier run there first.
       strategy: where to compute, if it is made already.
 
@@ -65,7 +65,7 @@ class Trainer:
 
     Args:
       config: the run's settings.
-      run: its folder.
+      run: the run's folder.
       strategy: where to compute; None makes the one that the settings name.
 
     Raises:

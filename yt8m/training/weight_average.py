@@ -20,7 +20,7 @@ class WeightAverage(tf.Module):
     Source: the UTS code; see `docs/sources.md#weight-average`. Make it under the strategy's scope.
 
     Args:
-      variables: of Keras 2 or 3.
+      variables: Keras 2 or 3 variables.
       decay: the final decay; with 0 it holds nothing and changes nothing.
     """
 
