@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.runs import events, run_on
+from tests.support.runs import events, run_on, with_training
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
@@ -305,7 +305,7 @@ def test_what_workers_are_given_means_the_same_in_another_folder(
         k: os.path.relpath(getattr(config.training, k))
         for k in ("train_data_pattern", "eval_data_pattern")
     }
-    config = dataclasses.replace(config, training=dataclasses.replace(config.training, **relative))
+    config = with_training(config, **relative)
     continued(os.path.relpath(full), "run", config)
     assert (tmp_path / "run" / "done").exists()
     assert sorted(os.listdir(tmp_path)) == ["elsewhere", "run"]

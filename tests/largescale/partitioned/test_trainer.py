@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from tests.support.runs import events, run_on
+from tests.support.runs import events, run_on, with_training
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
@@ -74,10 +74,6 @@ def test_the_weight_file_is_what_was_trained(k, split, small_data, tmp_path, mon
     assert result["loss"] == pytest.approx(best["loss"], abs=2e-6)
     assert result["gap"] == pytest.approx(best["gap"], abs=0.01)
     assert trained.model.covered_classes == list(range(8))
-
-
-def with_training(config, **changes):
-    return dataclasses.replace(config, training=dataclasses.replace(config.training, **changes))
 
 
 def test_a_run_that_is_done_is_not_trained_again(run, small_data, capsys):

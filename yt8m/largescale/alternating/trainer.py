@@ -165,7 +165,7 @@ class Alternation:
         take_steps(self.context.settings, self._once)
         run, last, best = self.context.run, self._last, self.finished.best
         copy_model(run, last.best, "last", _about(last, metrics_of(run, last.best)))
-        run.write_text("done", "")
+        run.set_done()
         steps = ", ".join(step.name for step in self.finished.gaps)
         self.context.log.event("done", best_gap=best["gap"], best_after=best["after"])
         self.context.log.say(

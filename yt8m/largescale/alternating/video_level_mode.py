@@ -194,7 +194,7 @@ def _finish(context: Context, network: Yt8mModel) -> None:
     priors = video_run.load_priors()
     if priors is not None:
         run_folder.save_priors(priors)
-    run_folder.write_text("done", "")
+    run_folder.set_done()
     context.log.event("done", best_gap=float(result["gap"]), best_after=about["after"])
     context.log.say(
         f"done: GAP {result['gap']:.4f} with the frame network of"

@@ -24,11 +24,11 @@ from yt8m.data.pipeline import read_batches
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
-from yt8m.files import read_json, write_json
 from yt8m.largescale.executors import Executor, Shared, warm
 from yt8m.largescale.tasks.run_shards import run_shards
 from yt8m.largescale.tasks.shipped_model import ShippedModel, fingerprint
 from yt8m.models.core.base import FrameModel, Yt8mModel
+from yt8m.runs.provenance import Provenance
 from yt8m.runs.stop_signal import StopSignal
 
 FEATURE = "pooled_frames"  # the feature in the records, and the model's method that computes it
@@ -105,22 +105,25 @@ def pooled_schema(schema: RecordSchema, width: int) -> RecordSchema:
     return RecordSchema("video", names, sizes, schema.num_classes)
 
 
-def _check_same(old: dict[str, Any], new: dict[str, Any], folder: str) -> None:
+_INPUTS = {"network": "another frame network", "files": "other shards", "data": "other data"}
+
+
+def _check_same(made: Provenance, folder: str) -> None:
     """Refuse a folder whose records were made from something else.
 
     Raises:
       UserError: shows what they were made from.
     """
-    names = {"network": "another frame network", "files": "other shards", "data": "other data"}
-    differ = [name for key, name in names.items() if old.get(key) != new[key]]
-    if differ:
-        then, now = (_described(about.get("data")) for about in (old, new))
-        shown = f" (then {then}, now {now})" if "other data" in differ else ""
-        raise UserError(
-            f"{folder} holds pooled records of {' and '.join(differ)}{shown}, on which this run's"
-            " video-level half was trained. Restore them, name another --train_dir, or give"
-            " --start_new_model."
-        )
+    changed = made.changed()
+    if not changed:
+        return
+    then, now = (_described((about or {}).get("data")) for about in (made.before, made.now))
+    shown = f" (then {then}, now {now})" if "data" in changed else ""
+    others = " and ".join(_INPUTS[name] for name in changed)
+    raise UserError(
+        f"{folder} holds pooled records of {others}{shown}, on which this run's video-level half"
+        " was trained. Restore them, name another --train_dir, or give --start_new_model."
+    )
 
 
 def _described(data: dict[str, Any] | None) -> str:
@@ -159,12 +162,9 @@ def pool_records(
         are broken.
     """
     about = {"network": fingerprint(model), "files": list(files), "data": shards.fingerprint(files)}
-    mark = os.path.join(folder, ABOUT)
-    tf.io.gfile.makedirs(folder)
-    if tf.io.gfile.exists(mark):
-        _check_same(read_json(mark), about, folder)
-    else:
-        write_json(mark, about)
+    made = Provenance(os.path.join(folder, ABOUT), about)
+    _check_same(made, folder)
+    made.record()
     targets = [os.path.join(folder, f"{i:05d}.tfrecord") for i in range(len(files))]
     missing = [(f, t) for f, t in zip(files, targets) if not tf.io.gfile.exists(t)]
     if missing:

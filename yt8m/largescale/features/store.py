@@ -7,7 +7,6 @@ own files (see `yt8m.largescale.features.shard`).
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -21,10 +20,11 @@ from yt8m.data.files.shards import fingerprint
 from yt8m.data.pipeline import read_batches
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
-from yt8m.files import read_json, write_json
+from yt8m.files import read_json
 from yt8m.largescale.features.shard import DamagedShard, Shard, ShardWriter, map_shard, read_shard
 from yt8m.largescale.features.window import Batch, Columns, FeatureWindow, in_batches, joined
 from yt8m.largescale.tasks.shared_folder import local_folder, not_shared
+from yt8m.runs.provenance import Provenance
 from yt8m.runs.stop_signal import StopSignal
 
 PLAN = "plan.json"
@@ -268,17 +268,13 @@ def write_plan(folder: str, files: list[str], schema: RecordSchema, dtype: str, 
         # folder that --cache names.
         "schema": dataclasses.asdict(schema),
     }
-    plan = json.loads(json.dumps(plan))  # as it is read back: tuples become lists
-    os.makedirs(folder, exist_ok=True)
-    old = read_plan(folder)
-    if old is None:
-        write_json(os.path.join(folder, PLAN), plan)
-    elif old != plan:
-        differ = ", ".join(key for key in plan if old.get(key) != plan[key])
+    made = Provenance(os.path.join(folder, PLAN), plan)
+    if made.changed():
         raise UserError(
-            f"{folder} holds the features of something else (other {differ}); delete that folder,"
-            " or name another."
+            f"{folder} holds the features of something else (other {', '.join(made.changed())});"
+            " delete that folder, or name another."
         )
+    made.record()
 
 
 def is_whole(folder: str, index: int, dtype: np.dtype, say: Callable[[str], None] = print) -> bool:

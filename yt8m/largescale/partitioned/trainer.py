@@ -236,7 +236,7 @@ class PartitionedTrainer:
             self.progress.validation({**result, **about}, True)
             about.update(result)
         write_json(self.run.file(place, "metrics.json"), about)
-        self.run.write_text("done", "")
+        self.run.set_done()
         self.progress.event("done", step=about["step"], best_gap=about.get("gap", -1.0))
         which = f"GAP {about['gap']:.4f}" if "gap" in about else "not validated"
         self.progress.say(
