@@ -28,6 +28,7 @@ from yt8m.evaluation.watch import evaluate_run
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
+from yt8m.runs.folder import Which
 from yt8m.runs.strategy import make_strategy
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.ids import decode_ids
@@ -238,7 +239,7 @@ def train(
     return load_run(train_dir)
 
 
-def load_run(train_dir: str, checkpoint: str = "") -> Run:
+def load_run(train_dir: str, checkpoint: Which = "") -> Run:
     """Return a trained run from its folder.
 
     Args:

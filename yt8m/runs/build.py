@@ -21,6 +21,7 @@ from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.config import RunConfig
+from yt8m.runs.settings.training import Dtype
 
 
 def facts(files: list[str], eval_files: Sequence[str] = ()) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def check_batch_size(recipe: Recipe, records: int, schema: RecordSchema) -> None
 
 
 @contextlib.contextmanager
-def dtype_policy(dtype: str) -> Iterator[None]:
+def dtype_policy(dtype: Dtype) -> Iterator[None]:
     """Make layers compute in `dtype`, and restore the process's own policy afterwards.
 
     A layer keeps the policy under which it was made, so that models of different dtypes work side
@@ -100,12 +101,12 @@ def dtype_policy(dtype: str) -> Iterator[None]:
         precision.set_global_policy(before)
 
 
-def make_model(config: RunConfig, dtype: str = "") -> Yt8mModel:
+def make_model(config: RunConfig, dtype: Dtype | None = None) -> Yt8mModel:
     """Return the run's model with its weights built.
 
     Args:
       config: the run's settings.
-      dtype: what the model computes in; "" is the run's own.
+      dtype: what the model computes in; None is the run's own.
 
     Raises:
       UserError: a constructor argument is out of range, or the run's loss needs another output than

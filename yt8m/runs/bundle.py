@@ -12,7 +12,7 @@ import tensorflow as tf
 from yt8m import files
 from yt8m.errors import UserError
 from yt8m.runs.config import CONFIG_FILE
-from yt8m.runs.folder import BEST, MODEL_FILE, WEIGHTS, RunFolder
+from yt8m.runs.folder import BEST, MODEL_FILE, WEIGHTS, RunFolder, Which
 from yt8m.runs.load import config_of, weights_file
 from yt8m.runs.trained_model import check_task
 
@@ -20,7 +20,7 @@ _MEMBERS = (CONFIG_FILE, WEIGHTS)
 _HINT = "inference.py --output_model_tgz writes such a file."
 
 
-def write_bundle(train_dir: str, path: str, which: str = "") -> None:
+def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
     """Write a run's settings and weights into one .tgz, which `open_bundle` reads.
 
     Args:

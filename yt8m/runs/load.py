@@ -16,10 +16,11 @@ from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
-from yt8m.runs.folder import BEST, LAST, MODEL_FILE, WEIGHTS, RunFolder, reason
+from yt8m.runs.folder import BEST, LAST, MODEL_FILE, WEIGHTS, RunFolder, Which, reason
+from yt8m.runs.settings.training import Dtype
 
 
-def weights_file(run: RunFolder, which: str = "", flag: str = "--train_dir") -> str:
+def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -> str:
     """Return the path of a run's weights: the best validated, or the last if nothing was validated.
 
     Args:
@@ -90,13 +91,15 @@ def load_weights(model: tf.keras.Model, path: str) -> None:
             raise UserError(f"{path} does not fit the run's model ({reason(error)}).") from None
 
 
-def load_saved(run: RunFolder, weights: str, dtype: str = "") -> tuple[RunConfig, Yt8mModel]:
+def load_saved(
+    run: RunFolder, weights: str, dtype: Dtype | None = None
+) -> tuple[RunConfig, Yt8mModel]:
     """Return the settings of one of a run's weight files, and its model with these weights.
 
     Args:
       run: the folder.
       weights: the file's path.
-      dtype: what the model computes in; "" is the run's own.
+      dtype: what the model computes in; None is the run's own.
 
     Raises:
       UserError: there is no such file, or it does not fit the run's model.
@@ -118,13 +121,15 @@ def load_saved(run: RunFolder, weights: str, dtype: str = "") -> tuple[RunConfig
             return config, model
 
 
-def load_run(train_dir: str, flag: str, dtype: str = "") -> tuple[RunConfig, Yt8mModel, str]:
+def load_run(
+    train_dir: str, flag: str, dtype: Dtype | None = None
+) -> tuple[RunConfig, Yt8mModel, str]:
     """Return an earlier run's settings, its model with the best (else last) weights, their path.
 
     Args:
       train_dir: the run's folder.
       flag: the name of the folder's flag in messages.
-      dtype: what the model computes in; "" is the run's own.
+      dtype: what the model computes in; None is the run's own.
 
     Raises:
       UserError: there is no run, or it has saved no model.

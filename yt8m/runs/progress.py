@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -33,6 +33,7 @@ _TAGS = {
         "loss": "Epoch/Eval_Avg_Loss",
     },
 }
+Unit = Literal["videos", "segments"]
 # What a validation's line shows; a reconstruction has none of them.
 _SHOWN = {"GAP": "gap", "MAP": "map", "Hit@1": "hit_at_1", "PERR": "perr"}
 
@@ -55,7 +56,7 @@ class Progress:
       what: the name of the examples, "videos" or "segments".
     """
 
-    def __init__(self, run: RunFolder, active: bool, every_seconds: float, what: str = "videos"):
+    def __init__(self, run: RunFolder, active: bool, every_seconds: float, what: Unit = "videos"):
         self._run, self._active, self._every, self._what = run, active, every_seconds, what
         self._writer = tf.summary.create_file_writer(run.file("logs")) if active else None
         self._last = time.monotonic()

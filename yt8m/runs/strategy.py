@@ -10,12 +10,13 @@ from typing import Any, Callable
 import tensorflow as tf
 
 from yt8m.errors import UserError
+from yt8m.runs.settings.training import Strategy
 
 _MULTI_WORKER = tf.distribute.MultiWorkerMirroredStrategy
 
 
 def make_strategy(
-    name: str, num_gpu: int = 0, paths: Iterable[str] = (), workers: bool = True
+    name: Strategy, num_gpu: int = 0, paths: Iterable[str] = (), workers: bool = True
 ) -> tf.distribute.Strategy:
     """Return the strategy called `name`.
 

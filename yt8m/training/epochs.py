@@ -15,6 +15,7 @@ from yt8m.data.files.count import count_records
 from yt8m.data.records.ratings import segments_a_record
 from yt8m.errors import UserError
 from yt8m.runs.config import RunConfig
+from yt8m.runs.progress import Unit
 from yt8m.runs.stop_signal import StopVote
 from yt8m.training.checkpoints import TrainState
 from yt8m.training.step import StepOutputs, TrainStep
@@ -33,7 +34,7 @@ class RunLength:
 
     epoch_examples: int
     examples: int
-    unit: str
+    unit: Unit
 
     @classmethod
     def of(cls, config: RunConfig, files: list[str]) -> RunLength:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Callable
+from typing import Callable, Literal
 
 import tensorflow as tf
 
@@ -112,7 +112,7 @@ def prepare_experiments(
         return LabelExperiments()
     index = _index(config, run, files, bad, chief, say)
     if t.label_noise:
-        return LabelExperiments(noise=_make_noise(t, index, say))
+        return LabelExperiments(noise=_make_noise(t, t.label_noise, index, say))
     balanced = BalancedRecords(index, files, bad, cache)
     say(f"balanced batches over {len(balanced.classes):,} classes with positives")
     return LabelExperiments(balanced=balanced)
@@ -140,7 +140,12 @@ def _index(
     return index
 
 
-def _make_noise(t: TrainingConfig, index: RecordIndex, say: Callable[[str], None]) -> LabelNoise:
+def _make_noise(
+    t: TrainingConfig,
+    kind: Literal["remove", "complete"],
+    index: RecordIndex,
+    say: Callable[[str], None],
+) -> LabelNoise:
     if len(set(index.ids.tolist())) != index.num_records:
         raise UserError(
             "--label_noise finds videos by their ids, and those of --train_data_pattern are not all"
@@ -151,11 +156,11 @@ def _make_noise(t: TrainingConfig, index: RecordIndex, say: Callable[[str], None
         source = ScoreFile(t.label_noise_scores, "--label_noise_scores")
         covered = source.meta.get("covered_classes")
         scores = AlignedScores(index, source.ids, source.scores, covered=covered)
-    records, classes = changes(index, t.label_noise, t.label_noise_fraction, t.seed, scores)
+    records, classes = changes(index, kind, t.label_noise_fraction, t.seed, scores)
     how = "at random" if scores is None else "by the scores"
-    changed = "removed" if t.label_noise == "remove" else "added"
+    changed = "removed" if kind == "remove" else "added"
     say(
         f"label noise: {len(records):,} labels {changed} {how}; the records have"
         f" {len(index.labels.values):,}"
     )
-    return LabelNoise(t.label_noise, index.ids[records], classes)
+    return LabelNoise(kind, index.ids[records], classes)

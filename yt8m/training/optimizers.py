@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from yt8m.compat import KERAS_3
 from yt8m.errors import UserError, near_misses
-from yt8m.models.core.recipe import Recipe
+from yt8m.models.core.recipe import Recipe, Schedule
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
@@ -31,7 +31,7 @@ class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
     def __init__(
         self,
         base: float,
-        kind: str,
+        kind: Schedule,
         batch_size: int,
         total_examples: int,
         decay: float = 0.95,

@@ -13,6 +13,7 @@ from yt8m.compat import tf_variable
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import dtype_policy
+from yt8m.runs.settings.training import Dtype
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,7 @@ class ShippedModel:
 
     name: str
     arguments: str
-    dtype: str
+    dtype: Dtype
     weights: tuple[np.ndarray, ...] = ()
 
     @classmethod
