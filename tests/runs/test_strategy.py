@@ -1,4 +1,4 @@
-"""Strategies by name, and what is said where the machine has not what was asked for."""
+"""Strategies by name, and the messages where the requested hardware is not available."""
 
 import re
 import urllib.error
@@ -39,19 +39,19 @@ class _FakeResolver:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         (None, "in this machine (the very machine was asked)"),
         ("elsewhere", "called elsewhere (<urlopen"),
     ],
 )
-def test_without_a_tpu_it_says_where_it_looked(monkeypatch, name, told):
+def test_without_a_tpu_it_says_where_it_looked(monkeypatch, name, message):
     monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", _FakeResolver)
     monkeypatch.delenv("TPU_NAME", raising=False)
     if name:
         monkeypatch.setenv("TPU_NAME", name)
     paths = ["/data/b"] if name is None else []  # a TPU in this machine reads local paths
-    with pytest.raises(UserError, match="found no TPU " + re.escape(told)):
+    with pytest.raises(UserError, match="found no TPU " + re.escape(message)):
         make_strategy("tpu", paths=paths)
 
 
