@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.records import rgb_audio_frames
 from yt8m.compat import tf_variable
 from yt8m.data.pipeline import build_dataset
-from yt8m.data.records.writers import frame_record, write_shard
+from yt8m.data.records.writers import write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.largescale.executors import make_executor
 from yt8m.largescale.features.map import map_features
+from yt8m.largescale.features.plan import FeaturePlan
 from yt8m.largescale.features.pooled_records import pool_records, pooled_schema
 from yt8m.largescale.features.shard import map_shard
 from yt8m.largescale.gradient.full_batch import FullBatchGradient
@@ -36,12 +38,8 @@ def files(tmp_path_factory):
 
     def record(i):
         x, e = rng.integers(0, 256, (2 + i % 5, 8), dtype=np.uint8), rng.normal(size=5)
-        return frame_record(
-            b"v%d" % i,
-            {"rgb": x[:, :5], "audio": x[:, 5:]},
-            [i % 4],
-            of_video={"more": e[3:], "cdml": e[:3]},
-        )
+        of_video = {"more": e[3:], "cdml": e[:3]}
+        return rgb_audio_frames(i, x, [i % 4], rgb=5, of_video=of_video)
 
     paths = [str(tmp_path_factory.mktemp("data") / f"{s}.tfrecord") for s in range(2)]
     for s, path in enumerate(paths):
@@ -67,7 +65,8 @@ def whole(files, schema=SCHEMA):
 
 
 def test_in_the_features_of_step_2(files, model, tmp_path):
-    store = map_features(make_executor(""), model, str(tmp_path / "s"), files, SCHEMA, say=str)
+    plan = FeaturePlan(str(tmp_path / "s"), files, SCHEMA)
+    store = map_features(make_executor(""), model, plan, say=str)
     batch = whole(files)
     expected = dict(zip(batch["id"].numpy(), model.aggregate(model.select_inputs(batch)).numpy()))
     got = next(store.sequential(N))[0]

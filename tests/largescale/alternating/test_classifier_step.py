@@ -17,7 +17,7 @@ from yt8m.largescale.alternating.step_model import save_model
 from yt8m.largescale.executors.base import Broadcast
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.features import map as feature_map
-from yt8m.largescale.features import store
+from yt8m.largescale.features.plan import FeaturePlan
 from yt8m.largescale.mixtures import partition_map
 from yt8m.largescale.mixtures.reduce_partitions import newest
 from yt8m.runs.build import make_model
@@ -139,10 +139,10 @@ def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_dat
 
 
 def test_a_worker_says_what_it_does_not_see(tmp_path):
-    features = feature_map.FeatureSettings(str(tmp_path), None, "float32", 1, 0)
+    plan = FeaturePlan(str(tmp_path), [str(tmp_path / "x")], None)
     part = partition_map.PartitionJob(str(tmp_path), None, None)
     for fn, task, job in (
-        (feature_map.shard_features, (0, "x"), features),
+        (feature_map.shard_features, 0, plan),
         (
             partition_map.train_partition_until,
             partition_map.PartitionTask((0,), (1,), str(tmp_path / "p"), 1),
@@ -150,11 +150,11 @@ def test_a_worker_says_what_it_does_not_see(tmp_path):
         ),
     ):
         with pytest.raises(UserError, match=r"plan.json is not there.*all nodes share"):
-            fn(task, {"job": Broadcast("k", job), "settings": Broadcast("k", job)})
+            fn(task, {"job": Broadcast("k", job), "plan": Broadcast("k", job)})
     with pytest.raises(UserError, match=r"p, are not there.*all nodes share"):
         newest(str(tmp_path / "p"))
     with pytest.raises(UserError, match=r"records .*x are not there"):
-        store.write_shard(str(tmp_path), 0, str(tmp_path / "x"), None, None, "float32", 1, None)
+        plan.compute_shard(0, None, None)
 
 
 def test_what_step_2_cannot_do_is_refused_before_step_1(small_data):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from yt8m.data.records.writers import frame_record, write_shard
+from tests.support.records import rgb_audio_frames
+from yt8m.data.records.writers import write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale.executors.in_process import InProcessExecutor
@@ -20,13 +21,8 @@ SCHEMA = RecordSchema("frame", ("rgb", "audio"), (5, 3), 4, max_frames=6)
 def write(path, videos):
     rng = np.random.default_rng(len(videos))
     values = [rng.integers(0, 256, (4, 8), dtype=np.uint8) for _ in videos]
-    write_shard(
-        path,
-        [
-            frame_record(b"v%d" % i, {"rgb": x[:, :5], "audio": x[:, 5:]}, [i % 4])
-            for i, x in zip(videos, values)
-        ],
-    )
+    payloads = [rgb_audio_frames(i, x, [i % 4], rgb=5) for i, x in zip(videos, values)]
+    write_shard(path, payloads)
     return path
 
 

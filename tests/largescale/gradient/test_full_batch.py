@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.records import damage, rgb_audio_frames, rgb_audio_means
 from yt8m.compat import tf_variable
 from yt8m.data.files.scan import scan
-from yt8m.data.records.writers import frame_record, video_record, write_shard
+from yt8m.data.records.writers import write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor
@@ -37,23 +38,11 @@ def examples(level, count=N):
 def write(folder, level, shards, count=N):
     """Write the examples, in order, into `shards` files of uneven lengths (some may be empty)."""
     features, labels = examples(level, count)
+    record = rgb_audio_means if level == "video" else rgb_audio_frames
     cuts = np.sort(np.random.default_rng(shards).integers(0, count + 1, shards - 1))
-    paths = []
-    for s, rows in enumerate(np.split(np.arange(count), cuts)):
-        payloads = []
-        for i in rows:
-            x = features[i]
-            parts = dict(
-                zip(
-                    (VIDEO if level == "video" else FRAME).feature_names,
-                    np.split(x, [SIZES[0]], axis=-1),
-                )
-            )
-            payloads.append(
-                (video_record if level == "video" else frame_record)(b"v%d" % i, parts, labels[i])
-            )
-        paths.append(str(folder / f"{level}{shards}-{s:03d}.tfrecord"))
-        write_shard(paths[-1], payloads)
+    paths = [str(folder / f"{level}{shards}-{s:03d}.tfrecord") for s in range(shards)]
+    for path, rows in zip(paths, np.split(np.arange(count), cuts)):
+        write_shard(path, [record(i, features[i], labels[i]) for i in rows])
     return paths
 
 
@@ -240,11 +229,7 @@ def test_a_file_that_is_not_on_this_machine_is_told(tmp_path):
 
 def test_broken_records_are_counted_or_refused(folder):
     paths = write(folder, "video", 2)
-    with open(paths[0], "r+b") as f:
-        f.seek(20)
-        byte = f.read(1)
-        f.seek(20)
-        f.write(bytes([byte[0] ^ 0xFF]))
+    damage(paths[0], 0, "payload")
     model = randomised("LogisticModel")
 
     def run(allowed):
@@ -268,15 +253,7 @@ def test_rated_segments_are_weighted_and_counted_one_by_one(tmp_path):
     rng = np.random.default_rng(5)
     frames = rng.integers(0, 256, (2, 12, sum(SIZES)), dtype=np.uint8)
     ratings = [[(0, 1, 1.0), (0, 2, 0.0), (5, 3, 1.0)], [(5, 0, 1.0)]]
-    payloads = [
-        frame_record(
-            b"v%d" % i,
-            {"rgb": frames[i, :, :6], "audio": frames[i, :, 6:]},
-            [0],
-            segments=ratings[i],
-        )
-        for i in (0, 1)
-    ]
+    payloads = [rgb_audio_frames(i, frames[i], [0], segments=ratings[i]) for i in (0, 1)]
     write_shard(str(tmp_path / "segments.tfrecord"), payloads)
     schema = RecordSchema("frame", ("rgb", "audio"), SIZES, K, segment_labels=True)
     model = randomised("DbofBasic", width=4, num_mixtures=2)

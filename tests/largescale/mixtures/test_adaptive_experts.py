@@ -31,11 +31,15 @@ def test_options(arguments, expected):
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [{"max_experts": 0}, {"max_experts": 5, "divisor": -1.0}, {"max_experts": 5, "rounding": "up"}],
+    ("arguments", "message"),
+    [
+        ({"max_experts": 0}, "max_experts >= 1"),
+        ({"max_experts": 5, "divisor": -1.0}, "divisor >= 0"),
+        ({"max_experts": 5, "rounding": "up"}, "rounding must be one of floor, ceil, round"),
+    ],
 )
-def test_arguments_out_of_range_are_refused(arguments):
-    with pytest.raises(ValueError, match="max_experts >= 1"):
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
         experts_per_class(COUNTS, **arguments)
 
 

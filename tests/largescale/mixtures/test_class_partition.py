@@ -1,9 +1,12 @@
 """Partitions of the classes: each class once, with even numbers of experts where that is asked."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from yt8m.largescale.mixtures.class_partition import KINDS, partition
+from yt8m.largescale.mixtures.class_partition import partition
+from yt8m.runs.settings.alternation import Partitioning
 
 
 def work(counts, partitions):
@@ -11,7 +14,7 @@ def work(counts, partitions):
     return np.array([sum(counts[c] for c in classes) for classes in partitions])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", get_args(Partitioning))
 @pytest.mark.parametrize("number", [1, 3, 8, 50])
 def test_every_class_is_in_one_partition(kind, number):
     counts = np.random.default_rng(0).integers(1, 50, 23)

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 
 from yt8m.errors import UserError
+from yt8m.largescale.features.plan import PLAN
 from yt8m.largescale.features.shard import ShardWriter
-from yt8m.largescale.features.store import PLAN, FeatureStore
+from yt8m.largescale.features.store import FeatureStore
 from yt8m.largescale.mixtures import mixture_block
 from yt8m.largescale.mixtures.blocks_file import read_arrays, read_header
 from yt8m.largescale.mixtures.class_partition import partition

@@ -146,13 +146,8 @@ def test_without_validation_the_model_is_the_last(small_data, tmp_path):
     trainer.train(config, folder)
     assert read_json(os.path.join(folder, "last", "metrics.json"))["step"] == 5
     assert os.listdir(tmp_path / "features") == ["train"]  # kept, where the user named the place
-    batch = next(
-        iter(
-            build_dataset(
-                find_shards(small_data.pattern("test", "video")), config.schema, batch_size=8
-            )
-        )
-    )
+    files = find_shards(small_data.pattern("test", "video"))
+    batch = next(iter(build_dataset(files, config.schema, batch_size=8)))
     assert np.all(np.isfinite(TrainedModel(folder).predictor(8)(batch)))
 
 

@@ -28,6 +28,7 @@ from yt8m.largescale.alternating.step_model import (
 )
 from yt8m.largescale.alternating.step_state import StepState
 from yt8m.largescale.features.map import map_features
+from yt8m.largescale.features.plan import FeaturePlan
 from yt8m.largescale.features.store import FeatureStore
 from yt8m.largescale.mixtures.adaptive_experts import experts_per_class, groups_by_experts
 from yt8m.largescale.mixtures.class_partition import partition
@@ -152,18 +153,15 @@ def _features(context: Context, step: Step, source: str) -> tuple[FeatureStore, 
     config, validation = context.config, context.validation
 
     def features(name: str, files: list[str], schema: Any, max_bad_records: int) -> FeatureStore:
-        return map_features(
-            context.executor,
-            model,
+        plan = FeaturePlan(
             context.run.file(step.folder, "features", name),
             files,
             schema,
             context.settings.feature_dtype,
-            config.recipe.batch_size,
-            max_bad_records,
-            stop=context.stop,
-            say=context.log.say,
+            batch_size=config.recipe.batch_size,
         )
+        stop, say = context.stop, context.log.say
+        return map_features(context.executor, model, plan, max_bad_records, stop, say)
 
     max_bad_records = config.training.max_bad_records
     return (

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from yt8m.errors import UserError
-from yt8m.largescale.executors.base import Broadcast, Executor, Handle, Shared, forget, warm
+from yt8m.largescale.executors.base import Broadcast, Executor, Shared, forget, warm
 
-__all__ = ["Broadcast", "Executor", "Handle", "Shared", "forget", "make_executor", "warm"]
+__all__ = ["Broadcast", "Executor", "Shared", "forget", "make_executor", "warm"]
 
 
 # Option of --executor -> its type.

@@ -40,14 +40,6 @@ class Broadcast:
     value: Any
 
 
-class Handle(Protocol):
-    """What `broadcast` returns; only the executor that made it can find the value."""
-
-    @property
-    def key(self) -> str:
-        """The key under which tasks see the value."""
-
-
 Shared = Mapping[str, Broadcast]
 TaskFunction = Callable[[Any, Shared], Any]
 # `(total or None, part) -> total` adds `part` to `total`, in place where that saves memory. None
@@ -62,8 +54,12 @@ class Executor(Protocol):
     def local(self) -> bool:
         """Whether tasks run in this process, where they can share its objects."""
 
-    def broadcast(self, value: Any) -> Handle:
-        """Make `value` readable by tasks under a new key; it is sent to each node once."""
+    def broadcast(self, value: Any) -> Any:
+        """Make `value` readable by tasks under a new key; it is sent to each node once.
+
+        Returns:
+          A handle with the `key`, for the arguments `shared` of this executor.
+        """
 
     def map(
         self, function: TaskFunction, tasks: Sequence[Any], shared: Mapping[str, Any]

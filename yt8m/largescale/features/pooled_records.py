@@ -25,6 +25,7 @@ from yt8m.data.records.writers import video_record, write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.largescale.executors import Executor, Shared, warm
+from yt8m.largescale.features.plan import Compute
 from yt8m.largescale.tasks.run_shards import run_shards
 from yt8m.largescale.tasks.shipped_model import ShippedModel, fingerprint
 from yt8m.models.core.base import FrameModel, Yt8mModel
@@ -33,7 +34,6 @@ from yt8m.runs.stop_signal import StopSignal
 
 FEATURE = "pooled_frames"  # the feature in the records, and the model's method that computes it
 ABOUT = "about.json"
-Compute = Callable[[dict[str, tf.Tensor]], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,48 +1,28 @@
 """Video-level features on disk, so that a frozen network runs once and a classifier trains on them.
 
-A store is a folder. Its `plan.json` records what it is made from, and each shard of records has its
-own files (see `yt8m.largescale.features.shard`).
+A store is a folder with a plan (`yt8m.largescale.features.plan`) and the features of each shard of
+records (`yt8m.largescale.features.shard`).
 """
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, Callable
+from typing import Callable
 
 import numpy as np
-import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.files.shards import fingerprint
-from yt8m.data.pipeline import read_batches
-from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
-from yt8m.files import read_json
-from yt8m.largescale.features.shard import DamagedShard, Shard, ShardWriter, map_shard, read_shard
+from yt8m.largescale.features.plan import PLAN, Compute, FeaturePlan, numpy_dtype, read_plan
+from yt8m.largescale.features.shard import Shard, map_shard, read_shard
 from yt8m.largescale.features.window import Batch, Columns, FeatureWindow, in_batches, joined
-from yt8m.largescale.tasks.shared_folder import local_folder, not_shared
-from yt8m.runs.provenance import Provenance
+from yt8m.largescale.tasks.shared_folder import local_folder
 from yt8m.runs.stop_signal import StopSignal
 
-PLAN = "plan.json"
 Piece = tuple[int, int, int]  # shard, first row, row after the last
-_DTYPES = ("float32", "float16", "bfloat16")
 _REPORT_SECONDS = 10.0
 _COUNTED_LABELS = 1 << 20  # labels counted at a time
-
-
-def numpy_dtype(name: str) -> np.dtype:
-    """Return NumPy's type for "float32", "float16" or "bfloat16".
-
-    Raises:
-      ValueError: the name is another one.
-    """
-    if name not in _DTYPES:
-        raise ValueError(f"features are kept as {', '.join(_DTYPES)}, not {name!r}")
-    return np.dtype(tf.as_dtype(name).as_numpy_dtype)
 
 
 class FeatureStore:
@@ -198,117 +178,36 @@ class FeatureStore:
 
 
 def build_feature_store(
-    folder: str,
-    files: list[str],
-    schema: RecordSchema,
-    compute: Callable[[dict[str, tf.Tensor]], Any],
-    dtype: str = "float32",
-    about: str = "",
-    batch_size: int = 512,
+    plan: FeaturePlan,
+    compute: Compute,
     bad: BadRecords | None = None,
     stop: StopSignal | None = None,
     say: Callable[[str], None] = print,
 ) -> FeatureStore:
-    """Compute the features of every video of `files`, one shard at a time.
+    """Compute the features of every video of a plan, one shard at a time.
 
     Shards that are whole are kept, so a build that was stopped or killed goes on where it was.
 
     Args:
-      folder: the store's folder, a local one.
-      files: shards of records.
-      schema: what the records hold.
+      plan: the features.
       compute: maps a batch (as `read_batches` yields it) to features [n, D].
-      dtype: "float32", "float16" or "bfloat16", in which the features are kept.
-      about: names what computes them, such as a fingerprint of the weights. A store of something
-        else is refused.
-      batch_size: how many videos are computed together.
       bad: counts broken records.
       stop: checked before each shard.
       say: prints a line.
 
-    Returns:
-      The finished store.
-
     Raises:
       Stopped: `stop` was set.
-      UserError: the folder holds other features, or is remote.
+      UserError: the folder holds other features or is remote, or too many records are broken.
     """
-    kept_as, bad, stop = numpy_dtype(dtype), bad or BadRecords(), stop or StopSignal()
-    write_plan(folder, files, schema, dtype, about)
+    bad, stop = bad or BadRecords(), stop or StopSignal()
+    plan.write()
+    missing = plan.missing(say)
     started = reported = time.monotonic()
-    done = 0
-    for index, file in enumerate(files):
+    for done, index in enumerate(missing):
         stop.raise_if_set()
-        if is_whole(folder, index, kept_as, say):
-            continue
-        write_shard(folder, index, file, schema, compute, dtype, batch_size, bad)
-        done += 1
         if time.monotonic() - reported > _REPORT_SECONDS:
             reported = time.monotonic()
             speed = done / (reported - started)
-            say(f"features of {index + 1} of {len(files)} shards, {speed:.1f} shards/s")
-    return FeatureStore(folder)
-
-
-def write_plan(folder: str, files: list[str], schema: RecordSchema, dtype: str, about: str) -> None:
-    """Record what a store is made from; see `build_feature_store` for the arguments.
-
-    Raises:
-      UserError: the folder holds the features of something else, or is remote.
-    """
-    local_folder(folder)
-    plan = {
-        "format": 1,
-        "sources": list(files),
-        "num_classes": schema.num_classes,
-        "dtype": dtype,
-        "about": about,
-        "data": fingerprint(files),
-        # The names and their order: the width alone does not tell them apart, and runs may share a
-        # folder that --cache names.
-        "schema": dataclasses.asdict(schema),
-    }
-    made = Provenance(os.path.join(folder, PLAN), plan)
-    if made.changed():
-        raise UserError(
-            f"{folder} holds the features of something else (other {', '.join(made.changed())});"
-            " delete that folder, or name another."
-        )
-    made.record()
-
-
-def is_whole(folder: str, index: int, dtype: np.dtype, say: Callable[[str], None] = print) -> bool:
-    """Whether a shard is there with the bytes that were written; `say` reports any damage."""
-    try:
-        return read_shard(folder, index, dtype, verify=True) is not None
-    except DamagedShard as error:
-        say(str(error))
-        return False
-
-
-def write_shard(
-    folder: str,
-    index: int,
-    file: str,
-    schema: RecordSchema,
-    compute: Callable[[dict[str, tf.Tensor]], Any],
-    dtype: str,
-    batch_size: int,
-    bad: BadRecords,
-) -> None:
-    """Compute the features of one shard of a store; see `build_feature_store` for the arguments.
-
-    Raises:
-      UserError: the records are not there, or too many are broken.
-    """
-    if not tf.io.gfile.exists(file):  # reading would never end where broken records may be skipped
-        raise not_shared(f"The records {file} are not there")
-    with bad.explained(schema.num_classes), ShardWriter(folder, index, numpy_dtype(dtype)) as out:
-        for batch in read_batches([file], schema, bad, batch_size=batch_size):
-            out.add(np.asarray(compute(batch)), batch["labels"].numpy(), batch["id"].numpy())
-
-
-def read_plan(folder: str) -> dict[str, Any] | None:
-    """Return the store's plan, or None if there is none."""
-    path = os.path.join(folder, PLAN)
-    return read_json(path) if os.path.exists(path) else None
+            say(f"features of {done} of {len(missing)} shards, {speed:.1f} shards/s")
+        plan.compute_shard(index, compute, bad)
+    return FeatureStore(plan.folder)

@@ -6,7 +6,10 @@ from typing import Any, Callable
 
 import numpy as np
 
-ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+from yt8m.errors import one_of
+from yt8m.runs.settings.alternation import Rounding
+
+_ROUNDINGS: dict[Rounding, Callable[[np.ndarray], np.ndarray]] = {
     "floor": np.floor,
     "ceil": np.ceil,
     "round": np.rint,
@@ -14,7 +17,7 @@ ROUNDINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def experts_per_class(
-    counts: np.ndarray, max_experts: int, divisor: float = 3.0, rounding: str = "floor"
+    counts: np.ndarray, max_experts: int, divisor: float = 3.0, rounding: Rounding = "floor"
 ) -> np.ndarray:
     """Return |E_k| = max(1, min(⌊n_k / q⌋, E_max)), int64 [K] (KDD eq. 4).
 
@@ -31,15 +34,15 @@ def experts_per_class(
     Raises:
       ValueError: an argument is out of range.
     """
-    if max_experts < 1 or divisor < 0 or rounding not in ROUNDINGS:
+    one_of("rounding", rounding, Rounding)
+    if max_experts < 1 or divisor < 0:
         raise ValueError(
-            f"max_experts >= 1, divisor >= 0 and rounding one of {sorted(ROUNDINGS)} are expected,"
-            f" not {max_experts}, {divisor} and {rounding!r}"
+            f"max_experts >= 1 and divisor >= 0 are expected, not {max_experts} and {divisor}"
         )
     counts = np.asarray(counts, np.float64)
     if divisor == 0:
         return np.full(counts.shape, max_experts, np.int64)
-    wanted = ROUNDINGS[rounding](counts / divisor)
+    wanted = _ROUNDINGS[rounding](counts / divisor)
     return np.clip(wanted, 1, max_experts).astype(np.int64)
 
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-KINDS = ("alike", "balanced", "contiguous", "round_robin")
+from yt8m.errors import one_of
+from yt8m.runs.settings.alternation import Partitioning
 
 
-def partition(kind: str, num_mixtures: Sequence[int], num_partitions: int) -> list[list[int]]:
+def partition(
+    kind: Partitioning, num_mixtures: Sequence[int], num_partitions: int) -> list[list[int]]:
     """Return the sorted classes of each partition; every class is in exactly one.
 
     Source: docs/sources.md#class-partitions.
@@ -28,11 +30,9 @@ def partition(kind: str, num_mixtures: Sequence[int], num_partitions: int) -> li
       ValueError: `kind` is another word, or there is no partition.
     """
     experts = np.asarray(num_mixtures, np.int64)
-    if kind not in KINDS or num_partitions < 1:
-        raise ValueError(
-            f"kind must be one of {', '.join(KINDS)} and num_partitions at least 1, not {kind!r}"
-            f" and {num_partitions}"
-        )
+    one_of("kind", kind, Partitioning)
+    if num_partitions < 1:
+        raise ValueError(f"num_partitions must be at least 1, not {num_partitions}")
     if kind == "balanced":
         return _balanced(experts, num_partitions)
     if kind == "round_robin":

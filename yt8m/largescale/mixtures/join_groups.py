@@ -16,10 +16,9 @@ import h5py  # Keras requires it and writes `.weights.h5` with it
 import numpy as np
 import tensorflow as tf
 
+from yt8m.largescale.mixtures.mixture_block import NAMES
 from yt8m.largescale.mixtures.scatter_blocks import check_filled, scatter_blocks
 from yt8m.models.core.base import Yt8mModel
-
-_NAMES = ("gates", "experts", "bias")
 
 
 def join_groups(small: Yt8mModel, files: list[str], width: int, path: str) -> None:
@@ -44,7 +43,7 @@ def join_groups(small: Yt8mModel, files: list[str], width: int, path: str) -> No
         with h5py.File(pattern, "r") as source, h5py.File(local, "w") as out:
             data_sets = _copy_structure(source, out, places, width)
             for i, (file, group) in enumerate(zip(files, small.head.groups)):
-                arrays = {name: data_sets[i, name] for name in _NAMES}
+                arrays = {name: data_sets[i, name] for name in NAMES}
                 check_filled(scatter_blocks(file, [group], [arrays]), [group])
         if remote:
             tf.io.gfile.copy(local, path + ".tmp", overwrite=True)
@@ -53,7 +52,7 @@ def join_groups(small: Yt8mModel, files: list[str], width: int, path: str) -> No
 
 def _save_pattern(small: Yt8mModel, pattern: str) -> list[tuple[int, str]]:
     """Give each array its own number, save the weights, and return (group, name) of each number."""
-    places = [(i, name) for i in range(len(small.head.groups)) for name in _NAMES]
+    places = [(i, name) for i in range(len(small.head.groups)) for name in NAMES]
     for number, (i, name) in enumerate(places):
         variable = getattr(small.head.mixtures[i], name)
         variable.assign(np.full(variable.shape, number, np.float32))

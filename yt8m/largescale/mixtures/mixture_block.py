@@ -29,6 +29,7 @@ from yt8m.losses import registry as losses
 
 BLOCK_WEIGHTS = 4 << 20  # the most weights of both kernels of a block
 BLOCK_LOGITS = 4 << 20  # the most logits of a block for one batch
+NAMES = ("gates", "experts", "bias")  # a mixture's weights, in the order of files
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's constants, as in yt8m.training.optimizers
 
 
@@ -69,35 +70,28 @@ def class_axis(name: str, class_major: bool) -> int:
 class MixtureBlock:
     """Kernels, biases and Adam's moments of `classes`, with `k` experts each.
 
-    Kernels are [D, c, states], or [D, states, c] for few states, as in `MixtureOfExperts`.
+    Kernels are [D, c, states], or [D, states, c] for few states, as in `MixtureOfExperts` with a
+    dummy expert and biases.
 
     Args:
       classes: labels [c].
       k: experts of a class, without the dummy expert.
       width: D.
-      dummy: whether there is a dummy expert.
-      expert_bias: whether the experts have a bias.
     """
 
-    def __init__(
-        self,
-        classes: Sequence[int],
-        k: int,
-        width: int,
-        dummy: bool = True,
-        expert_bias: bool = True,
-    ):
+    def __init__(self, classes: Sequence[int], k: int, width: int):
         self.classes, self.k, self.width = list(classes), int(k), width
-        self.states = self.k + int(dummy)
         self.class_major = k >= STATES_FASTEST_FROM
-        self.names = ["gates", "experts"] + ["bias"] * expert_bias
-        self.weights = [tf.Variable(tf.zeros(self._shape(n)), trainable=False) for n in self.names]
+        self.weights = [tf.Variable(tf.zeros(self._shape(n)), trainable=False) for n in NAMES]
         self.moments: list[tf.Variable] = []
 
     def _shape(self, name: str) -> list[int]:
-        c, states = len(self.classes), self.states if name == "gates" else self.k
+        c, states = len(self.classes), self._states(name)
         sides = [c, states] if self.class_major else [states, c]
         return sides if name == "bias" else [self.width, *sides]
+
+    def _states(self, name: str) -> int:
+        return self.k + 1 if name == "gates" else self.k  # the dummy expert has a gate alone
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -117,17 +111,17 @@ class MixtureBlock:
             for its flat kernel).
           priors: label frequencies [K] from which the experts' biases start; None leaves them 0.
         """
-        for variable, name in zip(self.weights, self.names):
+        for variable, name in zip(self.weights, NAMES):
             if name != "bias":
                 variable.assign(self._random_kernel(name, seed, glorot_classes))
             elif priors is not None:
-                share = (self.k + 1) / self.k if self.states > self.k else 1.0
+                share = (self.k + 1) / self.k  # the dummy expert predicts nothing
                 logits = prior_logits(np.asarray(priors)[self.classes] * share)
                 logits = logits[:, None] if self.class_major else logits[None, :]
                 variable.assign(np.broadcast_to(logits, self._shape("bias")))
 
     def _random_kernel(self, name: str, seed: int, glorot_classes: int) -> np.ndarray:
-        copies = self.states if name == "gates" else self.k
+        copies = self._states(name)
         limit = math.sqrt(6.0 / (self.width + copies * glorot_classes))
         value = np.empty([self.width, len(self.classes), copies], np.float32)
         for i, c in enumerate(self.classes):
@@ -166,10 +160,8 @@ def _logits(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
 def _forward(
     x: tf.Tensor, gates: Any, experts: Any, bias: Any, class_major: bool
 ) -> tuple[tf.Tensor, Any]:
-    e = _logits(x, experts)
-    if bias is not None:
-        e += bias
-    return (by_class if class_major else by_state)(_logits(x, gates), e, True)
+    mix = by_class if class_major else by_state
+    return mix(_logits(x, gates), _logits(x, experts) + bias, True)
 
 
 # One function for each shape: TensorFlow warns about one function that is traced for many shapes.
@@ -177,7 +169,7 @@ def _forward(
 def _prediction(class_major: bool, shapes: Any, rows: int) -> Callable[..., tf.Tensor]:
     del shapes, rows
     return tf.function(
-        lambda x, gates, experts, bias=None: _forward(x, gates, experts, bias, class_major)[0]
+        lambda x, gates, experts, bias: _forward(x, gates, experts, bias, class_major)[0]
     )
 
 
@@ -200,7 +192,6 @@ def training_step(
     del shapes
     loss = losses.get(loss_name)
     by_logits_gradient = by_class_gradient if class_major else by_state_gradient
-    names = ("gates", "experts", "bias")
 
     @tf.function
     def step(
@@ -214,22 +205,21 @@ def training_step(
         total: Any,
     ) -> None:
         """Take one step of Adam and add the batch's mean loss to `total`."""
-        gates, experts, bias = (*weights, None)[:3]
+        gates, experts, bias = weights
         p, kept = _forward(x, gates, experts, bias, class_major)
         with tf.GradientTape() as tape:
             tape.watch(p)
             mean = tf.reduce_sum(loss(labels, p, None)) / x.shape[0]
         dp = tape.gradient(mean, p)
         gradients = list(by_logits_gradient(dp, kept, True))
-        if bias is not None:
-            gradients.append(tf.reduce_sum(gradients[1], axis=0))
+        gradients.append(tf.reduce_sum(gradients[1], axis=0))  # of the bias
         for i, kernel in enumerate([gates, experts]):
             gradients[i] = _kernel_gradient(x, gradients[i], kernel)
             if l2:
                 gradients[i] += l2 * kernel
         for i, (variable, gradient) in enumerate(zip(weights, gradients)):
             if clip:
-                gradient = _clipped(gradient, clip, class_axis(names[i], class_major))
+                gradient = _clipped(gradient, clip, class_axis(NAMES[i], class_major))
             # The fused operation passes over memory a third as often as the optimiser's code.
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,

@@ -7,6 +7,7 @@ import dataclasses
 from yt8m.errors import UserError
 from yt8m.losses import registry as losses
 from yt8m.models.core.recipe import Recipe
+from yt8m.runs.settings.training import Dtype
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +21,6 @@ class MoeSettings:
       seed: decides the initial weights and the order of the data.
       dtype: the type of the matrix products, "float32" or "bfloat16"; weights are float32.
       l2: the weight of Σw²/2 over the kernels.
-      dummy_expert: as in `MixtureOfExperts`.
-      expert_bias: as in `MixtureOfExperts`.
       initial: "priors" starts the experts' biases from the label frequencies, as in
         `MixtureOfExperts`.
       glorot_classes: the number of classes of the layer whose initial scale is used; 0 means all
@@ -33,10 +32,8 @@ class MoeSettings:
     recipe: Recipe
     max_steps: int = 0
     seed: int = 0
-    dtype: str = "float32"
+    dtype: Dtype = "float32"
     l2: float = 1e-8
-    dummy_expert: bool = True
-    expert_bias: bool = True
     initial: str = "priors"
     glorot_classes: int = 0
     checkpoint_seconds: float = 600.0

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from yt8m.largescale.executors import Executor, Shared, forget, warm
-from yt8m.largescale.features.store import PLAN, FeatureStore
+from yt8m.largescale.features.plan import PLAN
+from yt8m.largescale.features.store import FeatureStore
 from yt8m.largescale.mixtures.blocks_file import read_header
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_training import CHECKPOINT, train_partition

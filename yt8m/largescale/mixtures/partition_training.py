@@ -127,7 +127,7 @@ class Partition:
         self._store, self._settings, self._path, self._report = store, settings, path, report
         self._epoch_steps, self.total_steps = settings.steps(store.num_examples)
         self._blocks = [
-            MixtureBlock(together, k, store.width, settings.dummy_expert, settings.expert_bias)
+            MixtureBlock(together, k, store.width)
             for k, together in cut(classes, num_mixtures, store.width, recipe.batch_size)
         ]
         self._headers = [block.header() for block in self._blocks]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from yt8m.largescale.mixtures.blocks_file import read_header
+from yt8m.largescale.mixtures.mixture_block import NAMES
 from yt8m.largescale.mixtures.partition_training import CHECKPOINT
 from yt8m.largescale.mixtures.scatter_blocks import check_filled, scatter_blocks
 from yt8m.largescale.tasks.shared_folder import not_shared
@@ -34,10 +35,9 @@ def fill_head(head: GroupedMixtureOfExperts, paths: list[str]) -> None:
       UserError: a file is not there.
       ValueError: a class was not trained, or twice, or with another number of experts.
     """
-    names = ["gates", "experts"] + ["bias"] * head.expert_bias
-    arrays = [{name: np.array(getattr(m, name)) for name in names} for m in head.mixtures]
+    arrays = [{name: np.array(getattr(m, name)) for name in NAMES} for m in head.mixtures]
     copied = [c for path in paths for c in scatter_blocks(newest(path), head.groups, arrays)]
     check_filled(copied, head.groups)
     for mixture, values in zip(head.mixtures, arrays):
-        for name in names:
+        for name in NAMES:
             getattr(mixture, name).assign(values[name])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from yt8m.largescale.mixtures.blocks_file import read_arrays
-from yt8m.largescale.mixtures.mixture_block import class_axis
+from yt8m.largescale.mixtures.mixture_block import NAMES, class_axis
 from yt8m.largescale.mixtures.partition_training import CHECKPOINT
 from yt8m.layers.heads.mixture_math import STATES_FASTEST_FROM
 
@@ -19,7 +19,7 @@ def scatter_blocks(
     Args:
       file: a file of weights, or a checkpoint, of which the moments are skipped.
       groups: the head's groups, {"classes": [...], "num_mixtures": k} each.
-      arrays: for each group, its "gates", "experts" and, if there is one, "bias": NumPy arrays or
+      arrays: for each group, its "gates", "experts" and "bias": NumPy arrays or
         HDF5 data sets, laid out as in `MixtureOfExperts`.
 
     Returns:
@@ -33,7 +33,6 @@ def scatter_blocks(
         for g, group in enumerate(groups)
         for column, c in enumerate(group["classes"])
     }
-    names = list(arrays[0])
     header, values = read_arrays(file)
     copied: list[int] = []
     for block in header["blocks"]:
@@ -44,15 +43,13 @@ def scatter_blocks(
                     f"class {block['classes'][0]} was trained with {k} experts, and the head has"
                     f" {groups[g]['num_mixtures']}"
                 )
-        for name in names:
-            value, before = (
-                next(values),
-                (slice(None),) * class_axis(name, k >= STATES_FASTEST_FROM),
-            )
+        for name in NAMES:
+            value = next(values)
+            before = (slice(None),) * class_axis(name, k >= STATES_FASTEST_FROM)
             for g, source, target in _runs(places):
                 arrays[g][name][(*before, target)] = value[(*before, source)]
         if file.endswith(CHECKPOINT):
-            for _ in range(2 * len(names)):  # Adam's moments
+            for _ in range(2 * len(NAMES)):  # Adam's moments
                 next(values)
         copied += block["classes"]
     return copied

@@ -9,6 +9,17 @@ from yt8m.models.core import registry
 from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import RunFolder
 
+# Why a flag is refused.
+_REASONS = {
+    "--patience": "groups end at different times, with no GAP to wait for; use --num_epochs",
+    "--jit_compile": "a step consists of blocks that are compiled already",
+    "--init_from": "groups start from the label priors",
+    "--segment_labels": "rated segments have weights, which are not kept with features",
+    "--cache=memory": "features are kept on disk; name a local folder",
+    "--shuffle_buffer": "features are shuffled in windows of 256 MB, not records",
+    "--strategy": "it computes on one device",
+}
+
 
 def check_settings(config: RunConfig, strategy: tf.distribute.Strategy | None = None) -> None:
     """Refuse a model or a setting that this trainer does not support.
@@ -17,45 +28,27 @@ def check_settings(config: RunConfig, strategy: tf.distribute.Strategy | None = 
       UserError: names the flag.
     """
     training, name = config.training, config.model.name
-    able = [m for m in registry.list_models() if hasattr(registry.model_class(m), "head_features")]
-    if name not in able:
+    if not _can_be_partitioned(name):
+        able = ", ".join(filter(_can_be_partitioned, registry.list_models()))
         raise UserError(
-            "--trainer=partitioned is for models whose classes share no weights:"
-            f" {', '.join(able)}, not --model={name}."
+            f"--trainer=partitioned is for models whose classes share no weights: {able}, not"
+            f" --model={name}."
         )
-    replicas = strategy.num_replicas_in_sync if strategy is not None else 1
-    refused = [
-        (
-            training.patience,
-            "--patience",
-            "groups end at different times, so there is no GAP to wait for; use --num_epochs",
-        ),
-        (
-            training.jit_compile,
-            "--jit_compile",
-            "a step consists of blocks that are compiled already",
-        ),
-        (training.init_from, "--init_from", "groups start from the label priors"),
-        (
-            config.schema.segment_labels,
-            "--segment_labels",
-            "rated segments have weights, which are not kept with features",
-        ),
-        (
-            training.cache == "memory",
-            "--cache=memory",
-            "features are kept on disk; name a local folder",
-        ),
-        (
-            training.shuffle_buffer,
-            "--shuffle_buffer",
-            "features are shuffled in windows of 256 MB, not records",
-        ),
-        (replicas > 1, "--strategy", "it computes on one device"),
-    ]
-    for given, flag, why in refused:
-        if given:
-            raise UserError(f"{flag} does not work with --trainer=partitioned: {why}.")
+    given = {
+        "--patience": training.patience,
+        "--jit_compile": training.jit_compile,
+        "--init_from": training.init_from,
+        "--segment_labels": config.schema.segment_labels,
+        "--cache=memory": training.cache == "memory",
+        "--shuffle_buffer": training.shuffle_buffer,
+        "--strategy": strategy is not None and strategy.num_replicas_in_sync > 1,
+    }
+    for flag in filter(given.get, given):
+        raise UserError(f"{flag} does not work with --trainer=partitioned: {_REASONS[flag]}.")
+
+
+def _can_be_partitioned(name: str) -> bool:
+    return hasattr(registry.model_class(name), "head_features")
 
 
 def check_earlier(config: RunConfig, run: RunFolder) -> None:

@@ -23,6 +23,7 @@ from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.evaluation.evaluate import evaluate, timed
 from yt8m.files import write_json
+from yt8m.largescale.features.plan import FeaturePlan
 from yt8m.largescale.features.store import FeatureStore, build_feature_store
 from yt8m.largescale.mixtures.join_groups import join_groups
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
@@ -192,16 +193,19 @@ class PartitionedTrainer:
         compute = tf.function(
             lambda batch: model.head_features(model.select_inputs(batch)), reduce_retracing=True
         )
-        return build_feature_store(
+        plan = FeaturePlan(
             os.path.join(self.features_folder, name),
             files,
             schema,
-            lambda batch: compute({k: batch[k] for k in model.input_keys}).numpy(),
-            dtype="bfloat16" if self.config.training.dtype == "bfloat16" else "float32",
+            dtype=self.config.training.dtype,
             about=f"{self.config.model.name}.head_features, input_norm={model.input_norm}",
-            bad=bad,
-            stop=self.stop,
-            say=self.progress.say,
+        )
+        return build_feature_store(
+            plan,
+            lambda batch: compute({k: batch[k] for k in model.input_keys}).numpy(),
+            bad,
+            self.stop,
+            self.progress.say,
         )
 
     def _train_groups(self, store: FeatureStore, validation: FeatureStore | None) -> None:

@@ -1,0 +1,119 @@
+"""What a feature store is made from, recorded beside its shards in `plan.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any, Callable, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.files.shards import fingerprint
+from yt8m.data.pipeline import read_batches
+from yt8m.data.schema import RecordSchema
+from yt8m.errors import UserError, one_of
+from yt8m.files import read_json
+from yt8m.largescale.features.shard import DamagedShard, ShardWriter, read_shard
+from yt8m.largescale.tasks.shared_folder import local_folder, not_shared
+from yt8m.runs.provenance import Provenance
+
+PLAN = "plan.json"
+Compute = Callable[[dict[str, tf.Tensor]], np.ndarray]  # a batch -> features [n, D]
+StoredDtype = Literal["float32", "float16", "bfloat16"]
+
+
+def numpy_dtype(name: str) -> np.dtype:
+    """Return NumPy's type for "float32", "float16" or "bfloat16".
+
+    Raises:
+      ValueError: the name is another one.
+    """
+    one_of("the type of features", name, StoredDtype)
+    return np.dtype(tf.as_dtype(name).as_numpy_dtype)
+
+
+def read_plan(folder: str) -> dict[str, Any] | None:
+    """Return what `FeaturePlan.write` recorded, or None if there is no store."""
+    path = os.path.join(folder, PLAN)
+    return read_json(path) if os.path.exists(path) else None
+
+
+@dataclasses.dataclass(frozen=True)
+class FeaturePlan:
+    """The features of some records.
+
+    Attributes:
+      folder: the store's folder, a local one.
+      files: shards of records, each of which gives a shard of features.
+      schema: what the records hold.
+      dtype: "float32", "float16" or "bfloat16", in which the features are kept.
+      about: names what computes them, such as a fingerprint of the weights.
+      batch_size: how many videos are computed together.
+    """
+
+    folder: str
+    files: list[str]
+    schema: RecordSchema
+    dtype: StoredDtype = "float32"
+    about: str = ""
+    batch_size: int = 512
+
+    def write(self) -> None:
+        """Record the plan in its folder.
+
+        Raises:
+          UserError: the folder holds the features of something else, or is remote.
+        """
+        folder = local_folder(self.folder)
+        plan = {
+            "format": 1,
+            "sources": self.files,
+            "num_classes": self.schema.num_classes,
+            "dtype": self.dtype,
+            "about": self.about,
+            "data": fingerprint(self.files),
+            # The names and their order: the width alone does not tell them apart, and runs may
+            # share a folder that --cache names.
+            "schema": dataclasses.asdict(self.schema),
+        }
+        made = Provenance(os.path.join(folder, PLAN), plan)
+        if made.changed():
+            differ = ", ".join(made.changed())
+            raise UserError(
+                f"{folder} holds the features of something else (other {differ}); delete that"
+                " folder, or name another."
+            )
+        made.record()
+
+    def missing(self, say: Callable[[str], None]) -> list[int]:
+        """Return the shards that are not there, or damaged, which `say` reports."""
+        return [i for i in range(len(self.files)) if not self._is_whole(i, say)]
+
+    def _is_whole(self, index: int, say: Callable[[str], None]) -> bool:
+        try:
+            shard = read_shard(self.folder, index, numpy_dtype(self.dtype), verify=True)
+        except DamagedShard as error:
+            say(str(error))
+            return False
+        return shard is not None
+
+    def compute_shard(self, index: int, compute: Compute, bad: BadRecords) -> None:
+        """Compute and write the features of one shard.
+
+        Args:
+          index: the index of the shard.
+          compute: maps a batch (as `read_batches` yields it) to features [n, D].
+          bad: counts broken records.
+
+        Raises:
+          UserError: the records are not there, or too many are broken.
+        """
+        file, schema = self.files[index], self.schema
+        if not tf.io.gfile.exists(file):  # reading never ends if broken records may be skipped
+            raise not_shared(f"The records {file} are not there")
+        writer = ShardWriter(self.folder, index, numpy_dtype(self.dtype))
+        with bad.explained(schema.num_classes), writer as out:
+            for batch in read_batches([file], schema, bad, batch_size=self.batch_size):
+                out.add(np.asarray(compute(batch)), batch["labels"].numpy(), batch["id"].numpy())
