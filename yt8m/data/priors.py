@@ -7,6 +7,7 @@ so that a terabyte is never read before the first step.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any, Union
 
 import numpy as np
@@ -92,7 +93,7 @@ def _segment_counts(batches: tf.data.Dataset, schema: RecordSchema) -> Counts:
     return counts, np.where(ratings > 0, ratings, segments)
 
 
-def _parsed(batches: tf.data.Dataset, spec: dict[str, Any]) -> Any:
+def _parsed(batches: tf.data.Dataset, spec: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     """Yield the number of records and their contents for each batch, without the unparsable."""
     # The context of a SequenceExample has the same field number as the features of an Example, so
     # one parser reads both.
