@@ -51,7 +51,10 @@ class DataSettings:
         group=DATA,
     )
     max_frames: int = setting(
-        MAX_FRAMES, help="frames that are kept of each video (T)", at_least=1, group=FRAMES
+        MAX_FRAMES,
+        help="frames that are kept of each video (T); cannot be combined with --segment_labels",
+        at_least=1,
+        group=FRAMES,
     )
 
     def names(self) -> list[str] | None:
