@@ -35,7 +35,7 @@ def test_round_trip(tmp_path, dtype):
 
 def test_an_older_folder_is_replaced_only_by_a_whole_one(tmp_path):
     write(tmp_path / "s", slice(0, 3))
-    refused = pytest.raises(ValueError, match="scores are")
+    refused = pytest.raises(ValueError, match="expected scores of shape")
     with refused, ScoreWriter(str(tmp_path / "s"), 4) as writer:
         writer.write(IDS, SCORES)
         writer.write(["a"], np.zeros((1, 5)))

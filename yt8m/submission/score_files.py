@@ -12,16 +12,16 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
-from yt8m.errors import UserError
+from yt8m.errors import UserError, one_of
 from yt8m.files import AtomicWriter
 from yt8m.submission.ids import decode_ids
 
 SCORES, IDS, META = "scores.npy", "ids.txt", "meta.json"
-_DTYPES = {"float32": "<f4", "float16": "<f2"}
+ScoresDtype = Literal["float32", "float16"]
 _HEADER_BYTES = 128
 
 
@@ -46,14 +46,13 @@ class ScoreWriter(AtomicWriter):
         self,
         path: str,
         num_classes: int,
-        dtype: str = "float32",
+        dtype: ScoresDtype = "float32",
         meta: dict[str, Any] | None = None,
         flag: str = "--output_scores",
     ):
-        if dtype not in _DTYPES:
-            raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, not {dtype!r}")
         self._path, self._num_classes, self._num_videos = _local(path, flag), int(num_classes), 0
-        self._dtype, self._meta, self._flag = np.dtype(_DTYPES[dtype]), meta or {}, flag
+        self._dtype = np.dtype(one_of("dtype", dtype, ScoresDtype)).newbyteorder("<")
+        self._meta, self._flag = meta or {}, flag
         self._partial = self._path + ".partial"
         if os.path.exists(self._path) and not _is_replaceable(self._path):
             raise UserError(
@@ -98,7 +97,8 @@ class ScoreWriter(AtomicWriter):
         """
         scores = np.asarray(scores)
         if scores.shape != (len(ids), self._num_classes):
-            raise ValueError(f"scores are [{len(ids)}, {self._num_classes}], not {scores.shape}")
+            expected = (len(ids), self._num_classes)
+            raise ValueError(f"expected scores of shape {expected}, not {scores.shape}")
         texts = decode_ids(ids)
         try:
             self._scores.write(np.ascontiguousarray(scores, self._dtype).data)
