@@ -24,7 +24,7 @@ from yt8m.data.pipeline import build_dataset
 from yt8m.data.schema import MAX_FRAMES, RecordSchema
 from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.errors import UserError
-from yt8m.evaluation.watch import evaluate_run
+from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig

@@ -1,7 +1,6 @@
 """Statistics of labels, compared with NumPy over the same records, and the files about them."""
 
 import json
-import subprocess
 import sys
 import warnings
 from xml.etree import ElementTree
@@ -9,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from tests.support.commands import refused, run_command
 from yt8m.analysis.analyse import _titles, analyse
 from yt8m.analysis.label_lists import LabelLists, read_label_lists
 from yt8m.analysis.settings import AnalysisSettings
@@ -208,16 +208,8 @@ def test_mistakes_are_explained(small_data, tmp_path):
 
 
 def test_the_command(small_data, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "yt8m.analysis",
-        f"--data_pattern={small_data.pattern('train', 'video')}",
-        "--nofigures",
-    ]
-    done = subprocess.run([*command, f"--out_dir={tmp_path}"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "600 videos" in done.stdout
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "--out_dir" in done.stderr
+    pattern = f"--data_pattern={small_data.pattern('train', 'video')}"
+    done = run_command("analyse", pattern, f"--out_dir={tmp_path}", "--nofigures")
+    assert done.code == 0, done.err
+    assert "600 videos" in done.out
+    assert "--out_dir" in refused("analyse", pattern, "--nofigures")

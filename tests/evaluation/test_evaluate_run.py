@@ -10,7 +10,7 @@ from tests.support.runs import run_on
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
-from yt8m.evaluation.watch import evaluate_run
+from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.files import read_json
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.runs.trained_model import TrainedModel

@@ -12,8 +12,8 @@ from tests.support.untrained import save_untrained
 from yt8m.data.find_schema import find_schema
 from yt8m.data.records.writers import write_shard
 from yt8m.errors import UserError
+from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.evaluation.segment_scores import SegmentScores
-from yt8m.evaluation.watch import evaluate_run
 from yt8m.metrics.segment_map import segment_map
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_segment_csv

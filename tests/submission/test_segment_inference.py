@@ -1,13 +1,9 @@
 """The submission of 2019 from a frame-level model of whole videos or of rated segments."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
+from tests.support.commands import run_command
 from tests.support.records import rgb_audio_frames
 from tests.support.runs import new_run, run_on
 from tests.support.untrained import save_untrained
@@ -22,7 +18,6 @@ from yt8m.submission.outputs import csv_writer, refuse_without_csv
 from yt8m.submission.predict import predict
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
 
-ROOT = pathlib.Path(__file__).parents[2]
 LENGTHS = (7, 3, 12, 10)  # 2 + 1 + 3 + 2 windows
 
 
@@ -111,30 +106,19 @@ def test_a_video_level_model_has_no_segments(small_data, tmp_path):
         TrainedModel(str(tmp_path), segment_labels=True)
 
 
-def test_inference_script_writes_the_submission_of_segments(made, tmp_path):
+def test_the_command_writes_the_submission_of_segments(made, tmp_path):
     out = tmp_path / "s.csv"
-    command = [
-        sys.executable,
-        str(ROOT / "inference.py"),
+    done = run_command(
+        "predict",
         f"--train_dir={made}/whole",
-        "--segment_labels",
-        "--segment_max_pred=2",
-    ]
-    files = [
         f"--input_data_pattern={made}/test.tfrecord",
         f"--output_file={out}",
         f"--output_scores={tmp_path}/s",
-    ]
-    done = subprocess.run(
-        [*command, *files],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        "--segment_labels",
+        "--segment_max_pred=2",
     )
-    assert done.returncode == 0, done.stderr
-    assert "8 segments in" in done.stdout
+    assert done.code == 0, done.err
+    assert "8 segments in" in done.out
     assert out.read_text().startswith("Class,Segments\n0,v10")
     assert [len(segments) for _, segments in read_segment_csv(str(out))] == [2, 2, 2, 2]
     assert ScoreFile(str(tmp_path / "s")).meta["segments"] is True

@@ -65,7 +65,7 @@ def main(values: FlagValues) -> None:
 
 def _once(settings: EvalSettings, values: FlagValues) -> None:
     """Evaluate the model that the run has now."""
-    from yt8m.evaluation.watch import evaluate_run
+    from yt8m.evaluation.evaluate_run import evaluate_run
     from yt8m.runs.folder import RunFolder
     from yt8m.runs.overrides import check_overrides
     from yt8m.runs.trained_model import TrainedModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from absl.flags import FlagValues
 
@@ -15,11 +15,10 @@ from yt8m.commands.reading_settings import ReadingSettings, SegmentSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
 from yt8m.settings import setting
+from yt8m.submission.score_files import ScoresDtype
 
 if TYPE_CHECKING:
     from yt8m.runs.trained_model import TrainedModel
-
-ScoresDtype = Literal["float32", "float16"]
 
 
 @dataclasses.dataclass(frozen=True)

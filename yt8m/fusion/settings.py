@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
 
 from yt8m.fusion.weights import METHODS
 from yt8m.settings import setting
-
-ScoresDtype = Literal["float32", "float16"]
+from yt8m.submission.score_files import ScoresDtype
 
 WEIGHTS = "Weights"
 MEASURING = "Labels and metrics"

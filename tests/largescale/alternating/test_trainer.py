@@ -14,7 +14,7 @@ from tests.support.runs import events, run_on, with_training
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
-from yt8m.evaluation.watch import evaluate_run
+from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.largescale.alternating import aggregator_step, classifier_step, step3_updates, trainer
 from yt8m.largescale.alternating.step_model import copy_model, metrics_of
 from yt8m.largescale.executors.in_process import InProcessExecutor

@@ -12,7 +12,7 @@ from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
-from yt8m.evaluation.watch import evaluate_run
+from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.files import read_json
 from yt8m.largescale.partitioned import trainer
 from yt8m.runs.folder import RunFolder
