@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from absl.flags import FlagValues
 
-from yt8m import flags
+from yt8m import child_process, flags
 from yt8m.commands.command import Command
 from yt8m.flags import Section
 from yt8m.settings import setting
@@ -96,31 +93,9 @@ def shown(command: Sequence[str]) -> str:
 
 
 def run(command: Sequence[str]) -> int:
-    """Run a command as a process; return its exit code, or 128 + n if signal n ended it.
-
-    SIGTERM is passed on to the command, which saves what it has and is waited for. A terminal
-    sends Ctrl-C to both.
-    """
-    stopped, child = 0, None
-
-    def note(number: int, _: Any) -> None:
-        nonlocal stopped
-        stopped = number
-        if number == signal.SIGTERM and child:
-            child.terminate()
-
-    previous = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        child = subprocess.Popen(command)
-        if stopped == signal.SIGTERM:  # it came while the command was starting
-            child.terminate()
-        code = child.wait()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    if stopped:
-        return 128 + stopped
-    return code if code >= 0 else 128 - code
+    """Run a command as a process; return its exit code, or 128 + n if signal n ended it."""
+    ended = child_process.run(command)
+    return 128 + ended.stopped if ended.stopped else ended.code
 
 
 def main(values: FlagValues) -> int:

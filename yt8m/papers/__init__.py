@@ -1,1 +1,1 @@
-"""One JSON a reported result: the paper's setting as commands, a small variant that runs here, and what it gave."""
+"""The papers' results: the commands of each, those of a small variant, and what that gave."""

@@ -1,4 +1,4 @@
-"""A recipe's variant as the commands of the root scripts, in order; nothing is run here."""
+"""The commands of a row, in order, as a person would type them; nothing is run here."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import dataclasses
 import os
 import re
 import shlex
-from collections.abc import Sequence
-from typing import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from yt8m.errors import UserError
-from yt8m.papers.paper_row import PaperRow, Stage
+from yt8m.papers.paper_row import PaperRow, Stage, VariantName
 from yt8m.papers.small_data import DataSet
 
-USUAL_PLACE = "runs/recipes"  # of --out_dir, in a checkout
-FITTED = ("l1", "l2", "l3")  # the methods that take APs
+USUAL_PLACE = "runs/recipes"  # default of --out_dir; the commands in results/ name it
+FITTED = ("l1", "l2", "l3")  # the methods of fusion.py that use APs
 
-# What stands for the data in a paper's command, until somebody names them.
+# Stands for the data in a command of the paper's variant until the user names a folder.
 PAPER_DATA = DataSet("release", "the paper's data", "TRAIN_RECORDS", {"": "VALIDATE_RECORDS"}, "")
 
 
@@ -25,14 +25,14 @@ class Step:
     """One command.
 
     Attributes:
-      name: of its stage, or "eval".
-      kind: "train", "predict", "eval" or "fuse".
-      arguments: script and flags, to go behind `python`.
-      output: the folder that it writes.
+      name: name of its stage, or "eval".
+      kind: what the command does.
+      arguments: script and flags, without `python`.
+      output: the folder or file that it writes.
     """
 
     name: str
-    kind: str
+    kind: Literal["train", "predict", "eval", "fuse"]
     arguments: tuple[str, ...]
     output: str
 
@@ -41,94 +41,97 @@ class Step:
         return shlex.join(["python", *self.arguments])
 
 
-def folder_of(out_dir: str, recipe: str, variant: str, data: str, seed: int) -> str:
-    """Return where a run of a recipe is kept."""
-    return os.path.join(
-        out_dir, recipe, f"{data if variant == 'small' else 'paper-' + data}-seed{seed}"
-    )
+def run_folder(out_dir: str, row: str, variant: VariantName, data: str, seed: int) -> str:
+    """Return the folder of a run of a row."""
+    on = data if variant == "small" else f"paper-{data}"
+    return os.path.join(out_dir, row, f"{on}-seed{seed}")
 
 
-def trained_folder(recipe: PaperRow, variant: str, folder: str) -> str:
-    """Return the --train_dir of the model that a recipe's run in `folder` is about."""
-    return os.path.join(
-        folder, [s.name for s in recipe.variant(variant).stages if s.kind == "train"][-1]
-    )
+def trained_folder(row: PaperRow, variant: VariantName, folder: str) -> str:
+    """Return the --train_dir of the model that a row's run in `folder` evaluates."""
+    trained = [s.name for s in row.variant(variant).stages if s.kind == "train"]
+    return os.path.join(folder, trained[-1])
 
 
-def needed(recipe: PaperRow, variant: str) -> list[str]:
-    """Return the names of the recipes whose trained models a recipe's stages use (`{run:NAME}`, `run:NAME`)."""
+def needed(row: PaperRow, variant: VariantName) -> list[str]:
+    """Return the names of the rows whose trained models a row's stages use (`run:NAME`)."""
     names: list[str] = []
-    for stage in recipe.variant(variant).stages:
-        for text in (
-            *stage.flags,
-            *(f for more in stage.flags_for.values() for f in more),
-            stage.of,
-        ):
+    for stage in row.variant(variant).stages:
+        more = [flag for flags in stage.flags_for.values() for flag in flags]
+        for text in (*stage.flags, *more, stage.of):
             names += re.findall(r"run:([\w+@.-]+)", text)
     return list(dict.fromkeys(names))
 
 
-def steps(
-    recipe: PaperRow,
-    variant: str,
+def training_steps(
+    row: PaperRow,
+    variant: VariantName,
     data: DataSet,
     seed: int,
     folder: str,
-    run_folder: Callable[[str], str],
+    folder_of_row: Callable[[str], str],
 ) -> list[Step]:
-    """Return the commands of a recipe that trains, the evaluation last.
+    """Return the commands of a row that trains, the evaluation last.
 
     Args:
-      recipe: with stages.
+      row: a row with stages.
       variant: "small" or "paper".
-      data: where the records are.
-      seed: of train.py.
-      folder: of this run.
-      run_folder: name of a needed recipe -> its trained folder.
+      data: the data set.
+      seed: --seed of train.py.
+      folder: the run's folder.
+      folder_of_row: function from the name of a row in `needed` to its trained folder.
+
+    Raises:
+      UserError: a flag names a stage that does not come earlier.
     """
     places: dict[str, str] = {}
 
-    def fill(text: str) -> str:
-        def replace(match: re.Match[str]) -> str:
-            key = match.group(1)
-            if key.startswith("run:"):
-                return run_folder(key[4:])
-            if key not in places:
-                raise UserError(
-                    f"recipe {recipe.name}: {text!r} names {key!r}, which is no earlier stage ({', '.join(places)})."
-                )
-            return places[key]
-
-        return re.sub(r"\{([^{}\"]+)\}", replace, text)
-
-    found: list[Step] = []
-    for stage in recipe.variant(variant).stages:
-        output = os.path.join(folder, stage.name)
-        flags = merged([*data.flags, *stage.flags, *stage.flags_for.get(data.name, ())])
-        if stage.kind == "train":
-            more = [f"--train_data_pattern={data.train}", f"--train_dir={output}", f"--seed={seed}"]
-            if stage.validate or variant == "paper":
-                more.append(f"--eval_data_pattern={data.validation()}")
-            found.append(Step(stage.name, "train", ("train.py", *map(fill, flags), *more), output))
-        else:
-            found.append(
-                Step(
-                    stage.name,
-                    "predict",
-                    predict(_model_of(stage, fill), _split(data, stage), output),
-                    output,
-                )
+    def place(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name.startswith("run:"):
+            return folder_of_row(name[len("run:") :])
+        if name not in places:
+            raise UserError(
+                f"row {row.name} names the stage {name!r}, which is not an earlier stage"
+                f" ({', '.join(places)})."
             )
+        return places[name]
+
+    def fill(text: str) -> str:
+        return re.sub(r"\{([^{}\"]+)\}", place, text)
+
+    steps: list[Step] = []
+    for stage in row.variant(variant).stages:
+        output = os.path.join(folder, stage.name)
+        if stage.kind == "train":
+            flags = map(
+                fill, merged([*data.flags, *stage.flags, *stage.flags_for.get(data.name, ())])
+            )
+            arguments = ("train.py", *flags, *_train_flags(stage, variant, data, seed, output))
+            steps.append(Step(stage.name, "train", arguments, output))
+        else:
+            records = data.train if stage.split == "train" else data.validation()
+            arguments = predict(fill("{" + stage.of + "}"), records, output)
+            steps.append(Step(stage.name, "predict", arguments, output))
         places[stage.name] = output
-    train_dir = trained_folder(recipe, variant, folder)
+    output = os.path.join(folder, "eval")
     evaluation = (
         "eval.py",
-        f"--train_dir={train_dir}",
+        f"--train_dir={trained_folder(row, variant, folder)}",
         f"--eval_data_pattern={data.validation()}",
-        f"--output_dir={os.path.join(folder, 'eval')}",
-        *recipe.variant(variant).eval_flags,
+        f"--output_dir={output}",
+        *row.variant(variant).eval_flags,
     )
-    return [*found, Step("eval", "eval", evaluation, os.path.join(folder, "eval"))]
+    return [*steps, Step("eval", "eval", evaluation, output)]
+
+
+def _train_flags(
+    stage: Stage, variant: VariantName, data: DataSet, seed: int, output: str
+) -> list[str]:
+    flags = [f"--train_data_pattern={data.train}", f"--train_dir={output}", f"--seed={seed}"]
+    if stage.validate or variant == "paper":
+        flags.append(f"--eval_data_pattern={data.validation()}")
+    return flags
 
 
 def predict(train_dir: str, records: str, output: str) -> tuple[str, ...]:
@@ -141,82 +144,69 @@ def predict(train_dir: str, records: str, output: str) -> tuple[str, ...]:
     )
 
 
-def fuse(inputs: list[str], method: str, labels: str, metrics: str, *more: str) -> tuple[str, ...]:
-    """Return the command that fuses score folders and measures the fusion on `labels`."""
-    return (
-        "fusion.py",
-        f"--inputs={','.join(inputs)}",
-        f"--method={method}",
-        f"--labels={labels}",
-        f"--output_metrics={metrics}",
-        *more,
-    )
-
-
 def fusion_steps(
-    recipe: PaperRow,
-    variant: str,
+    row: PaperRow,
+    variant: VariantName,
     data: DataSet,
     folder: str,
     models: Sequence[tuple[PaperRow, str]],
 ) -> tuple[list[tuple[str, Step]], list[Step]]:
-    """Return the predictions, each with the run's folder that it goes into, and the two fusions of a recipe that fuses.
+    """Return the commands of a row that fuses.
 
     Args:
-      recipe: with `fuse`.
+      row: a row with `fuse`.
       variant: "small" or "paper".
-      data: whose validation videos are predicted and fused.
-      folder: of this run.
-      models: each input's recipe, and the folder of its run.
+      data: the data set whose validation videos are predicted and fused.
+      folder: the run's folder.
+      models: row and run folder of each input.
+
+    Returns:
+      The predictions, each with the run folder that it belongs to, and the fusions on all videos
+      ("all") and on one half of them with weights from the other half ("half").
     """
-    fuse_ = recipe.variant(variant).fuse
-    assert fuse_ is not None
+    fuse = row.variant(variant).fuse
+    assert fuse is not None
     predictions = []
     for model, at in models:
-        # Beside its model, for every fusion on the same videos to use; named by them.
+        # The scores go to the model's own folder, for all fusions on the same videos to share.
         name = f"scores-{data.name}"
         output = os.path.join(at, name)
-        arguments = predict(
-            trained_folder(model, variant, at),
-            data.validation(model.variant(variant).level),
-            output,
-        )
+        records = data.validation(model.variant(variant).level)
+        arguments = predict(trained_folder(model, variant, at), records, output)
         predictions.append((at, Step(name, "predict", arguments, output)))
-    scores = [step.output for _, step in predictions]
+    scores = ",".join(step.output for _, step in predictions)
     labels = data.validation("video" if "video" in data.validate else "")
-    path = {k: os.path.join(folder, f"{k}.json") for k in ("all", "half")}
-    method, power = (
-        (fuse_.method, []) if fuse_.method in FITTED else ("power", ["--power=0"])
-    )  # equal weights, on a half
-    return predictions, [
-        Step("all", "fuse", fuse(scores, fuse_.method, labels, path["all"]), path["all"]),
-        Step(
-            "half",
-            "fuse",
-            fuse(scores, method, labels, path["half"], "--fit_on_half", *power),
-            path["half"],
-        ),
-    ]
+
+    def fusion(name: str, method: str, *more: str) -> Step:
+        output = os.path.join(folder, f"{name}.json")
+        arguments = (
+            "fusion.py",
+            f"--inputs={scores}",
+            f"--method={method}",
+            f"--labels={labels}",
+            f"--output_metrics={output}",
+            *more,
+        )
+        return Step(name, "fuse", arguments, output)
+
+    half = fusion("half", fuse.method, "--fit_on_half")
+    if fuse.method not in FITTED:  # equal weights, measured on the same half as the others
+        half = fusion("half", "power", "--fit_on_half", "--power=0")
+    return predictions, [fusion("all", fuse.method), half]
 
 
-def merged(flags: list[str]) -> list[str]:
-    """Return flags without those that a later one of the same name overrides; --model_option counts by its option."""
+def merged(flags: Sequence[str]) -> list[str]:
+    """Return flags without those that a later flag of the same name overrides.
+
+    `--name` and `--noname` are the same flag; each option of --model_option is a flag of its own.
+    """
     last: dict[str, str] = {}
     for flag in flags:
         name, _, value = flag.partition("=")
-        key = (
-            f"{name}={value.partition('=')[0]}"
-            if name == "--model_option"
-            else re.sub(r"^--no(?=\w)", "--", name)
-        )
+        if name == "--model_option":
+            key = f"{name}={value.partition('=')[0]}"
+        else:
+            key = re.sub(r"^--no(?=\w)", "--", name)
         last.pop(key, None)
         last[key] = flag
     return list(last.values())
-
-
-def _model_of(stage: Stage, fill: Callable[[str], str]) -> str:
-    return fill("{" + stage.of + "}")
-
-
-def _split(data: DataSet, stage: Stage) -> str:
-    return data.train if stage.split == "train" else data.validation()

@@ -1,4 +1,4 @@
-"""Whether a result is of its recipe's settings as they are now: its commands tell."""
+"""Whether a result was made with the settings that its row has now, judged by its commands."""
 
 from __future__ import annotations
 
@@ -6,54 +6,66 @@ import os
 from collections.abc import Iterable
 
 from yt8m.papers import commands
-from yt8m.papers.paper_row import PaperRow, find
+from yt8m.papers.commands import Step
+from yt8m.papers.paper_row import PaperRow, VariantName
+from yt8m.papers.paper_tables import find
 from yt8m.papers.results import Result
 from yt8m.papers.small_data import NAMES, DataSet, describe
 
 
 def commands_now(
-    recipes: dict[str, PaperRow],
+    rows: dict[str, PaperRow],
     name: str,
-    variant: str,
+    variant: VariantName,
     data: DataSet,
     seed: int,
     out_dir: str = commands.USUAL_PLACE,
 ) -> list[str]:
-    """Return the commands that a run of a recipe under `out_dir` has by its settings, as results keep them."""
-    recipe = recipes[name]
+    """Return the commands that a run of a row under `out_dir` has now, as results record them."""
+    return [s.shown() for s in _steps(rows, name, variant, data, seed, out_dir)]
 
-    def at(of: str, data_name: str) -> str:
-        return commands.folder_of(out_dir, of, variant, data_name, seed)
 
-    fuse = recipe.variant(variant).fuse
+def _steps(
+    rows: dict[str, PaperRow],
+    name: str,
+    variant: VariantName,
+    data: DataSet,
+    seed: int,
+    out_dir: str,
+) -> list[Step]:
+    row = rows[name]
+
+    def folder(of: str, data_name: str = data.name) -> str:
+        return commands.run_folder(out_dir, of, variant, data_name, seed)
+
+    fuse = row.variant(variant).fuse
     if fuse:
-        inputs = [text.partition("@")[::2] for text in fuse.inputs]
-        models = [
-            (find(n, recipes), at(n, other if other and variant == "small" else data.name))
-            for n, other in inputs
-        ]
-        predictions, steps = commands.fusion_steps(
-            recipe, variant, data, at(name, data.name), models
-        )
-        return [s.shown() for s in [*(step for _, step in predictions), *steps]]
-    trained = lambda n: commands.trained_folder(find(n, recipes), variant, at(n, data.name))  # noqa: E731
-    return [
-        s.shown() for s in commands.steps(recipe, variant, data, seed, at(name, data.name), trained)
-    ]
+        models = []
+        for text in fuse.inputs:
+            model, _, other = text.partition("@")
+            trained_on = other if other and variant == "small" else data.name
+            models.append((find(model, rows), folder(model, trained_on)))
+        predictions, fusions = commands.fusion_steps(row, variant, data, folder(name), models)
+        return [*(step for _, step in predictions), *fusions]
+
+    def trained(of: str) -> str:
+        return commands.trained_folder(find(of, rows), variant, folder(of))
+
+    return commands.training_steps(row, variant, data, seed, folder(name), trained)
 
 
 def sort_out(
-    results: Iterable[Result], recipes: dict[str, PaperRow]
+    results: Iterable[Result], rows: dict[str, PaperRow]
 ) -> tuple[list[Result], list[Result]]:
-    """Part small results of recipes that exist into those of today's settings and those of others.
+    """Split the small results of existing rows into those of current and those of other settings.
 
-    A result on records of one's own is neither: nothing is said of what they hold.
+    Results on a user's own records are left out of both: nothing is known about those records.
     """
     now: list[Result] = []
     others: list[Result] = []
     for r in results:
-        if r["variant"] == "small" and r["recipe"] in recipes and r["data"]["name"] in NAMES:
+        if r["variant"] == "small" and r["recipe"] in rows and r["data"]["name"] in NAMES:
             data = describe(r["data"]["name"], os.path.join(commands.USUAL_PLACE, "data"))
-            same = r["commands"] == commands_now(recipes, r["recipe"], "small", data, r["seed"])
+            same = r["commands"] == commands_now(rows, r["recipe"], "small", data, r["seed"])
             (now if same else others).append(r)
     return now, others

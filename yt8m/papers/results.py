@@ -1,158 +1,188 @@
-"""What a run gave, as one small JSON: written by `run`, committed by `record`, read by tables and the report."""
+"""The results of runs, each a small JSON file.
+
+`run` writes them, `record` adds them to the project, and the tables show them. `show` and `report`
+read them without TensorFlow, hence the functions for plain local files.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from yt8m.errors import UserError
-from yt8m.papers.paper_row import FOLDER, METRICS, PaperRow
+from yt8m.papers.paper_row import METRICS, PaperRow
 
 RESULT = "result.json"
 COMMITTED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
+# The checkout, if the package is in one.
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+_KEYS = ("recipe", "variant", "data", "seed", "metrics", "seconds", "commands", "date")
+
+# A result's values by key. "recipe" is the name of its row.
 Result = dict[str, Any]
 
 
 def write_json(path: str, values: Any) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file, which gets its name only when it is whole."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with open(path + ".tmp", "w", encoding="utf-8") as f:
-        f.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    with open(path + ".tmp", "w", encoding="utf-8") as file:
+        file.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     os.replace(path + ".tmp", path)
 
 
 def read_json(path: str) -> Any:
-    """Read a JSON file; a `UserError` names it where it is broken."""
+    """Return what a JSON file of a run contains.
+
+    Raises:
+      UserError: the file is not JSON; the message names it.
+    """
     try:
-        with open(path, encoding="utf-8") as f:
-            return json.load(f)
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
     except ValueError as error:
-        raise UserError(
-            f"{path} is broken ({error}); delete it, and run the recipe again."
-        ) from None
+        raise UserError(f"{path} is broken ({error}); delete it and run the row again.") from None
 
 
 def in_folder(out_dir: str) -> list[Result]:
-    """Return the results of every finished run under `out_dir`."""
+    """Return the results of every finished run under `out_dir`.
+
+    Raises:
+      UserError: a result is broken or incomplete.
+    """
     found = []
-    if os.path.isdir(out_dir):
-        for name in sorted(os.listdir(out_dir)):
-            for run in (
-                sorted(os.listdir(os.path.join(out_dir, name)))
-                if os.path.isdir(os.path.join(out_dir, name))
-                else []
-            ):
-                path = os.path.join(out_dir, name, run, RESULT)
-                if os.path.isfile(path):
-                    found.append(read_json(path))
-                    check(found[-1], f"{path}, ")
+    for row in _entries(out_dir):
+        for run in _entries(os.path.join(out_dir, row)):
+            path = os.path.join(out_dir, row, run, RESULT)
+            if os.path.isfile(path):
+                result = read_json(path)
+                check(result, f"{path}, ")
+                found.append(result)
     return found
+
+
+def _entries(folder: str) -> list[str]:
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
 def committed(folder: str = COMMITTED) -> list[Result]:
     """Return the results that are part of the project."""
-    names = (
-        sorted(f for f in os.listdir(folder) if f.endswith(".json"))
-        if os.path.isdir(folder)
-        else []
-    )
-    return [read_json(os.path.join(folder, f)) for f in names]
+    return [read_json(os.path.join(folder, f)) for f in _entries(folder) if f.endswith(".json")]
+
+
+def small_result(results: Iterable[Result], row: str, data: str, seed: int) -> Result | None:
+    """Return the result of a row's small variant on a data set with a seed, or None."""
+    wanted = (row, data, seed, "small")
+    for r in results:
+        if (r["recipe"], r["data"]["name"], r["seed"], r["variant"]) == wanted:
+            return r
+    return None
+
+
+def small_results(results: Sequence[Result], row: PaperRow) -> list[Result]:
+    """Return the results of a row's small variant, by data set and seed."""
+    runs = ((data, seed) for data in row.small.data for seed in row.small.seeds)
+    found = (small_result(results, row.name, data, seed) for data, seed in runs)
+    return [r for r in found if r]
 
 
 def check(result: Result, where: str = "") -> None:
-    """Raise a `UserError` where a result lacks what tables and claims need; `where` begins the message."""
-    lacking = [
-        k
-        for k in ("recipe", "variant", "data", "seed", "metrics", "seconds", "commands", "date")
-        if k not in result
-    ]
+    """Check that a result has everything that tables and claims need.
+
+    Args:
+      result: the result.
+      where: begins the message.
+
+    Raises:
+      UserError: something is missing.
+    """
+    lacking = [k for k in _KEYS if k not in result]
     lacking += [f"metrics.{m}" for m in METRICS if m not in result.get("metrics", {})]
     if lacking:
         raise UserError(
-            f"{where}the result of {result.get('recipe', 'a recipe')}, lacks {', '.join(lacking)}; run the recipe again."
+            f"{where}the result of {result.get('recipe', 'a row')}, lacks {', '.join(lacking)};"
+            " run the row again."
         )
 
 
 def record(
-    results: Iterable[Result],
-    recipes: dict[str, PaperRow],
-    folder: str = COMMITTED,
-    settings: str = FOLDER,
+    results: Iterable[Result], rows: dict[str, PaperRow], folder: str = COMMITTED
 ) -> list[str]:
-    """Keep small variants' results in `folder`, and each recipe's minutes, GAP and MAP in its own file; return paths."""
-    written = []
-    results = [
-        r
-        for r in results
-        if r["variant"] == "small"
-        and r["recipe"] in recipes
-        and r["data"]["name"] in recipes[r["recipe"]].small.data
-    ]
-    for result in results:  # before anything is written
-        check(result)
-    of = {
-        os.path.join(folder, f"{r['recipe']}--{r['data']['name']}--seed{r['seed']}.json"): r
-        for r in results
-    }
-    _see_that_data_are_the_same(of, folder)
-    for path, result in of.items():
+    """Copy the results of small variants on the rows' own data sets to `folder`; return the paths.
+
+    Raises:
+      UserError: a result is incomplete, or was made on other records than the results that stay in
+        `folder`; nothing is written then.
+    """
+    new: dict[str, Result] = {}
+    for result in results:
+        name, data = result["recipe"], result["data"]["name"]
+        if result["variant"] == "small" and name in rows and data in rows[name].small.data:
+            check(result)
+            new[os.path.join(folder, f"{name}--{data}--seed{result['seed']}.json")] = result
+    _check_same_records(new, folder)
+    for path, result in new.items():
         write_json(path, result)
-        written.append(path)
-        if result["seed"] == recipes[result["recipe"]].small.seeds[0]:
-            _measured(os.path.join(settings, f"{result['recipe']}.json"), result)
-    return written
+    return list(new)
 
 
-def _see_that_data_are_the_same(new: dict[str, Result], folder: str) -> None:
-    """Refuse results on other records than those that stay in `folder` were made on: no table could compare them."""
-    names = [f for f in os.listdir(folder) if f.endswith(".json")] if os.path.isdir(folder) else []
-    stay = {p: read_json(p) for p in (os.path.join(folder, f) for f in names) if p not in new}
+def _check_same_records(new: dict[str, Result], folder: str) -> None:
+    """Refuse results that no table could compare: those on other records of the same data set."""
+    paths = (os.path.join(folder, f) for f in _entries(folder) if f.endswith(".json"))
+    results = {**{p: read_json(p) for p in paths if p not in new}, **new}
     first: dict[str, Result] = {}
-    for path, result in sorted({**stay, **new}.items()):
+    for path, result in sorted(results.items()):
         data = result["data"]
         other = first.setdefault(data["name"], result)
-        wrong = [
-            s
-            for s in ("train", "validate")
-            if data.get(s, {}).get("sha1") != other["data"].get(s, {}).get("sha1")
-        ]
-        if wrong:
-            raise UserError(
-                f"{os.path.basename(path)} is of other {wrong[0]} records of {data['name']} than the result of {other['recipe']}"
-                f" (made from another sample?). Nothing was kept; run all of a data set's recipes on one sample (--sample_dir)."
-            )
+        for split in ("train", "validate"):
+            if _sha1(result, split) != _sha1(other, split):
+                raise UserError(
+                    f"{os.path.basename(path)} was made on other {split} records of {data['name']}"
+                    f" than the result of {other['recipe']}, perhaps of another sample. Nothing was"
+                    " recorded; run all rows of a data set on one sample (--sample_dir)."
+                )
 
 
-def _measured(path: str, result: Result) -> None:
-    values = read_json(path)
-    found = {
-        "minutes": round(result["seconds"] / 60, 1),
-        **{m: round(result["metrics"][m], 4) for m in ("gap", "map")},
-    }
-    values["small"].setdefault("measured", {})[result["data"]["name"]] = found
-    write_json(path, values)
+def _sha1(result: Result, split: str) -> str | None:
+    return result["data"].get(split, {}).get("sha1")
+
+
+def check_checkout(command: str) -> None:
+    """Check that the package is in a checkout of the project, whose files `command` writes.
+
+    Raises:
+      UserError: the package is installed without one.
+    """
+    if not _in_checkout():
+        raise UserError(
+            f"`{command}` writes files of the project, but {ROOT} is not a checkout of it; run it"
+            " from a checkout, not from an installed package."
+        )
 
 
 def commit() -> str | None:
-    """Return the checkout's commit, with "+" where files differ from it, or None where git does not tell."""
+    """Return the checkout's commit, with "+" if files differ from it, or None if it is unknown."""
+    if not _in_checkout():  # git might answer for another project around the package
+        return None
+    head = _git("rev-parse", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    if head is None or changes is None:
+        return None
+    return head + ("+" if changes else "")
+
+
+def _in_checkout() -> bool:
+    return all(os.path.isfile(os.path.join(ROOT, name)) for name in ("setup.cfg", "train.py"))
+
+
+def _git(*arguments: str) -> str | None:
     try:
-        head = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=20
-        )
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=20,
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=20
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    if head.returncode or dirty.returncode:
-        return None
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+    return None if done.returncode else done.stdout.strip()

@@ -1,66 +1,75 @@
-"""RESULTS.md: the committed results beside the papers' numbers, and what of the papers' claims they show."""
+"""RESULTS.md: the committed results next to the papers' numbers, and the claims they bear out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
-from yt8m.papers.claims import noise_of, verdicts
-from yt8m.papers.paper_row import ABOUT, TABLES, PaperRow, of_table, tables
-from yt8m.papers.tables import as_markdown, best_of, cells
+from yt8m.papers.paper_row import PaperRow
+from yt8m.papers.paper_tables import ABOUT, TABLES, rows_of, tables_with_rows
+from yt8m.papers.results import Result, small_results
+from yt8m.papers.tables import as_markdown, cells
+from yt8m.papers.verdicts import noise_of, verdicts
 
-Result = dict[str, Any]
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md")
 
-_HEAD = """# Reported results, and what the small variants gave
+_HEAD = """# The papers' results and those of the small variants
 
-Written by `python -m yt8m.papers report` from the JSONs in `results/`; not by hand.
+`python -m yt8m.papers report` writes this page from the JSON files in `results/`; do not edit
+it.
 
-The papers trained on millions of videos and models of thousands of units. The small variants here train on
-thousands of videos with models of a hundred to five hundred units, in minutes, on two cores without a GPU. So the absolute numbers
-cannot be compared with the papers'; rows of one table on one data set can be compared with one another,
-as far as the noise allows. Rates and epochs were set by hand, once for all rows of a table but the ResNet, the VLAD and the
-label decoders, after looks at a few runs on these videos. In the tables of UTS no epoch is selected by them: a run is
-evaluated once, at its end. In those of the KDD paper each step hands on its best model by their GAP, as in the paper.
-MAP leaves out classes without positives. "min" is the training by the clock of a machine that may have done other things
-besides, "CPU min" its processor time on both cores.
+The papers trained models of thousands of units on millions of videos. The small variants train
+models of a hundred to five hundred units on thousands of videos, in minutes, on two cores
+without a GPU. So their absolute numbers cannot be compared with the papers'. Rows of one table
+on one data set can be compared with one another, as far as the noise allows. Learning rates and
+epochs were set by hand after a few runs on these videos, once for all rows of a table except the
+ResNet, the VLAD and the label decoders. In the tables of UTS no epoch is selected by the
+validation videos: each run is evaluated once, at its end. In those of the KDD paper each step
+hands on its best model by their GAP, as in the paper. MAP leaves out classes without positives.
+"min" is the training time by the clock of a machine that may have done other work as well, "CPU
+min" its processor time on both cores.
+"""
+
+_NOISE = """## Noise
+
+A run with another seed gives other numbers. A difference counts only if it is larger than the
+margin, which is twice the standard deviation of a difference of two runs. The margin is
+estimated from few runs, and does not include what another choice of validation videos would
+change.
+
+"""
+
+_CLAIMS = """## The papers' claims
+
+The rules in `claims.py` and `verdicts.py` give the marks from the numbers. A claim of “no
+better” or “as well” is seen whenever the difference is within the margin, which is easy in a
+small experiment.
+
 """
 
 
-def report(recipes: dict[str, PaperRow], results: Sequence[Result]) -> str:
-    """Return the Markdown text."""
+def report(rows: dict[str, PaperRow], results: Sequence[Result]) -> str:
+    """Return the page as Markdown."""
     results = [r for r in results if r["variant"] == "small"]
     parts = [_HEAD, _data(results), _noise(results), _claims(results)]
-    for table in tables(recipes):
-        parts.append(_table(table, TABLES[table], of_table(table, recipes), results))
+    parts += [_table(table, rows_of(table, rows), results) for table in tables_with_rows(rows)]
     return "\n".join(parts)
 
 
 def _data(results: Sequence[Result]) -> str:
     about: dict[str, str] = {}
     for r in results:
-        d = r["data"]
+        data, train = r["data"], r["data"]["train"]
         about.setdefault(
-            d["name"],
-            f"- `{d['name']}`: {d['about']} ({d['train']['shards']} shards of {d['train']['bytes'] / 1e6:,.0f} MB, sha1"
-            f" {d['train']['sha1'][:8]}; {r['metrics'].get('num_examples', 0):,} videos evaluated).",
+            data["name"],
+            f"- `{data['name']}`: {data['about']} ({train['shards']} shards of"
+            f" {train['bytes'] / 1e6:,.0f} MB, sha1 {train['sha1'][:8]};"
+            f" {r['metrics'].get('num_examples', 0):,} videos evaluated).",
         )
-    versions = sorted(
-        {
-            f"TensorFlow {r['versions']['tensorflow']}"
-            for r in results
-            if r.get("versions", {}).get("tensorflow")
-        }
-    )
-    lines = [
-        "## Data",
-        "",
-        *(about[k] for k in sorted(about)),
-        "",
-        f"Run with {', '.join(versions) or 'nothing yet'}.",
-    ]
-    return "\n".join(lines) + "\n"
+    found = (r.get("versions", {}).get("tensorflow") for r in results)
+    versions = sorted({f"TensorFlow {version}" for version in found if version})
+    run_with = f"Run with {', '.join(versions) or 'nothing yet'}."
+    return "\n".join(["## Data", "", *(about[k] for k in sorted(about)), "", run_with, ""])
 
 
 def _noise(results: Sequence[Result]) -> str:
@@ -68,64 +77,31 @@ def _noise(results: Sequence[Result]) -> str:
     for data in sorted({r["data"]["name"] for r in results}):
         for metric in ("gap", "map"):
             noise = noise_of(results, data, metric)
-            source = (
-                f"{noise.runs} runs of repeated recipes, other seeds"
-                if noise.runs
-                else "assumed: nothing was repeated"
-            )
+            source = "assumed: no row was repeated"
+            if noise.runs:
+                source = f"{noise.runs} runs of repeated rows, other seeds"
             lines.append([data, metric.upper(), f"{noise.sd:.4f}", source, f"{noise.margin:.4f}"])
-    return (
-        "## Noise\n\nA run with another seed gives another number. A difference counts only if it is larger than the margin:"
-        " twice the standard deviation of a difference of two runs. It is estimated from few runs, and does not hold what"
-        " another choice of validation videos would change.\n\n" + as_markdown(lines) + "\n"
-    )
+    return _NOISE + as_markdown(lines) + "\n"
 
 
 def _claims(results: Sequence[Result]) -> str:
     lines = [["claim", "data", "mark", "numbers (means over seeds)", "margin"]]
     for v in verdicts(results):
-        lines.append(
-            [
-                v.claim.text,
-                v.data or "–",
-                f"**{v.mark}**",
-                v.numbers,
-                f"{v.margin:.4f}" if v.margin else "–",
-            ]
-        )
-    return (
-        "## The papers' claims\n\nMarked by the rules in `claims.py` from the numbers, not by hand. “No better” and “as well”"
-        " are seen as soon as the difference is within the margin, which a small experiment makes easy.\n\n"
-        + as_markdown(lines)
-        + "\n"
-    )
+        margin = f"{v.margin:.4f}" if v.margin else "–"
+        lines.append([v.claim.text, v.data or "–", f"**{v.mark}**", v.numbers, margin])
+    return _CLAIMS + as_markdown(lines) + "\n"
 
 
-def _table(table: str, title: str, recipes: list[PaperRow], results: Sequence[Result]) -> str:
-    text = [
-        f"## {title}",
-        "",
-        *([ABOUT[table], ""] if table in ABOUT else []),
-        as_markdown(cells(table, recipes, results)),
-        "",
-    ]
-    ran = [
-        r
-        for r in recipes
-        if any(best_of(results, r.name, d, s) for d in r.small.data for s in r.small.seeds)
-    ]
+def _table(table: str, rows: Sequence[PaperRow], results: Sequence[Result]) -> str:
+    text = [f"## {TABLES[table]}", ""]
+    if table in ABOUT:
+        text += [ABOUT[table], ""]
+    text += [as_markdown(cells(table, rows, results)), ""]
+    ran = [(row, found[0]) for row in rows if (found := small_results(results, row))]
     if ran:
-        text += [f"`python -m yt8m.papers table {table}` runs and prints it. Commands:", ""]
-    for recipe in ran:
-        result = next(
-            x
-            for x in (
-                best_of(results, recipe.name, d, s)
-                for d in recipe.small.data
-                for s in recipe.small.seeds
-            )
-            if x
-        )
-        text += [f"- **{recipe.row}** (`{recipe.name}`). {recipe.notes}".rstrip()]
+        command = f"python -m yt8m.papers table {table}"
+        text += [f"`{command}` runs what is missing and prints the table. Commands:", ""]
+    for row, result in ran:
+        text += [f"- **{row.row}** (`{row.name}`). {row.notes}".rstrip()]
         text += ["", *(f"      {c}" for c in result["commands"]), ""]
     return "\n".join(text)

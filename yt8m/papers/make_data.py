@@ -1,0 +1,207 @@
+"""The making of the small variants' data sets, on demand and resumably."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+
+from yt8m.data.schema import RecordSchema
+from yt8m.errors import UserError
+from yt8m.papers.small_data import DEFAULT_SIZES, PARTS, DataSet, Sizes, describe
+from yt8m.runs.provenance import Provenance
+
+SAMPLE_VARIABLE = "YT8M_SAMPLE_DIR"
+
+# Data set -> the sizes that it depends on.
+_DEPENDS_ON = {
+    "sample-video": ("train_shards", "validate_shards"),
+    "sample-video-all": ("all_train_shards", "validate_shards"),
+    "sample-single": ("all_train_shards", "validate_shards", "single_classes"),
+    "sample-frames": ("train_shards", "frame_validate_shards", "frames", "noise"),
+    "synthetic-temporal": ("synthetic", "synthetic_features"),
+}
+_DEPENDS_ON |= {part: (*_DEPENDS_ON[base], size) for part, (base, size) in PARTS.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Maker:
+    """The arguments of `make` that the making of one data set passes on to that of another."""
+
+    folder: str
+    sample_dir: str
+    sizes: Sizes
+    say: Callable[[str], None]
+
+    def make(self, name: str) -> DataSet:
+        return make(name, self.folder, self.sample_dir, self.sizes, self.say)
+
+
+def make(
+    name: str,
+    folder: str,
+    sample_dir: str = "",
+    sizes: Sizes = DEFAULT_SIZES,
+    say: Callable[[str], None] = print,
+    level: str = "",
+) -> DataSet:
+    """Return a data set, made under `folder` unless it is there; interrupted, it resumes.
+
+    Args:
+      name: see `describe`.
+      folder: folder that the data sets are made in.
+      sample_dir: the real sample, with `train/` and `validate/`; default $YT8M_SAMPLE_DIR.
+      sizes: sizes of the data sets.
+      say: prints a line.
+      level: level that the row reads, for a folder with both.
+
+    Raises:
+      UserError: the sample is missing or too small, or the data set there has other sizes.
+    """
+    found = describe(name, folder, sizes, level)
+    if name not in _DEPENDS_ON:
+        return found
+    at = os.path.join(folder, name)
+    wanted = {size: getattr(sizes, size) for size in _DEPENDS_ON[name]}
+    made = Provenance(os.path.join(at, "made.json"), wanted)
+    if made.changed():
+        raise UserError(
+            f"{at} contains {name} with other sizes; delete it, or choose another --out_dir."
+        )
+    if made.before is not None:
+        return found
+    say(f"making data set {name} in {at}: {found.about}")
+    os.makedirs(at, exist_ok=True)
+    maker = _Maker(folder, sample_dir, sizes, say)
+    if name in PARTS:
+        _make_part(maker, name, at)
+    else:
+        _MAKERS[name](maker, at)
+    made.record()
+    return found
+
+
+def _make_sample_video(maker: _Maker, at: str) -> None:
+    _copy_sample(maker, at, maker.sizes.train_shards)
+
+
+def _make_sample_video_all(maker: _Maker, at: str) -> None:
+    _copy_sample(maker, at, maker.sizes.all_train_shards)
+
+
+def _copy_sample(maker: _Maker, at: str, train_shards: int) -> None:
+    sample_dir = maker.sample_dir or os.environ.get(SAMPLE_VARIABLE, "")
+    for split, count in (("train", train_shards), ("validate", maker.sizes.validate_shards)):
+        shards = _sample_shards(sample_dir, split)
+        _copy(shards, count, os.path.join(at, split), f"{sample_dir}/{split}")
+
+
+def _sample_shards(sample_dir: str, split: str) -> list[str]:
+    import tensorflow as tf
+
+    if not sample_dir:
+        raise UserError(
+            "this row needs the real sample: give its folder by --sample_dir or"
+            f" ${SAMPLE_VARIABLE}. It contains train/ and validate/ with video-level shards"
+            " (*.tfrecord) of the May 2018"
+            " release; README says where they come from."
+        )
+    found = sorted(tf.io.gfile.glob(os.path.join(sample_dir, split, "*.tfrecord")))
+    if not found:
+        raise UserError(
+            f"--sample_dir={sample_dir} has no {split}/*.tfrecord; it needs video-level shards in"
+            " train/ and validate/."
+        )
+    return found
+
+
+def _make_part(maker: _Maker, name: str, at: str) -> None:
+    base, size = PARTS[name]
+    shards = os.path.dirname(maker.make(base).train)
+    count = getattr(maker.sizes, size)
+    _copy(_records_in(shards), count, os.path.join(at, "train"), shards)
+
+
+def _records_in(folder: str) -> list[str]:
+    return [os.path.join(folder, n) for n in sorted(os.listdir(folder)) if n.endswith(".tfrecord")]
+
+
+def _copy(paths: list[str], count: int, target: str, source: str) -> None:
+    """Copy the first `count` of `paths` to the folder `target`; `source` is for the message."""
+    import tensorflow as tf
+
+    if len(paths) < count:
+        raise UserError(
+            f"{source} contains {len(paths)} shards, but this data set takes {count}; add more"
+            " (--sample_dir)."
+        )
+    os.makedirs(target, exist_ok=True)
+    for path in paths[:count]:
+        name = os.path.join(target, os.path.basename(path))
+        if not os.path.exists(name):
+            tf.io.gfile.copy(path, name + ".tmp", overwrite=True)
+            os.replace(name + ".tmp", name)
+
+
+def _make_single(maker: _Maker, at: str) -> None:
+    from yt8m.data.files.shards import find_shards
+    from yt8m.data.find_schema import find_schema
+    from yt8m.data.records.writers import write_shard
+
+    base = maker.make("sample-video-all")
+    for split, pattern in (("train", base.train), ("validate", base.validation())):
+        files = find_shards(pattern)
+        schema, _ = find_schema(files)
+        for path in files:
+            target = os.path.join(at, split, os.path.basename(path))
+            if not os.path.exists(target):
+                write_shard(target, _one_label_each(path, schema, maker.sizes.single_classes))
+
+
+def _one_label_each(path: str, schema: RecordSchema, classes: int) -> Iterator[bytes]:
+    """Yield a shard's records, each with the rarest of its first `classes` labels.
+
+    Classes are numbered by falling frequency, so the rarest label is the last one.
+    """
+    import numpy as np
+
+    from yt8m.data.pipeline import build_dataset
+    from yt8m.data.records.writers import video_record
+
+    ends = np.cumsum(schema.feature_sizes)[:-1]
+    for batch in build_dataset([path], schema, batch_size=256):
+        ids, means = batch["id"].numpy(), batch["video"].numpy()
+        for i, labels in enumerate(batch["labels"].numpy()[:, :classes]):
+            if labels.any():
+                features = dict(zip(schema.feature_names, np.split(means[i], ends)))
+                yield video_record(ids[i], features, [int(np.flatnonzero(labels)[-1])])
+
+
+def _make_frames(maker: _Maker, at: str) -> None:
+    from yt8m.data.synthetic.around_means import from_video_level
+
+    base, sizes = maker.make("sample-video"), maker.sizes
+    shards = os.path.dirname(base.validation())
+    means = os.path.join(at, "validate-video")
+    _copy(_records_in(shards), sizes.frame_validate_shards, means, shards)
+    sources = {"train": base.train, "validate": os.path.join(means, "*.tfrecord")}
+    for seed, (split, pattern) in enumerate(sources.items()):
+        from_video_level(pattern, os.path.join(at, split), sizes.frames, sizes.noise, seed)
+
+
+def _make_synthetic(maker: _Maker, at: str) -> None:
+    from yt8m.data.synthetic.dataset import SyntheticSpec, make_synthetic
+
+    train, validate = maker.sizes.synthetic
+    videos = (("train", train), ("validate", validate))
+    spec = SyntheticSpec(videos=videos, feature_sizes=maker.sizes.synthetic_features)
+    make_synthetic(at, spec)
+
+
+_MAKERS: dict[str, Callable[[_Maker, str], None]] = {
+    "sample-video": _make_sample_video,
+    "sample-video-all": _make_sample_video_all,
+    "sample-single": _make_single,
+    "sample-frames": _make_frames,
+    "synthetic-temporal": _make_synthetic,
+}

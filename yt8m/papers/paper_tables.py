@@ -1,0 +1,126 @@
+"""The papers' tables: their titles, what holds for all of their rows, and the rows of each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from yt8m.errors import UserError, near_misses
+from yt8m.papers.paper_row import PaperRow
+
+# Table -> its title. The rows that name a table are its rows, sorted by `order`.
+TABLES = {
+    "1": "Video-level mixtures of experts (UTS 2017, Table 1)",
+    "2": "Stacked RNNs (UTS 2017, Table 2)",
+    "3": "Hierarchical and other RNNs (UTS 2017, Table 3)",
+    "4": "1D ResNet and AttnVLAD (UTS 2017, Table 4)",
+    "5": "Fusion (UTS 2017, Table 5)",
+    "uts-losses": "Losses (UTS 2017, section 2.1)",
+    "uts-labels": "Balanced batches, label weights, label noise (UTS 2017, section 2.1)",
+    "kdd-1": "Steps of the large-scale trainer (KDD 2019, Table 1)",
+    "kdd-2": "Size of the mixture (KDD 2019, Table 2)",
+    "kdd-adaptive": "Experts by positives, q of KDD 2019, equation 4",
+    "kdd-remedies": "What was tried where iRProp+ did not raise GAP",
+    "kdd-fig-5": "Part of the data in a batch of iRProp+ (KDD 2019, Fig. 5)",
+    "kdd-fig-6": "Growing training sets (KDD 2019, Fig. 6)",
+    "kdd-pooling": "Pooling of frames (KDD 2019, eq. 1)",
+    "kdd-3": "A single-label data set (KDD 2019, Table 3)",
+    "kdd-4": "Evaluation on 30 frames (KDD 2019, Table 4)",
+}
+
+_VIDEOS = (
+    "In 23,091 videos a class has 18 positives on average and a median of 3, so q = 3 gives 69 %"
+    " of the classes one expert and 70 of 3,862 classes all 50."
+)
+_SINGLE = (
+    "In 21,561 videos with one label each, a class has 44 positives on average and a median of"
+    " 24, so q = 3 gives 2 % of the classes one expert and 18 of 487 classes all 50."
+)
+_KDD = (
+    "The small variants are the paper's video-level mode on means, 512 units wide. {} They can"
+    " show whether a step changes a metric on this training set and these validation videos; they"
+    " cannot show what 6 million videos would give. As in the paper, each step stops by the GAP of"
+    " the validation videos and hands on its best model. For step 3 that may be the model it"
+    " started with; for step 2 it is not, since its mixture is trained from scratch. The tables of"
+    " UTS have no such selection. The model that the last step hands on is evaluated"
+    " (--checkpoint=last). Each row is run with one seed, except the baseline of Basic in Table 1."
+    " Step 1 is trained once and shared by the other rows (--step1_from); their times do not"
+    " include it."
+)
+# Table -> what all of its rows can and cannot show.
+ABOUT = {table: _KDD.format(_VIDEOS) for table in ("kdd-1", "kdd-2", "kdd-adaptive", "kdd-fig-5")}
+ABOUT["kdd-3"] = _KDD.format(_SINGLE)
+ABOUT["kdd-fig-6"] = (
+    "Only step 1 is trained, for five epochs each, on growing parts of the training videos, so a"
+    " smaller part also takes fewer steps. Rows on frames share their validation videos, and so do"
+    " rows on means, but the two differ. The frames are drawn around the real means and carry no"
+    " further information, so these rows show how each mode gains from more data and not which"
+    " mode is better. The paper's figure ends at 500 million videos."
+)
+ABOUT["kdd-pooling"] = (
+    "Only step 1 is trained, on frames drawn around the real means: on 30 of the 40 to 60 frames"
+    " of a video in training, on all of them in evaluation. The frames of a video differ only by"
+    " noise: no frame is more informative than another, which is what SWAP's weights are for. So"
+    " these rows show that each pooling trains and how it treats noise; they cannot show which is"
+    " the best on real frames."
+)
+ABOUT["kdd-remedies"] = (
+    "After the five epochs of Basic's step 1 the loss is 2.9 on the training videos and 7.4 on"
+    " the validation videos: the 22 million weights of the mixture have memorised 23,091 videos."
+    " Every iteration of iRProp+ lowers the training loss and raises the validation loss (7.38 to"
+    " 7.42 in three iterations), so the model handed on is the one it started with; passes of Adam"
+    " do the same, faster. Smaller initial step sizes lead the same way more slowly. An L2 penalty"
+    " a thousand times larger lowers the validation loss to 7.2 and raises GAP by 0.0004. From a"
+    " step 1 of two epochs, which leaves something to learn, iRProp+ gains GAP with every"
+    " iteration, and as many passes of Adam gain more. So few videos cannot show what step 3 does"
+    " where training and validation loss are close."
+)
+
+
+def find(name: str, rows: dict[str, PaperRow]) -> PaperRow:
+    """Return the row `name`.
+
+    Raises:
+      UserError: there is no such row; the message names similar ones.
+    """
+    if name not in rows:
+        raise UserError(
+            f"{name!r} is not a row of a table.{near_misses(name, rows)}"
+            " `python -m yt8m.papers list` lists the rows."
+        )
+    return rows[name]
+
+
+def rows_of(table: str, rows: dict[str, PaperRow]) -> list[PaperRow]:
+    """Return the rows of a table, as it shows them, in its order.
+
+    Args:
+      table: one of `TABLES`; "uts-2" also stands for "2".
+      rows: all rows by name.
+
+    Raises:
+      UserError: there is no such table, or it has no rows.
+    """
+    table = table[len("uts-") :] if table in (f"uts-{n}" for n in "12345") else table
+    if table not in TABLES:
+        known = f"The tables are {', '.join(TABLES)}."
+        raise UserError(f"{table!r} is not a table.{near_misses(table, TABLES)} {known}")
+    found = [r for r in rows.values() if r.table == table]
+    for row in rows.values():
+        if table in row.also:
+            found.append(dataclasses.replace(row, table=table, **row.also[table]))
+    if not found:
+        raise UserError(f"table {table} has no rows yet.")
+    return sorted(found, key=lambda r: r.order)
+
+
+def tables_with_rows(rows: dict[str, PaperRow]) -> list[str]:
+    """Return the tables that have rows, in order."""
+    return [t for t in TABLES if any(r.table == t or t in r.also for r in rows.values())]
+
+
+def runs_of(rows: Iterable[PaperRow]) -> list[tuple[PaperRow, str, int]]:
+    """Return every small run once as (row, data set, seed): trained models first, then fusions."""
+    once = {r.name: r for r in rows}.values()
+    runs = [(r, d, s) for r in once for d in r.small.data for s in r.small.seeds]
+    return sorted(runs, key=lambda run: run[0].small.fuse is not None)

@@ -1,0 +1,139 @@
+"""Whether the results bear out the papers' claims: differences compared with the noise of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+from yt8m.papers.claims import CLAIMS, Claim, Kind
+from yt8m.papers.results import Result
+
+SEEN, NOT_SEEN, UNTESTABLE, NOT_RUN = "seen", "not seen", "not testable here", "not run yet"
+
+# Assumed where no row was run with several seeds on a data set.
+ASSUMED_SD = 0.002
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise:
+    """How much a number varies from run to run.
+
+    Attributes:
+      sd: standard deviation over seeds, pooled over the rows that were repeated.
+      runs: number of runs that it was estimated from; 0 if it is assumed.
+    """
+
+    sd: float
+    runs: int
+
+    @property
+    def margin(self) -> float:
+        """Twice the standard deviation of a difference of two runs, which counts as noise."""
+        return 2.0 * math.sqrt(2.0) * self.sd
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """The mark of a claim on one data set.
+
+    Attributes:
+      claim: the claim.
+      data: name of the data set.
+      mark: one of `SEEN`, `NOT_SEEN`, `UNTESTABLE` and `NOT_RUN`.
+      numbers: the numbers that the mark was given for, or why there is none.
+      margin: the difference that counts as noise.
+    """
+
+    claim: Claim
+    data: str
+    mark: str
+    numbers: str
+    margin: float = 0.0
+
+
+def noise_of(results: Iterable[Result], data: str, metric: str) -> Noise:
+    """Return the noise of a metric on a data set, from the rows run there with several seeds."""
+    squares, freedom, runs = 0.0, 0, 0
+    for values in _by_row(results, data, metric).values():
+        if len(values) > 1:
+            mean = sum(values) / len(values)
+            squares += sum((v - mean) ** 2 for v in values)
+            freedom += len(values) - 1
+            runs += len(values)
+    return Noise(math.sqrt(squares / freedom), runs) if freedom else Noise(ASSUMED_SD, 0)
+
+
+def judge(claim: Claim, results: Sequence[Result], data: str) -> Verdict | None:
+    """Return the verdict of a claim on one data set, or None if none of its rows was run there."""
+    found = _by_row(results, data, claim.metric)
+    values = [_value(name, found, results, data, claim.metric) for name in claim.names]
+    if all(v is None for v in values):
+        return None
+    if data in claim.not_on:
+        return Verdict(claim, data, UNTESTABLE, claim.not_on[data])
+    lacking = [n for n, v in zip(claim.names, values) if v is None]
+    if lacking:
+        return Verdict(claim, data, NOT_RUN, f"lacks {', '.join(lacking)}")
+    numbers = [v for v in values if v is not None]
+    ordered = claim.kind == "ordered"
+    margin = 0.0 if ordered else noise_of(results, data, claim.metric).margin
+    digits = 6 if ordered else 4
+    shown = ", ".join(f"{_shown(n)} {v:.{digits}f}" for n, v in zip(claim.names, numbers))
+    mark = SEEN if holds(claim.kind, numbers, margin) else NOT_SEEN
+    return Verdict(claim, data, mark, f"{claim.metric.upper()} {shown}", margin)
+
+
+def holds(kind: Kind, values: Sequence[float], margin: float) -> bool:
+    """Return whether numbers bear a claim out; see `Claim.kind`."""
+    first, rest = values[0], values[1:]
+    if kind == "more":
+        return all(first - v > margin for v in rest)
+    if kind == "no more":
+        return all(first - v <= margin for v in rest)
+    if kind == "equal":
+        return all(abs(first - v) <= margin for v in rest)
+    steps = [b - a for a, b in zip(values, rest)]
+    if kind == "ordered":
+        return all(s >= 0 for s in steps)
+    return all(s >= -margin for s in steps) and values[-1] - first > margin
+
+
+def verdicts(results: Sequence[Result], claims: Sequence[Claim] = CLAIMS) -> list[Verdict]:
+    """Return a verdict per claim and data set that has results for it, and one if none has."""
+    found: list[Verdict] = []
+    names = sorted({r["data"]["name"] for r in results})
+    for claim in claims:
+        own = [verdict for name in names if (verdict := judge(claim, results, name))]
+        found += own or [Verdict(claim, "", NOT_RUN, "–")]
+    return found
+
+
+def _by_row(results: Iterable[Result], data: str, metric: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for r in results:
+        if r["data"]["name"] == data and r["variant"] == "small":
+            found.setdefault(r["recipe"], []).append(float(r["metrics"][metric]))
+    return found
+
+
+def _value(
+    name: str, found: dict[str, list[float]], results: Sequence[Result], data: str, metric: str
+) -> float | None:
+    """Return the number of one of a claim's `names`: a mean over seeds, or the best of several."""
+    if "|" in name:
+        several = [_value(n, found, results, data, metric) for n in name.split("|")]
+        known = [v for v in several if v is not None]
+        return max(known) if len(known) == len(several) else None
+    row, _, part = name.partition(":")
+    if not part:
+        return sum(found[row]) / len(found[row]) if row in found else None
+    for r in results:
+        if r["recipe"] == row and r["data"]["name"] == data and part in r:
+            return float(r[part].get("metrics", r[part])[metric])
+    return None
+
+
+def _shown(name: str) -> str:
+    name = name.replace(":best_single", "'s best model").replace(":fit_on_half", "")
+    return name.replace("|", " or ")
