@@ -119,7 +119,7 @@ def test_the_published_network_has_the_weights_of_the_spec():
     assert [b.width for b in model.stages] == [512] * 3 + [1024] * 4 + [2048] * 6 + [4096] * 3
     assert [i for i, b in enumerate(model.stages) if b.stride == 2] == [3, 7, 13]
     assert total == pytest.approx(68e6, rel=0.01)
-    with pytest.raises(ValueError, match="one number a stage"):
+    with pytest.raises(ValueError, match="one number per stage"):
         registry.create("ResNet1D", num_classes=3, widths=[8, 8], blocks="1")
 
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from yt8m import losses
 from yt8m.errors import UserError
+from yt8m.losses import registry
 from yt8m.losses.registry import get
 
 P = np.array([[0.9, 0.1, 0.3], [0.3, 0.6, 0.01]], np.float32)
@@ -12,6 +14,7 @@ Y = np.array([[1, 0, 1], [0, 1, 0]], np.uint8)
 
 
 def _reference(name, y, p):
+    """Return the terms [B, K] of a loss by its formula."""
     y, p = y.astype(np.float64), p.astype(np.float64)
     if name == "CrossEntropyLoss":
         return -(y * np.log(p + 1e-5) + (1 - y) * np.log(1 - p + 1e-5))
@@ -22,11 +25,79 @@ def _reference(name, y, p):
     if name == "SoftmaxLoss":
         t = y / np.maximum(y.sum(-1, keepdims=True), 1e-7)
         return -t * (p - np.log(np.exp(p).sum(-1, keepdims=True)))
+    if name == "SmoothedSoftmaxLoss":
+        return -y / np.maximum(y.sum(-1, keepdims=True), 1e-7) * np.log(p)
+    assert name == "FocalLoss"
     q, a = np.where(y > 0, p, 1 - p), np.where(y > 0, 0.25, 0.75)
     return -a * (1 - q) ** 2 * np.log(q)
 
 
-NAMES = ["CrossEntropyLoss", "BinaryCrossEntropyLoss", "HingeLoss", "SoftmaxLoss", "FocalLoss"]
+NAMES = [
+    "BinaryCrossEntropyLoss",
+    "CrossEntropyLoss",
+    "FocalLoss",
+    "HingeLoss",
+    "SmoothedSoftmaxLoss",
+    "SoftmaxLoss",
+]
+every_loss = pytest.mark.parametrize("name", losses.list_losses())
+
+
+def test_the_losses_of_the_package_are_registered_and_described():
+    assert set(NAMES) <= set(losses.list_losses())
+    described = losses.describe_losses()
+    assert "CrossEntropyLoss (the starter code's, with 1e-5" in described
+    assert all(name in described for name in losses.list_losses())
+
+
+@every_loss
+def test_a_loss_has_a_finite_gradient_at_and_beyond_the_ends(name):
+    p = tf.Variable([[0.0, 1.0, 0.5, np.nextafter(np.float32(1), np.float32(2))]])
+    for labels in ([[1, 0, 1, 1]], [[0, 1, 0, 0]], [[0, 0, 0, 0]]):
+        with tf.GradientTape() as tape:
+            loss = get(name)(tf.constant(labels, tf.uint8), p)
+        assert loss.shape == (1,)
+        assert loss.dtype == tf.float32
+        assert np.isfinite(loss).all()
+        assert np.isfinite(tape.gradient(loss, p)).all()
+
+
+@every_loss
+def test_a_class_of_weight_zero_costs_nothing(name):
+    none = get(name)(tf.constant(Y), tf.constant(P), tf.zeros([2, 3]))
+    np.testing.assert_array_equal(none, [0.0, 0.0])
+    ones = get(name)(tf.constant(Y), tf.constant(P), tf.ones([2, 3]))
+    np.testing.assert_allclose(ones, get(name)(tf.constant(Y), tf.constant(P)), rtol=1e-6)
+
+
+@every_loss
+def test_the_registry_knows_which_loss_is_a_sum_over_classes(name):
+    each = [get(name)(tf.constant(Y[:, c : c + 1]), tf.constant(P[:, c : c + 1])) for c in range(3)]
+    is_sum = np.allclose(tf.add_n(each), get(name)(tf.constant(Y), tf.constant(P)), rtol=1e-5)
+    assert registry.sums_over_classes(name) == is_sum
+    if is_sum:
+        registry.check_by_class(name)
+    else:
+        with pytest.raises(UserError, match="CrossEntropyLoss, FocalLoss, HingeLoss"):
+            registry.check_by_class(name)
+
+
+def test_one_file_adds_a_loss(tmp_path, monkeypatch):
+    (tmp_path / "squared_for_a_test.py").write_text(
+        "import tensorflow as tf\n"
+        "from yt8m.losses.registry import register, total\n"
+        "@register('SquaredForATest', sums_over_classes=True, note='of a test')\n"
+        "def squared(labels, predictions, weights=None):\n"
+        "    return total(tf.square(tf.cast(labels, tf.float32) - predictions), weights)\n"
+    )
+    monkeypatch.setattr(losses, "__path__", [*losses.__path__, str(tmp_path)])
+    monkeypatch.setattr(registry, "_LOSSES", dict(registry._LOSSES))
+    assert "SquaredForATest" in losses.list_losses()
+    assert "SquaredForATest (of a test)" in losses.describe_losses()
+    assert float(get("SquaredForATest")(tf.constant([[1.0]]), tf.constant([[0.5]]))[0]) == 0.25
+    registry.check_by_class("SquaredForATest")
+    with pytest.raises(ValueError, match="two losses are registered as SquaredForATest"):
+        registry.register("SquaredForATest")(lambda labels, predictions, weights: labels)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,7 +117,7 @@ def test_weights_multiply_each_class_before_the_sum(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_probability_rounded_above_one_costs_no_more_than_one(name):
-    """The shares of a mixture sum to one but for rounding: logarithms of what is below zero would end a training."""
+    """The shares of a mixture sum to one up to rounding; a NaN would end the training."""
     p = tf.constant([[np.nextafter(np.float32(1), np.float32(2)), 1.0]])
     with tf.GradientTape() as tape:
         tape.watch(p)
@@ -108,5 +179,5 @@ def test_a_video_without_labels_costs_nothing_in_softmax():
 
 
 def test_an_unknown_name_is_the_users_mistake():
-    with pytest.raises(UserError, match="label_loss.*CrossEntropyLoss"):
+    with pytest.raises(UserError, match=r"label_loss.*CrossEntropyLoss"):
         get("CrossEntropyLos")

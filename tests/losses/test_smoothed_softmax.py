@@ -1,4 +1,4 @@
-"""Softmax with smoothed labels: the loss, the head that it is for, and what is said where a head is not."""
+"""Softmax with smoothed labels: the loss, its head, and the refusal of other heads."""
 
 import json
 

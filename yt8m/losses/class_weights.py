@@ -1,8 +1,9 @@
-"""Weights of the classes in the loss, so that frequent ones count for less.
+"""Weights of the classes in the loss, which give frequent classes less influence.
 
-Adam and its kin divide each weight's gradient by its size, so where a class's weights are its own (a
-logistic layer or a mixture of experts right on the features) a constant factor on its loss changes
-next to nothing; it acts through layers that the classes share, through clipping, and under SGD.
+Adam and similar optimizers divide the gradient of each weight by its size. So where a class has
+weights of its own (a logistic layer or a mixture of experts directly on the features), a constant
+factor on its loss changes almost nothing. It acts through layers that classes share, through
+clipping, and under SGD.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ LEAST, MOST = 0.1, 10.0
 
 
 def class_weights(frequencies: NDArray[Any], power: float) -> NDArray[Any]:
-    """Return float32 [K]: w_c ∝ n_c^−β with mean 1, then clipped to [0.1, 10].
+    """Return w_c ∝ n_c^−β, scaled to mean 1 and then clipped to [0.1, 10], float32 [K].
 
-    Source: UTS 2.1, "frequency-normalised labels" (spec C.16; the paper gives no formula; its
-    experiments are taken as β in {0.5, 1}).
+    Source: UTS 2.1, "frequency-normalised labels" (docs/sources.md#label-weights). The paper gives
+    no formula; its experiments are taken as β in {0.5, 1}.
 
     Args:
-      frequencies: n_c, or anything in proportion to it, such as the label priors; above 0.
+      frequencies: n_c above 0, or numbers in proportion to them such as the label priors.
       power: β; 0 gives ones.
     """
     n = np.asarray(frequencies, np.float64)

@@ -1,23 +1,23 @@
-"""Softmax cross-entropy of a model whose output is a softmax already, against labels spread evenly over a video's classes."""
+"""Softmax cross-entropy with smoothed labels, for a model whose output is a softmax already."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from yt8m.losses.registry import register, total
+from yt8m.losses.registry import labels_as_distribution, register, total
 
-_TINY = (
-    1e-30  # keeps the logarithm finite, and leaves the gradient of any probability above it exact
-)
+# It keeps the logarithm finite, and does not change the gradient of any probability above it.
+_TINY = 1e-30
 
 
-@register("SmoothedSoftmaxLoss", of_softmax=True)
-def smoothed_softmax(labels, predictions, weights=None):
-    """−Σ_c ŷ·log p, ŷ = y / max(Σy, 1e−7), p a softmax over the classes (UTS 2.1; spec C.15).
+@register("SmoothedSoftmaxLoss", needs_softmax=True, note="for models with a softmax")
+def smoothed_softmax(
+    labels: tf.Tensor, predictions: tf.Tensor, weights: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Return −Σ_c ŷ·log p, where ŷ = y / max(Σy, 1e−7) and p is a softmax over the classes.
 
-    Unlike `SoftmaxLoss`, the starter code's, no second softmax is laid over the model's. A video
-    without labels costs nothing.
+    Source: UTS 2.1 (docs/sources.md#smoothed-softmax). Unlike the starter code's `SoftmaxLoss`, it
+    applies no second softmax to the output. A video without labels has a loss of 0.
     """
-    y = tf.cast(labels, tf.float32)
-    y = y / tf.maximum(tf.reduce_sum(y, axis=-1, keepdims=True), 1e-7)
+    y = labels_as_distribution(labels)
     return total(-y * tf.math.log(tf.cast(predictions, tf.float32) + _TINY), weights)

@@ -1,18 +1,20 @@
-"""Softmax cross-entropy against labels spread evenly over a video's classes."""
+"""Softmax cross-entropy of the starter code."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from yt8m.losses.registry import register, total
+from yt8m.losses.registry import labels_as_distribution, register, total
 
 
-@register("SoftmaxLoss")
-def softmax(labels, predictions, weights=None):
-    """−Σ_c ŷ·log softmax(p), ŷ = y / max(Σy, 1e−7) (starter code; spec A.11).
+@register("SoftmaxLoss", note="the starter code's, a softmax of the output")
+def softmax(
+    labels: tf.Tensor, predictions: tf.Tensor, weights: tf.Tensor | None = None
+) -> tf.Tensor:
+    """Return −Σ_c ŷ·log q, where ŷ = y / max(Σy, 1e−7) and q is the softmax of the predictions.
 
-    As there, a softmax is applied to whatever the model returns, probabilities too.
+    Source: the starter code (docs/sources.md#starter-losses), which applies the softmax to whatever
+    the model returns, probabilities included.
     """
-    y = tf.cast(labels, tf.float32)
-    y = y / tf.maximum(tf.reduce_sum(y, axis=-1, keepdims=True), 1e-7)
+    y = labels_as_distribution(labels)
     return total(-y * tf.nn.log_softmax(tf.cast(predictions, tf.float32)), weights)

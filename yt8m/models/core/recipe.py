@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from yt8m.losses import describe_losses
 from yt8m.settings import setting
 
 Schedule = Literal["cosine", "exponential", "exponential_continuous", "constant"]
@@ -89,9 +90,7 @@ class Recipe:
     )
     label_loss: str = setting(
         "CrossEntropyLoss",
-        help="CrossEntropyLoss (the starter code's, with 1e-5 inside its logarithms), "
-        "BinaryCrossEntropyLoss (without), FocalLoss, HingeLoss, SoftmaxLoss or "
-        "SmoothedSoftmaxLoss",
+        help=f"loss of the labels: {describe_losses()}",
         group=OPTIMIZATION,
     )
     train_frames: int = setting(
