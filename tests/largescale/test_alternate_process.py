@@ -72,7 +72,7 @@ def undisturbed(small_data, tmp_path_factory):
     return folder
 
 
-def test_killed_in_each_step_it_ends_like_the_run_that_was_not(small_data, undisturbed, tmp_path):
+def test_a_run_killed_in_each_step_ends_like_an_undisturbed_one(small_data, undisturbed, tmp_path):
     folder = str(tmp_path / "run")
     kill_when(
         small_data,

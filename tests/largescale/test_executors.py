@@ -91,7 +91,7 @@ def test_an_unknown_executor_is_a_user_error():
 
 
 @pytest.mark.parametrize("address", ["ray", "auto", "10.0.0.1:6379", "ray://10.0.0.1:10001"])
-def test_without_ray_the_message_says_how_to_install_it(address, monkeypatch):
+def test_without_ray_the_message_explains_its_installation(address, monkeypatch):
     real = builtins.__import__
 
     def no_ray(name, *args, **kwargs):
@@ -107,7 +107,7 @@ def test_without_ray_the_message_says_how_to_install_it(address, monkeypatch):
 @pytest.mark.parametrize(
     "address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}", "127.0.0.1:port"]
 )
-def test_no_cluster_at_the_address_is_said_at_once(address):
+def test_a_missing_cluster_is_reported_at_once(address):
     pytest.importorskip("ray", reason="Ray is not installed: pip install '.[cluster]'")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody answers there

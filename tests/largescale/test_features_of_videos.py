@@ -64,7 +64,7 @@ def whole(files, schema=SCHEMA):
     return next(iter(build_dataset(files, schema, batch_size=N)))
 
 
-def test_in_the_features_of_step_2(files, model, tmp_path):
+def test_they_enter_the_features_of_step_2(files, model, tmp_path):
     plan = FeaturePlan(str(tmp_path / "s"), files, SCHEMA)
     store = map_features(make_executor(""), model, plan, say=str)
     batch = whole(files)
@@ -73,7 +73,7 @@ def test_in_the_features_of_step_2(files, model, tmp_path):
     np.testing.assert_allclose(got, [expected[i] for i in ids_of(store)], atol=1e-5)
 
 
-def test_in_the_gradient_of_step_3(files, model):
+def test_they_enter_the_gradient_of_step_3(files, model):
     gradient = FullBatchGradient(
         make_executor(""), model, RecordSource(SCHEMA, 4), [ShardTask(tuple(files))], penalty=0.0
     )()
@@ -90,7 +90,7 @@ def test_in_the_gradient_of_step_3(files, model):
 
 
 @pytest.mark.parametrize("own", [(), (3, 2)])
-def test_in_the_pooled_records_whatever_the_network_itself_takes(own, files, tmp_path):
+def test_they_enter_the_pooled_records_of_any_network(own, files, tmp_path):
     network = registry.create(
         "DbofBasic", num_classes=4, feature_sizes=(5, 3), width=6, video_sizes=own
     ).build_weights()

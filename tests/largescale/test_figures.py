@@ -86,7 +86,7 @@ def test_figures_show_what_was_logged(tmp_path):
     assert axes.get_legend().get_texts()[0].get_text() == "100"
 
 
-def test_what_cannot_be_drawn_is_said(tmp_path, capsys):
+def test_what_cannot_be_drawn_is_refused(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     joint = make_run(tmp_path / "joint", alternation=False)
     with pytest.raises(UserError, match="not trained by --trainer=alternating"):

@@ -138,7 +138,7 @@ def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_dat
         classifier_step.run(context, STEP, "source")
 
 
-def test_a_worker_says_what_it_does_not_see(tmp_path):
+def test_a_worker_reports_what_it_does_not_see(tmp_path):
     plan = FeaturePlan(str(tmp_path), [str(tmp_path / "x")], None)
     part = partition_map.PartitionJob(str(tmp_path), None, None)
     for fn, task, job in (

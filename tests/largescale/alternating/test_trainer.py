@@ -174,7 +174,7 @@ def dies_at(monkeypatch, owner, name, call):
     monkeypatch.setattr(owner, name, dying)
 
 
-def test_killed_at_every_arrow_it_ends_like_the_run_that_was_not(
+def test_a_run_killed_between_any_two_stages_ends_like_an_undisturbed_one(
     full, full_scores, small_data, tmp_path, monkeypatch
 ):
     config = config_of(small_data)
@@ -272,7 +272,9 @@ def test_each_cycle_draws_its_own_part_of_the_data(full, small_data, tmp_path, m
     assert drawn[1] != drawn[2]
 
 
-def test_a_joint_training_that_has_not_ended_is_taken_and_said(full, small_data, tmp_path, capsys):
+def test_a_joint_training_that_has_not_ended_is_used_and_reported(
+    full, small_data, tmp_path, capsys
+):
     shutil.copytree(full, tmp_path / "ended", ignore=shutil.ignore_patterns("done"))
     continued(tmp_path / "ended", tmp_path / "run", config_of(small_data, alternation="baseline"))
     said = "its joint training has not ended; the best model so far is used"

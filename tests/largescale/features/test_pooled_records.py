@@ -36,14 +36,16 @@ def pool(files, folder, seed=1):
     model = registry.create(
         "DbofBasic", num_classes=4, feature_sizes=(5, 3), width=6
     ).build_weights()
-    told = []
-    return pool_records(InProcessExecutor(), model, files, SCHEMA, folder, say=told.append), told
+    printed = []
+    return pool_records(
+        InProcessExecutor(), model, files, SCHEMA, folder, say=printed.append
+    ), printed
 
 
 def test_those_of_another_network_or_of_other_data_are_refused(files, tmp_path):
     folder = str(tmp_path / "pooled")
-    targets, told = pool(files, folder)
-    assert told == ["pooling the frames of 2 of 2 shards"]
+    targets, printed = pool(files, folder)
+    assert printed == ["pooling the frames of 2 of 2 shards"]
     assert all(map(os.path.exists, targets))
     assert pool(files, folder) == (targets, [])
     with pytest.raises(

@@ -88,7 +88,7 @@ def test_what_went_in_comes_out(store, everything):
 
 
 @pytest.mark.parametrize("window_bytes", [1, 40 * 4 * 70, 40 * 4 * 250, 1 << 20])
-def test_a_shuffled_pass_is_every_video_once_and_hangs_on_seed_and_epoch(
+def test_a_shuffled_pass_has_every_video_once_and_depends_on_seed_and_epoch(
     store, everything, window_bytes
 ):
     """Windows of one video, of a third of a shard, of one shard and of all."""
@@ -120,7 +120,7 @@ def test_smaller_types(dtype, files, everything, tmp_path):
     assert os.path.getsize(os.path.join(store.folder, "00000.features")) == 2 * 40 * 200
 
 
-def test_a_stopped_build_goes_on_with_the_shards_that_are_missing(files, everything, tmp_path):
+def test_a_stopped_build_computes_the_missing_shards(files, everything, tmp_path):
     folder, computed = str(tmp_path / "s"), []
 
     def build(fail_at=99, stop=None):
@@ -154,15 +154,15 @@ def test_damage_and_other_contents_are_refused(store, files, everything, tmp_pat
     with open(os.path.join(folder, "00001.features"), "r+b") as f:
         f.seek(1000)
         f.write(b"\xff")
-    told = []
-    assert FeaturePlan(folder, files, everything[0]).missing(told.append) == [1]
-    assert "damaged" in told[0]
+    printed = []
+    assert FeaturePlan(folder, files, everything[0]).missing(printed.append) == [1]
+    assert "damaged" in printed[0]
     with pytest.raises(UserError, match="local"):
         FeatureStore("gs://bucket/features")
 
 
 def test_damage_to_the_rows_is_reported_and_repaired(store, files, everything, tmp_path):
-    folder, told = str(tmp_path / "s"), []
+    folder, printed = str(tmp_path / "s"), []
     shutil.copytree(store.folder, folder)
     path = os.path.join(folder, "00001.rows.npz")
     whole, write = pathlib.Path(path).read_bytes(), pathlib.Path(path).write_bytes
@@ -182,9 +182,9 @@ def test_damage_to_the_rows_is_reported_and_repaired(store, files, everything, t
     assert found > len(whole) // 41 // 2
     write(whole[:-1])
     plan = FeaturePlan(folder, files, everything[0])
-    again = build_feature_store(plan, double, say=told.append)
-    assert "damaged" in told[0]
-    assert len(told) == 1
+    again = build_feature_store(plan, double, say=printed.append)
+    assert "damaged" in printed[0]
+    assert len(printed) == 1
     np.testing.assert_array_equal(
         together(again.sequential(B))[0], together(store.sequential(B))[0]
     )

@@ -133,7 +133,7 @@ def test_frame_and_video_models_with_a_frozen_head(folder, name):
         np.testing.assert_array_equal(a, b)
 
 
-def test_packing_hangs_on_sizes_alone_and_changes_rounding_only(folder):
+def test_packing_depends_on_sizes_alone_and_changes_rounding_only(folder):
     paths = write(folder, "video", 40)
     tasks = pack_shards(paths, task_bytes=1000)
     assert [p for t in tasks for p in t.shards] == paths
@@ -216,7 +216,7 @@ def test_records_that_do_not_parse_are_counted_or_refused(level, tmp_path):
         list(RecordSource(schema, 16).batches(paths, None, []))
 
 
-def test_a_file_that_is_not_on_this_machine_is_told(tmp_path):
+def test_a_file_that_is_not_on_this_machine_is_reported(tmp_path):
     with pytest.raises(
         UserError, match=r"nowhere.tfrecord are not there .*a folder that all nodes share"
     ):

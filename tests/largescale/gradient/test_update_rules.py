@@ -113,7 +113,7 @@ def test_tiny_gradients_keep_their_signs():
     assert rule.steps[0][0] == pytest.approx(0.12)
 
 
-def test_what_is_not_finite_changes_nothing():
+def test_numbers_that_are_not_finite_change_nothing():
     rule, w = IRPropPlus(), np.ones(2)
     rule.update([w], [np.ones(2)], 1.0)
     before = rule.state()
@@ -126,7 +126,7 @@ def test_what_is_not_finite_changes_nothing():
         rule.update([np.ones(3)], [np.ones(3)], 1.0)
 
 
-def test_gradient_descent_is_what_it_says():
+def test_gradient_descent_follows_its_formula():
     rule = GradientDescent(0.1)
     (w,) = rule.update([np.array([1.0, 2.0], np.float32)], [np.array([1.0, -1.0])], 0.0)
     np.testing.assert_allclose(w, [0.9, 2.1], rtol=1e-6)

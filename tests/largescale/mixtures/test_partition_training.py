@@ -140,7 +140,7 @@ def test_it_learns_what_the_joint_trainer_learns(k, store, tmp_path):
         )
 
 
-def test_a_stopped_partition_goes_on_where_it_was(store, one, tmp_path):
+def test_a_stopped_partition_resumes(store, one, tmp_path):
     """Stopped within an epoch and killed after a checkpoint, it ends with the same bytes."""
     path, classes = str(tmp_path / "p"), list(range(K))
     left = [7]

@@ -186,9 +186,7 @@ def test_more_groups_than_files_may_be_open_are_refused_before_any_is_trained(
     "change",
     [{"recipe": {"optimizer": "SGD"}}, {"eval_data_pattern": "frames"}, {"priors_from": "nowhere"}],
 )
-def test_a_refused_attempt_does_not_stand_in_the_way_of_the_next(
-    change, small_data, tmp_path, monkeypatch
-):
+def test_a_refused_attempt_does_not_prevent_the_next(change, small_data, tmp_path, monkeypatch):
     if "eval_data_pattern" in change:
         change = {"eval_data_pattern": small_data.pattern("validate", "frame")}
     with pytest.raises(UserError):
