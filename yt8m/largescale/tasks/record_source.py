@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Callable, Literal, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +29,6 @@ from yt8m.largescale.tasks.shard_parts import Rows
 from yt8m.largescale.tasks.shared_folder import not_shared
 
 Batch = dict[str, Any]
-Beyond = Literal["raise", "drop"]
 
 
 class _Record(NamedTuple):
@@ -49,13 +48,11 @@ class RecordSource:
       batch_size: examples in a batch. Batches run across the shards of a task, and only the last
         one is smaller.
       max_bad_records: how many broken records may be skipped in total.
-      beyond: whether a label index beyond the classes raises an error or is dropped.
     """
 
     schema: RecordSchema
     batch_size: int = 512
     max_bad_records: int = 0
-    beyond: Beyond = "raise"
 
     def batches(
         self, shards: Sequence[str], rows: Rows | None, broken: list[str]
@@ -73,13 +70,13 @@ class RecordSource:
         records = self._records(shards, rows, broken)
         with BadRecords().explained(self.schema.num_classes):
             if self.schema.level == "video":
-                parse = _video_parser(self.schema, self.beyond)
+                parse = _video_parser(self.schema)
                 while together := list(itertools.islice(records, self.batch_size)):
                     yield from self._parsed(
                         lambda payloads: parse(tf.constant(payloads)), together, broken
                     )
             else:
-                parse_one = _frame_parser(self.schema, self.beyond)
+                parse_one = _frame_parser(self.schema)
                 parsed = (
                     self._parsed(lambda payloads: parse_one(payloads[0]), [record], broken)
                     for record in records
@@ -147,22 +144,20 @@ def _stacked(examples: Iterable[Batch], batch_size: int) -> Iterator[Batch]:
 
 
 @functools.lru_cache(maxsize=4)
-def _video_parser(schema: RecordSchema, beyond: Beyond) -> Callable[[tf.Tensor], Batch]:
-    parse = functools.partial(parse_video_batch, schema=schema, beyond=beyond)
+def _video_parser(schema: RecordSchema) -> Callable[[tf.Tensor], Batch]:
+    parse = functools.partial(parse_video_batch, schema=schema)
     return tf.function(parse, input_signature=[tf.TensorSpec([None], tf.string)])
 
 
 @functools.lru_cache(maxsize=4)
-def _frame_parser(schema: RecordSchema, beyond: Beyond) -> Callable[[bytes], Batch]:
+def _frame_parser(schema: RecordSchema) -> Callable[[bytes], Batch]:
     """Return a function from one record to its video [1, ...] or its rated segments [S, ...]."""
 
     def parse_video(serialized: tf.Tensor) -> Batch:
         position = tf.zeros([], tf.int64)  # only the draw of frames uses it, and none are drawn
-        record = parse_frame_record(
-            position, serialized, schema, FrameSampling(), seed=0, beyond=beyond
-        )
+        record = parse_frame_record(position, serialized, schema, FrameSampling(), seed=0)
         return {k: v[None] for k, v in record.items()}
 
-    segments = functools.partial(parse_segments, schema=schema, beyond=beyond)
+    segments = functools.partial(parse_segments, schema=schema)
     parse = segments if schema.segment_labels else parse_video
     return tf.function(parse, input_signature=[tf.TensorSpec([], tf.string)])
