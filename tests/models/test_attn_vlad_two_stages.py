@@ -1,11 +1,9 @@
 """AttnVLAD in two stages: a new head on features that were trained before and no longer move."""
 
-import json
-
 import numpy as np
 import pytest
 
-from tests.support.runs import run_config
+from tests.support.runs import metrics_of, run_config
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.load import load_run
@@ -48,10 +46,7 @@ def test_the_second_stage_trains_the_head_alone(small_data, tmp_path):
     for name, value in before.items():
         np.testing.assert_array_equal(after[name], value, err_msg=name)
     assert len(two.trainable_variables) == len(two.head.trainable_variables) == 3
-    gaps = [
-        json.loads((tmp_path / run / "best" / "metrics.json").read_text())["gap"]
-        for run in ("first", "second")
-    ]
+    gaps = [metrics_of(tmp_path / run)["gap"] for run in ("first", "second")]
     assert gaps[1] > gaps[0] - 0.05
 
 

@@ -1,12 +1,10 @@
 """Context injection: the encoder's pre-training sees its clips and no more, eq. 2 holds, and one run starts the other."""
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.runs import losses_of, prior_gap, run_config
+from tests.support.runs import losses_of, metrics_of, prior_gap, run_config
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.load import load_run
@@ -232,7 +230,7 @@ def test_from_the_encoders_run_to_the_classifiers(small_data, tmp_path):
         init_from=first,
     )
     train(config, second)
-    best = json.loads((tmp_path / "classifier" / "best" / "metrics.json").read_text())
+    best = metrics_of(tmp_path / "classifier")
     assert best["gap"] > prior_gap(config) + 0.05
     _, source, _ = load_run(first, "--train_dir")
     for mine, theirs in zip(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from yt8m import files
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
@@ -128,6 +129,11 @@ def events(folder, name) -> list[dict[str, Any]]:
 def losses_of(folder) -> list[float]:
     """Return the loss of each validation of a run."""
     return [event["loss"] for event in events(folder, "validation")]
+
+
+def metrics_of(folder, which="best") -> dict[str, Any]:
+    """Return the metrics of a run's best or last model."""
+    return files.read_json(RunFolder(str(folder)).file(which, "metrics.json"))
 
 
 def prior_gap(config) -> float:

@@ -1,10 +1,8 @@
 """A damaged checkpoint costs the steps since the one before it."""
 
-import json
-
 import pytest
 
-from tests.support.runs import begun, run_config, stop_at
+from tests.support.runs import begun, metrics_of, run_config, stop_at
 from yt8m.errors import UserError
 from yt8m.training.trainer import Trainer, train
 
@@ -18,7 +16,7 @@ def test_where_the_newest_checkpoint_is_damaged_an_older_one_is_taken(small_data
     out = capsys.readouterr().out
     assert "ckpt-13 cannot be read" in out
     assert "resumed at step 12" in out
-    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 24
+    assert metrics_of(tmp_path, "last")["step"] == 24
     for data in (tmp_path / "checkpoints").glob("*.data*"):
         data.write_bytes(b"")
     (tmp_path / "done").unlink()

@@ -1,13 +1,12 @@
 """The length of an epoch, and the broken records in it."""
 
-import json
 import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.runs import events, new_run, run_config, with_training
+from tests.support.runs import events, metrics_of, new_run, run_config, with_training
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.records.writers import frame_record, write_shard
@@ -65,7 +64,7 @@ def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):
 
 def test_max_steps_ends_the_run(small_data, tmp_path):
     train(run_config(small_data, "LogisticModel", epochs=5, max_steps=7), str(tmp_path))
-    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 7
+    assert metrics_of(tmp_path, "last")["step"] == 7
 
 
 def test_broken_records_are_skipped_counted_and_refused_above_the_limit(

@@ -1,12 +1,11 @@
 """A run may start with the weights of an earlier one; what does not fit is named."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 
-from tests.support.runs import run_config
+from tests.support.runs import metrics_of, run_config
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.folder import RunFolder
@@ -48,10 +47,7 @@ def test_a_run_starts_where_another_ended(finished_run, small_data, tmp_path):
         init_from=str(finished_run),
     )
     train(config, str(tmp_path))
-    before, after = (
-        json.loads((folder / "best" / "metrics.json").read_text())["loss"]
-        for folder in (finished_run, tmp_path)
-    )
+    before, after = (metrics_of(folder)["loss"] for folder in (finished_run, tmp_path))
     assert after == pytest.approx(before, rel=1e-5)
 
 

@@ -1,11 +1,9 @@
 """Validation after each epoch, and the models that a run keeps."""
 
-import json
-
 import numpy as np
 import pytest
 
-from tests.support.runs import begun, events, losses_of, run_config, stop_at
+from tests.support.runs import begun, events, losses_of, metrics_of, run_config, stop_at
 from yt8m.errors import UserError
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.training.trainer import Trainer, train
@@ -50,11 +48,11 @@ def test_a_run_without_validation_keeps_its_last_model_and_may_be_given_one(smal
     config = run_config(small_data, "LogisticModel", epochs=1, eval_data_pattern="")
     run = begun(config, tmp_path)
     stop_at(Trainer(config, run), 5)
-    assert json.loads((tmp_path / "last" / "metrics.json").read_text())["step"] == 5
+    assert metrics_of(tmp_path, "last")["step"] == 5
     TrainedModel(str(tmp_path))
     validated = run_config(small_data, "LogisticModel", epochs=1)
     train(validated, str(tmp_path))
-    assert json.loads((tmp_path / "best" / "metrics.json").read_text())["step"] == 12
+    assert metrics_of(tmp_path)["step"] == 12
     assert run.load_config().training.eval_data_pattern  # for eval.py, which asks for none
 
 

@@ -1,12 +1,10 @@
 """A model that reconstructs frames is trained on its own loss, and predicts no labels."""
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.runs import losses_of, run_config
+from tests.support.runs import losses_of, metrics_of, run_config
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
@@ -62,7 +60,7 @@ def test_the_lowest_loss_over_every_example_is_kept(reconstruction, small_data, 
     train(config, str(tmp_path))
     losses = losses_of(tmp_path)
     assert losses[-1] < 0.99 * losses[0]
-    best = json.loads((tmp_path / "best" / "metrics.json").read_text())
+    best = metrics_of(tmp_path)
     assert best["loss"] == pytest.approx(min(losses))
     assert best["num_examples"] == 160
     assert "gap" not in best
