@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from tests.support.commands import run_command
 from yt8m.submission.score_files import ScoreFile
 
 pytestmark = pytest.mark.slow  # a minute and more: each run is a process that starts TensorFlow
@@ -33,15 +34,11 @@ def command(data, train_dir, *more):
     ]
 
 
-def run(script, *flags):
-    done = subprocess.run(
-        [sys.executable, os.path.join(ROOT, script), *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def run(name, *flags):
+    """Run a command that is not to be killed, which needs no process of its own."""
+    ended = run_command(name, *flags)
+    assert ended.code == 0, ended.out + ended.err
+    return ended.out
 
 
 def events(train_dir, name):
@@ -98,13 +95,13 @@ def disturbed(small_data, tmp_path_factory):
 
 def test_killed_it_ends_like_one_that_was_not(small_data, disturbed, tmp_path):
     folder = str(tmp_path / "whole")
-    run("train.py", *command(small_data, folder)[2:])
+    run("train", *command(small_data, folder)[2:])
     ours, theirs = (
         json.loads(pathlib.Path(f, "best", "metrics.json").read_text()) for f in (disturbed, folder)
     )
     assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-6)
     assert ours["gap"] == pytest.approx(theirs["gap"], abs=1e-6)
-    shown = run("eval.py", f"--train_dir={disturbed}")
+    shown = run("eval", f"--train_dir={disturbed}")
     assert f"{ours['gap']:.6f}" in shown
 
 
@@ -117,15 +114,15 @@ def test_two_hundred_and_a_thousand(small_data, disturbed, tmp_path):
         "--model_option=group_size=3",
         "--num_epochs=3",
     )
-    run("train.py", *command(small_data, more, *options)[2:])
+    run("train", *command(small_data, more, *options)[2:])
     scores = [str(tmp_path / name) for name in ("scores-200", "scores-1000", "fused")]
     for train_dir, folder in zip((disturbed, more), scores):
         pattern = f"--input_data_pattern={small_data.pattern('test', 'video')}"
-        run("inference.py", f"--train_dir={train_dir}", pattern, f"--output_scores={folder}")
+        run("predict", f"--train_dir={train_dir}", pattern, f"--output_scores={folder}")
     assert ScoreFile(scores[1]).meta["covered_classes"] == [0, 1, 2, 3, 4]
     assert "covered_classes" not in ScoreFile(scores[0]).meta
     run(
-        "fusion.py",
+        "fuse",
         f"--inputs={scores[0]},{scores[1]}",
         "--method=average",
         f"--output_scores={scores[2]}",

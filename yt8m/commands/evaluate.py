@@ -10,10 +10,11 @@ from absl.flags import FlagValues
 from yt8m import flags
 from yt8m.commands import overrides
 from yt8m.commands.command import Command
-from yt8m.commands.reading_settings import ReadingSettings, SegmentSettings
+from yt8m.commands.reading_settings import ReadingSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
 from yt8m.settings import setting
+from yt8m.submission.settings import SegmentSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,11 +11,12 @@ from absl.flags import FlagValues
 from yt8m import flags
 from yt8m.commands import overrides
 from yt8m.commands.command import Command
-from yt8m.commands.reading_settings import ReadingSettings, SegmentSettings
+from yt8m.commands.reading_settings import ReadingSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
 from yt8m.settings import setting
 from yt8m.submission.score_files import ScoresDtype
+from yt8m.submission.settings import SegmentSettings
 
 if TYPE_CHECKING:
     from yt8m.runs.trained_model import TrainedModel

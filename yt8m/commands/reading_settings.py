@@ -6,31 +6,13 @@ import dataclasses
 from typing import Literal
 
 from yt8m.settings import setting
+from yt8m.submission.settings import SEGMENTS
 
 Checkpoint = Literal["", "best", "last"]
 OneMachine = Literal["auto", "one", "mirrored", "tpu"]
 
 READING = "Reading"
 DEVICES = "Devices and speed"
-SEGMENTS = "Five-second segments"
-
-
-@dataclasses.dataclass(frozen=True)
-class SegmentSettings:
-    """How five-second segments are ranked. Each field is the flag of the same name."""
-
-    segment_max_pred: int = setting(
-        0,
-        help="largest number of segments per class; 0: 100,000, as in the challenge",
-        at_least=0,
-        group=SEGMENTS,
-    )
-    segment_label_ids_file: str = setting(
-        "",
-        help="segment_label_ids.csv with the classes to rank, a path or an http address; empty: "
-        "all classes",
-        group=SEGMENTS,
-    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from yt8m.fusion.weights import METHODS
 from yt8m.settings import setting
 from yt8m.submission.score_files import ScoresDtype
+from yt8m.submission.settings import SegmentSettings
 
 WEIGHTS = "Weights"
 MEASURING = "Labels and metrics"
 READING = "Reading"
-SEGMENTS = "Five-second segments"
 
 
 @dataclasses.dataclass(frozen=True)
-class FusionSettings:
+class FusionSettings(SegmentSettings):
     """Settings of a fusion. Each field is the flag of the same name."""
 
     inputs: Sequence[str] = setting(
@@ -73,16 +73,4 @@ class FusionSettings:
     )
     chunk_size: int = setting(
         1024, help="videos that are read at a time", at_least=1, group=READING
-    )
-    segment_max_pred: int = setting(
-        0,
-        help="largest number of segments per class; 0: 100,000, as in the challenge",
-        at_least=0,
-        group=SEGMENTS,
-    )
-    segment_label_ids_file: str = setting(
-        "",
-        help="segment_label_ids.csv with the classes to rank, a path or an http address; empty: "
-        "all classes",
-        group=SEGMENTS,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
