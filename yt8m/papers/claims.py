@@ -103,11 +103,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("BiGRU is no better than GRU", "no more", ("bigru", "gru")),
     Claim("4 mixtures on a GRU are no better than 2", "no more", ("gru-4-mixture", "gru")),
     Claim("A linear layer on the GRU is no better", "no more", ("gru-fc", "gru")),
-    Claim(
-        "HGRU is the best family",
-        "more",
-        ("hgru|hgru-20", *_OTHER_FAMILIES),
-    ),
+    Claim("HGRU is the best family", "more", ("hgru|hgru-20", *_OTHER_FAMILIES)),
     Claim("20 windows in place of 15 change HGRU little", "equal", ("hgru-20", "hgru")),
     Claim("Layer normalisation does not help HGRU", "no more", ("ln-hgru", "hgru")),
     Claim(
@@ -153,7 +149,7 @@ CLAIMS: tuple[Claim, ...] = (
     *_remedy_claims("early", "a step 1 ended early"),
     *_remedy_claims("l2", "a step 1 with more L2"),
     Claim(
-        "MAP grows as a positive buys more experts, q from 30 to 10 to 3 to 1",
+        "MAP grows with the experts per positive, q from 30 to 10 to 3 to 1",
         "rises",
         ("kdd-basic-q30", "kdd-basic-q10", "kdd-basic-large-moe", "kdd-basic-q1"),
         "map",
