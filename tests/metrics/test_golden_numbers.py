@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 
-from yt8m.metrics.average_precision import average_precision
+from yt8m.metrics.average_precision import ranked_average_precision
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
-from yt8m.metrics.gap import batch_gap
-from yt8m.metrics.hit_at_k import hit_at_k
-from yt8m.metrics.perr import perr, perr_per_video
+from yt8m.metrics.perr import perr_per_video
 
 PREDICTIONS = np.array(
     [
@@ -52,31 +50,25 @@ def test_the_example(top_k, gap, aps, filtered, unfiltered, batch):
     ap, positives = metrics.per_class_ap()
     np.testing.assert_allclose(ap, aps, atol=1e-9)
     np.testing.assert_array_equal(positives, [2, 2, 1, 0, 2, 0])
-    assert batch_gap(PREDICTIONS, LABELS, top_k) == pytest.approx(gap, abs=1e-9)
+    assert result["hit_at_5"] == 1.0
 
 
-def test_perr_and_hits_of_the_example():
-    assert perr(PREDICTIONS, LABELS) == 0.5
-    assert hit_at_k(PREDICTIONS, LABELS, 1) == 0.75
-    assert hit_at_k(PREDICTIONS, LABELS, 5) == 1.0
+def test_perr_of_each_video():
+    np.testing.assert_array_equal(perr_per_video(PREDICTIONS, LABELS), [1, 0.5, 0.5, 0])
     np.testing.assert_array_equal(perr_per_video(PREDICTIONS, np.zeros_like(LABELS)), np.zeros(4))
 
 
 @pytest.mark.parametrize(
-    ("labels", "n", "positives", "expected"),
+    ("hits", "positives", "expected"),
     [
-        ([1, 0, 1, 0], None, None, 5 / 6),
-        ([1, 0, 1, 1], 2, None, 0.5),
-        ([1, 0, 1, 0], None, 5, 1 / 3),
+        ([1, 0, 1, 0], 2, 5 / 6),
+        ([1, 0], 2, 0.5),
+        ([1, 0, 1, 0], 5, 1 / 3),
+        ([0, 0], 0, 0.0),
+        ([], 0, 0.0),
+        ([1], 0, 0.0),
     ],
 )
-def test_average_precision(labels, n, positives, expected):
-    assert average_precision([0.9, 0.8, 0.7, 0.6], labels, n, positives) == pytest.approx(
-        expected, abs=1e-9
-    )
-
-
-def test_average_precision_without_positives_or_pairs_is_zero():
-    assert average_precision([0.3, 0.2], [0, 0]) == 0
-    assert average_precision([], []) == 0
-    assert average_precision([0.3], [1], num_positives=0) == 0
+def test_average_precision(hits, positives, expected):
+    found = ranked_average_precision(np.array(hits, bool), positives)
+    assert found == pytest.approx(expected, abs=1e-9)

@@ -29,5 +29,5 @@ def test_anything_else_is_refused(tmp_path, text):
     path = tmp_path / "ap.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(UserError, match="ap.json"):
+    with pytest.raises(UserError, match=r"ap\.json"):
         read_per_class_ap(str(path))

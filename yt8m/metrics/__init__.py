@@ -1,1 +1,1 @@
-"""Ranking metrics of YouTube-8M in NumPy: exact over the whole set, streamed and mergeable."""
+"""The metrics of annotations: GAP, MAP, PERR and Hit@k of videos, and MAP@K of segments."""

@@ -1,4 +1,4 @@
-"""Average precision of a ranked list, the number under GAP and MAP."""
+"""The average precision of a ranked list, on which GAP and MAP are based."""
 
 from __future__ import annotations
 
@@ -11,51 +11,30 @@ TIE_SEED = 0
 
 
 def descending_order(scores: NDArray[Any], seed: int = TIE_SEED) -> NDArray[Any]:
-    """Return indices [N] that sort `scores` [N] from high to low, ties in an order drawn with `seed`.
+    """Return the indices [N] that sort scores [N] from high to low, ties in random order.
 
-    Source: spec of the starter code: one shuffle with a fixed seed, then a stable sort. Without the
-    shuffle, equal scores would keep the order of the data, which may be grouped by label.
+    As in the starter code (docs/sources.md#ranking-metrics), a shuffle with a fixed seed precedes a
+    stable sort. Without it, equal scores would keep the order of the data, which may be grouped by
+    label.
     """
     shuffled = np.random.default_rng(seed).permutation(len(scores))
     return shuffled[np.argsort(-scores[shuffled], kind="stable")]
 
 
-def average_precision(
-    scores: NDArray[Any],
-    labels: NDArray[Any],
-    n: int | None = None,
-    num_positives: int | None = None,
-) -> float:
-    """Return the non-interpolated average precision of a list.
+def ranked_average_precision(hits: NDArray[Any], num_positives: int) -> float:
+    """Return the non-interpolated average precision of a list in descending order of score.
 
-    Source: starter code, average_precision_calculator; KDD'19 paper, eq. 5 without its prefactor.
-    AP = (1 / n_pos) * sum over ranks i of positives of (positives among the first i) / i.
+    AP = (1 / n_pos) · Σ over the ranks i of positives of (positives among the first i) / i.
+
+    Source: starter code, average_precision_calculator; KDD eq. 5 without its prefactor.
 
     Args:
-      scores: float [N].
-      labels: [N]; above 0 is positive.
-      n: scan the first `n` ranks only; the count of positives is then capped at `n`.
-      num_positives: positives in the whole set, where the list is a part of it.
+      hits: bool [N], whether each item is positive.
+      num_positives: n_pos, the positives of the whole set, of which the list may be a part.
 
     Returns:
-      AP in [0, 1]; 0 for an empty list and where there is no positive.
+      AP in [0, 1]; 0 where there is no positive.
     """
-    scores, hits = np.asarray(scores), np.asarray(labels) > 0
-    if scores.shape != hits.shape or scores.ndim != 1:
-        raise ValueError(
-            f"scores and labels are lists of one length, not {scores.shape} and {hits.shape}"
-        )
-    if n is not None and n < 1:
-        raise ValueError(f"n is at least 1, not {n}")
-    positives = int(hits.sum()) if num_positives is None else int(num_positives)
-    if n is not None:
-        positives = min(positives, n)
-    ranked = hits[descending_order(scores)][:n]
-    return ranked_average_precision(ranked, positives)
-
-
-def ranked_average_precision(hits: NDArray[Any], num_positives: int) -> float:
-    """Return AP of hits (bool [N]) that are already in descending order of score."""
     if num_positives <= 0:
         return 0.0
     ranks = np.flatnonzero(hits) + 1.0  # rank of each positive, from 1

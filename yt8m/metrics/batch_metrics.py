@@ -1,4 +1,4 @@
-"""The metrics of one batch, for the line that a training run prints."""
+"""The metrics of one batch, for the progress lines of a training run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,5 @@ def batch_metrics(
     """Return `gap`, `hit_at_1` and `perr` of predictions and labels [B, K]."""
     metrics = EvaluationMetrics(predictions.shape[1], top_k=top_k)
     metrics.update(predictions, labels)
-    return {
-        key: value for key, value in metrics.result().items() if key in ("gap", "hit_at_1", "perr")
-    }
+    result = metrics.result()
+    return {name: float(result[name] or 0.0) for name in ("gap", "hit_at_1", "perr")}

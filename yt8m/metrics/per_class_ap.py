@@ -1,19 +1,21 @@
-"""The per-class AP file that an evaluation leaves for analysis and for fusion weights."""
+"""The file of per-class AP that an evaluation writes, for analyses and fusion weights."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from yt8m.errors import UserError
+from yt8m.files import read_json, write_text
 
 
 class PerClassAp(NamedTuple):
-    """AP of every class on one set of videos: `ap` float64 [K], `positives` int64 [K], `names` [K] or None."""
+    """AP float64 [K], positives int64 [K] and names [K] of the classes of a set of videos."""
 
     ap: NDArray[Any]
     positives: NDArray[Any]
@@ -21,41 +23,41 @@ class PerClassAp(NamedTuple):
 
 
 def write_per_class_ap(
-    path: str, ap: NDArray[Any], positives: NDArray[Any], names: Sequence[str] | None = None
+    path: str, ap: ArrayLike, positives: ArrayLike, names: Sequence[str] | None = None
 ) -> None:
-    """Write `{"num_classes", "ap", "positives", "names"?}` as JSON; the file appears whole or not at all."""
-    import tensorflow as tf  # here, so that the format can be read without starting TensorFlow first
+    """Write a JSON file with "num_classes", "ap", "positives" and, where given, "names".
 
+    The file gets its name only when it is whole.
+
+    Args:
+      path: local or remote.
+      ap: float [K].
+      positives: int [K].
+      names: K names of classes.
+
+    Raises:
+      ValueError: the lengths differ.
+    """
     ap, positives = np.asarray(ap, np.float64), np.asarray(positives, np.int64)
-    if ap.shape != positives.shape or ap.ndim != 1 or (names is not None and len(names) != len(ap)):
-        raise ValueError(
-            f"ap, positives (and names) are lists of one length, not {ap.shape} and {positives.shape}"
-        )
+    lengths = {ap.shape, positives.shape, ap.shape if names is None else (len(names),)}
+    if ap.ndim != 1 or len(lengths) > 1:
+        raise ValueError(f"ap, positives and names must have one length, not {lengths}")
     content = {"num_classes": len(ap), "ap": ap.tolist(), "positives": positives.tolist()}
     if names is not None:
         content["names"] = list(names)
-    with tf.io.gfile.GFile(path + ".tmp", "w") as out:
-        out.write(json.dumps(content))
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    write_text(path, json.dumps(content))
 
 
 def read_per_class_ap(path: str) -> PerClassAp:
     """Read a file of `write_per_class_ap`, or an `.npz` with the arrays `ap` and `positives`.
 
     Raises:
-      UserError: no such file, or it holds something else.
+      UserError: the file cannot be read, or has other content.
     """
-    import tensorflow as tf
+    import tensorflow as tf  # here, because importing it takes seconds
 
     try:
-        if path.endswith(".npz"):
-            with tf.io.gfile.GFile(path, "rb") as source:
-                import io
-
-                content = dict(np.load(io.BytesIO(source.read())))
-        else:
-            with tf.io.gfile.GFile(path, "r") as source:
-                content = json.loads(source.read())
+        content = _read_npz(path) if path.endswith(".npz") else read_json(path)
         ap = np.asarray(content["ap"], np.float64)
         positives = np.asarray(content["positives"], np.int64)
     except tf.errors.OpError as error:
@@ -64,8 +66,8 @@ def read_per_class_ap(path: str) -> PerClassAp:
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path!r} is not a per-class AP file ({error!r}); expected JSON with lists 'ap' and 'positives',"
-            " as eval.py writes."
+            f"{path!r} is not a per-class AP file ({error!r}); expected JSON with lists 'ap' and"
+            " 'positives', as eval.py writes."
         ) from None
     if ap.ndim != 1 or ap.shape != positives.shape:
         raise UserError(
@@ -73,3 +75,10 @@ def read_per_class_ap(path: str) -> PerClassAp:
         )
     names = content.get("names")
     return PerClassAp(ap, positives, None if names is None else [str(n) for n in names])
+
+
+def _read_npz(path: str) -> dict[str, Any]:
+    import tensorflow as tf
+
+    with tf.io.gfile.GFile(path, "rb") as source:
+        return dict(np.load(io.BytesIO(source.read())))

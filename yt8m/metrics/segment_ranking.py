@@ -1,4 +1,4 @@
-"""Per class the best five-second segments, from the surest down: what a submission of segments lists and MAP@K is taken of."""
+"""Rankings of the best five-second segments of each class, for submissions and MAP@K."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from yt8m.errors import UserError
 from yt8m.metrics.top_k import top_k as best_of_rows
 
-MAX_PER_CLASS = 100_000  # of the challenge
-_PENDING = 4_000_000  # pairs held before the lists are cut to their limit again
+MAX_PER_CLASS = 100_000  # the limit of the challenge
+_PENDING = 4_000_000  # pairs that may be added before the lists are cut to their limit again
 
 
 class SegmentRanking:
-    """Collects segments' scores, and ranks the best segments of each class.
+    """A ranking of the segments of each class by their scores.
 
-    Source: starter code, inference with --segment_labels. Ranks are taken in memory at full precision
-    (the starter ranks the six digits of a text file). Of each class at most `max_per_class` segments
-    are held, plus the pairs of the last few batches.
+    Source: starter code, inference with --segment_labels. The ranking is done in memory at full
+    precision, whereas the starter code ranks the six digits of a text file. At most `max_per_class`
+    segments of each class are kept, and the pairs of the last few batches.
 
     Args:
-      whitelist: classes that are asked for, or None for all.
-      top_k: classes of each segment that take part.
-      max_per_class: segments of a class at most (`--segment_max_pred`).
+      whitelist: classes to rank, or None for all.
+      top_k: number of best classes of each segment that are ranked.
+      max_per_class: most segments of a class (`--segment_max_pred`).
 
     Raises:
-      UserError: a limit below 1.
+      UserError: a limit is below 1.
     """
 
     def __init__(
@@ -39,27 +39,31 @@ class SegmentRanking:
     ):
         if top_k < 1 or max_per_class < 1:
             raise UserError(
-                f"--top_k={top_k} and --segment_max_pred={max_per_class} are at least 1."
+                f"--top_k={top_k} and --segment_max_pred={max_per_class} must be 1 or more."
             )
         self._whitelist = None if whitelist is None else np.sort(np.asarray(whitelist, np.int64))
         self._top_k, self._max = top_k, max_per_class
         self._ids: list[str] = []
-        self._parts: list[
-            tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
-        ] = []  # (classes, scores, rows of _ids)
+        # (classes, scores, rows of _ids)
+        self._parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
         self._pending = 0
 
     def add(self, ids: Sequence[str], scores: NDArray[Any]) -> None:
-        """Append segments: ids `<video>:<start>` [S], scores float [S, K].
+        """Add segments.
+
+        Args:
+          ids: S ids `<video>:<start>`.
+          scores: float [S, K].
 
         Raises:
-          UserError: a class of the whitelist is beyond K, or a score is NaN.
+          UserError: a class of the whitelist is not below K, or a score is NaN.
         """
         if len(ids) != len(scores):
             raise ValueError(f"{len(ids)} ids with {len(scores)} rows of scores")
         if self._whitelist is not None and self._whitelist[-1] >= scores.shape[1]:
             raise UserError(
-                f"--segment_label_ids_file has class {self._whitelist[-1]}, but there are {scores.shape[1]} classes."
+                f"--segment_label_ids_file lists class {self._whitelist[-1]}, but there are only"
+                f" {scores.shape[1]} classes."
             )
         if len(ids) == 0:
             return
@@ -68,19 +72,14 @@ class SegmentRanking:
         classes = columns if self._whitelist is None else self._whitelist[columns]
         rows = np.arange(len(self._ids), len(self._ids) + len(ids))
         self._ids.extend(ids)
-        self._parts.append(
-            (
-                classes.ravel().astype(np.int32),
-                values.ravel(),
-                np.repeat(rows, values.shape[1]).astype(np.int64),
-            )
-        )
+        row_of_pair = np.repeat(rows, values.shape[1]).astype(np.int64)
+        self._parts.append((classes.ravel().astype(np.int32), values.ravel(), row_of_pair))
         self._pending += values.size
         if self._pending >= _PENDING:
             self._cut()
 
     def lists(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield (class, segments from the surest down) of each class that is among any segment's best, in ascending order."""
+        """Yield (class, segments in descending order of score) for each ranked class, ascending."""
         self._cut()
         if not self._parts:
             return
@@ -90,16 +89,14 @@ class SegmentRanking:
             yield int(classes[start]), [self._ids[r] for r in rows[start:end]]
 
     def _cut(self) -> None:
-        """Sort pairs by class and descending score, keep the first `max_per_class` of each, drop ids not in use."""
+        """Sort the pairs by class and descending score, and keep `max_per_class` of each class."""
         self._pending = 0
         if not self._parts:
             return
         classes, scores, rows = (np.concatenate(column) for column in zip(*self._parts))
-        order = np.lexsort((rows, -scores, classes))  # equal scores: the segment that came first
+        order = np.lexsort((rows, -scores, classes))  # among equal scores the first segment
         classes, scores, rows = classes[order], scores[order], rows[order]
-        place = np.arange(len(classes)) - np.searchsorted(
-            classes, classes
-        )  # place in the class's list
+        place = np.arange(len(classes)) - np.searchsorted(classes, classes)  # in the class's list
         kept = place < self._max
         used, rows = np.unique(rows[kept], return_inverse=True)
         self._ids = [self._ids[r] for r in used]
