@@ -69,6 +69,12 @@ def test_a_flag_that_does_not_exist_is_refused(name):
     assert "output_fiel" in ended.err
 
 
+def test_models_and_losses_are_listed():
+    listed = run_command("train", "--list_models").out.splitlines()
+    assert any(line.startswith("MoeModel ") for line in listed)
+    assert "HingeLoss" in run_command("train", "--list_losses").out.splitlines()
+
+
 def test_the_root_scripts_and_module_forms_are_the_same_commands():
     """One process: each starts `run` with the name of its command and does nothing before."""
     forms = {

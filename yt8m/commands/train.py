@@ -38,6 +38,9 @@ class TrainSettings:
     list_models: bool = setting(
         False, help="print every model with a line about it, and exit", common=True, group="Model"
     )
+    list_losses: bool = setting(
+        False, help="print every loss with a note about it, and exit", group="Loss and labels"
+    )
     start_new_model: bool = setting(
         False,
         help="delete the earlier run that --train_dir holds, and start over",
@@ -85,6 +88,7 @@ def main(values: FlagValues) -> int | None:
     import tensorflow as tf
 
     from yt8m.commands.start_run import start_run
+    from yt8m.losses import describe_losses
     from yt8m.models.core import registry
     from yt8m.runs.strategy import make_strategy
     from yt8m.training.synthetic_sample import use_synthetic_sample
@@ -92,6 +96,9 @@ def main(values: FlagValues) -> int | None:
     command = flags.read(TrainSettings, values)
     if command.list_models:
         print(registry.table())
+        return 0
+    if command.list_losses:
+        print(describe_losses())
         return 0
     model = registry.model_class(command.model)
     arguments, settings = arguments_from_flags(values, model), settings_from_flags(values)

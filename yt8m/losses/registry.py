@@ -36,7 +36,7 @@ def register(
       needs_softmax: whether the predictions must sum to one over the classes.
       sums_over_classes: whether the loss is a sum of terms of one class each, so that classes can
         be trained apart.
-      note: a few words for the help of `--label_loss`.
+      note: a few words for `--list_losses`.
 
     Raises:
       ValueError: another loss has the name.
@@ -64,9 +64,9 @@ def list_losses() -> list[str]:
 
 
 def describe_losses() -> str:
-    """Return all names, each with its note, as one line for the help of `--label_loss`."""
+    """Return every name with its note, a line each, for `--list_losses`."""
     notes = {name: _LOSSES[name].note for name in list_losses()}
-    return ", ".join(f"{name} ({note})" if note else name for name, note in notes.items())
+    return "\n".join(f"{name} ({note})" if note else name for name, note in notes.items())
 
 
 def get(name: str) -> Loss:

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from yt8m.losses import describe_losses
 from yt8m.settings import setting
 
 Schedule = Literal["cosine", "exponential", "exponential_continuous", "constant"]
@@ -90,7 +89,7 @@ class Recipe:
     )
     label_loss: str = setting(
         "CrossEntropyLoss",
-        help=f"loss of the labels: {describe_losses()}",
+        help="name of the loss; see --list_losses",
         group=OPTIMIZATION,
     )
     train_frames: int = setting(
