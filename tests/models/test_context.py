@@ -1,9 +1,10 @@
-"""Context injection: the encoder's pre-training sees its clips and no more, eq. 2 holds, and one run starts the other."""
+"""Context injection: what the pre-training sees, eq. 2, and a run that starts from another."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.models import padded
 from tests.support.runs import losses_of, metrics_of, prior_gap, run_config
 from yt8m.errors import UserError
 from yt8m.models.core import registry
@@ -74,7 +75,7 @@ def test_only_a_clip_and_its_neighbours_count():
 
 def test_frames_past_either_end_weigh_nothing():
     model = encoder()
-    # 5 frames, the clip begins at 1: of the clip before only frame 0 is there, of the one after only frame 4.
+    # 5 frames, and the clip begins at 1: only frame 0 is before it, and only frame 4 after it.
     x = video(5)
     q = x["frames"].numpy()[0] * (4.0 / 255.0) + 4.0 / 512.0 - 2.0
     zero = [w for d in model.decoders for w in (d.w_write, d.b_write)]
@@ -90,14 +91,8 @@ def test_frames_past_either_end_weigh_nothing():
 
 def test_padding_and_the_batch_change_nothing():
     model, inputs = encoder(), video(9)
-    longer = {
-        **inputs,
-        "frames": tf.concat(
-            [inputs["frames"], tf.fill([1, 6, sum(SIZES)], tf.constant(77, tf.uint8))], 1
-        ),
-    }
     loss = model(inputs, training=False)
-    np.testing.assert_allclose(model(longer, training=False), loss, rtol=1e-5)
+    np.testing.assert_allclose(model(padded(inputs), training=False), loss, rtol=1e-5)
     both = {k: tf.concat([v, v], 0) for k, v in inputs.items()}
     np.testing.assert_allclose(model(both, training=False), [loss[0], loss[0]], rtol=1e-5)
 
@@ -118,9 +113,8 @@ def test_the_encoder_learns_by_its_last_output_alone():
         return tape.gradient(loss, [tf_variable(v) for v in model.trainable_variables])
 
     assert all(g is not None and np.any(np.abs(g) > 0) for g in gradients())
-    for (
-        decoder
-    ) in model.decoders:  # cut the way from the last output; the attention still looks back
+    # Cut the path from the last output; the attention still sees the earlier ones.
+    for decoder in model.decoders:
         decoder.w_start.assign(tf.zeros_like(decoder.w_start))
     dead = {id(v) for v in model.encoder.trainable_variables}
     for v, g in zip(model.trainable_variables, gradients()):
@@ -141,9 +135,8 @@ def test_equation_2(trunk):
     np.testing.assert_allclose(model.inject(x, mask), x + context, atol=1e-6)
     for w in model.encoder.project_out.weights:
         w.assign(tf.zeros_like(w))
-    np.testing.assert_array_equal(
-        model.inject(x, mask), x
-    )  # an encoder that says nothing leaves the frames as they are
+    # An encoder that returns zeros leaves the frames as they are.
+    np.testing.assert_array_equal(model.inject(x, mask), x)
 
 
 def test_injection_as_in_the_code():
@@ -162,13 +155,7 @@ def test_every_form_predicts_whatever_the_padding(trunk):
         video(7, num_frames=5),
     )
     p = model(inputs, training=False)
-    longer = {
-        **inputs,
-        "frames": tf.concat(
-            [inputs["frames"], tf.fill([1, 6, sum(SIZES)], tf.constant(77, tf.uint8))], 1
-        ),
-    }
-    np.testing.assert_allclose(model(longer, training=False), p, atol=1e-5)
+    np.testing.assert_allclose(model(padded(inputs), training=False), p, atol=1e-5)
 
 
 def test_the_encoder_is_taken_and_frozen():

@@ -1,4 +1,4 @@
-"""Weights written by lane A (Keras 2) load in either lane, for ever, and give the answers they gave then.
+"""Weights written with Keras 2 load on both lanes and give the predictions that they gave then.
 
 For a NEW model only: `python tests/models/test_golden_weights.py NewModel` writes its files.
 """
@@ -40,7 +40,7 @@ SCALE = {
 
 
 def inputs_of(model):
-    """Return fixed inputs: every number is written out by a formula, no generator's version matters."""
+    """Return fixed inputs, computed by a formula so that no generator's version matters."""
     count = np.arange(3 * 4 * model.feature_size).reshape(3, 4, model.feature_size)
     frames = (count * 37 % 256).astype(np.uint8)
     video = np.sin(count[:, 0]).astype(np.float32)

@@ -94,7 +94,7 @@ def test_windows_by_number_are_windows_by_size():
 
 
 def test_a_hierarchical_pass():
-    """Levels put together by hand: windows, hidden mixtures, GRU over windows that have frames, head."""
+    """The levels computed by hand: windows, hidden mixtures, GRU over windows with frames, head."""
     model = make("HGRU", window_size=3)
     x, _mask = model.dequantize(
         tf.constant(np.pad(FRAMES, [(0, 0), (0, 2), (0, 0)])), num_frames=tf.constant(N)

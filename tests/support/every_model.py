@@ -10,6 +10,7 @@ from yt8m.models.core import registry
 
 ALIKE = {
     "BiLstmModel": "BiGruModel",
+    "DbofBasic": "DbofCgate",
     "LstmModel": "GruModel",
     "LayerNormHierarchicalGruModel": "HierarchicalGruModel",
     "VideoDbofCgate": "DbofCgate",

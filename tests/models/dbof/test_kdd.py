@@ -1,4 +1,4 @@
-"""Features of whole videos in the KDD paper's models: behind what was pooled, before the video-level network."""
+"""Features of whole videos in the KDD paper's models, concatenated to the pooled frames."""
 
 import json
 
@@ -81,6 +81,6 @@ def test_models_without_a_place_for_them_are_refused():
     check_level("DbofCgate", schema)
     with pytest.raises(
         UserError,
-        match="--feature_names: cdml .*--model=LstmModel takes frames only.* DbofBasic, DbofCgate",
+        match=r"--feature_names: cdml .*--model=LstmModel takes frames only.* DbofBasic, DbofCgate",
     ):
         check_level("LstmModel", schema)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from yt8m.errors import one_of
 from yt8m.layers.dequantize import DequantizeFrames
 from yt8m.layers.heads.logistic_head import LogisticHead
+from yt8m.layers.heads.prior_logits import Initial
 from yt8m.layers.residual_1d import Bottleneck1D, ConvNorm1D, max_pool
 from yt8m.models.core.arguments import Integers, integers
 from yt8m.models.core.base import FrameModel
@@ -64,7 +65,7 @@ class ResNet1dModel(FrameModel):
         blocks: Integers = (3, 4, 6, 3),
         pool: Pool = "valid",
         l2: float = 1e-4,
-        initial: Literal["priors", "zeros"] = "priors",
+        initial: Initial = "priors",
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)

@@ -39,11 +39,11 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.errors import UserError, one_of
+from yt8m.layers.dequantize import InputNorm
 from yt8m.layers.recorded_arguments import RecordedArguments
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.weight_transfer import copy_weights
 
-InputNorm = Literal["l2", "none"]
 Inputs = dict[str, tf.Tensor]
 Loss = Callable[..., tf.Tensor]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from yt8m.layers.heads import by_name
+from yt8m.layers.heads.grouped_mixture_of_experts import Group
+from yt8m.layers.heads.prior_logits import Initial
 from yt8m.models.core.base import Yt8mModel
-
-Initial = Literal["priors", "zeros"]
 
 
 class ChosenHead(Yt8mModel):
@@ -27,7 +27,7 @@ class ChosenHead(Yt8mModel):
         self,
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
-        head: str = "moe",
+        head: by_name.HeadName = "moe",
         num_mixtures: int = 2,
         initial: Initial = "priors",
         **kwargs: Any,
@@ -35,7 +35,7 @@ class ChosenHead(Yt8mModel):
         super().__init__(num_classes, feature_sizes, **kwargs)
         self.head_name, self.num_mixtures, self.initial = head, num_mixtures, initial
 
-    def make_head(self, groups: Sequence[dict[str, Any]] | None = None) -> tf.keras.layers.Layer:
+    def make_head(self, groups: Sequence[Group] | None = None) -> tf.keras.layers.Layer:
         """Return a new head; a model calls this after it has made its other layers.
 
         Args:

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from yt8m.layers.dequantize import DequantizeFrames
+from yt8m.layers.heads.grouped_mixture_of_experts import Group
 from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.layers.normalisation.context_gating import ContextGating
+from yt8m.layers.pooling.frames import SwapWeight
 from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.chosen_head import ChosenHead
@@ -76,13 +78,13 @@ class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, ChosenHead, Frame
         feature_sizes: Sequence[int] = (1024, 128),
         width: int = 2048,
         pooling: Pooling = "swap",
-        swap_weight: str = "elementwise",
+        swap_weight: SwapWeight = "elementwise",
         input_batch_norm: bool = True,
         gate_batch_norm: bool = True,
         res_inner: ResInner = "bn_relu",
         res_outer: ResOuter = "sigmoid_after_add",
         num_mixtures: int = 5,
-        groups: list[dict[str, Any]] | None = None,
+        groups: list[Group] | None = None,
         video_sizes: Sequence[int] = (),
         **kwargs: Any,
     ):

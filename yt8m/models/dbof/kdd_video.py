@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from yt8m.layers.dequantize import NormalizeVideo
+from yt8m.layers.heads.grouped_mixture_of_experts import Group
 from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.models.core.base import VideoModel
@@ -54,7 +55,7 @@ class _VideoDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, ChosenHead, Vid
         res_inner: ResInner = "bn_relu",
         res_outer: ResOuter = "sigmoid_after_add",
         num_mixtures: int = 5,
-        groups: list[dict[str, Any]] | None = None,
+        groups: list[Group] | None = None,
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, num_mixtures=num_mixtures, **kwargs)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Union
 
 import tensorflow as tf
 
 from yt8m.layers.dequantize import DequantizeFrames
 from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.layers.pooling.attention import AttentionPooling
-from yt8m.layers.pooling.frames import FramePooling
+from yt8m.layers.pooling.frames import FramePooling, PoolingMethod, SwapWeight
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.registry import register
 
-Pooling = Literal["swap", "average", "max", "l2", "attention"]
+Pooling = Union[PoolingMethod, Literal["attention"]]
 
 
-def make_pooling(method: Pooling, swap_weight: str = "elementwise") -> tf.keras.layers.Layer:
+def make_pooling(method: Pooling, swap_weight: SwapWeight = "elementwise") -> tf.keras.layers.Layer:
     """Return the layer that pools frames by `method`; `swap_weight` applies only to "swap"."""
     if method == "attention":
         return AttentionPooling(name="pool")

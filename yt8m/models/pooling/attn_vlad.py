@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
-from yt8m.layers.dequantize import DequantizeFrames
-from yt8m.layers.pooling.vlad import AttnVlad
-from yt8m.models.core.base import FrameModel, InputNorm, Yt8mModel
+from yt8m.layers.dequantize import DequantizeFrames, InputNorm
+from yt8m.layers.pooling.vlad import AttnVlad, Kernel, Scheme
+from yt8m.models.core.base import FrameModel, Yt8mModel
 from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.registry import register
 from yt8m.models.core.weight_transfer import check_arguments, copy_weights
@@ -57,8 +57,8 @@ class AttnVladModel(ChosenHead, FrameModel):
         feature_sizes: Sequence[int] = (1024, 128),
         num_centers: int = 10,
         projection_size: int = 256,
-        kernel: Literal["additive", "linear", "soft"] = "additive",
-        scheme: Literal["a", "b"] = "a",
+        kernel: Kernel = "additive",
+        scheme: Scheme = "a",
         attention_size: int = 100,
         auxiliary_weight: float = 1e-8,
         input_norm: InputNorm = "none",

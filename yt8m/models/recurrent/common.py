@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import tensorflow as tf
 
 from yt8m.models.core.recipe import Recipe
-
-Output = Literal["last", "mean", "linear", "attention"]
 
 RECURRENT_RECIPE = Recipe(
     base_learning_rate=0.001,

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from yt8m.errors import UserError, one_of
-from yt8m.layers.dequantize import DequantizeFrames
+from yt8m.layers.dequantize import DequantizeFrames, InputNorm
 from yt8m.layers.recurrent.attention_decoder import AttentionDecoder
 from yt8m.layers.recurrent.context_encoder import ContextEncoder
 from yt8m.layers.scaled_huber import scaled_huber
-from yt8m.models.core.base import InputNorm, Inputs, Loss, ReconstructionModel
+from yt8m.models.core.base import Inputs, Loss, ReconstructionModel
 from yt8m.models.core.registry import register
 from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty
 

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from yt8m.errors import UserError, one_of
-from yt8m.layers.dequantize import DequantizeFrames
+from yt8m.layers.dequantize import DequantizeFrames, InputNorm
 from yt8m.layers.recurrent.cells import make_recurrent
 from yt8m.layers.recurrent.context_encoder import ContextEncoder
 from yt8m.layers.recurrent.windowed import WindowedRecurrent
-from yt8m.models.core.base import FrameModel, InputNorm, Yt8mModel
+from yt8m.models.core.base import FrameModel, Yt8mModel
 from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.registry import register
 from yt8m.models.core.weight_transfer import check_arguments, copy_weights

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
 from yt8m.layers.dequantize import DequantizeFrames
-from yt8m.layers.pooling.sequences import make_sequence_pooling
+from yt8m.layers.pooling.sequences import SequenceOutput, make_sequence_pooling
 from yt8m.layers.recurrent.cells import make_recurrent
-from yt8m.layers.recurrent.random_order import RandomOrder
-from yt8m.layers.recurrent.windowed import WindowedRecurrent
+from yt8m.layers.recurrent.random_order import OrderMode, RandomOrder
+from yt8m.layers.recurrent.windowed import Carry, WindowCell, WindowedRecurrent
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.registry import register
-from yt8m.models.recurrent.common import RECURRENT_RECIPE, Output, never_empty, padded_to_windows
+from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty, padded_to_windows
 
 
 @register("HierarchicalGruModel", "HGRU")
@@ -54,7 +54,7 @@ class HierarchicalGruModel(ChosenHead, FrameModel):
       ValueError: a window would have no frame.
     """
 
-    cell: ClassVar[str] = "gru"
+    cell: ClassVar[WindowCell] = "gru"
     recipe = RECURRENT_RECIPE
 
     def __init__(
@@ -68,12 +68,12 @@ class HierarchicalGruModel(ChosenHead, FrameModel):
         hidden_mixtures: int = 4,
         hidden_dropout: float = 0.5,
         state_dropout: float = 0.2,
-        carry_state: Literal["moe_stopgrad", "gru_stopgrad", "none"] = "moe_stopgrad",
+        carry_state: Carry = "moe_stopgrad",
         reset_after: bool = True,
-        output: Output = "last",
+        output: SequenceOutput = "last",
         hops: int = 5,
         attention_size: int = 100,
-        random_order: Literal["none", "train", "always"] = "none",
+        random_order: OrderMode = "none",
         mask_padding: bool = True,
         **kwargs: Any,
     ):

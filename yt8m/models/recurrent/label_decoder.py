@@ -9,14 +9,15 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from yt8m.errors import one_of
-from yt8m.layers.dequantize import DequantizeFrames, NormalizeVideo
+from yt8m.layers.dequantize import DequantizeFrames, InputNorm, NormalizeVideo
+from yt8m.layers.heads.prior_logits import Initial
 from yt8m.layers.pooling.frames import FramePooling
 from yt8m.layers.recurrent.label_decoder import LabelDecoder
-from yt8m.models.core.base import FrameModel, InputNorm, Inputs, Loss, VideoModel, Yt8mModel
+from yt8m.layers.recurrent.label_sequences import LabelOrder
+from yt8m.models.core.base import FrameModel, Inputs, Loss, VideoModel, Yt8mModel
 from yt8m.models.core.registry import register
 from yt8m.models.recurrent.common import RECURRENT_RECIPE
 
-Order = Literal["ascending", "descending"]
 Trunk = Literal["attention", "mean"]
 
 
@@ -84,9 +85,9 @@ class LabelDecoderModel(_LabelDecoding, FrameModel):
         embedding_size: int = 1024,
         attention_size: int = 100,
         max_labels: int = 8,
-        order: Order = "ascending",
+        order: LabelOrder = "ascending",
         trunk: Trunk = "attention",
-        initial: Literal["priors", "zeros"] = "priors",
+        initial: Initial = "priors",
         input_norm: InputNorm = "none",
         **kwargs: Any,
     ):
@@ -134,8 +135,8 @@ class VideoLabelDecoderModel(_LabelDecoding, VideoModel):
         layers: int = 2,
         embedding_size: int = 1024,
         max_labels: int = 8,
-        order: Order = "ascending",
-        initial: Literal["priors", "zeros"] = "priors",
+        order: LabelOrder = "ascending",
+        initial: Initial = "priors",
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)

@@ -9,7 +9,7 @@ from yt8m.errors import one_of
 from yt8m.models.core.registry import register
 from yt8m.models.recurrent.stacked_rnn import StackedRecurrentModel
 
-Cell = Literal["lstm", "ln_lstm"]
+LstmCell = Literal["lstm", "ln_lstm"]
 
 
 class _LstmStack(StackedRecurrentModel):
@@ -24,11 +24,11 @@ class _LstmStack(StackedRecurrentModel):
         self,
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
-        cell: Cell = "lstm",
+        cell: LstmCell = "lstm",
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)
-        self._make_stack(one_of("cell", cell, Cell))
+        self._make_stack(one_of("cell", cell, LstmCell))
 
 
 @register("BiLstmModel")

@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from yt8m.errors import one_of
 from yt8m.layers.dequantize import DequantizeFrames
-from yt8m.layers.pooling.sequences import make_sequence_pooling
-from yt8m.layers.recurrent.cells import make_recurrent
+from yt8m.layers.pooling.sequences import SequenceOutput, make_sequence_pooling
+from yt8m.layers.recurrent.cells import Cell, make_recurrent
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.chosen_head import ChosenHead
-from yt8m.models.recurrent.common import RECURRENT_RECIPE, Output, never_empty
+from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty
 
 State = Literal["top", "concat", "bottom"]
 
@@ -50,7 +50,7 @@ class StackedRecurrentModel(ChosenHead, FrameModel):
         layer_dropout: float = 0.5,
         state_dropout: float = 0.2,
         state: State = "top",
-        output: Output = "last",
+        output: SequenceOutput = "last",
         hops: int = 5,
         attention_size: int = 100,
         mask_padding: bool = True,
@@ -65,7 +65,7 @@ class StackedRecurrentModel(ChosenHead, FrameModel):
         self.pool = make_sequence_pooling(output, hops, attention_size)
         self.head = self.make_head()
 
-    def _make_stack(self, cell: str, **options: Any) -> None:
+    def _make_stack(self, cell: Cell, **options: Any) -> None:
         """Create the layers; `options` go to `make_recurrent`."""
         count = 1 if self.state == "bottom" else self.num_layers
         self.stack = [

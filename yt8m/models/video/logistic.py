@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from yt8m.layers.dequantize import NormalizeVideo
-from yt8m.layers.heads.logistic_head import LogisticHead
+from yt8m.layers.heads.logistic_head import Activation, LogisticHead
+from yt8m.layers.heads.prior_logits import Initial
 from yt8m.models.core.base import VideoModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.registry import register
@@ -34,9 +35,9 @@ class LogisticModel(VideoModel):
         self,
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
-        initial: Literal["priors", "zeros"] = "priors",
+        initial: Initial = "priors",
         l2: float = 1e-8,
-        activation: Literal["sigmoid", "softmax"] = "sigmoid",
+        activation: Activation = "sigmoid",
         **kwargs: Any,
     ):
         super().__init__(num_classes, feature_sizes, **kwargs)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from yt8m.layers.dequantize import NormalizeVideo
 from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
+from yt8m.layers.heads.prior_logits import Initial
 from yt8m.models.core.base import VideoModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.registry import register
@@ -37,7 +38,7 @@ class MoeModel(VideoModel):
         num_classes: int,
         feature_sizes: Sequence[int] = (1024, 128),
         num_mixtures: int = 2,
-        initial: Literal["priors", "zeros"] = "priors",
+        initial: Initial = "priors",
         l2: float = 1e-8,
         **kwargs: Any,
     ):

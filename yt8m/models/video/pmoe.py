@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from yt8m.layers.dequantize import NormalizeVideo
-from yt8m.layers.heads.grouped_mixture_of_experts import GroupedMixtureOfExperts
-from yt8m.layers.heads.label_groups import label_groups
+from yt8m.layers.heads.grouped_mixture_of_experts import Group, GroupedMixtureOfExperts
+from yt8m.layers.heads.label_groups import Split, label_groups
+from yt8m.layers.heads.prior_logits import Initial
 from yt8m.models.core.base import VideoModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.registry import register
@@ -57,10 +58,10 @@ class PmoeModel(VideoModel):
         feature_sizes: Sequence[int] = (1024, 128),
         num_mixtures: int = 200,
         group_size: int = 500,
-        split: Literal["ordered", "random"] = "ordered",
+        split: Split = "ordered",
         split_seed: int = 0,
         num_labels: int = 0,
-        initial: Literal["priors", "zeros"] = "priors",
+        initial: Initial = "priors",
         l2: float = 1e-8,
         **kwargs: Any,
     ):
@@ -72,7 +73,9 @@ class PmoeModel(VideoModel):
         self.num_labels, self.initial, self.l2 = num_labels, initial, l2
         self.normalize = NormalizeVideo(self.input_norm)
         groups = label_groups(num_labels or num_classes, group_size, split, split_seed)
-        parts = [{"classes": classes, "num_mixtures": num_mixtures} for classes in groups]
+        parts: list[Group] = [
+            {"classes": classes, "num_mixtures": num_mixtures} for classes in groups
+        ]
         self.head = GroupedMixtureOfExperts(num_classes, parts, l2=l2, initial=initial, name="head")
 
     @property
