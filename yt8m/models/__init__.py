@@ -1,1 +1,1 @@
-"""Architectures, one a file, found by name in `registry`."""
+"""Models, one architecture in each file; `core.registry` finds them by name."""
