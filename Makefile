@@ -1,14 +1,16 @@
-# Needs Python 3.9 or newer and git; makes its own environment. `make PYTHON=python3.12 test` picks an interpreter.
+# You need Python 3.9 or newer and git. Each target makes its own environment;
+# `make PYTHON=python3.12 test` chooses an interpreter.
 PYTHON ?= python3
 VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= runs/demo
+OLD_PYTHON := Python 3.9 or newer is needed; choose one: make PYTHON=python3.11 ...
 
-.PHONY: demo test slow lint clean
+.PHONY: demo test slow coverage lint clean
 
 $(READY): setup.cfg pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 9) else "Python 3.9 or newer is needed; pick one: make PYTHON=python3.11 ...")'
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 9) else "$(OLD_PYTHON)")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
@@ -19,14 +21,23 @@ demo: $(READY)
 	$(BIN)/python -m yt8m.demo --out_dir=$(DEMO)
 
 test: $(READY)
-	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
 
 slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow --durations=10
 
+# The default tests with the lines that they reach, child processes included.
+coverage: $(READY)
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest -q -n auto --dist worksteal --durations=10
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --skip-covered
+
 lint: $(READY)
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lint-imports
 
 clean:
 	rm -rf .venv .venv-* runs/demo
