@@ -166,9 +166,7 @@ def simulate(costs: Costs, workers: int) -> dict[str, float]:
     return found
 
 
-def _features(
-    costs: Costs, workers: int, tasks: int, rng: np.random.Generator
-) -> dict[str, float]:
+def _features(costs: Costs, workers: int, tasks: int, rng: np.random.Generator) -> dict[str, float]:
     """Return the costs of step 2's features: a forward pass over all frames, whose v is written."""
     aggregator, _ = costs.forward_flop(0.0, costs.frames)
     task_seconds = costs.videos / tasks * costs.video_seconds(aggregator)

@@ -47,7 +47,7 @@ def test_a_measured_iteration():
 
 
 def test_a_measured_worker():
-    """A peak of 1.02 GB with 3.3 M weights and features 2048 wide, whatever the number of videos."""
+    """A peak of 1.02 GB with 3.3 M weights and features 2048 wide, for any number of videos."""
     costs = dataclasses.replace(STEADY, videos=2e5, classes=20)
     found = simulator.simulate(costs, 1)["moe_worker_gb"]
     assert found == pytest.approx(1.02, rel=0.05)
@@ -55,7 +55,10 @@ def test_a_measured_worker():
 
 
 def test_the_papers_iteration():
-    """About 20 minutes over 6.2 M videos of 300 frames on 500 to 5,000 workers (KDD §5)."""
+    """About 20 minutes over 6.2 M videos of 300 frames on 500 to 5,000 workers (KDD §5).
+
+    Source: docs/sources.md#iteration-time.
+    """
     costs = dataclasses.replace(
         simulator.Costs(), videos=6.2e6, classes=4_716, frame_features=1_152, mean_experts=45.0
     )

@@ -44,7 +44,7 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
 
     Args:
       name: one of `COMMANDS`.
-      arguments: of the command line, without the program's name.
+      arguments: those of the command line, without the program's name.
       program: how the user called it, for `--help`.
     """
     module, _ = COMMANDS[name]

@@ -1,5 +1,6 @@
-"""Small text and JSON files, local or remote: read at once, and written so that a kill leaves no half of one.
+"""Small text and JSON files, local or remote, and writers that never leave half a file.
 
+A file gets its name only when it is whole, so a kill loses the new file and keeps the old one.
 `WholeFile` streams a long text; the functions read and write short ones. All of them import
 TensorFlow when they are called, so that importing this module stays cheap.
 """
@@ -56,7 +57,7 @@ def write_json(path: str, values: Any, indent: int | None = 1) -> None:
 class AtomicWriter(abc.ABC):
     """A writer whose output appears under its name only when it is whole.
 
-    As a context manager it calls `close` at the end of the block, and `abandon` if the block raises.
+    As a context manager it calls `close` at the end of the block, or `abandon` if the block raises.
     """
 
     @abc.abstractmethod
@@ -83,9 +84,10 @@ class AtomicWriter(abc.ABC):
 
 
 class WholeFile(AtomicWriter):
-    """Text that goes to `path + ".partial"` and is renamed by `close()`; an existing `path` is replaced only then.
+    """A text file that is written to `path + ".partial"` and renamed by `close()`.
 
-    Opening it writes to the disk, so that an unwritable place is told before any work is done.
+    An existing file at `path` is replaced only then. Opening it writes to the disk, so that an
+    unwritable place is reported before any work is done.
 
     Args:
       path: local or remote (gs://).
@@ -141,5 +143,5 @@ class WholeFile(AtomicWriter):
     def _unwritable(self, error: BaseException) -> UserError:
         reason = getattr(error, "message", None) or str(error)
         return UserError(
-            f"cannot write {self.path!r}: {reason}. Give {self._flag} a place that can be written to."
+            f"cannot write {self.path!r}: {reason}. Give {self._flag} a writable place."
         )

@@ -22,6 +22,7 @@ OWN_FLAGS = {
 
 @pytest.mark.parametrize("command", ["eval", "predict"])
 def test_every_flag_of_the_starter_codes_scripts_is_known(command):
-    """The flags of spec A.10 are all given, and the only mistake reported is a missing folder."""
+    """The flags of docs/sources.md#command-line-flags are all given, and the only mistake reported
+    is a missing folder."""
     message = refused(command, *STARTER_FLAGS.split(), *OWN_FLAGS[command].split())
     assert message.strip().startswith("error: --train_dir=/nowhere does not exist")

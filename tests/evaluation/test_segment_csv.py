@@ -74,9 +74,9 @@ def test_the_cache_is_written_once_and_then_read(rated, tmp_path, capsys):
     assert {(s, int(c)): float(x) for s, c, x in lines} == ratings
     assert len(lines) == len(ratings)
     assert main([*command, "--eval_data_pattern=nowhere*"]) == 0
-    told, rest = capsys.readouterr().out.split("\n", 1)
+    message, rest = capsys.readouterr().out.split("\n", 1)
     assert rest == first
-    assert "--eval_data_pattern is not read" in told
+    assert "--eval_data_pattern is not read" in message
     for text in ("v1:0,3,1.0\nv1:5\n", "v1:0,3,1.0\nv1:5,3,x\n"):
         cache.write_text(text)
         assert main(command) == 2

@@ -1,4 +1,4 @@
-"""Fusion weights against the spec's golden numbers."""
+"""Fusion weights against numbers worked out by hand (docs/sources.md#fusion-weights)."""
 
 import numpy as np
 import pytest

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -50,18 +51,18 @@ def iterations(train_dir):
 
 def kill_when(data, train_dir, reached, *more):
     """Run until `reached()`, then kill -9."""
-    log = open(os.path.join(os.path.dirname(train_dir), "log.txt"), "a")
-    process = subprocess.Popen(
-        command(data, train_dir, *more), cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
-    )
+    log = pathlib.Path(train_dir).with_name("log.txt")
+    with log.open("a") as out:
+        process = subprocess.Popen(
+            command(data, train_dir, *more), cwd=ROOT, stdout=out, stderr=subprocess.STDOUT
+        )
     deadline = time.monotonic() + 600
     while not reached():
-        assert process.poll() is None, open(log.name).read()[-3000:]
-        assert time.monotonic() < deadline, open(log.name).read()[-3000:]
+        assert process.poll() is None, log.read_text()[-3000:]
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    log.close()
 
 
 @pytest.fixture(scope="module")

@@ -106,7 +106,10 @@ def test_killed_it_ends_like_one_that_was_not(small_data, disturbed, tmp_path):
 
 
 def test_two_hundred_and_a_thousand(small_data, disturbed, tmp_path):
-    """More mixtures for the first labels: their scores are averaged, the others stay (spec C.2)."""
+    """More mixtures for the first labels: their scores are averaged, the others stay.
+
+    Source: docs/sources.md#parallel-mixture.
+    """
     more = str(tmp_path / "1000")
     options = (
         "--model_option=num_mixtures=30",

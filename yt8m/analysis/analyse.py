@@ -31,7 +31,7 @@ def analyse(settings: AnalysisSettings, say: Say = print) -> dict[str, Any]:
 
     The files are `report.md`, `analysis.json`, `fig1_positives.*` and `fig2_cooccurrence.*`.
 
-    Source: UTS Figs. 1 and 2 (spec C.17).
+    Source: UTS Figs. 1 and 2 (docs/sources.md#label-figures).
 
     Raises:
       UserError: matplotlib is missing, a pattern matches no file, the records have no labels, or

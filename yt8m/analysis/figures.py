@@ -33,7 +33,9 @@ def require_matplotlib() -> None:
 
 
 def positives_figure(sets: list[dict[str, Any]], names: Sequence[str] | None, kind: str) -> bytes:
-    """Return Fig. 1: positives of each class by index, with the shares of label ranges (spec C.17).
+    """Return Fig. 1: positives of each class by index, with the shares of label ranges.
+
+    Source: docs/sources.md#label-figures.
 
     Args:
       sets: one or two results of `statistics.describe`, each with "title".
@@ -173,7 +175,9 @@ def _name_at_the_points(axes: Any, described: dict[str, Any], texts: dict[int, s
 def cooccurrence_figure(
     found: dict[str, Any], titles: Sequence[str], names: Sequence[str] | None, kind: str
 ) -> bytes:
-    """Return Fig. 2: the co-occurrence of the most frequent classes (spec C.17).
+    """Return Fig. 2: the co-occurrence of the most frequent classes.
+
+    Source: docs/sources.md#label-figures.
 
     Each set has a column with the counts above and P(j | i) below.
 

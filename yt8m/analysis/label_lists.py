@@ -54,7 +54,10 @@ class LabelLists:
         return int(np.count_nonzero(inside[starts[1:]] > inside[starts[:-1]]))
 
     def cooccurrence(self, classes: Sequence[int]) -> np.ndarray:
-        """Return YᵀY over `classes` [M]: int64 [M, M], the videos that have both (spec C.17)."""
+        """Return YᵀY over `classes` [M]: int64 [M, M], the videos that have both.
+
+        Source: docs/sources.md#label-figures.
+        """
         column = np.full(self.num_classes, -1, np.int64)
         column[np.asarray(classes)] = np.arange(len(classes))
         together = np.zeros([len(classes)] * 2, np.int64)

@@ -15,7 +15,7 @@ MOST_FREQUENT = 50  # classes of Fig. 2
 
 
 def label_ranges(num_classes: int) -> list[tuple[int, int]]:
-    """Return [0, 50), [0, 1000) and [3000, K) (spec C.17).
+    """Return [0, 50), [0, 1000) and [3000, K) (docs/sources.md#label-figures).
 
     If there are at most 3000 classes, the ranges are the same fractions of K as of 4716.
     """

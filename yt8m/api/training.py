@@ -28,7 +28,7 @@ def train(
       train_data: comma-separated glob patterns of the training records.
       eval_data: those of the validation records; empty for none.
       train_dir: folder of the run. The same call resumes it.
-      arguments: of the model's constructor.
+      arguments: arguments of the model's constructor.
       start_new_model: delete the run that `train_dir` holds, and start over.
       starter_defaults: use the starter code's values in place of the model's recipe.
       **settings: those of `python train.py --help`, by the names in `config.json`.

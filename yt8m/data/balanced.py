@@ -107,6 +107,6 @@ class BalancedRecords:
         if len(whole) != _HEADER + size or struct.unpack("<Q", whole[:8])[0] != size:
             self.bad.refuse(
                 f"{path} has no record of {size} bytes at byte {offset}, as it had when the run"
-                " began; the shard has changed. Restore it, or start anew with --start_new_model."
+                " began; the shard has changed. Restore it, or start over with --start_new_model."
             )
         return whole[_HEADER:]

@@ -37,8 +37,8 @@ def score_segment_csv(
 ) -> dict[str, Any]:
     """Return and print the segment MAP of a submission.
 
-    Source: starter code, segment_eval_inference (spec B.1), without the faults that keep it from
-    running (E-39).
+    Source: starter code, segment_eval_inference, without the faults that keep it from running
+    (docs/sources.md#segment-map).
 
     Args:
       submission_file: CSV of lines `Class,Segments`, read line by line.
@@ -130,7 +130,7 @@ def _read_cache(path: str) -> Ratings:
         except ValueError:
             raise UserError(
                 f"--label_cache={path}, line {number}, is not '<video>:<start>,<class>,<score>';"
-                " delete the file to create it anew."
+                " delete the file to create it again."
             ) from None
     return ratings
 

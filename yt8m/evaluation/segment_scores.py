@@ -43,8 +43,8 @@ def both_means(lists: Iterable[tuple[int, Sequence[str]]], ratings: Ratings) -> 
 class SegmentScores:
     """Segment MAP of a stream of batches of rated segments.
 
-    Source: starter code, segment_eval_inference (spec B.1), applied to the ranking that
-    `SegmentCsvWriter` would write for the same segments.
+    Source: starter code, segment_eval_inference (docs/sources.md#segment-map), applied to the
+    ranking that `SegmentCsvWriter` would write for the same segments.
 
     Args:
       whitelist: classes to rank; None means all.

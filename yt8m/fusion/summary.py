@@ -16,7 +16,7 @@ def weights_table(names: Sequence[str], weights: np.ndarray) -> str:
     A class where several models share the largest weight is divided among them.
 
     Args:
-      names: of the models [M].
+      names: the names of the models [M].
       weights: [M, K].
     """
     best = weights.max(axis=0)
@@ -34,7 +34,7 @@ def gains_table(names: Sequence[str], results: Sequence[dict[str, Any]], videos:
     """Return a line per input, one for the fusion, and one for its gain over the best input.
 
     Args:
-      names: of the inputs [M].
+      names: the names of the inputs [M].
       results: metrics of the inputs and, last, of the fusion [M + 1].
       videos: description of the videos.
     """

@@ -81,9 +81,7 @@ def read_curve(train_dir: str) -> Curve:
             f"--train_dir={train_dir} was not trained by --trainer=alternating, whose iterations"
             " the figures show."
         )
-    latest: dict[
-        tuple[str, int], dict[str, Any]
-    ] = {}  # an iteration may be repeated
+    latest: dict[tuple[str, int], dict[str, Any]] = {}  # an iteration may be repeated
     for event in run.logged():
         if event["event"] == "iteration":
             latest[event["name"], event["iteration"]] = event

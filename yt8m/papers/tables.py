@@ -75,11 +75,11 @@ def as_text(table: str, rows: Sequence[PaperRow], results: Sequence[Result]) -> 
     """Return a table for a terminal, with aligned columns."""
     lines = cells(table, rows, results)
     widths = [max(map(len, column)) for column in zip(*lines)]
-    words = (0, lines[0].index("data"))  # aligned left; numbers are aligned right
+    left = (0, lines[0].index("data"))  # aligned left; numbers are aligned right
     text = []
     for line in lines:
         columns = enumerate(zip(line, widths))
-        aligned = (c.ljust(w) if i in words else c.rjust(w) for i, (c, w) in columns)
+        aligned = (c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in columns)
         text.append("  ".join(aligned).rstrip())
     about = ["", textwrap.fill(ABOUT[table], 120)] if table in ABOUT else []
     return "\n".join([TABLES[table], *about, "", *text])

@@ -60,7 +60,7 @@ def new_run(
       model: registered name or alias.
       train_data: comma-separated glob patterns of the training records.
       eval_data: those of the validation records; empty for none.
-      arguments: of the model's constructor.
+      arguments: arguments of the model's constructor.
       starter_defaults: use the starter code's values in place of the model's recipe.
       **settings: any field of `DataSettings`, `Recipe`, `TrainingConfig` or `AlternationConfig`;
         each is also the train.py flag of that name.

@@ -41,7 +41,8 @@ def refuse_empty(texts: list[str]) -> None:
     """Refuse ids that name no video.
 
     Raises:
-      UserError: an id is empty, as all are in late copies of the 2017 release (spec A.1).
+      UserError: an id is empty, as all are in late copies of the 2017 release
+        (docs/sources.md#releases).
     """
     empty = sum(map(is_empty, texts))
     if empty:

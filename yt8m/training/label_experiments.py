@@ -14,8 +14,9 @@ from yt8m.data.label_noise import AlignedScores, LabelNoise, changes
 from yt8m.data.record_index import RecordIndex, build_index, load_index, save_index
 from yt8m.errors import UserError
 from yt8m.models.core import registry
-from yt8m.runs.config import RunConfig, TrainingConfig
+from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import LABEL_INDEX, RunFolder
+from yt8m.runs.settings.training import TrainingConfig
 from yt8m.submission.score_files import ScoreFile
 
 

@@ -88,6 +88,6 @@ class StepReport:
         raise UserError(
             f"the loss or its gradient stopped being finite by step {step:,}."
             f" {look_for_nan(self._config.training.train_data_pattern)} Else lower"
-            f" --base_learning_rate (now {rate}), or clip harder, and start anew; the last good"
+            f" --base_learning_rate (now {rate}), or clip harder, and start over; the last good"
             " checkpoint is kept."
         )

@@ -61,7 +61,7 @@ class TrainingData:
         Raises:
           UserError: there are more than --max_bad_records.
         """
-        # One of several workers cannot begin anew while the others wait for it in a step.
+        # One of several workers cannot start over while the others wait for it in a step.
         return self.num_workers == 1 and leave_out_unparsable(
             error, self._files, self._config.schema, self._bad
         )

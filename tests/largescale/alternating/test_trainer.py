@@ -435,7 +435,7 @@ def test_what_cannot_be_alternated_is_refused(change, said, small_data, tmp_path
 
 def test_workers_are_refused_before_an_earlier_run_is_deleted(small_data, tmp_path):
     class Workers(tf.distribute.MultiWorkerMirroredStrategy):
-        """Of its kind, without a cluster."""
+        """A multi-worker strategy without a cluster."""
 
         def __init__(self):
             pass

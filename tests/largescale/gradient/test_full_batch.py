@@ -168,7 +168,7 @@ def test_a_fraction_is_drawn_by_seed_and_iteration_and_is_unbiased(folder):
     counts = [draw(2, i).num_examples for i in range(40)]
     assert np.mean(counts) == pytest.approx(0.3 * N, abs=4 * np.std(counts) / np.sqrt(40))
     assert draw_fraction(tasks, 1.0, 0, 0) == tasks
-    assert draw(0, 0, 1e-6).num_examples > 0  # one of none is drawn anew, from twice as much
+    assert draw(0, 0, 1e-6).num_examples > 0  # an empty draw is repeated with twice the fraction
 
 
 def test_rows_of_a_fraction_are_independent_of_the_shards_before(folder):

@@ -77,7 +77,7 @@ def test_the_weight_file_is_what_was_trained(k, split, small_data, tmp_path, mon
 
 
 def test_a_run_that_is_done_is_not_trained_again(run, small_data, capsys):
-    """Its groups are gone, so resuming it would train it anew."""
+    """Its groups are gone, so resuming it would train it from scratch."""
     config = run_config(small_data)
     trainer.train(with_training(config, num_readers=2), run)
     assert "it is done" in capsys.readouterr().out

@@ -26,7 +26,7 @@ class Context:
       executor: where steps 2 and 3 compute.
       validation: the validation set.
       log: the run's log.
-      stop: whether the run was asked to stop.
+      stop: whether a signal asks the run to end.
       files: the training shards.
     """
 

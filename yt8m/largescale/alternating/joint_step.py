@@ -54,7 +54,7 @@ def run(context: Context, step: Step) -> float:
 
 
 def _take(context: Context, step: Step) -> RunFolder:
-    """Copy the joint model of an earlier run after validating it anew, and return that run.
+    """Copy the joint model of an earlier run after validating it again, and return that run.
 
     Raises:
       UserError: there is none, or it is of another model.

@@ -72,7 +72,7 @@ class GradientWorker:
         """Return the sums over all batches.
 
         Args:
-          batches: of examples.
+          batches: the examples.
           broken: one line for each broken record, complete when the batches have been read.
         """
         loss, count = 0.0, 0

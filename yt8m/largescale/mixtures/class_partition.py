@@ -12,7 +12,8 @@ from yt8m.runs.settings.alternation import Partitioning
 
 
 def partition(
-    kind: Partitioning, num_mixtures: Sequence[int], num_partitions: int) -> list[list[int]]:
+    kind: Partitioning, num_mixtures: Sequence[int], num_partitions: int
+) -> list[list[int]]:
     """Return the sorted classes of each partition; every class is in exactly one.
 
     Source: docs/sources.md#class-partitions.

@@ -51,7 +51,7 @@ class PartitionClock:
         if done <= 0:
             return None, 0.0
         keep = 1.0
-        if self._count > epoch_steps - done:  # the mean forgets what lies before about an epoch
+        if self._count > epoch_steps - done:  # the mean covers about an epoch
             keep = max(0, epoch_steps - done) / max(1, self._count)
         self._sum, self._count = self._sum * keep + loss, int(self._count * keep) + done
         speed = done * batch_size / max(now - self._reported, 1e-9)

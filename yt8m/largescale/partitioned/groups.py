@@ -90,7 +90,7 @@ class Groups:
           priors: label frequencies [K].
 
         Raises:
-          Stopped: the run was asked to stop; the state has been saved.
+          Stopped: a signal ended the run; the state has been saved.
           UserError: the loss stopped being finite.
         """
         if tf.io.gfile.exists(self._file(i)):

@@ -52,7 +52,7 @@ def _can_be_partitioned(name: str) -> bool:
 
 
 def check_earlier(config: RunConfig, run: RunFolder) -> None:
-    """Refuse to continue an earlier run of the folder with settings that would begin it anew.
+    """Refuse to continue an earlier run of the folder with settings that would restart it.
 
     Raises:
       UserError: names the flag.

@@ -24,12 +24,13 @@ Pool = Literal["valid", "all"]
 class ResNet1dModel(FrameModel):
     """1D ResNet-50 over the frames, averaged over time, with a logistic head.
 
-    Source: UTS §2.3.3 and §3.2, Table 4 (spec C.12). The layers shorten a video of 300 frames to
-    150, 75, 75, 38, 19 and 10 positions. The paper's channels are taken as the width of each
-    stage's output; as the width inside its bottlenecks they would make a billion weights. Its
-    1,536 input channels do not match the features, so the width of the features is used (trap E-6).
-    The paper's settings are --optimizer=SGD --base_learning_rate=0.1 --schedule=exponential
-    --learning_rate_decay=0.1 --learning_rate_decay_examples=10000000 (momentum 0.9; trap E-17).
+    Source: UTS §2.3.3 and §3.2, Table 4 (docs/sources.md#1d-resnet). The layers shorten a video of
+    300 frames to 150, 75, 75, 38, 19 and 10 positions. The paper's channels are taken as the width
+    of each stage's output; as the width inside its bottlenecks they would make a billion weights.
+    Its 1,536 input channels do not match the features, so the width of the features is used
+    (docs/sources.md#1d-resnet). The paper's settings are --optimizer=SGD --base_learning_rate=0.1
+    --schedule=exponential --learning_rate_decay=0.1 --learning_rate_decay_examples=10000000
+    (momentum 0.9).
 
     Args:
       first_width: channels of the first convolution (kernel 7, stride 2).

@@ -12,7 +12,9 @@ import tensorflow as tf
 
 
 class AggregatorAndHead:
-    """A mixin for models with p = head(aggregate(inputs)) (KDD §3; spec D.1).
+    """A mixin for models with p = head(aggregate(inputs)).
+
+    Source: KDD §3; docs/sources.md#frame-aggregator.
 
     List it before the base class. The model sets `self.head`, defines `aggregate`, and takes a
     constructor argument `groups` (see `yt8m.layers.heads.by_name.make_head`), so that a model whose

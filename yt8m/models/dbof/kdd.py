@@ -37,16 +37,18 @@ VIDEO_HALF = {
 
 
 class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, ChosenHead, FrameModel):
-    """Frames → FC, BN, σ → [gate or block] → pooling → FC, BN, σ → [gate] → head (spec D.2).
+    """Frames → FC, BN, σ → [gate or block] → pooling → FC, BN, σ → [gate] → head.
+
+    Source: docs/sources.md#dbof-networks.
 
     Features of whole videos, such as the paper's CDML embedding, are concatenated to the pooled
-    frames without further processing (spec D.9).
+    frames without further processing (docs/sources.md#whole-video-features).
 
     Args:
       width: width of every fully connected layer.
       pooling: how the frames are pooled.
       swap_weight: weights of SWAP: "elementwise" is the paper's, "l1" and "l2" are for ablation
-        (spec D.3).
+        (docs/sources.md#swap).
       input_batch_norm: normalise the features of the frames first.
       gate_batch_norm: give the gates of Cgate a batch normalisation in place of a bias.
       res_inner, res_outer: readings of the block of ResNet; see `ResidualBlock`.

@@ -1,8 +1,8 @@
 """The video-level mode of the KDD paper: its video-level network and head on one vector per video.
 
 The vector is the mean of a video's raw features (`mean_rgb`, `mean_audio`, any other video-level
-embedding) or the pooled output of a trained frame-level network (spec D.9). The module
-`yt8m/largescale/features/pooled_records.py` writes records of the latter.
+embedding) or the pooled output of a trained frame-level network (docs/sources.md#video-level-mode).
+The module `yt8m/largescale/features/pooled_records.py` writes records of the latter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from yt8m.models.dbof.video_network import ResidualBlock, ResInner, ResOuter, Va
 
 
 class _VideoDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, ChosenHead, VideoModel):
-    """Video → [BN] → FC, BN, σ → [gate or residual block] → head (KDD §5.4; spec D.9).
+    """Video → [BN] → FC, BN, σ → [gate or residual block] → head.
+
+    Source: KDD §5.4; docs/sources.md#video-level-mode.
 
     Args:
       width: width of every fully connected layer.

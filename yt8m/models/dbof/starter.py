@@ -30,9 +30,9 @@ def make_pooling(method: Pooling, swap_weight: SwapWeight = "elementwise") -> tf
 class DbofModel(ChosenHead, FrameModel):
     """The deep bag of frames of the starter code.
 
-    Source: starter code (spec A.12). Training samples 30 random frames. Evaluation uses all frames,
-    so that its scores do not change from run to run; the starter code samples there as well
-    (trap E-44).
+    Source: starter code (docs/sources.md#starter-dbof). Training samples 30 random frames.
+    Evaluation uses all frames, so that its scores do not change from run to run; the starter code
+    samples there as well (docs/sources.md#sampling-frames).
 
     Args:
       cluster_size: width of the frame-level layer.

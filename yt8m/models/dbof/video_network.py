@@ -22,14 +22,17 @@ _ACTIVATIONS = {"relu": tf.nn.relu, "sigmoid": tf.sigmoid, "linear": tf.identity
 
 
 def fully_connected(width: int, name: str) -> tf.keras.layers.Dense:
-    """Return a layer without a bias, because a batch normalisation follows it (spec D.2)."""
+    """Return a layer without a bias, because a batch normalisation follows it.
+
+    Source: docs/sources.md#dbof-networks.
+    """
     return tf.keras.layers.Dense(width, use_bias=False, name=name)
 
 
 class VideoNetwork:
     """A mixin with the video-level half: x [B, D] → FC, BN, σ → [gate] → v [B, width].
 
-    Source: KDD §3.1.1 (spec D.2).
+    Source: KDD §3.1.1 (docs/sources.md#dbof-networks).
     """
 
     def make_video_network(self, width: int, gated: bool, gate_batch_norm: bool) -> None:
@@ -53,8 +56,9 @@ class ResidualBlock:
     """A mixin with the residual block of DBoF-ResNet: σ(BN(FC₂(ReLU(BN(FC₁ h)))) + h).
 
     Source: KDD §3.1.1. The paper says that the first layer of the block has neither batch
-    normalisation nor σ. Taken literally, the two layers would be one linear map; spec D.2 takes the
-    sentence to mean "another activation", and the options offer the other readings.
+    normalisation nor σ. Taken literally, the two layers would be one linear map;
+    docs/sources.md#residual-block takes the sentence to mean "another activation", and the options
+    offer the other readings.
     """
 
     def make_residual_block(self, width: int, inner: ResInner, outer: ResOuter) -> None:

@@ -29,8 +29,8 @@ ATTENTION_RECIPE = Recipe(
 class AttentionPoolingModel(ChosenHead, FrameModel):
     """Weighted means of the frames, with weights by attention, into a mixture of experts.
 
-    Source: UTS eq. 3 (spec C.13), here on the frames themselves. The recurrent models apply it to
-    the outputs of a GRU with output=attention.
+    Source: UTS eq. 3 (docs/sources.md#attention-pooling), here on the frames themselves. The
+    recurrent models apply it to the outputs of a GRU with output=attention.
 
     Args:
       hops: number of weighted means; the head sees hops · D numbers.

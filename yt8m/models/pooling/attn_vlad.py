@@ -32,7 +32,7 @@ _SAME_FEATURES = (
 class AttnVladModel(ChosenHead, FrameModel):
     """Attention VLAD over projected frames, with a mixture of experts.
 
-    Source: UTS §2.3.4, eqs. 4 to 7, Fig. 4 (spec C.14).
+    Source: UTS §2.3.4, eqs. 4 to 7, Fig. 4 (docs/sources.md#attnvlad).
 
     Args:
       num_centers: C, the number of centres.
@@ -40,11 +40,11 @@ class AttnVladModel(ChosenHead, FrameModel):
         are.
       kernel, scheme, attention_size, auxiliary_weight: see `AttnVlad`.
       input_norm: "none", as in the paper's code, or "l2".
-      freeze_vlad: train the second of two stages (spec C.14). It needs --init_from with a trained
-        AttnVLAD, whatever its head. Its projection and VLAD are copied and frozen, and a new head
-        is trained on their output.
-      mask_padding: exclude padded frames. False sums over them as well, as UTS did (trap E-15);
-        predictions then depend on the length of the padding.
+      freeze_vlad: train the second of two stages (docs/sources.md#two-stage-attnvlad). It needs
+        --init_from with a trained AttnVLAD, whatever its head. Its projection and VLAD are copied
+        and frozen, and a new head is trained on their output.
+      mask_padding: exclude padded frames. False sums over them as well, as UTS did
+        (docs/sources.md#padding); predictions then depend on the length of the padding.
     """
 
     zero_has_meaning = ("projection_size",)

@@ -20,7 +20,8 @@ from yt8m.models.core.registry import register
 class FrameLevelLogisticModel(FrameModel):
     """Logistic regression on the mean of the frames.
 
-    Source: starter code (spec A.12). Each frame is normalised before the mean is taken.
+    Source: starter code (docs/sources.md#logistic-models). Each frame is normalised before the mean
+    is taken.
 
     Args:
       initial: "priors" lets `initialize_from_priors` start the biases at the label frequencies;

@@ -23,11 +23,11 @@ Target = Literal["prev_next", "self_reversed"]
 class ContextEncoderModel(ReconstructionModel):
     """Reads a clip and writes its neighbours, to pre-train the encoder of ContextGruModel.
 
-    Source: UTS §2.3.1b, first stage (spec C.7, trap E-12). The loss of a video is the sum over the
-    decoders of the scaled Huber error, summed over the D features and averaged over the true
-    frames. Frames beyond either end of the video do not count, so a video of at most `clip_size`
-    frames contributes nothing to "prev_next". The clip begins at random in training and is the
-    middle of the video in validation.
+    Source: UTS §2.3.1b, first stage (docs/sources.md#context-encoder). The loss of a video is the
+    sum over the decoders of the scaled Huber error, summed over the D features and averaged over
+    the true frames. Frames beyond either end of the video do not count, so a video of at most
+    `clip_size` frames contributes nothing to "prev_next". The clip begins at random in training and
+    is the middle of the video in validation.
 
     The decoders start from the encoder's output for the last frame of the clip, and attend to its
     outputs without a gradient: everything that the encoder learns, it learns through that one

@@ -36,10 +36,11 @@ _SAME_ENCODER = {
 class ContextGruModel(ChosenHead, FrameModel):
     """Stacked or hierarchical GRU over frames plus the context from a ContextEncoderModel.
 
-    Source: UTS §2.3.1b, eq. 2: x <- stop_gradient(ContextRNN(x)) + x (spec C.7, trap E-13). The
-    encoder reads the whole video. It takes two commands: train ContextEncoderModel, then train this
-    model with --init_from set to the --train_dir of the first, which copies the encoder and freezes
-    it. Without --init_from, the encoder is trained with the rest, unlike in the paper.
+    Source: UTS §2.3.1b, eq. 2: x <- stop_gradient(ContextRNN(x)) + x
+    (docs/sources.md#context-injection). The encoder reads the whole video. It takes two commands:
+    train ContextEncoderModel, then train this model with --init_from set to the --train_dir of the
+    first, which copies the encoder and freezes it. Without --init_from, the encoder is trained with
+    the rest, unlike in the paper.
 
     Args:
       inject: "literal" is eq. 2 itself, with encoder outputs as wide as the frames;

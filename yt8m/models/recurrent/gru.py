@@ -19,7 +19,8 @@ class _GruStack(StackedRecurrentModel):
 
     Args:
       reset_after: True is the cell that cuDNN runs. False is UTS' cell, whose reset gate acts on
-        the state before the recurrent product (spec C.0); it runs in Keras's own loop.
+        the state before the recurrent product (docs/sources.md#gru-cell); it runs in Keras's own
+        loop.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class GruModel(_GruStack):
     """Stacked GRUs, the top one's last state into a mixture of experts.
 
     Source: UTS §2.3.1a, Table 2: GRU. GRU+4-mixture is num_mixtures=4, and GRU+fc is fc_size=1024
-    (spec C.3, C.5, C.6).
+    (docs/sources.md#stacked-gru-and-lstm, docs/sources.md#gru-variants).
 
     Args:
       fc_size: width of a linear layer on the states of the GRU; 0 is no such layer.
@@ -79,8 +80,8 @@ class GruModel(_GruStack):
 class BiGruModel(_GruStack):
     """Bidirectional stacked GRUs, both last states into a mixture of experts.
 
-    Source: UTS §3.2, Table 2. The structure is ours (spec C.4): each layer reads the outputs of
-    both directions of the layer below.
+    Source: UTS §3.2, Table 2. The structure is ours (docs/sources.md#bidirectional-stacks): each
+    layer reads the outputs of both directions of the layer below.
     """
 
     bidirectional = True

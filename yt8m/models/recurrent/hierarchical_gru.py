@@ -23,7 +23,7 @@ class HierarchicalGruModel(ChosenHead, FrameModel):
     """A GRU over windows of frames, a hidden mixture of experts, and a GRU over the windows.
 
     Source: UTS §2.3.1c, §3.2, Table 3: HGRU. HGRU@20 is num_windows=20, and the random order is
-    random_order=train (spec C.8, C.10, C.13).
+    random_order=train (docs/sources.md#hierarchical-gru, docs/sources.md#random-order).
 
     A window has `window_size` frames, counted from the start of the video, and there are as many
     windows as the batch needs. So a prediction does not depend on the padding, as it would if each
@@ -31,24 +31,24 @@ class HierarchicalGruModel(ChosenHead, FrameModel):
 
     Args:
       window_size: frames in a window. The default of 20 makes UTS' 15 windows of 300 frames; UTS'
-        text calls the 15 "window size" (trap E-4).
+        text calls the 15 "window size" (docs/sources.md#window-size).
       num_windows: number of windows in `max_frames` frames, in place of window_size; 0 keeps
         window_size.
       max_frames: with num_windows only, which then means window_size = max_frames / num_windows,
         rounded up.
       cells: units of both GRUs and width of the hidden mixture.
       hidden_mixtures: number of linear experts of the hidden mixture: 4 in UTS' code, where the
-        text says 2 (trap E-5).
+        text says 2 (docs/sources.md#hidden-mixture).
       hidden_dropout: rate after the hidden mixture.
       state_dropout: rate before the head.
       carry_state: see `WindowedRecurrent`.
-      reset_after: True is the cell that cuDNN runs; False is UTS' cell (spec C.0).
+      reset_after: True is the cell that cuDNN runs; False is UTS' cell (docs/sources.md#gru-cell).
       output: the "last" state of the second GRU, or the "mean", "linear" annealing or "attention"
         over its outputs.
-      hops, attention_size: parameters of output="attention" (spec C.13).
+      hops, attention_size: parameters of output="attention" (docs/sources.md#attention-pooling).
       random_order: see `RandomOrder`.
       mask_padding: stop at the last frame of a video. False reads on through the padding, as UTS
-        did (trap E-15).
+        did (docs/sources.md#padding).
 
     Raises:
       ValueError: a window would have no frame.
@@ -123,8 +123,8 @@ class HierarchicalGruModel(ChosenHead, FrameModel):
 class LayerNormHierarchicalGruModel(HierarchicalGruModel):
     """The hierarchical GRU with layer-normalised cells in both levels.
 
-    Source: UTS §3.2, Table 3: LN HGRU (spec C.9). The cell has a single form, which cuDNN does not
-    support; reset_after has no effect.
+    Source: UTS §3.2, Table 3: LN HGRU (docs/sources.md#layer-normalised-gru). The cell has a single
+    form, which cuDNN does not support; reset_after has no effect.
     """
 
     cell = "ln_gru"

@@ -54,8 +54,8 @@ class _LabelDecoding(Yt8mModel):
 class LabelDecoderModel(_LabelDecoding, FrameModel):
     """Sequence label decoding: GRUs with attention over the frames output one label per step.
 
-    Source: UTS 2.1 (spec C.15). The frames are not normalised, and there is no encoder before the
-    decoder, as in the paper's code.
+    Source: UTS 2.1 (docs/sources.md#label-decoding). The frames are not normalised, and there is no
+    encoder before the decoder, as in the paper's code.
 
     Args:
       cells: units of each GRU.
@@ -117,7 +117,8 @@ class LabelDecoderModel(_LabelDecoding, FrameModel):
 class VideoLabelDecoderModel(_LabelDecoding, VideoModel):
     """Sequence label decoding from video-level features, the only memory of the decoder.
 
-    Source: UTS 2.1 (spec C.15), to compare losses on the same trunk with `LogisticModel`.
+    Source: UTS 2.1 (docs/sources.md#label-decoding), to compare losses on the same trunk with
+    `LogisticModel`.
 
     Args:
       cells, layers, embedding_size, max_labels, order, initial: as in `LabelDecoderModel`.

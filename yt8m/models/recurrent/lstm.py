@@ -35,7 +35,7 @@ class _LstmStack(StackedRecurrentModel):
 class BiLstmModel(_LstmStack):
     """Bidirectional stacked LSTMs, both last states into a mixture of experts.
 
-    Source: UTS §3.2, Table 2; the structure is ours (spec C.4).
+    Source: UTS §3.2, Table 2; the structure is ours (docs/sources.md#bidirectional-stacks).
     """
 
     bidirectional = True
@@ -45,9 +45,9 @@ class BiLstmModel(_LstmStack):
 class LstmModel(_LstmStack):
     """Stacked LSTMs, the top one's last state into a mixture of experts.
 
-    Source: starter code (spec A.12), which has no dropout. UTS' row "LSTM" of Table 2 is
-    layer_dropout=0.5, state_dropout=0.2 (spec C.3). Padding is masked: the last state is that of
-    the last true frame.
+    Source: starter code (docs/sources.md#starter-lstm), which has no dropout. UTS' row "LSTM" of
+    Table 2 is layer_dropout=0.5, state_dropout=0.2 (docs/sources.md#stacked-gru-and-lstm). Padding
+    is masked: the last state is that of the last true frame.
 
     Args:
       layer_dropout, state_dropout: see `StackedRecurrentModel`, which has the other arguments.

@@ -20,8 +20,8 @@ from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty
 class MultiScaleGruModel(ChosenHead, FrameModel):
     """GRUs over every, every third and every sixth frame, their last states into one mixture.
 
-    Source: UTS §2.3.1d, Table 3. No code of it is known, so the numbers are ours (spec C.11, trap
-    E-18).
+    Source: UTS §2.3.1d, Table 3. No code of it is known, so the numbers are ours
+    (docs/sources.md#multi-scale-gru).
 
     Args:
       intervals: for each GRU, the distance in frames from one that it reads to the next, from the
@@ -29,9 +29,9 @@ class MultiScaleGruModel(ChosenHead, FrameModel):
         accepted as well.
       cells: units of each GRU.
       state_dropout: rate on the concatenated states.
-      reset_after: True is the cell that cuDNN runs; False is UTS' cell (spec C.0).
+      reset_after: True is the cell that cuDNN runs; False is UTS' cell (docs/sources.md#gru-cell).
       mask_padding: stop at the last frame of a video. False reads on through the padding, as UTS
-        did (trap E-15).
+        did (docs/sources.md#padding).
     """
 
     recipe = RECURRENT_RECIPE

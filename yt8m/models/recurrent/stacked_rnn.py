@@ -21,8 +21,8 @@ State = Literal["top", "concat", "bottom"]
 class StackedRecurrentModel(ChosenHead, FrameModel):
     """Layers of a recurrent cell, with a mixture of experts on their final output.
 
-    Source: UTS §2.3.1a and §3.2 (spec C.3 to C.6, C.13). A subclass calls `_make_stack` at the end
-    of its constructor.
+    Source: UTS §2.3.1a and §3.2 (docs/sources.md#stacked-gru-and-lstm). A subclass calls
+    `_make_stack` at the end of its constructor.
 
     Args:
       cells: units of each layer (in each direction).
@@ -30,10 +30,11 @@ class StackedRecurrentModel(ChosenHead, FrameModel):
       layer_dropout: rate between the layers in training.
       state_dropout: rate before the head in training.
       state: output that the head sees: that of the "top" layer, the "concat" of all layers, or that
-        of the "bottom" layer. UTS' code took the bottom layer in the end (trap E-16); the layers
-        above it would never be trained and are not created.
+        of the "bottom" layer. UTS' code took the bottom layer in the end
+        (docs/sources.md#state-of-a-stack); the layers above it would never be trained and are not
+        created.
       output: the "last" state, or the "mean", "linear" annealing or "attention" over the outputs.
-      hops, attention_size: parameters of output="attention" (spec C.13).
+      hops, attention_size: parameters of output="attention" (docs/sources.md#attention-pooling).
       mask_padding: stop at the last frame of a video. False reads the padding as black frames, as
         UTS did; predictions then depend on the length of the padding.
     """

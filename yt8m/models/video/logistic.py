@@ -19,7 +19,7 @@ from yt8m.models.core.registry import register
 class LogisticModel(VideoModel):
     """Logistic regression on video-level features.
 
-    Source: starter code (spec A.12).
+    Source: starter code (docs/sources.md#logistic-models).
 
     Args:
       initial: "priors" lets `initialize_from_priors` start the biases at the label frequencies;

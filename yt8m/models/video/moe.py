@@ -19,7 +19,7 @@ from yt8m.models.core.registry import register
 class MoeModel(VideoModel):
     """Mixture of experts on video-level features.
 
-    Source: starter code; UTS eq. 1 (spec C.1).
+    Source: starter code; UTS eq. 1 (docs/sources.md#mixture-of-experts).
 
     Args:
       num_mixtures: number of experts of each class, without the dummy expert.

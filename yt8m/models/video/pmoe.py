@@ -20,10 +20,10 @@ from yt8m.models.core.registry import register
 class PmoeModel(VideoModel):
     """Parallel mixtures of experts on video-level features, one for each group of labels.
 
-    Source: UTS §2.2.2 (spec C.2). The paper's "200" is the default; "200random" is `split=random`;
-    "1000" is `num_mixtures=1000 num_labels=1000 group_size=100`. "200+1000" is
-    `fusion.py --method=average` of the scores of the first and the third, which averages where both
-    predict and keeps the scores of the 200 elsewhere.
+    Source: UTS §2.2.2 (docs/sources.md#parallel-mixture). The paper's "200" is the default;
+    "200random" is `split=random`; "1000" is `num_mixtures=1000 num_labels=1000 group_size=100`.
+    "200+1000" is `fusion.py --method=average` of the scores of the first and the third, which
+    averages where both predict and keeps the scores of the 200 elsewhere.
 
     Classes share no weights, so this is one large `MoeModel` that can be trained a group at a time.
     Its own trainer, `--trainer=partitioned`, does that. The peak memory is then
@@ -35,7 +35,7 @@ class PmoeModel(VideoModel):
       num_mixtures: k, the number of experts of each class, without the dummy expert.
       group_size: number of labels in a group.
       split: "ordered" (windows of labels) or "random" (drawn by `split_seed`). Without clipping,
-        the results of the two differ only by rounding (spec E-21).
+        the results of the two differ only by rounding (docs/sources.md#label-groups).
       split_seed: seed of the random split.
       num_labels: train only the labels [0, num_labels) and give the others probability 0; 0 trains
         all labels.

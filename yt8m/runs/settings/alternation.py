@@ -26,7 +26,9 @@ def _setting(default: Any, help: str, **more: Any) -> Any:
 class AlternationConfig:
     """Which steps are taken, how, and when each ends.
 
-    See spec D.4 to D.7; the stopping rules are D.5's, [NS] in the paper.
+    Source: docs/sources.md#alternation, docs/sources.md#adaptive-experts and
+    docs/sources.md#full-batch-gradient. The paper states no stopping rules; ours are in
+    docs/sources.md#stopping-rules.
     """
 
     alternation: Variant = _setting(
@@ -99,7 +101,7 @@ class AlternationConfig:
         1e-5,
         "first step size of each weight in iRProp+",
         above=0,
-        at_most=10,  # iRProp+'s largest step (spec D.7)
+        at_most=10,  # iRProp+'s largest step (docs/sources.md#irprop)
     )
     step3_learning_rate: float = _setting(0.001, "learning rate of gd and adam in step 3", above=0)
     step3_error_test: bool = _setting(
