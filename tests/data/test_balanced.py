@@ -114,6 +114,6 @@ def test_frames_and_a_cache(make, tmp_path):
 def test_a_shard_that_changed_is_refused(make, long_tailed):
     balanced = balanced_of(long_tailed)
     make.shard("l1.tfrecord", [make.video_payload(1)])
-    message = r"l1.tfrecord has no record of .* the shard has changed"
+    message = r"l1.tfrecord no longer has a record of .* the shard has changed"
     with pytest.raises(UserError, match=message), balanced.bad.explained(10):
         stream(make, long_tailed, balanced)

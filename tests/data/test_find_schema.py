@@ -89,7 +89,7 @@ REFUSED = {
     "other size": (
         "frame",
         {"feature_names": ["rgb"], "feature_sizes": [1024]},
-        "--feature_sizes=1024 does not fit --feature_names=rgb: the records have 6",
+        "--feature_sizes=1024 does not match --feature_names=rgb: the records have 6",
     ),
     "frames where videos are asked for": (
         "frame",
@@ -133,7 +133,7 @@ def test_no_tfrecord(make, tmp_path):
     text = tmp_path / "x.tfrecord"
     text.write_text("VideoId,LabelConfidencePairs\n" * 5)
     refused(f"--train_data_pattern: {text} is not a TFRecord file", [str(text)])
-    refused("hold no whole record", [make.shard("empty.tfrecord", [])])
+    refused("contain no complete record", [make.shard("empty.tfrecord", [])])
     refused(
         "neither a tf.train.Example nor a SequenceExample",
         [make.shard("y.tfrecord", [b"\xff\xff\xff"])],
@@ -152,7 +152,7 @@ def test_every_payload_broken(make, damage):
     path = make.shard("x.tfrecord", [make.video_payload(i) for i in range(2)])
     damage(path, 0, "payload")
     damage(path, 1, "payload")
-    refused("hold no whole record", [path])
+    refused("contain no complete record", [path])
 
 
 @pytest.mark.parametrize(
@@ -186,14 +186,14 @@ def test_unequal_lengths_are_warned_of_and_counted(make, capsys, caplog):
     )
     find_schema([path])
     assert caplog.messages[0].startswith(
-        "--train_data_pattern: 1 of 2 records looked at have more frames of one feature"
+        "--train_data_pattern: 1 of the 2 records examined have more frames of one feature"
     )
     caplog.clear()
     find_schema([path], ["rgb"])  # nothing is cut from it
     find_schema([make.shard("y.tfrecord", [make.frame_payload(i) for i in range(5)])])
     assert not caplog.messages
     assert main([path, "--full"]) == 0
-    assert "unequal: 1 of 2 records looked at have more frames" in capsys.readouterr().out
+    assert "unequal: 1 of 2 records examined have more frames" in capsys.readouterr().out
 
 
 def test_a_strange_record_among_the_first_is_left_to_training(make):

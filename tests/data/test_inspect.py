@@ -21,7 +21,7 @@ def test_report(make, capsys):
     assert "id key: id" in out
     mean = np.mean([len(make.labels(i)) for i in range(30)])
     assert (
-        f"labels: {mean:.2f} a video, 10 classes seen, the highest 9 (of 30 records looked at)"
+        f"labels: {mean:.2f} per video, 10 classes seen, the highest is 9 (of 30 records examined)"
         in out
     )
     assert "frames: 4 to 14 a video" in out
@@ -30,7 +30,7 @@ def test_report(make, capsys):
 def test_report_says_label_beyond(make, capsys):
     path = make.shard("x.tfrecord", [rgb_audio_means(0, np.zeros(6), [3862])])
     assert main([path]) == 0
-    assert "label 3862 is beyond the 3862 classes: give --num_classes" in capsys.readouterr().out
+    assert "label 3862 is beyond the 3862 classes: set --num_classes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("part", ["payload", "length"])
@@ -65,7 +65,7 @@ def test_full_lists_what_does_not_parse(make, capsys, level):
         in out
     )
     assert "2 broken records" in out
-    assert "(of 19 records looked at)" in out
+    assert "(of 19 records examined)" in out
 
 
 def test_full_lists_values_that_are_not_finite(make, capsys):

@@ -120,5 +120,5 @@ def test_refused_where_nothing_was_counted(make, damage, counts):
 
 def test_vocabulary_counts_need_labels(make):
     path = make.shard("x.tfrecord", [rgb_audio_means(0, np.zeros(8), [])])
-    with pytest.raises(UserError, match=r"none of the 1 records looked at .* has a label"):
+    with pytest.raises(UserError, match=r"none of the 1 records examined .* has a label"):
         label_priors([path], make.video, Vocabulary(tuple("abcdefghij"), np.ones(10)))

@@ -90,7 +90,7 @@ def test_a_failure_leaves_no_cache_behind(rated, tmp_path):
         [frame_record(b"v1", {"rgb": np.zeros((2, 3), np.uint8)}, [0])],
     )
     for pattern, message in (
-        ("unrated*", "has no positive rating"),
+        ("unrated*", "has no segment with a positive rating"),
         ("none*", "matches no file"),
     ):
         with pytest.raises(UserError, match=message):
@@ -105,7 +105,7 @@ def test_what_is_no_submission_of_these_videos_is_refused(rated, tmp_path, capsy
     csv, pattern = tmp_path / "s.csv", f"--eval_data_pattern={folder}/validate*"
     for text, message in (
         ("Class,Segments\n0,other:0 other:5\n", "lists none of the"),
-        ("Class,Segments\n", "has no line of a class"),
+        ("Class,Segments\n", "has no line for any class"),
         ("VideoId,LabelConfidencePairs\nv1,3 0.5\n", "line 1: .*expected '<class>,<video>:<start>"),
         ("0,v1:0\n0,v2:0\n", "class 0 has two lines"),
     ):

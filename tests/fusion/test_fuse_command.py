@@ -37,7 +37,7 @@ def test_success(folder, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("--inputs={0}/a,{0}/wide --output_file={1}/s.csv", "number of classes"),
+        ("--inputs={0}/a,{0}/wide --output_file={1}/s.csv", "numbers of classes"),
         (
             "--inputs={0}/a,{0}/b --output_file={1}/s.csv --method=weighted --weights=1,x",
             "expected numbers",

@@ -165,8 +165,8 @@ def test_a_score_that_is_not_a_number_is_refused(made, tmp_path):
         (dict(method="l2", ap_files=["x"]), "1 files for 2"),
         (dict(method="l2", ap_files=["x", "y"]), "cannot read"),
         (dict(fit_on_half=True), "fits nothing"),
-        (dict(num_classes=41), "number of classes"),
-        (dict(names="c.csv,a", num_classes=7), "number of classes"),
+        (dict(num_classes=41), "numbers of classes"),
+        (dict(names="c.csv,a", num_classes=7), "numbers of classes"),
         (dict(output_file="/proc/none/s.csv"), "cannot write"),
     ],
 )
@@ -182,7 +182,7 @@ def test_other_videos_and_missing_labels(made, tmp_path):
     with pytest.raises(UserError, match=r"1 in .* but not in .*, first v299"):
         fuse(made, f"a,{tmp_path}/d", output_file=str(tmp_path / "s.csv"))
     (tmp_path / "labels.csv").write_text("v000,1\n")
-    with pytest.raises(UserError, match="lacks 299"):
+    with pytest.raises(UserError, match="is missing 299"):
         fuse(made, labels=str(tmp_path / "labels.csv"))
 
 
@@ -213,9 +213,8 @@ def test_segments_are_ranked_by_class(segments, tmp_path):
 
 def test_segments_and_whole_videos_are_not_mixed(segments, made, tmp_path):
     out = dict(output_file=str(tmp_path / "s.csv"))
-    with pytest.raises(
-        UserError, match=r"/a hold scores of five-second segments, but .*/whole of whole videos"
-    ):
+    message = r"/a contain scores of five-second segments, but .*/whole those of whole videos"
+    with pytest.raises(UserError, match=message):
         fuse(segments, "a,whole", **out)
     with pytest.raises(
         UserError, match="is a submission of five-second segments, which contains no scores"

@@ -56,7 +56,7 @@ def test_a_users_mistake_is_reported(sample, tmp_path, monkeypatch, capsys):
             ["run", "video-moe-2", f"--out_dir={tmp_path / 'file'}", f"--sample_dir={sample}"],
             "Not a directory; --out_dir names a folder that can be written",
         ),
-        (["record", f"--out_dir={tmp_path}"], "contains no finished small run"),
+        (["record", f"--out_dir={tmp_path}"], "contains no finished run of a small variant"),
     ):
         assert main(arguments) == 2
         assert expected in capsys.readouterr().err
@@ -67,7 +67,7 @@ def test_a_broken_result_is_reported(tmp_path, capsys):
     results.write_json(path, {"recipe": "gru"})
     for command in (["record"], ["table", "2", "--norun"]):
         assert main([*command, f"--out_dir={tmp_path}"]) == 2
-        assert f"error: {path}, the result of gru, lacks variant, data" in capsys.readouterr().err
+        assert f"error: {path}, the result of gru, has no variant, data" in capsys.readouterr().err
 
 
 def test_a_closed_pipe_ends_only_what_prints(monkeypatch, capsys):
@@ -115,7 +115,7 @@ def test_results_of_other_settings_are_neither_recorded_nor_shown(tmp_path, monk
     monkeypatch.setattr(results, "record", lambda found, rows: recorded.extend(found) or found)
     assert main(["record", f"--out_dir={tmp_path}"]) == 2
     assert recorded == []
-    expected = "other settings than their rows have now: video-moe-2 on sample-video-all, seed 0"
+    expected = "settings differ from those of their rows now: video-moe-2 on sample-video-all, seed 0"
     assert expected in capsys.readouterr().err
     assert main(["table", "1", "--norun", f"--out_dir={tmp_path}"]) == 0
     shown = capsys.readouterr().out

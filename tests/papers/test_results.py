@@ -63,7 +63,7 @@ def test_record_keeps_the_small_results_of_rows(tmp_path):
 def test_results_are_checked_before_anything_is_written(tmp_path):
     broken = copy.deepcopy(invented_result("video-moe-4", 0.5))
     del broken["metrics"]["perr"]
-    with pytest.raises(UserError, match=r"video-moe-4, lacks metrics\.perr"):
+    with pytest.raises(UserError, match=r"video-moe-4, has no metrics\.perr"):
         results.record([invented_result("video-moe-2", 0.61), broken], ROWS, str(tmp_path))
     assert not list(tmp_path.iterdir())
 
@@ -74,7 +74,7 @@ def test_results_on_other_records_are_not_recorded_beside_those_that_stay(tmp_pa
     results.record([invented_result("video-moe-2", 0.61)], ROWS, folder)
     other = invented_result("video-moe-4", 0.62)
     other["data"]["train"] = {**other["data"]["train"], "sha1": "another"}
-    expected = r"video-moe-4--.* on other train records of sample-video-all than .* of video-moe-2"
+    expected = r"video-moe-4--.* on train records of sample-video-all that differ from those of video-moe-2"
     with pytest.raises(UserError, match=expected):
         results.record([other], ROWS, folder)
     assert [r["recipe"] for r in results.committed(folder)] == ["video-moe-2"]

@@ -89,7 +89,7 @@ def _values():
         ({"table": "9"}, {}, "table '9' is not one of"),
         ({"colour": "red"}, {}, "colour"),
         ({"source": None}, {"level": "segment"}, "small.level is 'segment'"),
-        ({"reported": {"f1": 0.5}}, {}, "no metrics"),
+        ({"reported": {"f1": 0.5}}, {}, "not metrics"),
         ({"also": {"4": {"row": "there"}}}, {}, "also"),
         ({}, {"stages": []}, "small needs either stages or fuse"),
         ({}, {"minutes": 0}, "minutes is missing"),
@@ -97,7 +97,7 @@ def _values():
         ({}, {"stages": [{"name": "a", "kind": "predict", "of": "b"}]}, "trains nothing"),
         ({}, {"stages": [{"name": "a"}, {"name": "a"}]}, "two stages have the same name"),
         ({"name": "other"}, {}, "a file is named after its row"),
-        ({"like": "video-moe-2"}, {}, "like itself"),
+        ({"like": "video-moe-2"}, {}, "takes over its own fields"),
         ({"like": "gone"}, {}, "needs .*gone.json, which is missing"),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_row_may_be_like_another(tmp_path):
     changed = tuple(f.replace("Moe", "Logistic").replace("tures=2", "tures=4") for f in flags)
     assert row.paper.stages[0].flags == changed
     assert load("next", like="row", row="b", order=8).paper == row.paper
-    with pytest.raises(UserError, match=r"'--gone' is to be replaced, but .*row.json does not"):
+    with pytest.raises(UserError, match=r"'--gone' is to be replaced, but does not occur in .*row.json"):
         load("next", like="row", row="b", order=8, replace={"--gone": ""})
 
 

@@ -74,7 +74,7 @@ def test_a_run_with_other_settings_is_refused(sample, tmp_path, faked):
     faked(Fake())
     make_runner(tmp_path, sample).run("two")
     changed = {"two": make_row("two", "--model=MoeModel --batch_size=64")}
-    with pytest.raises(UserError, match="other settings; --again"):
+    with pytest.raises(UserError, match="other settings; repeat it with --again"):
         make_runner(tmp_path, sample, rows=changed).run("two")
 
 
@@ -88,7 +88,7 @@ def test_a_run_that_started_from_another_run_is_refused(sample, tmp_path, faked)
     assert runner.run("later") == first, "the input has the same numbers as before"
     faked(Fake(gap=0.6))
     runner.run("two", again=True)
-    with pytest.raises(UserError, match="made from an earlier run of two; --again"):
+    with pytest.raises(UserError, match="made from an earlier run of two; repeat it"):
         runner.run("later")
     assert runner.run("later", again=True)["metrics"]["gap"] == 0.6
     assert runner.run("later")["metrics"]["gap"] == 0.6

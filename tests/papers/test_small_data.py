@@ -27,7 +27,7 @@ def test_a_missing_or_small_sample_is_reported(sample, tmp_path, monkeypatch):
         make_runner(tmp_path).run("two")
     with pytest.raises(UserError, match="has no train/"):
         make_runner(tmp_path, str(tmp_path)).run("two")
-    with pytest.raises(UserError, match=r"contains 2 shards, but .* takes 20"):
+    with pytest.raises(UserError, match=r"contains 2 shards, but .* needs 20"):
         make("sample-video", str(tmp_path), sample)
 
 
@@ -51,7 +51,7 @@ def test_frames_are_made_around_the_same_videos(sample, place):
     assert ids["frame"] == ids["video"]
     assert len(ids["frame"]) == 30
     assert make("sample-frames", place, "", SIZES) == made, "made before: it needs no sample"
-    with pytest.raises(UserError, match="with other sizes"):
+    with pytest.raises(UserError, match="in other sizes"):
         make("sample-frames", place, sample, Sizes())
 
 
@@ -63,7 +63,7 @@ def test_a_part_has_the_first_shards_and_the_same_validation_videos(sample, plac
     assert len(shards[2]) == 2
     assert part.validate == base.validate
     assert part.name == "sample-video-few"
-    with pytest.raises(UserError, match=r"contains 1 shards.*takes 2"):
+    with pytest.raises(UserError, match=r"contains 1 shards.*needs 2"):
         make("sample-frames-some", place, sample, dataclasses.replace(SIZES, frames_some=2))
 
 

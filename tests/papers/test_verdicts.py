@@ -81,7 +81,7 @@ def test_a_claim_is_judged_on_each_data_set_alone():
     ]
     marks = {v.data: v.mark for v in verdicts(runs, [claim])}
     assert marks == {"a": SEEN, "b": NOT_SEEN, "frozen": UNTESTABLE, "c": NOT_RUN}
-    assert judge(claim, runs, "c").numbers == "lacks lstm"
+    assert judge(claim, runs, "c").numbers == "no result for lstm"
     assert judge(claim, runs, "a").numbers == "GAP gru 0.5000, lstm 0.4000"
     assert [v.mark for v in verdicts([], [claim])] == [NOT_RUN]
 

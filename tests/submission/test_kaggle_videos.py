@@ -52,9 +52,9 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path, path):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ("a,b", "comma or a blank"),
-        ("a b", "comma or a blank"),
-        ("a\n", "comma or a blank"),
+        ("a,b", "comma or white space"),
+        ("a b", "comma or white space"),
+        ("a\n", "comma or white space"),
         ("", "1 of 2 videos have an empty id.*--output_scores"),
     ],
 )

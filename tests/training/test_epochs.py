@@ -29,7 +29,7 @@ def test_records_that_do_not_parse_are_skipped(small_data, tmp_path, capsys):
     out = capsys.readouterr().out
     at = sum(len(p) + 16 for p in payloads[:40])
     assert (
-        f"skipped 1 broken records; the first: {path} at byte {at}, neither a tf.train.Example"
+        f"skipped 1 broken records; the first is in {path} at byte {at}: neither a tf.train.Example"
         in out
     )
     assert "done after 3 steps" in out  # of 99 records

@@ -1,1 +1,1 @@
-"""The labels of a data set: the UTS paper's two figures, their numbers, and a report."""
+"""Analysis of a data set's labels: the UTS paper's two figures, their numbers, and a report."""

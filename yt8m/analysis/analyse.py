@@ -112,7 +112,7 @@ def _numbers(values: dict[str, Any], names: Sequence[str] | None) -> str:
 
 
 def _without_nan(value: Any) -> Any:
-    """Return values with null for NaN, which JSON lacks: a correlation with a constant."""
+    """Return values with null in place of NaN (correlation with a constant), which JSON lacks."""
     if isinstance(value, dict):
         return {k: _without_nan(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -121,7 +121,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def _titles(patterns: list[str]) -> list[str]:
-    """Return a short name per set: the split in its pattern, or else "first set", "second set"."""
+    """Return a short name for each set: its split, or else "first set", "second set"."""
     found = [_split(pattern) for pattern in patterns]
     if all(found) and len(set(found)) == len(found):
         return found

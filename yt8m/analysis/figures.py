@@ -28,7 +28,7 @@ def require_matplotlib() -> None:
     except ImportError:
         raise UserError(
             "the figures need matplotlib, which is not installed: run `pip install"
-            " 'yt8m[figures]'`, or write the numbers and the report alone with --nofigures."
+            " 'yt8m[figures]'`, or write only the numbers and the report with --nofigures."
         ) from None
 
 
@@ -130,8 +130,8 @@ def _shares_text(described: dict[str, Any]) -> str:
 def _name_the_largest(axes: Any, described: dict[str, Any], names: Sequence[str] | None) -> None:
     """Name the six most frequent classes.
 
-    In a vocabulary sorted by frequency these are crowded at the left; their names are then a
-    column. Otherwise each name is at its point.
+    In a vocabulary sorted by frequency these are crowded at the left, so their names are set in a
+    column. Otherwise each name is set beside its point.
     """
     values, most = described["positives"], described["most_frequent"][:6]
     texts = {c: f"{_named(c, names) if names else f'class {c}'}: {values[c]:,}" for c in most}
@@ -179,7 +179,7 @@ def cooccurrence_figure(
 
     Source: docs/sources.md#label-figures.
 
-    Each set has a column with the counts above and P(j | i) below.
+    Each set has a column, with the counts at the top and P(j | i) below.
 
     Args:
       found: the result of `statistics.cooccurrences`.

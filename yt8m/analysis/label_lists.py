@@ -1,7 +1,8 @@
 """The labels of a whole data set in memory.
 
 They take four bytes per label and eight per video, 120 MB for the 6 million videos of the full
-release. Ids and places of the records are kept only while these are read, and frames never.
+release. Ids and positions of the records are kept only while the records are read, and frames are
+not kept at all.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class LabelLists:
         return int(np.count_nonzero(inside[starts[1:]] > inside[starts[:-1]]))
 
     def cooccurrence(self, classes: Sequence[int]) -> np.ndarray:
-        """Return YᵀY over `classes` [M]: int64 [M, M], the videos that have both.
+        """Return YᵀY over `classes` [M]: int64 [M, M], the number of videos with both.
 
         Source: docs/sources.md#label-figures.
         """

@@ -1,4 +1,4 @@
-"""The analysis as a Markdown page, beside the figures and the numbers."""
+"""The analysis as a Markdown page that refers to the figures and the numbers."""
 
 from __future__ import annotations
 
@@ -128,5 +128,5 @@ def _row(*cells: str) -> str:
 
 
 def _table(heads: Sequence[str]) -> list[str]:
-    """Return the first two lines of a table."""
+    """Return the header and the separator line of a table."""
     return [_row(*heads), "|---" * len(heads) + "|"]

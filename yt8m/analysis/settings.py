@@ -22,7 +22,7 @@ class AnalysisSettings:
     out_dir: str = setting(help="folder for report.md, analysis.json and the figures", common=True)
     compare_pattern: str = setting(
         "",
-        help="a second set, such as the validate split, drawn beside the first",
+        help="a second set, such as the validate split, shown beside the first",
         common=True,
     )
     vocabulary_file: str = setting(
@@ -40,12 +40,12 @@ class AnalysisSettings:
     format: Format = setting("png", help="format of the figures", choices=Format, common=True)
     figures: bool = setting(
         True,
-        help="draw the figures, which needs matplotlib; --nofigures writes everything else",
+        help="draw the figures (requires matplotlib); --nofigures writes everything else",
         common=True,
     )
     max_bad_records: int = setting(
         100,
-        help="corrupt records that are skipped before the analysis gives up",
+        help="number of corrupt records to skip before the analysis stops with an error",
         at_least=0,
         common=True,
     )

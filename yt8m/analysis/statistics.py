@@ -69,7 +69,7 @@ def _shares(lists: LabelLists, positives: np.ndarray, first: int, end: int) -> d
 
 
 def by_frequency(positives: np.ndarray) -> list[int]:
-    """Return the classes that have positives, most frequent first and equal ones by index."""
+    """Return the classes that have positives, most frequent first, ties by index."""
     order = np.argsort(-positives, kind="stable")
     return [int(c) for c in order if positives[c] > 0]
 
@@ -90,7 +90,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Return Spearman's ρ of two rows [K], where equal values share their mean rank."""
+    """Return Spearman's ρ of two rows [K]; equal values share their mean rank."""
 
     def ranks(x: np.ndarray) -> np.ndarray:
         _, which, counts = np.unique(x, return_inverse=True, return_counts=True)

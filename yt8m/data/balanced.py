@@ -17,12 +17,12 @@ _HEADER = 12  # bytes before a payload
 
 
 class BalancedRecords:
-    """Serialised records in which all classes are as equally frequent as multi-label videos allow.
+    """Serialised records in which the class frequencies are as equal as multi-label videos allow.
 
     Source: UTS 2.1, docs/sources.md#balanced-minibatches. A class is drawn uniformly from those
     with at least one positive, then one of its positive videos; the video keeps all its labels. An
-    epoch has as many draws as there are records; they depend on the seed and the epoch alone.
-    Records are read by their offsets, wherever the shards are (on gs:// a cache folder saves many
+    epoch has as many draws as there are records; the draws depend only on the seed and the epoch.
+    Records are read at their offsets, also from remote shards (on gs:// a cache folder saves many
     small reads).
 
     Args:
@@ -83,7 +83,7 @@ class BalancedRecords:
         )
 
     def read(self, records: np.ndarray) -> np.ndarray:
-        """Return the payloads of `records` [n], bytes objects [n]; each shard is opened once."""
+        """Return the payloads of `records` [n] as bytes objects [n]; each shard is opened once."""
         payloads = np.empty(len(records), dtype=object)
         shards = self.index.shard[records]
         for shard in np.unique(shards):
@@ -106,7 +106,8 @@ class BalancedRecords:
             whole = b""
         if len(whole) != _HEADER + size or struct.unpack("<Q", whole[:8])[0] != size:
             self.bad.refuse(
-                f"{path} has no record of {size} bytes at byte {offset}, as it had when the run"
-                " began; the shard has changed. Restore it, or start over with --start_new_model."
+                f"{path} no longer has a record of {size} bytes at byte {offset}, as it did when"
+                " the run began: the shard has changed. Restore it, or start over with"
+                " --start_new_model."
             )
         return whole[_HEADER:]

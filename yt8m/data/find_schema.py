@@ -1,4 +1,4 @@
-"""The schema of shards: found from their records, and checked against what the user asked for."""
+"""The schema of shards, inferred from their records and checked against the user's flags."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from yt8m.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class _Asked:
-    """The user's wishes; see `find_schema`."""
+    """What the user asked for; see `find_schema`."""
 
     flag: str
     feature_names: Sequence[str] | None
@@ -29,11 +29,11 @@ class _Asked:
         return list(self.feature_names or found.feature_names())
 
     def frame_names(self, found: Findings) -> list[str]:
-        """Return the features of the level; in frame-level records, those of the frames."""
+        """Return the names of the features of the records' level (of frames or of videos)."""
         return [n for n in self.names(found) if n in found.sizes]
 
     def video_names(self, found: Findings) -> list[str]:
-        """Return the features of whole videos that frame-level records have in their context."""
+        """Return the whole-video features that frame-level records have in their context."""
         return [n for n in self.names(found) if n not in found.sizes]
 
 
@@ -50,7 +50,7 @@ def find_schema(
     num_classes_from: str = "--num_classes",
     rated: bool = True,
 ) -> tuple[RecordSchema, str]:
-    """Return the schema of shards, and a line that describes it and says where it comes from.
+    """Return the schema of shards, and a line that describes it and its source.
 
     Args:
       files: shards.
@@ -116,9 +116,9 @@ def _warn_of_unequal_lengths(found: Findings, asked: _Asked) -> None:
     # Once and here, because a check in the parser costs 3% of its speed.
     if found.unequal and len(asked.frame_names(found)) > 1:
         logging.warning(
-            "%s: %d of %d records looked at have more frames of one feature than of another; only"
-            " the first frames, which all features have, are used."
-            " `python -m yt8m.data.inspect --full` counts such records.",
+            "%s: %d of the %d records examined have more frames of one feature than of another;"
+            " only the leading frames that all features have are used. `python -m"
+            " yt8m.data.inspect --full` counts such records.",
             asked.flag,
             found.unequal,
             found.records,
@@ -132,7 +132,7 @@ def _refuse_first(problems: Iterator[str | None]) -> None:
 
 
 def _problems(found: Findings, asked: _Asked) -> Iterator[str | None]:
-    """Yield what each rule has against the request, or None; later rules rely on earlier ones."""
+    """Yield each rule's objection to the request, or None; later rules rely on earlier ones."""
     yield _other_level(found, asked)
     yield _no_frames_for_segments(found, asked)
     yield _no_rated_segments(found, asked)
@@ -148,7 +148,7 @@ def _other_level(found: Findings, asked: _Asked) -> str | None:
         return None
     level = "frame" if asked.frame_features else "video"
     return (
-        f"{asked.flag} holds {found.level}-level records with {found.listed()}, but"
+        f"{asked.flag} contains {found.level}-level records with {found.listed()}, but"
         f" --frame_features={str(asked.frame_features).lower()} asks for {level}-level records;"
         f" drop the flag, or name {level}-level files."
     )
@@ -159,7 +159,7 @@ def _no_frames_for_segments(found: Findings, asked: _Asked) -> str | None:
     if not unrated or found.level == "frame" or not found.sizes:
         return None
     return (
-        f"--segment_labels: segments are cut from frames, but {asked.flag} holds"
+        f"--segment_labels: segments are cut from frames, but {asked.flag} contains"
         f" {found.level}-level records with {found.listed()}; name frame-level files."
     )
 
@@ -189,8 +189,8 @@ def _unknown_features(found: Findings, asked: _Asked) -> str | None:
     if names and not unknown:
         return None
     return (
-        f"--feature_names: {', '.join(unknown) or 'nothing'} is not in the records of"
-        f" {asked.flag}, which hold {found.listed()}."
+        f"--feature_names: {', '.join(unknown) or 'nothing'} is not in the records of {asked.flag},"
+        f" which contain {found.listed()}."
     )
 
 
@@ -200,7 +200,7 @@ def _other_sizes(found: Findings, asked: _Asked) -> str | None:
     if not asked.feature_sizes or list(asked.feature_sizes) == sizes:
         return None
     return (
-        f"--feature_sizes={_comma_list(asked.feature_sizes)} does not fit"
+        f"--feature_sizes={_comma_list(asked.feature_sizes)} does not match"
         f" --feature_names={_comma_list(names)}: the records have {_comma_list(sizes)}."
     )
 
@@ -210,7 +210,7 @@ def _no_feature_of_frames(found: Findings, asked: _Asked) -> str | None:
         return None
     return (
         f"--feature_names={_comma_list(asked.names(found))} names no feature of the frames in"
-        f" {asked.flag}, which hold {found.listed()}; name one of those too."
+        f" {asked.flag}, which contain {found.listed()}; name one of those too."
     )
 
 

@@ -1,4 +1,4 @@
-"""The contents of record files, found from a few records of a few shards."""
+"""The contents of record files, as found in a few records of a few shards."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Findings:
       sizes: width of each feature.
       keys: key of each feature in the records.
       float_frames: whether the frames of each feature are float lists.
-      video_sizes: width of each float feature of the whole video, which frame-level records have
-        in their context.
+      video_sizes: width of each float feature of the whole video in the context of frame-level
+        records.
       id_key: key of the id, or "".
-      labels: list of labels of each record that has some.
+      labels: list of labels of each record that has any.
       frames: number of frames of each record.
       has_segments: whether there are rated segments.
-      unequal: number of records whose features differ in their number of frames.
+      unequal: number of records whose features have different numbers of frames.
       records: number of records.
     """
 
@@ -58,7 +58,7 @@ class Findings:
     records: int = 1
 
     def add(self, other: Findings) -> None:
-        """Merge other findings into these; where both have a feature, its width here stays."""
+        """Merge other findings into these; where both have a feature, the width here is kept."""
         if not self.sizes:  # records without a frame do not show their level
             self.level = other.level
         for name in ("sizes", "keys", "float_frames", "video_sizes"):
@@ -72,14 +72,14 @@ class Findings:
         self.records += other.records
 
     def feature_names(self) -> list[str]:
-        """Return the features in the usual order: rgb, audio, others by name."""
+        """Return the features in the usual order: rgb, audio, then others by name."""
         return sorted(self.sizes, key=_usual_order)
 
     def listed(self) -> str:
         """Return the features with their widths, for messages."""
         text = _with_widths(self.sizes) or "no feature"
         if self.video_sizes:
-            text += f", of whole videos {_with_widths(self.video_sizes)}"
+            text += f", and of whole videos {_with_widths(self.video_sizes)}"
         return text
 
 
@@ -93,7 +93,7 @@ def _with_widths(sizes: dict[str, int]) -> str:
 
 
 def look(payload: bytes) -> Findings | None:
-    """Return the contents of one record, or None if it is neither kind of example."""
+    """Return the contents of one record, or None if it is neither type of example."""
     record = sequence_example(payload)
     if record is None:
         return None
@@ -159,8 +159,8 @@ def examine(
                 whole = one
             elif one.level != whole.level and one.sizes and whole.sizes:
                 raise UserError(
-                    f"{flag} mixes {whole.level}-level and {one.level}-level records ({path});"
-                    " give one kind."
+                    f"{flag} mixes {whole.level}-level and {one.level}-level records ({path}); name"
+                    " files of one level only."
                 )
             else:
                 whole.add(one)
@@ -171,11 +171,11 @@ def examine(
             f"{flag}: {strange} is neither a tf.train.Example nor a SequenceExample with features;"
             " YouTube-8M records are one of the two."
         )
-    raise UserError(f"{flag}: {', '.join(chosen)} hold no whole record.")
+    raise UserError(f"{flag}: {', '.join(chosen)} contain no complete record.")
 
 
 def _whole_records(path: str, flag: str) -> Iterator[tuple[int, bytes]]:
-    """Yield offset and payload of a shard's whole records; training counts the broken ones."""
+    """Yield offset and payload of a shard's intact records; training counts the broken ones."""
     for record in scan(path):
         if record.payload is not None:
             yield record.offset, record.payload

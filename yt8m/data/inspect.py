@@ -1,6 +1,6 @@
 """Command that prints the contents of record files.
 
-`python -m yt8m.data.inspect PATTERN` looks at a few records. With `--full` it reads all of them and
+`python -m yt8m.data.inspect PATTERN` examines a few records. With `--full` it reads all of them and
 lists the broken ones by file and byte: those whose checksum is wrong, those that do not parse, and
 those with values that are not finite.
 """
@@ -32,7 +32,7 @@ _FLAG = "PATTERN"
 
 
 def report(files: Sequence[str], full: bool) -> int:
-    """Print what files hold, and return the number of broken records found.
+    """Print the contents of files, and return the number of broken records found.
 
     Args:
       files: shards.
@@ -52,7 +52,7 @@ def report(files: Sequence[str], full: bool) -> int:
         _print_broken(bad)
         if not bad:
             raise
-        print(f"{len(bad)} broken records, and the contents of the files are unknown: {error}")
+        print(f"{len(bad)} broken records; the contents of the files cannot be determined: {error}")
         return len(bad)
     bad = []
     if full:
@@ -66,14 +66,14 @@ def report(files: Sequence[str], full: bool) -> int:
     if full:
         print(f"{len(bad)} broken records")
     else:
-        print("not all records were read; --full looks for broken ones")
+        print("not all records were read; --full finds the broken ones")
     return len(bad)
 
 
 def _read_all(
     files: Sequence[str], schema: RecordSchema | None
 ) -> tuple[Findings, list[BadRecord]]:
-    """Return what the good records hold, and the broken ones; without a schema none is parsed."""
+    """Return the good records' contents, and the broken ones; without a schema none is parsed."""
     everything, bad = Findings("video", records=0), []
     check = RecordCheck(schema) if schema else None
     for path in files:
@@ -99,19 +99,22 @@ def _print_size(files: Sequence[str]) -> None:
 
 
 def _print_contents(found: Findings, num_classes: int, full: bool) -> None:
-    scope = f"of {found.records:,} records looked at"
+    scope = f"of {found.records:,} records examined"
     labels = [label for labels in found.labels for label in labels]
     if labels:
         mean, seen, highest = len(labels) / len(found.labels), len(set(labels)), max(labels)
-        print(f"labels: {mean:.2f} a video, {seen:,} classes seen, the highest {highest} ({scope})")
+        print(
+            f"labels: {mean:.2f} per video, {seen:,} classes seen, the highest is {highest}"
+            f" ({scope})"
+        )
         if highest >= num_classes:
             beyond = f"label {highest} is beyond the {num_classes} classes"
-            print(f"{beyond}: give --num_classes to train.py")
+            print(f"{beyond}: set --num_classes in train.py")
     else:
         print(f"labels: none ({scope})")
     if found.frames:
         fewest, most, mean = min(found.frames), max(found.frames), float(np.mean(found.frames))
-        print(f"frames: {fewest} to {most} a video, {mean:.1f} on average ({scope})")
+        print(f"frames: {fewest} to {most} per video, {mean:.1f} on average ({scope})")
     if full and found.unequal:
         print(f"unequal: {found.unequal:,} {scope} have more frames of one feature than of another")
 

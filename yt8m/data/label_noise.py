@@ -1,4 +1,4 @@
-"""Fewer or more labels in training.
+"""Removal or addition of labels in training.
 
 A fraction of each class's positives is removed, or as many of its negatives are made positive.
 """
@@ -20,7 +20,7 @@ _ROWS = 4096
 
 
 def highest(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the indices of the `count` highest of `values` [n], ascending; of ties the first."""
+    """Return the indices of the `count` highest `values` [n], ascending; the first wins ties."""
     count = min(count, len(values))
     if not count:
         return np.zeros(0, np.int64)
@@ -36,7 +36,7 @@ def how_many(positives: np.ndarray, fraction: float) -> np.ndarray:
 
 
 class AlignedScores:
-    """A trained model's scores of videos, in the order of an index.
+    """A trained model's scores for videos, in the order of an index.
 
     Args:
       index: index of the records.
@@ -59,15 +59,15 @@ class AlignedScores:
     ):
         if scores.shape[1] != index.num_classes:
             raise UserError(
-                f"{flag}: scores of {scores.shape[1]} classes, but the records have"
+                f"{flag}: the scores are for {scores.shape[1]} classes, but the records have"
                 f" {index.num_classes}."
             )
         # The model scores every other class 0, which would say nothing about its videos.
         if covered is not None and len(covered) < index.num_classes:
             raise UserError(
-                f"{flag}: the scores are of a model that learnt {len(covered):,} of the"
-                f" {index.num_classes:,} classes, and say nothing about the others; give those of a"
-                " model that learnt all."
+                f"{flag}: the scores come from a model trained on {len(covered):,} of the"
+                f" {index.num_classes:,} classes, and say nothing about the others; use those of a"
+                " model trained on all."
             )
         row = {name: i for i, name in enumerate(ids)}
         texts = [i.decode("utf-8", "replace") for i in index.ids.tolist()]
@@ -75,8 +75,8 @@ class AlignedScores:
         if missing:
             raise UserError(
                 f"{flag}: {len(missing):,} of the {len(texts):,} training videos have no scores,"
-                f" {missing[0]!r} for one; write them with"
-                " inference.py --input_data_pattern=<the training records> --output_scores=FOLDER."
+                f" for example {missing[0]!r}; write them with inference.py"
+                " --input_data_pattern=<the training records> --output_scores=FOLDER."
             )
         self.scores, self.rows = scores, np.array([row[t] for t in texts], np.int64)
 
@@ -85,7 +85,7 @@ class AlignedScores:
         return np.asarray(self.scores[self.rows[records], label], np.float32)
 
     def columns(self, first: int, end: int) -> np.ndarray:
-        """Return float32 [N, end − first]: the scores of a range of classes for all records."""
+        """Return the scores of a range of classes for all records, float32 [N, end − first]."""
         block = np.empty([len(self.rows), end - first], np.float32)
         for at in range(0, len(self.rows), _ROWS):
             block[at : at + _ROWS] = self.scores[self.rows[at : at + _ROWS], first:end]
@@ -101,7 +101,7 @@ def changes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels to remove or to add, as records [n] and classes [n].
 
-    Source: UTS 2.1, docs/sources.md#label-noise. Of each class, with n_c positives, `remove` takes
+    Source: UTS 2.1, docs/sources.md#label-noise. For each class, with n_c positives, `remove` takes
     the ⌊f·n_c⌋ lowest-scored positives, `complete` the ⌊f·n_c⌋ highest-scored negatives; without
     scores, both take random ones, which depend on the seed and the class.
 
@@ -132,7 +132,7 @@ def changes(
 
 
 class _Columns:
-    """Scores of one class for all records; reads a block of classes, which must come in order."""
+    """Scores of one class for all records, read in blocks of classes, which must come in order."""
 
     def __init__(self, scores: AlignedScores, index: RecordIndex):
         self._scores, self._num_classes = scores, index.num_classes
@@ -148,7 +148,7 @@ class _Columns:
 
 
 class LabelNoise:
-    """Changes the labels of batches, video by video, as `changes` decided.
+    """Changes the labels of batches, video by video, as `changes` determined.
 
     Args:
       kind: "remove" or "complete".

@@ -1,4 +1,4 @@
-"""The one way from shards to batches, for training, evaluation and inference."""
+"""The input pipeline from shards to batches, for training, evaluation and inference."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def build_dataset(
 
 @dataclasses.dataclass(frozen=True)
 class _Plan:
-    """What the readers need to know of a pass; `seed` depends on seed and epoch."""
+    """What the readers need to know about a pass; `seed` depends on seed and epoch."""
 
     schema: RecordSchema
     batch_size: int
@@ -124,7 +124,7 @@ class _Plan:
         return "segments" if self.schema.segment_labels else self.schema.level
 
     def shuffled(self, examples: tf.data.Dataset) -> tf.data.Dataset:
-        """Shuffle by the seed alone: `Dataset.shuffle` mixes in the program's global seed."""
+        """Shuffle by the given seed only: `Dataset.shuffle` mixes in the global seed."""
 
         def in_own_graph(_: tf.Tensor) -> tf.data.Dataset:
             tf.random.set_seed(self.seed)  # of the graph that is being traced, not of the program
@@ -203,9 +203,10 @@ def _finished(batches: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def whole_rounds(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
-    """Return the batches without the last few, of which not every replica would get one.
+    """Return the batches without the last few, which would not suffice for every replica.
 
-    The cores of a TPU that have begun a step wait in its sum for those that found no data.
+    On a TPU, cores that have begun a step would wait in its all-reduce for those that found no
+    data.
     """
     return batches.batch(replicas, drop_remainder=True).unbatch()
 

@@ -1,7 +1,7 @@
-"""The frequency of each class, from which every classification head starts.
+"""The frequency of each class, which initialises every classification head.
 
-It comes from the counts of a vocabulary, or else from a bounded sample of records over all shards,
-so that a terabyte is never read before the first step.
+It comes from the counts of a vocabulary, or else from a bounded sample of records across all
+shards, so that a terabyte is never read before the first step.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def sampled_counts(
 ) -> Counts:
     """Return the positives of each class [K] and the number of examples, from a sample of records.
 
-    The sample is the first records of shards spread over all. Records that cannot be read or parsed
-    are skipped: training, which meets them again, counts them against its limit.
+    The sample consists of the first records of evenly spaced shards. Records that cannot be read or
+    parsed are skipped: training, which encounters them again, counts them against its limit.
 
-    An example is a video. If segments are read, the number of examples is that of the ratings of
+    An example is a video. If segments are read, the number of examples is the number of ratings of
     each class [K], because no other segment says anything about the class; for classes that are
-    never rated it is that of all segments, so that they start near 0.
+    never rated it is the number of all segments, so that they start near 0.
 
     Args:
       files: shards.
@@ -94,7 +94,7 @@ def _segment_counts(batches: tf.data.Dataset, schema: RecordSchema) -> Counts:
 
 
 def _parsed(batches: tf.data.Dataset, spec: dict[str, Any]) -> Iterator[tuple[int, Any]]:
-    """Yield the number of records and their contents for each batch, without the unparsable."""
+    """Yield the number of records and their contents for each batch, without unparsable ones."""
     # The context of a SequenceExample has the same field number as the features of an Example, so
     # one parser reads both.
     for payloads in batches:
@@ -145,12 +145,12 @@ def _smoothed(counts: np.ndarray, examples: int | np.ndarray) -> np.ndarray:
 
 
 def _videos_behind(counts: np.ndarray, files: list[str], schema: RecordSchema) -> int:
-    """Return about how many videos the counts of a vocabulary come from."""
+    """Return the approximate number of videos behind the counts of a vocabulary."""
     few, looked = sampled_counts(files, schema, _RECORDS_BESIDE_VOCABULARY)
     _refuse_nothing(looked, files)
     if not few.sum():
         raise UserError(
-            f"none of the {looked:,} records looked at in --train_data_pattern has a label, so the"
+            f"none of the {looked:,} records examined in --train_data_pattern has a label, so the"
             " vocabulary's counts do not say how frequent a class is; name the train or validate"
             " files."
         )
@@ -162,7 +162,6 @@ def _refuse_nothing(examples: Any, files: list[str]) -> None:
     if not examples:
         raise UserError(
             f"no example for the label priors could be read from the {len(files):,} files of"
-            f" --train_data_pattern, the first {files[0]};"
-            f" `python -m yt8m.data.inspect --full {files[0]}` lists its broken records."
-            " Name whole files."
+            f" --train_data_pattern, the first of which is {files[0]}; `python -m yt8m.data.inspect"
+            f" --full {files[0]}` lists its broken records. Name intact files."
         )

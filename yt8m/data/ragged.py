@@ -27,7 +27,7 @@ class Ragged:
 
     @classmethod
     def joined(cls, parts: Sequence[Ragged]) -> Ragged:
-        """Return the rows of all parts, of which there must be one."""
+        """Return the rows of all parts; there must be at least one part."""
         lengths = np.concatenate([part.lengths() for part in parts])
         return cls.of_lengths(np.concatenate([part.values for part in parts]), lengths)
 

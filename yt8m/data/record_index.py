@@ -1,7 +1,7 @@
-"""Place, id and labels of each record of a training set: found in one pass, and kept with the run.
+"""Position, id and labels of each training record, found in one pass and kept with the run.
 
-A sampler that picks single records needs it, and so does whatever decides about labels over the
-whole set. For the full release (6 million videos) it takes about 200 MB.
+It is needed to read single records in any order, and to choose labels over the whole set. For the
+full release (6 million videos) it takes about 200 MB.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REPORTED_EVERY = 200_000  # records
 
 @dataclasses.dataclass(frozen=True)
 class RecordIndex:
-    """N whole records, in the order of the shards and of their bytes.
+    """N intact records, ordered by shard and by byte offset.
 
     Attributes:
       num_classes: K.
@@ -41,7 +41,7 @@ class RecordIndex:
       offset: int64 [N], first byte of the record in it.
       size: int64 [N], bytes of the payload.
       ids: bytes [N].
-      labels: int32 labels of each record, each once, ascending.
+      labels: int32 labels of each record, ascending and without duplicates.
     """
 
     num_classes: int
@@ -135,7 +135,7 @@ class _Part(NamedTuple):
 def _parts(
     path: str, shard: int, level: Level, num_classes: int, bad: BadRecords
 ) -> Iterator[_Part]:
-    """Yield the records of a shard, those of a batch together."""
+    """Yield the records of a shard, one part per batch."""
 
     def part(payloads: tf.Tensor, offsets: np.ndarray) -> Iterator[_Part]:
         parsed, problems = parse_or_isolate(_parse, payloads)
@@ -179,7 +179,7 @@ def _parse(payloads: tf.Tensor) -> dict[str, Any]:
 
 
 def _label_rows(labels: tf.SparseTensor, num_rows: int, num_classes: int, path: str) -> Ragged:
-    """Return the labels of parsed records, int32, each once a record, ascending."""
+    """Return the labels of parsed records, int32, ascending and without duplicates per record."""
     rows, values = labels.indices[:, 0].numpy(), labels.values.numpy()
     outside = values[(values < 0) | (values >= num_classes)]
     if len(outside):
@@ -189,7 +189,7 @@ def _label_rows(labels: tf.SparseTensor, num_rows: int, num_classes: int, path: 
 
 
 def save_index(index: RecordIndex, path: str) -> None:
-    """Write an index; the file appears only when it is whole."""
+    """Write an index; the file appears only when it is complete."""
     arrays = {f.name: getattr(index, f.name) for f in dataclasses.fields(index)}
     arrays.update(labels=index.labels.values, starts=index.labels.starts)
     packed = io.BytesIO()  # a zip file is written with seeks, which not every file system has
@@ -198,7 +198,7 @@ def save_index(index: RecordIndex, path: str) -> None:
 
 
 def load_index(path: str, files: list[str], num_classes: int) -> RecordIndex | None:
-    """Return the index in `path`, or None if there is none, or one of other files or classes."""
+    """Return the index in `path`; None if it is missing, or is for other files or classes."""
     if not tf.io.gfile.exists(path):
         return None
     with tf.io.gfile.GFile(path, "rb") as f:

@@ -28,13 +28,13 @@ class RecordSchema:
 
     Attributes:
       level: "video" (`tf.train.Example` with float means) or "frame"
-        (`tf.train.SequenceExample` with one value a second).
+        (`tf.train.SequenceExample` with one value per second).
       feature_names: in the order in which they are concatenated, such as `("rgb", "audio")`.
       feature_sizes: width of each, such as `(1024, 128)`.
       num_classes: K.
       max_frames: T, the largest number of frames read from a video.
-      segment_labels: whether five-second segments (2019), rated ones or all, are read in place
-        of whole videos.
+      segment_labels: whether five-second segments (2019), rated ones or all, are read instead of
+        whole videos.
       feature_keys: keys in the records if they differ from the names (MediaPipe); else empty.
       float_frames: whether frames are float lists, which the reader quantises, not byte strings.
       video_names: float features of whole videos (embeddings in the record's context) that are

@@ -1,4 +1,4 @@
-"""Class names and counts from a vocabulary file such as that of the 2018 release."""
+"""Class names and counts from a vocabulary file, such as the one of the 2018 release."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Vocabulary:
 
     Attributes:
       names: names of the K classes.
-      counts: number of training videos of each [K], or None if the file does not have it.
+      counts: number of training videos of each class [K], or None if the file does not give it.
     """
 
     names: tuple[str, ...]

@@ -54,13 +54,13 @@ class MeanLoss:
         """
         if not self._count:
             raise UserError(
-                "no example was evaluated: the data hold no record. Check --eval_data_pattern."
+                "no example was evaluated: the data contain no record. Check --eval_data_pattern."
             )
         if self._sum == 0.0:
             raise UserError(
                 f"none of the {self._count:,} videos has anything to reconstruct: every loss is"
-                " exactly 0. Clips as long as the videos have no neighbours; lower"
-                " --model_option=clip_size."
+                " exactly 0. Clips that are as long as the videos have no neighbouring frames;"
+                " lower --model_option=clip_size."
             )
         return {"loss": self._sum / self._count, "num_examples": self._count}
 

@@ -1,4 +1,4 @@
-"""One evaluation of a trained model: a pass over the records, a table and the files."""
+"""One evaluation of a trained model: a pass over the records, a table, and result files."""
 
 from __future__ import annotations
 

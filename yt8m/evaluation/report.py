@@ -1,4 +1,4 @@
-"""The result of an evaluation: a table for people, metrics.json and per-class AP for programs."""
+"""The result of an evaluation: a table for people; metrics.json and per-class AP for programs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METRICS, PER_CLASS_AP = "metrics.json", "per_class_ap.json"
 
 
 def table(result: dict[str, Any], top_k: int) -> str:
-    """Return the result as lines; fractions are also shown in percent."""
+    """Return the result as lines of text; fractions are also shown as percentages."""
     lines = []
     for key, name in _ROWS:
         percent = "" if key == "loss" else f"  {100 * result[key]:6.2f} %"

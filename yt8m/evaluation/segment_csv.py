@@ -42,7 +42,8 @@ def score_segment_csv(
 
     Args:
       submission_file: CSV of lines `Class,Segments`, read line by line.
-      eval_data_pattern: comma list of globs of rated records; not needed if the cache exists.
+      eval_data_pattern: comma-separated glob patterns of rated records; not needed if the cache
+        exists.
       top_n: keep the first `top_n` segments of each class, before unrated ones are removed; 0 keeps
         all.
       label_cache: CSV of all ratings, `segment,class,score`, read if it exists and written if not;
@@ -60,8 +61,8 @@ def score_segment_csv(
     # The records take longer to read, so the submission is checked first.
     if next(read_segment_csv(submission_file), None) is None:
         raise UserError(
-            f"--submission_file={submission_file} has no line of a class; inference.py"
-            " --segment_labels writes one."
+            f"--submission_file={submission_file} has no line for any class; inference.py"
+            " --segment_labels writes such a file."
         )
     ratings = _ratings(eval_data_pattern, label_cache, say)
     listed = 0
@@ -77,10 +78,10 @@ def score_segment_csv(
     total = sum(map(len, ratings.values()))
     if not listed:
         raise UserError(
-            f"--submission_file={submission_file} lists none of the {total:,} rated pairs of a"
-            " segment and a class; expected predictions for the rated videos. Predict these"
-            " (inference.py --segment_labels --input_data_pattern), or name the records that were"
-            " predicted (--eval_data_pattern, --label_cache)."
+            f"--submission_file={submission_file} lists none of the {total:,} rated (segment,"
+            " class) pairs; expected predictions for the rated videos. Predict these (inference.py"
+            " --segment_labels --input_data_pattern), or name the records that were predicted"
+            " (--eval_data_pattern, --label_cache)."
         )
     for line in segment_lines(result):
         say(line)
@@ -130,7 +131,7 @@ def _read_cache(path: str) -> Ratings:
         except ValueError:
             raise UserError(
                 f"--label_cache={path}, line {number}, is not '<video>:<start>,<class>,<score>';"
-                " delete the file to create it again."
+                " delete the file to have it written again."
             ) from None
     return ratings
 
@@ -139,7 +140,7 @@ def _checked(ratings: Ratings, where: str) -> Ratings:
     """Return the ratings; refuse them if none is positive."""
     if not any(score > 0 for rated in ratings.values() for score in rated.values()):
         raise UserError(
-            f"{where} has no positive rating of a segment; name rated records, such as"
+            f"{where} has no segment with a positive rating; name rated records, such as"
             " 3/frame/validate of the 2019 release."
         )
     return ratings
@@ -157,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         required=True,
         help="submission from inference.py --segment_labels, with lines Class,Segments",
     )
-    add("--eval_data_pattern", default="", help="comma list of globs of rated records")
+    add("--eval_data_pattern", default="", help="comma-separated glob patterns of rated records")
     add(
         "--top_n",
         type=int,
@@ -167,7 +168,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add(
         "--label_cache",
         default="",
-        help="CSV of the ratings; if it exists it is read instead of the records, else written",
+        help=(
+            "CSV file of the ratings; if it exists, it is read instead of the records, otherwise"
+            " it is written"
+        ),
     )
     given = parser.parse_args(argv)
     try:

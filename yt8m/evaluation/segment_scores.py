@@ -1,4 +1,4 @@
-"""Segment MAP: the score that a submission of five-second segments gets on rated segments."""
+"""Segment MAP: the score of a submission of five-second segments, computed on rated segments."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def both_means(lists: Iterable[tuple[int, Sequence[str]]], ratings: Ratings) -> 
 
 
 class SegmentScores:
-    """Segment MAP of a stream of batches of rated segments.
+    """Segment MAP over a stream of batches of rated segments.
 
     Source: starter code, segment_eval_inference (docs/sources.md#segment-map), applied to the
     ranking that `SegmentCsvWriter` would write for the same segments.

@@ -1,4 +1,4 @@
-"""Evaluations of a run in training, of each model that it saves."""
+"""Evaluation of each model that a run saves while it trains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from yt8m.runs.load import weights_file
 def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float = 10.0) -> None:
     """Call `evaluate_once` whenever the run in `train_dir` saves a new model, until the run ends.
 
-    Nothing distinguishes a run that was killed from a slow one: then interrupt this by hand.
+    A run that was killed cannot be distinguished from a slow one; interrupt this call by hand then.
 
     Raises:
       UserError: the folder does not exist.
@@ -40,7 +40,7 @@ def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float 
 
 
 def _stamp(run: RunFolder) -> str | None:
-    """Return a text that changes with each model that a run saves; None before the first."""
+    """Return a string that changes with each model that a run saves; None before the first."""
     try:
         # A run writes these metrics, which name the step, after the weights. The modification time
         # of a file is too coarse to distinguish two models.

@@ -1,4 +1,4 @@
-"""Inputs that hold the same videos, perhaps in different orders, read in step."""
+"""Inputs with the same videos, perhaps in different orders, which are read in parallel."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Chunk(NamedTuple):
 
 
 class AlignedInputs:
-    """Inputs of one set of videos, in the order of the first input.
+    """Inputs with the same set of videos, read in the order of the first input.
 
     Args:
       inputs: one or more.
@@ -85,9 +85,9 @@ def align_ids(
             if videos
         ]
         raise UserError(
-            f"the inputs do not hold the same videos: {reference_name} has {len(reference)}, {name}"
-            f" has {len(ids)}; {'; '.join(differences)}. Predict the same records with every model"
-            " (--input_data_pattern)."
+            f"the inputs do not contain the same videos: {reference_name} has {len(reference)},"
+            f" {name} has {len(ids)}; {'; '.join(differences)}. Predict the same records with every"
+            " model (--input_data_pattern)."
         )
     if len(place) < len(ids) or len(known) < len(reference):
         raise UserError(

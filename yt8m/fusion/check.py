@@ -1,4 +1,4 @@
-"""Settings of a fusion that contradict one another, or leave something open."""
+"""Checks for fusion settings that contradict one another or are incomplete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _check_files(settings: FusionSettings) -> None:
     inputs = settings.inputs
     if len(inputs) < 2:
         raise UserError(
-            f"--inputs names {len(inputs)}; a fusion needs at least 2, separated by commas."
+            f"--inputs names {len(inputs)}; a fusion needs at least 2 inputs, separated by commas."
         )
     if len(set(inputs)) < len(inputs):
         raise UserError(f"--inputs names one input twice: {', '.join(inputs)}.")
@@ -62,17 +62,22 @@ def _check_method(settings: FusionSettings) -> None:
             )
         return
     if len(weights) != count:
-        raise UserError(f"--weights has {len(weights)} numbers for {count} inputs; give one each.")
+        raise UserError(
+            f"--weights has {len(weights)} numbers for {count} inputs; give one for each input."
+        )
     if min(weights) < 0 or sum(weights) <= 0:
         raise UserError(
-            f"--weights={list(weights)}: weights must not be negative, nor may all be 0."
+            f"--weights={list(weights)}: no weight may be negative, and at least one must be above"
+            " 0."
         )
 
 
 def _check_ap(settings: FusionSettings) -> None:
     files, count = settings.ap_files, len(settings.inputs)
     if files and len(files) != count:
-        raise UserError(f"--ap_files has {len(files)} files for {count} inputs; give one each.")
+        raise UserError(
+            f"--ap_files has {len(files)} files for {count} inputs; give one for each input."
+        )
     if files and settings.fit_on_half:
         raise UserError(
             "--fit_on_half takes the APs from --labels, but --ap_files are given; drop one of the"

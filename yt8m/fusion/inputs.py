@@ -63,7 +63,7 @@ class ScoreFolderInput(FusionInput):
 
 
 class CsvInput(FusionInput):
-    """A submission CSV, kept in memory in 8 bytes per pair; pairs that it does not list score 0."""
+    """A submission CSV, kept in memory at 8 bytes per pair; pairs that it does not list score 0."""
 
     def __init__(self, path: str):
         self.name, self.ids = path, []
@@ -74,7 +74,7 @@ class CsvInput(FusionInput):
             classes.append(row.classes.astype(np.int32))
             scores.append(row.scores)
         if not self.ids:
-            raise UserError(f"--inputs: {path!r} has no line of a video.")
+            raise UserError(f"--inputs: {path!r} has no line for any video.")
         self._classes, self._scores = np.concatenate(classes), np.concatenate(scores)
         self._starts = np.concatenate([[0], np.cumsum(counts)])
 
@@ -84,7 +84,7 @@ class CsvInput(FusionInput):
         return int(self._classes.max(initial=-1))
 
     def covered(self, num_classes: int) -> np.ndarray:
-        """Return bool [K], all true: a class that no line lists may never be among the best."""
+        """Return bool [K], all true: a class on no line may simply never be among the best."""
         return np.ones(num_classes, bool)
 
     def rows(self, rows: np.ndarray, num_classes: int) -> np.ndarray:
@@ -118,7 +118,7 @@ def open_input(path: str) -> FusionInput:
 
 
 def hold_segments(inputs: Sequence[FusionInput]) -> bool:
-    """Whether the inputs hold five-second segments instead of whole videos.
+    """Whether the inputs contain five-second segments instead of whole videos.
 
     Raises:
       UserError: the inputs differ in this.
@@ -127,9 +127,9 @@ def hold_segments(inputs: Sequence[FusionInput]) -> bool:
     videos = [i.name for i in inputs if not i.segments]
     if segments and videos:
         raise UserError(
-            f"--inputs: {', '.join(segments)} hold scores of five-second segments, but"
-            f" {', '.join(videos)} of whole videos; fuse one kind (inference.py --segment_labels"
-            " predicts segments)."
+            f"--inputs: {', '.join(segments)} contain scores of five-second segments, but"
+            f" {', '.join(videos)} those of whole videos; fuse inputs of one kind (inference.py"
+            " --segment_labels predicts segments)."
         )
     return bool(segments)
 
@@ -156,7 +156,7 @@ def common_num_classes(
     if len(set(known.values())) > 1:
         listed = ", ".join(f"{name} {k}" for name, k in known.items())
         raise UserError(
-            f"the inputs differ in their number of classes: {listed}. Fuse models of one"
+            f"the inputs have different numbers of classes: {listed}. Fuse models with the same"
             " vocabulary."
         )
     highest = {i.name: i.highest_class for i in inputs if isinstance(i, CsvInput)}

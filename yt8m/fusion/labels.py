@@ -27,6 +27,6 @@ def load_labels(place: str, num_classes: int | None = None) -> GroundTruth:
     index = build_index(files, schema.level, schema.num_classes)
     if not len(index.labels.values):
         raise UserError(
-            f"--labels: no record of {place!r} has a label; this looks like a test split."
+            f"--labels: no record of {place!r} has a label; it looks like a test split."
         )
     return GroundTruth([as_text(video) for video in index.ids.tolist()], index.labels)

@@ -1,4 +1,4 @@
-"""A fusion from its inputs to its files and tables."""
+"""A complete fusion, from its inputs to its output files and tables."""
 
 from __future__ import annotations
 
@@ -73,13 +73,14 @@ def run_fusion(settings: FusionSettings, say: Say = print) -> list[dict[str, Any
 
 
 def _open(settings: FusionSettings) -> tuple[AlignedInputs, bool, GroundTruth | None]:
-    """Return the inputs, whether they hold segments, and the labels if K depends on them."""
+    """Return the inputs, whether they contain segments, and the labels if K depends on them."""
     opened, truth = [open_input(path) for path in settings.inputs], None
     segments = hold_segments(opened)
     if segments and settings.labels:
         raise UserError(
-            f"--labels={settings.labels!r} applies to whole videos, but the inputs hold five-second"
-            " segments; drop it. eval.py --segment_labels writes the APs for --ap_files."
+            f"--labels={settings.labels!r} applies to whole videos, but the inputs contain"
+            " five-second segments; drop it. eval.py --segment_labels writes the APs for"
+            " --ap_files."
         )
     if settings.labels and not settings.num_classes and all(i.num_classes is None for i in opened):
         # A class that no line of a CSV lists may still be a true label.
@@ -114,21 +115,21 @@ def _writers(
 def _complete_truth(
     settings: FusionSettings, inputs: AlignedInputs, truth: GroundTruth | None
 ) -> GroundTruth | None:
-    """Return the labels, which every video must have; load them unless `truth` has them already."""
+    """Return the labels, which must cover every video; load them unless `truth` is given."""
     if not settings.labels:
         return None
     truth = truth or load_labels(settings.labels, inputs.num_classes)
     missing = [video for video in inputs.ids if video not in truth]
     if missing:
         raise UserError(
-            f"--labels={settings.labels!r} has {len(truth)} videos, but lacks {len(missing)} of the"
-            f" {len(inputs.ids)} in the inputs, first {', '.join(missing[:3])}."
+            f"--labels={settings.labels!r} has {len(truth)} videos, but is missing {len(missing)}"
+            f" of the {len(inputs.ids)} in the inputs, first {', '.join(missing[:3])}."
         )
     return truth
 
 
 def _held_out(settings: FusionSettings, count: int) -> np.ndarray | None:
-    """Return bool [N], the random half that is measured on; None means all videos."""
+    """Return bool [N], the random half on which metrics are computed; None means all videos."""
     if not settings.fit_on_half:
         return None
     if count < 2:
@@ -145,7 +146,7 @@ def _choose_weights(
     held_out: np.ndarray | None,
     say: Say,
 ) -> np.ndarray:
-    """Return weights [M, K] by the method that the settings name."""
+    """Return the weights [M, K] that the chosen method gives."""
     ap = None
     if settings.method in AP_METHODS and settings.ap_files:
         ap = np.stack([_read_ap(path, inputs.num_classes) for path in settings.ap_files])
@@ -155,8 +156,8 @@ def _choose_weights(
         if held_out is None:
             say(
                 "warning: the weights and the metrics below come from the same videos, so the gain"
-                " is overestimated; --fit_on_half fits on one half and measures on the other, and"
-                " --ap_files takes the APs from other videos."
+                " is overestimated; --fit_on_half fits on one half and computes metrics on the"
+                " other, and --ap_files takes the APs from other videos."
             )
     covered = np.stack([one.covered(inputs.num_classes) for one in inputs.inputs])
     return fusion_weights(settings.method, covered, ap, settings.weights or None, settings.power)

@@ -1,4 +1,4 @@
-"""Tables about a fusion: the weight of each model, and what the fusion gains."""
+"""Tables about a fusion: the weight of each model, and the gain from fusing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLUMNS = {"gap": "GAP", "map": "MAP", "perr": "PERR", "hit_at_1": "Hit@1", "hi
 
 
 def weights_table(names: Sequence[str], weights: np.ndarray) -> str:
-    """Return a line per model: its mean weight, and in how many classes it has the largest weight.
+    """Return one line per model: its mean weight, and its share of classes with the largest weight.
 
     A class where several models share the largest weight is divided among them.
 
@@ -31,7 +31,7 @@ def weights_table(names: Sequence[str], weights: np.ndarray) -> str:
 
 
 def gains_table(names: Sequence[str], results: Sequence[dict[str, Any]], videos: str) -> str:
-    """Return a line per input, one for the fusion, and one for its gain over the best input.
+    """Return one line per input, one for the fusion, and one for its gain over the best input.
 
     Args:
       names: the names of the inputs [M].
@@ -49,7 +49,7 @@ def gains_table(names: Sequence[str], results: Sequence[dict[str, Any]], videos:
 
 
 def _table(rows: list[list[str]]) -> str:
-    """Return rows as lines: the first column flush left, the others flush right."""
+    """Return rows as lines of text: the first column flush left, the others flush right."""
     first, *others = (max(map(len, column)) for column in zip(*rows))
     lines = (
         "  ".join([row[0].ljust(first), *(x.rjust(w) for x, w in zip(row[1:], others))])

@@ -1,4 +1,4 @@
-"""Weights of each model for each class: equation 8 of the UTS paper, in all its readings."""
+"""Weights of each model for each class: equation 8 of the UTS paper, in all its interpretations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def fusion_weights(
     - "l1", "l2", "l3": ap / ||ap||_p over the models, as the paper says. They differ by a factor
       per class only, sum_i W[i, c] in [1, M^(1 - 1/p)]; dividing by that sum would make all three
       equal, so the sums stay as they are.
-    - "power": ap^power / sum of ap^power, another reading, which favours the best model of a class.
+    - "power": ap^power / sum of ap^power, another interpretation, which favours the best model of a
+    class.
 
     If all APs of a class are 0, all are taken as 1. A class that no model covers has weights 0.
 
@@ -75,7 +76,7 @@ def _shares(weights: np.ndarray) -> np.ndarray:
 def bounded(weights: np.ndarray) -> np.ndarray:
     """Return weights [M, K] divided by one constant, so that fused probabilities are at most 1.
 
-    One constant for all classes changes no rank, hence neither GAP nor MAP.
+    One constant for all classes changes no rank, and so neither GAP nor MAP.
     """
     return weights / max(1.0, float(weights.sum(axis=0).max(initial=0.0)))
 

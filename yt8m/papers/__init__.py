@@ -1,1 +1,1 @@
-"""The papers' results: the commands of each, those of a small variant, and what that gave."""
+"""The papers' results: the commands for each, a small variant of it, and the variant's results."""

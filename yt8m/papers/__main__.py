@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     add("list", "print every row by table")
     show = add("show", "print the paper's numbers and the commands of a row's two variants")
     show.add_argument("name", help="name of a row")
-    run = add("run", "run a row; the same command resumes, and a finished run is not repeated")
+    run = add("run", "run a row; the same command resumes it, and a finished run is not repeated")
     run.add_argument("name", help="name of a row")
     run.add_argument(
         "--variant",
@@ -48,19 +48,29 @@ def parser() -> argparse.ArgumentParser:
         default="small",
         help="the small setting or the paper's own (default: small)",
     )
-    data = "a data set, or a folder with train* and validate* records (default: the row's first)"
+    data = (
+        "a data set, or a folder with train* and validate* records (default: the first one of the"
+        " row)"
+    )
     run.add_argument("--data", default="", help=data)
-    run.add_argument("--seed", type=int, default=None, help="default: the row's first")
+    run.add_argument(
+        "--seed",
+        type=int,
+        default=None,
+        help=("seed of the run (default: the first one of the row)"),
+    )
     run.add_argument("--again", action="store_true", help="delete an earlier run and start over")
     add_places(run)
-    table = add("table", "run what is missing of a table, and print it next to the paper's numbers")
+    table = add("table", "do the missing runs of a table, and print it next to the paper's numbers")
     table.add_argument("table", help=", ".join(TABLES))
-    only_print = "only print the runs in --out_dir, else the committed results"
+    only_print = "run nothing: print the finished runs in --out_dir, or else the committed results"
     table.add_argument("--norun", action="store_true", help=only_print)
     add_places(table)
-    every = add("run-all", "run every small variant, past failures; the same command resumes")
+    every = add(
+        "run-all", ("run every small variant and continue after failures; the same command resumes")
+    )
     every.add_argument("--tables", default="", help="comma-separated tables (default: all)")
-    dry = "only print what would be run, and the expected minutes"
+    dry = "only print what would be run, and the expected time in minutes"
     every.add_argument("--dry", action="store_true", help=dry)
     add_places(every)
     record = add("record", "add the results of finished small variants to the project's checkout")
@@ -88,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2 if error.code == 2 else 1
     except Stopped as stopped:
-        print(f"error: {stopped}; the same command resumes", file=sys.stderr)
+        print(f"error: {stopped}; the same command resumes it", file=sys.stderr)
         return 128 + stopped.number
     except BrokenPipeError:  # as of `... list | head`, which needs no more; a run is not finished
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -166,8 +176,8 @@ def _table(a: argparse.Namespace, rows: Rows) -> int:
     found, others = sort_out(ran, rows)
     if others:
         print(
-            "\nleft out, since these runs have other settings than their rows have now (`run NAME"
-            f" --again` runs one again): {_named(others)}"
+            "\nleft out, because these runs have settings that differ from those of their rows now"
+            f" (`run NAME --again` repeats one): {_named(others)}"
         )
     if a.norun:
         own = {_key(r) for r in found}
@@ -189,7 +199,7 @@ def _run_all(a: argparse.Namespace, rows: Rows) -> int:
     chosen = [rows[r.name] for t in wanted for r in rows_of(t, rows)] or list(rows.values())
     runs = runs_of(chosen)
     minutes = sum(r.small.minutes for r, _, _ in runs)
-    print(f"{len(runs)} runs, about {minutes:.0f} minutes if none is finished")
+    print(f"{len(runs)} runs, about {minutes:.0f} minutes if none is finished yet")
     if a.dry:
         for row, data, seed in runs:
             print(f"  {row.name:<24} {data:<20} seed {seed}  {row.small.minutes:g} min")
@@ -221,14 +231,14 @@ def _record(a: argparse.Namespace, rows: Rows) -> int:
     found, others = sort_out(results.in_folder(a.out_dir), rows)
     if others:
         raise UserError(
-            f"{a.out_dir} contains runs with other settings than their rows have now:"
-            f" {_named(others)}. Nothing was recorded; `run NAME --again` runs one again, or delete"
-            " its folder."
+            f"{a.out_dir} contains runs whose settings differ from those of their rows now:"
+            f" {_named(others)}. Nothing was recorded; repeat them by `run NAME --again`, or delete"
+            " their folders."
         )
     if not found:
         raise UserError(
-            f"--out_dir={a.out_dir} contains no finished small run on a data set of the rows;"
-            " `run NAME` makes one."
+            f"--out_dir={a.out_dir} contains no finished run of a small variant on a data set of"
+            " its row; `run NAME` makes one."
         )
     written = results.record(found, rows)
     print(

@@ -1,4 +1,4 @@
-"""The papers' claims, each with the rows that test it; `yt8m.papers.verdicts` judges them."""
+"""The papers' claims, each with the rows that test it; see `yt8m.papers.verdicts`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Claim:
         "equal": the first differs from no other by more than the margin;
         "rises": none is below the one before by more than the margin, and the last is above the
         first by more than the margin;
-        "ordered": none is below the one before. There is no margin, since fusions of the same
-        scores do not differ by the chance of training.
+        "ordered": none is below the one before. No margin applies, since fusions of the same
+        scores do not differ by chance.
       names: names of rows, compared within one data set. "A|B" is the better of several rows,
         "A:best_single" the best input of a fusion, "A:fit_on_half" a fusion measured on one half.
       metric: the metric to compare.
@@ -36,7 +36,7 @@ class Claim:
     not_on: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-_NO_ORDER = {"sample-frames": "the order of its frames carries no information by construction"}
+_NO_ORDER = {"sample-frames": "the order of its frames carries no information, by construction"}
 _ONLY_NOISE = {"sample-frames": "the frames of a video differ only by noise"}
 _FUSIONS = ("fusion-average", "fusion-l1", "fusion-l2", "fusion-l3")
 _OTHER_FAMILIES = ("gru", "lstm", "bigru", "bilstm", "multi-scale-gru", "resnet-1d", "attn-vlad")
@@ -49,23 +49,26 @@ def _kdd_claims(stem: str, name: str) -> Iterator[Claim]:
     sizes = (f"kdd-{stem}-moe-10", f"kdd-{stem}-moe-20", large)
     yield Claim(f"{name}: RProp raises GAP", "more", (rprop, baseline))
     yield Claim(
-        f"{name}: so does it over as many passes of Adam (control)",
+        f"{name}: RProp raises GAP more than as many passes of Adam do (control)",
         "more",
         (rprop, f"kdd-{stem}-adam"),
     )
     yield Claim(f"{name}: Large MoE raises MAP", "more", (large, baseline), "map")
     yield Claim(
-        f"{name}: so does it over 5 experts retrained (control)", "more", (large, retrained), "map"
+        f"{name}: Large MoE raises MAP more than 5 retrained experts do (control)",
+        "more",
+        (large, retrained),
+        "map",
     )
     yield Claim(f"{name}: MAP grows with the experts, 5 to 50", "rises", (baseline, *sizes), "map")
     yield Claim(
-        f"{name}: so it does from 5 experts retrained (control)",
+        f"{name}: the same, starting from 5 retrained experts (control)",
         "rises",
         (retrained, *sizes),
         "map",
     )
     yield Claim(
-        f"{name}: both together have the best GAP",
+        f"{name}: both together give the best GAP",
         "more",
         (f"kdd-{stem}-full", baseline, rprop, large),
     )
@@ -76,7 +79,7 @@ def _remedy_claims(stem: str, name: str) -> Iterator[Claim]:
     rprop = f"kdd-{stem}-rprop"
     yield Claim(f"Remedy: from {name} RProp raises GAP", "more", (rprop, f"kdd-{stem}-baseline"))
     yield Claim(
-        f"Remedy: from {name} so does it over as many passes of Adam (control)",
+        f"Remedy: from {name} RProp raises GAP more than as many passes of Adam do (control)",
         "more",
         (rprop, f"kdd-{stem}-adam"),
     )
@@ -104,7 +107,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("4 mixtures on a GRU are no better than 2", "no more", ("gru-4-mixture", "gru")),
     Claim("A linear layer on the GRU is no better", "no more", ("gru-fc", "gru")),
     Claim("HGRU is the best family", "more", ("hgru|hgru-20", *_OTHER_FAMILIES)),
-    Claim("20 windows in place of 15 change HGRU little", "equal", ("hgru-20", "hgru")),
+    Claim("20 windows instead of 15 change HGRU little", "equal", ("hgru-20", "hgru")),
     Claim("Layer normalisation does not help HGRU", "no more", ("ln-hgru", "hgru")),
     Claim(
         "Frames in random order hurt HGRU", "more", ("hgru", "hgru-random-order"), not_on=_NO_ORDER
@@ -121,7 +124,7 @@ CLAIMS: tuple[Claim, ...] = (
         _FUSIONS,
     ),
     Claim(
-        "The same with APs of one half and GAP of the other",
+        "The same with APs from one half and GAP on the other",
         "ordered",
         tuple(f"{name}:fit_on_half" for name in _FUSIONS),
     ),
@@ -132,7 +135,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim("Balanced batches do worse", "more", ("video-moe-2", "labels-balanced")),
     Claim(
-        "Weights by frequency gain nothing",
+        "Class weights by frequency gain nothing",
         "no more",
         ("labels-weighted-half|labels-weighted-1", "video-moe-2"),
     ),
@@ -146,10 +149,10 @@ CLAIMS: tuple[Claim, ...] = (
         "more",
         ("kdd-small-step-rprop", "kdd-basic-baseline"),
     ),
-    *_remedy_claims("early", "a step 1 ended early"),
-    *_remedy_claims("l2", "a step 1 with more L2"),
+    *_remedy_claims("early", "a step 1 that ended early"),
+    *_remedy_claims("l2", "a step 1 with stronger L2"),
     Claim(
-        "MAP grows with the experts per positive, q from 30 to 10 to 3 to 1",
+        "MAP grows with the experts per positive (q from 30 to 10 to 3 to 1)",
         "rises",
         ("kdd-basic-q30", "kdd-basic-q10", "kdd-basic-large-moe", "kdd-basic-q1"),
         "map",
@@ -163,7 +166,7 @@ CLAIMS: tuple[Claim, ...] = (
         ("sports-basic-large-moe", "sports-basic-baseline"),
     ),
     Claim(
-        "Single label: so does it over 5 experts retrained (control)",
+        "Single label: Large MoE raises GAP more than 5 retrained experts do (control)",
         "more",
         ("sports-basic-large-moe", "sports-basic-retrained"),
     ),
@@ -174,13 +177,13 @@ CLAIMS: tuple[Claim, ...] = (
         not_on=_ONLY_NOISE,
     ),
     Claim(
-        "Experts by positives do better than 10 for every class",
+        "Experts by number of positives do better than 10 for every class",
         "more",
         ("kdd-basic-moe-10", "kdd-basic-uniform-10"),
         "map",
     ),
     Claim(
-        "A larger batch of RProp is better, 1 % to all",
+        "A larger batch of RProp is better, from 1 % of the data to all",
         "rises",
         ("kdd-early-rprop-1", "kdd-early-rprop-10", "kdd-early-rprop-50", "kdd-early-rprop"),
     ),

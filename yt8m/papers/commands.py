@@ -1,4 +1,4 @@
-"""The commands of a row, in order, as a person would type them; nothing is run here."""
+"""The commands of a row in order, as a user would type them; this module runs nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Step:
     output: str
 
     def shown(self) -> str:
-        """Return the command as a person would type it."""
+        """Return the command as a user would type it."""
         return shlex.join(["python", *self.arguments])
 
 
@@ -71,7 +71,7 @@ def training_steps(
     folder: str,
     folder_of_row: Callable[[str], str],
 ) -> list[Step]:
-    """Return the commands of a row that trains, the evaluation last.
+    """Return the commands of a row that trains, ending with the evaluation.
 
     Args:
       row: a row with stages.
@@ -196,7 +196,7 @@ def fusion_steps(
 
 
 def merged(flags: Sequence[str]) -> list[str]:
-    """Return flags without those that a later flag of the same name overrides.
+    """Return the flags without those that a later flag of the same name overrides.
 
     `--name` and `--noname` are the same flag; each option of --model_option is a flag of its own.
     """

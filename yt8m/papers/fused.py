@@ -34,8 +34,8 @@ def fuse(run: OneRun, inputs: Sequence[Input]) -> Result:
 
     "metrics" are those of the fusion on all videos with APs from the same videos, as in the paper;
     "best_single" is the input with the best GAP. "fit_on_half" contains the same with APs from one
-    half of the videos and metrics on the other half. The average fits nothing; its half is there
-    for comparison.
+    half of the videos and metrics on the other half. The average fits nothing; its result on one
+    half is given for comparison.
 
     Args:
       run: the run.

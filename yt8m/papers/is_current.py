@@ -1,4 +1,4 @@
-"""Whether a result was made with the settings that its row has now, judged by its commands."""
+"""Checks, by its commands, whether a result was made with its row's current settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def commands_now(
     seed: int,
     out_dir: str = commands.USUAL_PLACE,
 ) -> list[str]:
-    """Return the commands that a run of a row under `out_dir` has now, as results record them."""
+    """Return the current commands of a row's run under `out_dir`, as results record them."""
     return [s.shown() for s in _steps(rows, name, variant, data, seed, out_dir)]
 
 
@@ -57,7 +57,7 @@ def _steps(
 def sort_out(
     results: Iterable[Result], rows: dict[str, PaperRow]
 ) -> tuple[list[Result], list[Result]]:
-    """Split the small results of existing rows into those of current and those of other settings.
+    """Split the small results of existing rows into those with current settings and the others.
 
     Results on a user's own records are left out of both: nothing is known about those records.
     """

@@ -1,4 +1,4 @@
-"""The making of the small variants' data sets, on demand and resumably."""
+"""Creation of the small variants' data sets, on demand and resumable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DEPENDS_ON |= {part: (*_DEPENDS_ON[base], size) for part, (base, size) in PARTS
 
 @dataclasses.dataclass(frozen=True)
 class _Maker:
-    """The arguments of `make` that the making of one data set passes on to that of another."""
+    """The arguments of `make` that one data set passes on to the data set it is made from."""
 
     folder: str
     sample_dir: str
@@ -45,7 +45,7 @@ def make(
     say: Callable[[str], None] = print,
     level: str = "",
 ) -> DataSet:
-    """Return a data set, made under `folder` unless it is there; interrupted, it resumes.
+    """Return a data set, made under `folder` unless it exists; an interrupted call can be repeated.
 
     Args:
       name: see `describe`.
@@ -66,7 +66,7 @@ def make(
     made = Provenance(os.path.join(at, "made.json"), wanted)
     if made.changed():
         raise UserError(
-            f"{at} contains {name} with other sizes; delete it, or choose another --out_dir."
+            f"{at} contains {name} in other sizes; delete it, or choose another --out_dir."
         )
     if made.before is not None:
         return found
@@ -101,10 +101,9 @@ def _sample_shards(sample_dir: str, split: str) -> list[str]:
 
     if not sample_dir:
         raise UserError(
-            "this row needs the real sample: give its folder by --sample_dir or"
-            f" ${SAMPLE_VARIABLE}. It contains train/ and validate/ with video-level shards"
-            " (*.tfrecord) of the May 2018"
-            " release; README says where they come from."
+            f"this row needs the real sample: set its folder by --sample_dir or ${SAMPLE_VARIABLE}."
+            " It contains train/ and validate/ with video-level shards (*.tfrecord) of the May"
+            " 2018 release; the README says where to get them."
         )
     found = sorted(tf.io.gfile.glob(os.path.join(sample_dir, split, "*.tfrecord")))
     if not found:
@@ -132,7 +131,7 @@ def _copy(paths: list[str], count: int, target: str, source: str) -> None:
 
     if len(paths) < count:
         raise UserError(
-            f"{source} contains {len(paths)} shards, but this data set takes {count}; add more"
+            f"{source} contains {len(paths)} shards, but this data set needs {count}; add more"
             " (--sample_dir)."
         )
     os.makedirs(target, exist_ok=True)

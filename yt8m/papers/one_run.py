@@ -1,7 +1,7 @@
-"""One run of a row in its folder: what of it is done, its commands, and its result.
+"""One run of a row in its folder: its progress, its commands, and its result.
 
-`state.json` in the folder says which commands ended well and what they took, `made_from.json` which
-runs of other rows this one uses, `result.json` what it gave.
+`state.json` in the folder records which commands succeeded and their cost, `made_from.json` which
+runs of other rows this run uses, and `result.json` its result.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _STOPPED_BY = {128 + number: number for number in (signal.SIGINT, signal.SIGTERM
 
 
 class Failed(Exception):
-    """A command of a run ended with an error.
+    """A command of a run failed.
 
     Attributes:
       code: its exit code.
@@ -65,13 +65,13 @@ class OutDir:
     say: Callable[[str], None]
 
     def recorded(self, step: Step) -> str:
-        """Return a command as results record it: wherever `path` is, it says `runs/recipes`."""
+        """Return a command as results record it, with `runs/recipes` in place of `path`."""
         own = re.compile(r"(?<![\w./-])" + re.escape(self.path + os.sep))
         usual = tuple(own.sub(commands.USUAL_PLACE + "/", a) for a in step.arguments)
         return dataclasses.replace(step, arguments=usual).shown()
 
     def execute(self, state: State, step: Step, folder: str) -> None:
-        """Run one command and note it in `state`, unless `state` says that it is done.
+        """Run one command and record it in `state`, unless `state` has it as done.
 
         Args:
           state: state of the run that the command belongs to.
@@ -102,13 +102,13 @@ class OutDir:
 
 
 def _process(step: Step) -> list[str]:
-    """Return the process to start for a command, which needs the package alone and no checkout."""
+    """Return the process to start for a command; it needs only the package, no checkout."""
     script, *flags = step.arguments
     return [sys.executable, "-m", "yt8m", _COMMANDS[script], *flags]
 
 
 class State:
-    """What of a run is done: the command of each step, what it took, and whether it ended well.
+    """Progress of a run: the command of each step, its cost, and whether it succeeded.
 
     Args:
       path: the JSON file that keeps it.
@@ -119,15 +119,15 @@ class State:
         self._steps: dict[str, dict[str, Any]] = read_json(path) if os.path.isfile(path) else {}
 
     def is_done(self, name: str, command: str) -> bool:
-        """Return whether this command of a step has ended well."""
+        """Return whether this command of a step has succeeded."""
         step = self._steps.get(name, {})
         return bool(step.get("done")) and step.get("command") == command
 
     def begin(self, name: str, command: str, log: str) -> None:
-        """Note that an attempt begins.
+        """Record that an attempt begins.
 
-        An earlier attempt that has not ended was killed together with this process. It is taken to
-        have lasted until the last line of its log.
+        An earlier attempt that has not ended was killed together with this process. It is assumed
+        to have lasted until the last line of its log.
         """
         step = self._steps.get(name, {})
         if step.get("command") != command or step.get("done"):
@@ -140,7 +140,7 @@ class State:
         write_json(self._path, self._steps)
 
     def end(self, name: str, ended: child_process.Finished) -> None:
-        """Note how the attempt ended that `begin` noted."""
+        """Record how the attempt that `begin` recorded ended."""
         step = self._steps[name]
         del step["began"]
         step["seconds"] += ended.seconds
@@ -150,7 +150,7 @@ class State:
         write_json(self._path, self._steps)
 
     def get(self, name: str, key: str) -> float:
-        """Return a number of a step over all attempts; 0 if it is not known."""
+        """Return a number of a step, summed over all attempts; 0 if it is unknown."""
         return self._steps.get(name, {}).get(key, 0)
 
 
@@ -173,7 +173,7 @@ class OneRun:
 
     @property
     def state(self) -> State:
-        """The state of the run's own steps, as its file has it now."""
+        """The state of the run's own steps, as its file has it at present."""
         return State(self.path("state.json"))
 
     def path(self, name: str) -> str:
@@ -181,7 +181,7 @@ class OneRun:
         return os.path.join(self.folder, name)
 
     def delete(self) -> None:
-        """Delete the run's folder, if a run was ever begun in it."""
+        """Delete the run's folder, if it contains a run."""
         if os.path.isfile(self.path("state.json")):
             self.out.say(f"deleting {self.folder}")
             shutil.rmtree(self.folder)
@@ -202,8 +202,8 @@ class OneRun:
         result = read_json(self.path(RESULT))
         if result["commands"] != [self.out.recorded(s) for s in steps]:
             raise UserError(
-                f"{self.folder} contains a run of {self.title} with other settings; --again runs it"
-                " again, --out_dir chooses another folder."
+                f"{self.folder} contains a run of {self.title} with other settings; repeat it with"
+                " --again, or choose another folder with --out_dir."
             )
         self.out.say(f"== {self.title}: done before, GAP {result['metrics']['gap']:.4f}")
         return result
@@ -211,20 +211,21 @@ class OneRun:
     def _check_used(self, used: dict[str, Result]) -> None:
         """Refuse a run that was begun with other inputs.
 
-        Its commands do not show it: they only name the inputs' folders.
+        Its commands do not show this: they only name the inputs' folders.
         """
         made = Provenance(self.path("made_from.json"), {n: _digest(r) for n, r in used.items()})
         changed = made.changed(unknown_is_same=True)
         if changed and os.path.isfile(self.path("state.json")):
             raise UserError(
                 f"{self.folder} contains a run of {self.title} that was made from an earlier run of"
-                f" {', '.join(changed)}; --again runs it again, --out_dir chooses another folder."
+                f" {', '.join(changed)}; repeat it with --again, or choose another folder with"
+                " --out_dir."
             )
         if used:
             made.record()
 
     def facts(self, steps: Sequence[Step], state: State) -> Result:
-        """Return what every result says besides its metrics."""
+        """Return everything in a result besides its metrics."""
         row, data = self.row, self.data
         names = [s.name for s in steps if s.name != "eval"]
 

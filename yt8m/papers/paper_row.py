@@ -22,8 +22,8 @@ class Stage:
       flags_for: data set -> further flags, which override `flags`.
       of: for "predict", the stage or `run:ROW` whose model predicts.
       split: for "predict", "train" or "validate".
-      validate: for "train", whether to validate after each epoch, as a trainer that selects a model
-        needs it.
+      validate: for "train", whether to validate after each epoch, which a trainer that selects a
+        model requires.
     """
 
     name: str
@@ -84,7 +84,8 @@ class PaperRow:
       paper: the paper's full setting.
       small: a setting that trains on 2 cores in minutes.
       reported: the paper's numbers as fractions; empty where it reports none, as for controls.
-      notes: what differs from the paper, what is our choice, what the small variant cannot show.
+      notes: what differs from the paper, what we chose ourselves, and what the small variant
+        cannot show.
       also: another table that shows the same run -> its "row", "order" and "reported" there.
     """
 

@@ -1,4 +1,4 @@
-"""The papers' tables: their titles, what holds for all of their rows, and the rows of each."""
+"""The papers' tables: their titles, notes that apply to all of their rows, and their rows."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ TABLES = {
     "kdd-1": "Steps of the large-scale trainer (KDD 2019, Table 1)",
     "kdd-2": "Size of the mixture (KDD 2019, Table 2)",
     "kdd-adaptive": "Experts by positives, q of KDD 2019, equation 4",
-    "kdd-remedies": "What was tried where iRProp+ did not raise GAP",
-    "kdd-fig-5": "Part of the data in a batch of iRProp+ (KDD 2019, Fig. 5)",
+    "kdd-remedies": "Remedies tried where iRProp+ did not raise GAP",
+    "kdd-fig-5": "Fraction of the data in a batch of iRProp+ (KDD 2019, Fig. 5)",
     "kdd-fig-6": "Growing training sets (KDD 2019, Fig. 6)",
     "kdd-pooling": "Pooling of frames (KDD 2019, eq. 1)",
     "kdd-3": "A single-label data set (KDD 2019, Table 3)",
@@ -92,7 +92,7 @@ def find(name: str, rows: dict[str, PaperRow]) -> PaperRow:
 
 
 def rows_of(table: str, rows: dict[str, PaperRow]) -> list[PaperRow]:
-    """Return the rows of a table, as it shows them, in its order.
+    """Return the rows of a table, as it shows them and in its order.
 
     Args:
       table: one of `TABLES`; "uts-2" also stands for "2".
@@ -120,7 +120,7 @@ def tables_with_rows(rows: dict[str, PaperRow]) -> list[str]:
 
 
 def runs_of(rows: Iterable[PaperRow]) -> list[tuple[PaperRow, str, int]]:
-    """Return every small run once as (row, data set, seed): trained models first, then fusions."""
+    """Return every small run once as (row, data set, seed), trained models before fusions."""
     once = {r.name: r for r in rows}.values()
     runs = [(r, d, s) for r in once for d in r.small.data for s in r.small.seeds]
     return sorted(runs, key=lambda run: run[0].small.fuse is not None)

@@ -1,4 +1,4 @@
-"""The results of runs, each a small JSON file.
+"""The results of runs, each in a small JSON file.
 
 `run` writes them, `record` adds them to the project, and the tables show them. `show` and `report`
 read them without TensorFlow, hence the functions for plain local files.
@@ -27,7 +27,7 @@ Result = dict[str, Any]
 
 
 def write_json(path: str, values: Any) -> None:
-    """Write a JSON file, which gets its name only when it is whole."""
+    """Write a JSON file, which gets its name only when it is complete."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path + ".tmp", "w", encoding="utf-8") as file:
         file.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
@@ -35,7 +35,7 @@ def write_json(path: str, values: Any) -> None:
 
 
 def read_json(path: str) -> Any:
-    """Return what a JSON file of a run contains.
+    """Return the contents of a JSON file of a run.
 
     Raises:
       UserError: the file is not JSON; the message names it.
@@ -44,7 +44,9 @@ def read_json(path: str) -> Any:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
     except ValueError as error:
-        raise UserError(f"{path} is broken ({error}); delete it and run the row again.") from None
+        raise UserError(
+            f"{path} is not valid JSON ({error}); delete it and run the row again."
+        ) from None
 
 
 def in_folder(out_dir: str) -> list[Result]:
@@ -103,7 +105,7 @@ def check(result: Result, where: str = "") -> None:
     lacking += [f"metrics.{m}" for m in METRICS if m not in result.get("metrics", {})]
     if lacking:
         raise UserError(
-            f"{where}the result of {result.get('recipe', 'a row')}, lacks {', '.join(lacking)};"
+            f"{where}the result of {result.get('recipe', 'a row')}, has no {', '.join(lacking)};"
             " run the row again."
         )
 
@@ -114,8 +116,8 @@ def record(
     """Copy the results of small variants on the rows' own data sets to `folder`; return the paths.
 
     Raises:
-      UserError: a result is incomplete, or was made on other records than the results that stay in
-        `folder`; nothing is written then.
+      UserError: a result is incomplete, or its records differ from those of the results that stay
+        in `folder`; nothing is written then.
     """
     new: dict[str, Result] = {}
     for result in results:
@@ -130,7 +132,7 @@ def record(
 
 
 def _check_same_records(new: dict[str, Result], folder: str) -> None:
-    """Refuse results that no table could compare: those on other records of the same data set."""
+    """Refuse results that no table could compare, since the records of their data set differ."""
     paths = (os.path.join(folder, f) for f in _entries(folder) if f.endswith(".json"))
     results = {**{p: read_json(p) for p in paths if p not in new}, **new}
     first: dict[str, Result] = {}
@@ -140,9 +142,9 @@ def _check_same_records(new: dict[str, Result], folder: str) -> None:
         for split in ("train", "validate"):
             if _sha1(result, split) != _sha1(other, split):
                 raise UserError(
-                    f"{os.path.basename(path)} was made on other {split} records of {data['name']}"
-                    f" than the result of {other['recipe']}, perhaps of another sample. Nothing was"
-                    " recorded; run all rows of a data set on one sample (--sample_dir)."
+                    f"{os.path.basename(path)} was made on {split} records of {data['name']} that"
+                    f" differ from those of {other['recipe']}, perhaps from another sample. Nothing"
+                    " was recorded; run all rows of a data set on one sample (--sample_dir)."
                 )
 
 
@@ -151,10 +153,10 @@ def _sha1(result: Result, split: str) -> str | None:
 
 
 def check_checkout(command: str) -> None:
-    """Check that the package is in a checkout of the project, whose files `command` writes.
+    """Check that the package is in a checkout of the project, since `command` writes its files.
 
     Raises:
-      UserError: the package is installed without one.
+      UserError: there is no checkout.
     """
     if not _in_checkout():
         raise UserError(
@@ -164,7 +166,7 @@ def check_checkout(command: str) -> None:
 
 
 def commit() -> str | None:
-    """Return the checkout's commit, with "+" if files differ from it, or None if it is unknown."""
+    """Return the checkout's commit, with "+" if files differ from it, or None if unknown."""
     if not _in_checkout():  # git might answer for another project around the package
         return None
     head = _git("rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""RESULTS.md: the committed results next to the papers' numbers, and the claims they bear out."""
+"""RESULTS.md: the committed results next to the papers' numbers, and the claims they support."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ it.
 The papers trained models of thousands of units on millions of videos. The small variants train
 models of a hundred to five hundred units on thousands of videos, in minutes, on two cores
 without a GPU. So their absolute numbers cannot be compared with the papers'. Rows of one table
-on one data set can be compared with one another, as far as the noise allows. Learning rates and
+on one data set can be compared with one another, as far as noise allows. Learning rates and
 epochs were set by hand after a few runs on these videos, once for all rows of a table except the
 ResNet, the VLAD and the label decoders. In the tables of UTS no epoch is selected by the
 validation videos: each run is evaluated once, at its end. In those of the KDD paper each step
-hands on its best model by their GAP, as in the paper. MAP leaves out classes without positives.
-"min" is the training time by the clock of a machine that may have done other work as well, "CPU
-min" its processor time on both cores.
+hands on the model with the best validation GAP, as in the paper. MAP leaves out classes without
+positives. "min" is the elapsed training time on a machine that may have done other work as
+well, and "CPU min" is the processor time on both cores.
 """
 
 _NOISE = """## Noise
 
 A run with another seed gives other numbers. A difference counts only if it is larger than the
 margin, which is twice the standard deviation of a difference of two runs. The margin is
-estimated from few runs, and does not include what another choice of validation videos would
-change.
+estimated from few runs, and does not include the effect of choosing other validation videos.
 
 """
 
 _CLAIMS = """## The papers' claims
 
-The rules in `claims.py` and `verdicts.py` give the marks from the numbers. A claim of “no
+The rules in `claims.py` and `verdicts.py` derive the marks from the numbers. A claim of “no
 better” or “as well” is seen whenever the difference is within the margin, which is easy in a
 small experiment.
 

@@ -1,6 +1,6 @@
-"""The files of `rows/`: one JSON per row of the papers' tables, read and checked.
+"""Reading and checking of the files in `rows/`, one JSON file per row of the papers' tables.
 
-A file holds the fields of `PaperRow`; flags stand there as on a command line. A row that differs
+A file contains the fields of `PaperRow`; flags are written as on a command line. A row that differs
 little from another names it: `"like": NAME` takes over all fields but name, row, order, reported
 and also. `"replace": {OLD: NEW}` then replaces text in the settings taken over, and the fields that
 the file does give override them, those of `paper` and `small` one by one. Seeds are not taken over.
@@ -67,14 +67,14 @@ def parse(values: dict[str, Any], where: str) -> PaperRow:
 
 
 def _resolved(path: str, users: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the fields of a file, with those that it takes over from the row that it is like.
+    """Return the fields of a file, including those taken over from the row that it is like.
 
     Args:
       path: the file.
       users: the files that are like it, outermost first.
     """
     if path in users:
-        raise UserError(f"{path} is like itself, by way of {', '.join(users)}.")
+        raise UserError(f"{path} takes over its own fields, by way of {', '.join(users)}.")
     try:
         with open(path, encoding="utf-8") as file:
             values = json.load(file)
@@ -91,7 +91,7 @@ def _resolved(path: str, users: tuple[str, ...] = ()) -> dict[str, Any]:
     for old, new in values.pop("replace", {}).items():
         replaced = _replaced(settings, old, new)
         if replaced == settings:
-            raise UserError(f"{path}: {old!r} is to be replaced, but {like} does not contain it.")
+            raise UserError(f"{path}: {old!r} is to be replaced, but does not occur in {like}.")
         settings = replaced
     overridden = {v: {**settings[v], **values.pop(v, {})} for v in _VARIANTS}
     return {**found, **values, **overridden}
@@ -126,7 +126,7 @@ def _stage(values: dict[str, Any]) -> Stage:
 
 
 def _fault(row: PaperRow) -> str:
-    """Return what is wrong with a row, or an empty string."""
+    """Return a description of a row's fault, or an empty string."""
     if row.table not in TABLES:
         return f"table {row.table!r} is not one of {', '.join(TABLES)}"
     for table, view in row.also.items():
@@ -135,7 +135,7 @@ def _fault(row: PaperRow) -> str:
     for reported in (row.reported, *(view["reported"] for view in row.also.values())):
         unknown = set(reported) - {*METRICS, "gap_private"}
         if unknown:
-            return f"reported contains {sorted(unknown)}, which are no metrics"
+            return f"reported contains {sorted(unknown)}, which are not metrics"
     if row.small.minutes <= 0:
         return "small.minutes is missing"
     faults = ((name, _variant_fault(row.variant(name))) for name in _VARIANTS)

@@ -1,4 +1,4 @@
-"""Runs rows: makes the data, runs what a row needs first, trains or fuses, evaluates; each once."""
+"""Runs rows: makes data, runs the rows that one depends on, trains or fuses, and evaluates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _print(text: str) -> None:
 
 
 class Runner:
-    """Runs rows under one folder. Only the package is needed, not its checkout.
+    """Runs rows under one folder. It needs only the package, not its checkout.
 
     Args:
       rows: all rows by name.
@@ -102,7 +102,7 @@ class Runner:
         return OneRun(self.out, row, variant, data, seed)
 
     def _input(self, text: str, variant: VariantName, data_name: str, seed: int) -> fused.Input:
-        """Return a model of a fusion, trained if need be."""
+        """Return a model of a fusion, trained if necessary."""
         name, _, other = text.partition("@")
         trained_on = other if other and variant == "small" else data_name
         result = self.run(name, variant, trained_on, seed)

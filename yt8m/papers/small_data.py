@@ -59,7 +59,7 @@ class DataSet:
       about: description for the tables.
       train: pattern of the training records.
       validate: level -> pattern of the validation records; the same videos at each level.
-      level: level of the training records; "" where only the records show it.
+      level: level of the training records; "" if only the records themselves show it.
       flags: flags of train.py that these data need.
     """
 

@@ -14,7 +14,7 @@ _COSTS = ("min", "CPU min", "GB", "examples/s")
 
 
 def cells(table: str, rows: Sequence[PaperRow], results: Sequence[Result]) -> list[list[str]]:
-    """Return the cells of a table, header first."""
+    """Return the cells of a table, starting with the header."""
     return fusion_cells(rows, results) if table == "5" else training_cells(rows, results)
 
 
@@ -48,8 +48,8 @@ def _ours(result: Result | None) -> list[str]:
 
 
 def fusion_cells(rows: Sequence[PaperRow], results: Sequence[Result]) -> list[list[str]]:
-    """Return the metrics with APs of the same videos, and with APs of one half on the other."""
-    half = ["GAP, APs of one half", "MAP, APs of one half"]
+    """Return the metrics with APs from the same videos, and with APs from one half on the other."""
+    half = ["GAP, APs from one half", "MAP, APs from one half"]
     lines = [["row", "paper GAP", "data", "GAP", "MAP", *half]]
     singles: dict[str, list[str]] = {}
     for row in rows:

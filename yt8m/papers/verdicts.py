@@ -1,4 +1,4 @@
-"""Whether the results bear out the papers' claims: differences compared with the noise of a run."""
+"""Verdicts on the papers' claims: differences compared with the noise of a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Noise:
 
     @property
     def margin(self) -> float:
-        """Twice the standard deviation of a difference of two runs, which counts as noise."""
+        """Twice the standard deviation of the difference of two runs; anything less is noise."""
         return 2.0 * math.sqrt(2.0) * self.sd
 
 
@@ -41,7 +41,7 @@ class Verdict:
       claim: the claim.
       data: name of the data set.
       mark: one of `SEEN`, `NOT_SEEN`, `UNTESTABLE` and `NOT_RUN`.
-      numbers: the numbers that the mark was given for, or why there is none.
+      numbers: the numbers behind the mark, or the reason why there are none.
       margin: the difference that counts as noise.
     """
 
@@ -74,7 +74,7 @@ def judge(claim: Claim, results: Sequence[Result], data: str) -> Verdict | None:
         return Verdict(claim, data, UNTESTABLE, claim.not_on[data])
     lacking = [n for n, v in zip(claim.names, values) if v is None]
     if lacking:
-        return Verdict(claim, data, NOT_RUN, f"lacks {', '.join(lacking)}")
+        return Verdict(claim, data, NOT_RUN, f"no result for {', '.join(lacking)}")
     numbers = [v for v in values if v is not None]
     ordered = claim.kind == "ordered"
     margin = 0.0 if ordered else noise_of(results, data, claim.metric).margin
@@ -85,7 +85,7 @@ def judge(claim: Claim, results: Sequence[Result], data: str) -> Verdict | None:
 
 
 def holds(kind: Kind, values: Sequence[float], margin: float) -> bool:
-    """Return whether numbers bear a claim out; see `Claim.kind`."""
+    """Return whether numbers support a claim; see `Claim.kind`."""
     first, rest = values[0], values[1:]
     if kind == "more":
         return all(first - v > margin for v in rest)
@@ -100,7 +100,7 @@ def holds(kind: Kind, values: Sequence[float], margin: float) -> bool:
 
 
 def verdicts(results: Sequence[Result], claims: Sequence[Claim] = CLAIMS) -> list[Verdict]:
-    """Return a verdict per claim and data set that has results for it, and one if none has."""
+    """Return one verdict per claim and data set with results for it; one in all if none has any."""
     found: list[Verdict] = []
     names = sorted({r["data"]["name"] for r in results})
     for claim in claims:

@@ -1,1 +1,1 @@
-"""Files of predictions and of true labels; writers leave a complete file or none."""
+"""Files of predictions and of true labels; writers leave either a complete file or none."""

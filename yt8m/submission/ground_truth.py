@@ -72,7 +72,7 @@ class GroundTruth:
 
 
 def read_ground_truth(path: str) -> GroundTruth:
-    """Read a CSV of lines `VIDEO_ID,L1 L2 L3`.
+    """Read a CSV with lines of the form `VIDEO_ID,L1 L2 L3`.
 
     A header is skipped, and a video may have no label.
 

@@ -27,21 +27,22 @@ def decode_ids(ids: Iterable[object]) -> list[str]:
     if "," in joined or len(joined.split()) != (1 if joined else 0) or joined != joined.strip():
         bad = next(t for t in texts if "," in t or t != "".join(t.split()))
         raise UserError(
-            f"the video id {bad!r} contains a comma or a blank, which no submission allows."
+            f"the video id {bad!r} contains a comma or white space, which no submission format"
+            " allows."
         )
     return texts
 
 
 def is_empty(text: str) -> bool:
-    """Whether an id names no video: "", or ":5" for a segment."""
+    """Whether an id identifies no video: "", or ":5" for a segment."""
     return not text or text[0] == ":"
 
 
 def refuse_empty(texts: list[str]) -> None:
-    """Refuse ids that name no video.
+    """Refuse ids that do not identify a video.
 
     Raises:
-      UserError: an id is empty, as all are in late copies of the 2017 release
+      UserError: an id is empty, as all ids are in late copies of the 2017 release
         (docs/sources.md#releases).
     """
     empty = sum(map(is_empty, texts))

@@ -1,4 +1,4 @@
-"""The Kaggle submission of 2019: a line per class with its five-second segments, best first."""
+"""The Kaggle submission of 2019: one line per class with its five-second segments, best first."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class SegmentCsvWriter(AtomicWriter):
         self._ranking.add(texts, scores)
 
     def close(self) -> None:
-        """Rank the segments, write a line per class in ascending order, and rename the file."""
+        """Rank the segments, write one line per class in ascending order, and rename the file."""
         self._file.write(HEADER + "\n")
         for label, segments in self._ranking.lists():
             self._file.write(f"{label},{' '.join(segments)}\n")

@@ -1,4 +1,4 @@
-"""The Kaggle submission of 2017 and 2018: a line per video with its best classes and scores."""
+"""The Kaggle submission of 2017 and 2018: one line per video with its best classes and scores."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ class CsvWriter(AtomicWriter):
         classes = scores.shape[1]
         if classes < self._top_k:
             logging.warning(
-                "--top_k=%d exceeds the %d classes; %d are written.", self._top_k, classes, classes
+                "--top_k=%d exceeds the %d classes; %d are written per video.",
+                self._top_k,
+                classes,
+                classes,
             )
             self._top_k = classes
         if len(ids) == 0:

@@ -1,8 +1,8 @@
 """Score folders: the scores of all classes of all videos, for fusion.
 
-A folder holds `scores.npy` (float32 or float16 [N, K]), `ids.txt` (an id per line) and `meta.json`.
-It is written in batches and read through a memory map, so that the scores of a million videos in
-3862 classes are never in memory at once.
+A folder contains `scores.npy` (float32 or float16 [N, K]), `ids.txt` (one id per line) and
+`meta.json`. It is written in batches and read through a memory map, so that the scores of a million
+videos in 3862 classes are never in memory at once.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ class ScoreWriter(AtomicWriter):
             return
         if not set(os.listdir(self._partial)) <= {SCORES, IDS, META}:
             raise UserError(
-                f"{self._partial!r} contains unknown files; delete it, or change {self._flag}."
+                f"{self._partial!r} contains unknown files; delete that folder, or change"
+                f" {self._flag}."
             )
         shutil.rmtree(self._partial)
 
@@ -193,7 +194,8 @@ def is_score_folder(path: str) -> bool:
 def _local(path: str, flag: str) -> str:
     if "://" in path:
         raise UserError(
-            f"{flag}={path!r}: scores are memory-mapped, which needs a local folder; name one."
+            f"{flag}={path!r}: scores are memory-mapped, which requires a local folder; name a"
+            " local folder."
         )
     if not path:
         raise UserError(f"{flag} is empty; name a folder.")
@@ -209,7 +211,7 @@ def _is_replaceable(path: str) -> bool:
 
 
 def _npy_header(dtype: np.dtype, shape: tuple[int, int]) -> bytes:
-    """Return a .npy header of version 1.0, padded to `_HEADER_BYTES`, since N is known last."""
+    """Return a .npy header of version 1.0, padded to `_HEADER_BYTES` because N is not known yet."""
     text = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
     room = _HEADER_BYTES - 10
     return b"\x93NUMPY\x01\x00" + room.to_bytes(2, "little") + text.ljust(room - 1).encode() + b"\n"

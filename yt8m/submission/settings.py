@@ -1,4 +1,4 @@
-"""Settings of segments that evaluation, inference and fusion share."""
+"""Segment settings that evaluation, inference and fusion share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class SegmentSettings:
 
     segment_max_pred: int = setting(
         0,
-        help="largest number of segments per class; 0: 100,000, as in the challenge",
+        help="maximum number of segments per class; 0: 100,000, as in the challenge",
         at_least=0,
         group=SEGMENTS,
     )

@@ -34,7 +34,7 @@ def test_skipped_and_counted(make, damage, part):
     assert read(files, make.video, bad) == [i for i in range(300) if i not in LOST[part]]
     assert [(b.file, b.offset) for b in bad.found] == [(files[1], at)]
     assert bad.summary().startswith(
-        f"skipped 1 broken records; the first: {files[1]} at byte {at}, "
+        f"skipped 1 broken records; the first is in {files[1]} at byte {at}: "
     )
 
 
@@ -69,7 +69,7 @@ def test_limit_counts_each_record_once_over_epochs(make, damage):
             == 58
         )
     assert len(bad.found) == 2
-    with pytest.raises(UserError, match="2 broken so far, and --max_bad_records=1"):
+    with pytest.raises(UserError, match="2 records are broken so far, but --max_bad_records=1"):
         read(files, make.video, BadRecords(1))
 
 
@@ -109,7 +109,7 @@ def test_label_beyond_classes(make, level):
     else:
         payload = rgb_audio_frames(1, np.zeros((4, 8), np.uint8), [4715])
     path = make.shard("x.tfrecord", [payload])
-    message = "label 4715, but there are 10 classes, 0 to 9; give the right --num_classes"
+    message = "label 4715, but there are 10 classes, 0 to 9; set --num_classes"
     with pytest.raises(UserError, match=message):
         read([path], getattr(make, level), BadRecords())
     assert read([path], getattr(make, level), BadRecords(), beyond="drop") == [1]
@@ -189,5 +189,5 @@ def test_a_missing_file_is_an_error_and_not_waited_for(make, tmp_path, cached):
     files = make.shards("video", 30, 3)
     gone = str(tmp_path / "gone.tfrecord")
     cache = RecordCache(str(tmp_path)) if cached else None
-    with pytest.raises(UserError, match=f"{gone} is not there any more, or not on this machine"):
+    with pytest.raises(UserError, match=f"{gone} no longer exists, or is not on this machine"):
         read([files[0], gone], make.video, BadRecords(5), cache=cache)

@@ -24,7 +24,7 @@ def test_no_match_names_the_nearest_folder(folder):
         find_shards(f"{folder}/*.tfrecord,{folder}/deeper/still/*.tfrecord", "--eval_data_pattern")
     text = str(error.value)
     assert text.startswith(f"--eval_data_pattern={folder}/deeper/still/*.tfrecord matches no file")
-    assert f"is {folder}, which holds a.tfrecord, b.tfrecord, c.txt, dir.tfrecord" in text
+    assert f"is {folder}, which contains a.tfrecord, b.tfrecord, c.txt, dir.tfrecord" in text
 
 
 def test_empty_pattern():

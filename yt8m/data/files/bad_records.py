@@ -1,4 +1,4 @@
-"""Broken records: skipped and counted up to a limit, and named by file and byte offset."""
+"""Broken records, which are skipped and counted up to a limit, and named by file and offset."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def message_of(error: BaseException) -> str:
 def is_parse_error(message: str) -> bool:
     """Return whether a TensorFlow error says that a record cannot be parsed.
 
-    An error about a label beyond the classes is none, because that record can be parsed.
+    An error about a label beyond the classes does not count, because that record can be parsed.
     """
     signs = re.search(r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized", message)
     return bool(signs) and LABEL_MARK not in message
 
 
 def parse_error(message: str) -> str:
-    """Return the most informative line of such an error."""
+    """Return the most informative line of a parse error."""
     where = re.compile(r"\s*(Graph execution error|Detected at|File \"|\[\[|$)")
     message = re.sub(r"\{\{.*?\}\} ?", "", message)  # names of TensorFlow's own, which come first
     lines = [x.strip() for x in message.splitlines() if not where.match(x)] or [message]
@@ -46,15 +46,16 @@ def parse_error(message: str) -> str:
 
 
 def content_hash(payload: bytes) -> int:
-    """Return a hash of a record, which a pipeline computes in the same way."""
+    """Return the hash of a record that a pipeline also computes."""
     return int(tf.strings.to_hash_bucket_fast(payload, HASHES))
 
 
 def label_beyond(label: int, num_classes: int) -> str:
     """Return the message about a label index beyond the K classes."""
     return (
-        f"a record has label {label}, but there are {num_classes} classes, 0 to {num_classes - 1};"
-        " give the right --num_classes (4716 for the 2017 release, 3862 for 2018)."
+        f"a record has label {label}, but there are {num_classes} classes, 0 to"
+        f" {num_classes - 1}; set --num_classes correctly (4716 for the 2017 release, 3862 for"
+        " 2018)."
     )
 
 
@@ -86,10 +87,10 @@ class BadRecords:
         self._error: str | None = None
 
     def recover(self, path: bytes, seen: np.ndarray, name: bytes) -> np.ndarray:
-        """Return the good records behind the byte at which the fast reader stopped.
+        """Return the good records after the byte at which the fast reader stopped.
 
-        The pipeline calls this at the end of each shard. Most shards were read to their last byte
-        and cost one look at the size of the file.
+        The pipeline calls this at the end of each shard. Most shards were read to their last byte;
+        these cost only a check of the file size.
 
         Args:
           path: file that was read.
@@ -108,7 +109,7 @@ class BadRecords:
         return np.array(good, dtype=object)
 
     def add(self, bad: BadRecord) -> None:
-        """Count a broken record, once even if it is met in several epochs or by several readers.
+        """Count a broken record once, even if several epochs or readers encounter it.
 
         Raises:
           ValueError: there are more than the limit; `explained` turns it into a `UserError`.
@@ -120,10 +121,10 @@ class BadRecords:
                 self.found.append(bad)
             if len(self.found) > self.limit:
                 self._error = (
-                    f"{bad.file} has a broken record at byte {bad.offset}: {bad.problem}. "
-                    f"{len(self.found)} broken so far, and --max_bad_records={self.limit} allows no"
-                    f" more. `python -m yt8m.data.inspect --full {bad.file}` lists them; raise the"
-                    " flag to skip them."
+                    f"{bad.file} has a broken record at byte {bad.offset}: {bad.problem}."
+                    f" {len(self.found)} records are broken so far, but"
+                    f" --max_bad_records={self.limit} allows no more. `python -m yt8m.data.inspect"
+                    f" --full {bad.file}` lists them; raise --max_bad_records to skip them."
                 )
                 raise ValueError(self._error)
 
@@ -133,7 +134,7 @@ class BadRecords:
         return self._error is not None
 
     def refuse(self, message: str) -> None:
-        """Stop the pipeline from within, with a message that `explained` shows to the user."""
+        """Stop the pipeline from inside it, with a message that `explained` shows to the user."""
         self._error = message
         raise ValueError(message)
 
@@ -143,8 +144,8 @@ class BadRecords:
             return ""
         first = self.found[0]
         return (
-            f"skipped {len(self.found)} broken records; the first: {first.file} at byte"
-            f" {first.offset}, {first.problem}"
+            f"skipped {len(self.found)} broken records; the first is in {first.file} at byte"
+            f" {first.offset}: {first.problem}"
         )
 
     @contextlib.contextmanager
@@ -163,8 +164,8 @@ class BadRecords:
                 raise UserError(label_beyond(int(label.group(1)), num_classes)) from None
             if is_parse_error(message):
                 raise UserError(
-                    f"a record cannot be parsed ({parse_error(message)})."
-                    " `python -m yt8m.data.inspect --full PATTERN` lists such records by file and"
-                    " byte; --feature_names and --feature_sizes must fit the records."
+                    f"a record cannot be parsed ({parse_error(message)}). `python -m"
+                    " yt8m.data.inspect --full PATTERN` lists such records by file and byte;"
+                    " --feature_names and --feature_sizes must match the records."
                 ) from None
             raise

@@ -1,4 +1,4 @@
-"""Copies of shards that serve later epochs."""
+"""Local copies of shards for later epochs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RecordCache:
         self.where = _MEMORY if where == "memory" else where
 
     def local(self, path: str) -> str:
-        """Return the path of the copy of a shard, which is made now if there is none."""
+        """Return the path of a shard's copy, which is made now if it does not exist."""
         about = tf.io.gfile.stat(path)  # a shard that was rewritten is copied again
         key = f"{path} {about.length} {about.mtime_nsec}"
         stem = hashlib.sha1(key.encode()).hexdigest()[:10] + "-" + os.path.basename(path)

@@ -1,4 +1,4 @@
-"""The number of records of a data set: counted if that is cheap, else estimated from its bytes."""
+"""The number of records of a data set: counted if that is cheap, else estimated from file sizes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _HEADERS_TO_READ = 400
 def count_records(files: list[str]) -> tuple[int, bool]:
     """Return the number of records and whether it is exact.
 
-    Up to 128 local shards are counted by their headers. The number in more shards, or in remote
-    ones, is the size of the files over the mean size of the first 400 records of 16 evenly spaced
-    shards.
+    Up to 128 local shards are counted by their headers. For more shards, or remote ones, the number
+    is estimated as the total size of the files divided by the mean size of the first 400 records of
+    16 evenly spaced shards.
     """
     exact = len(files) <= _SHARDS_TO_WALK and not any("://" in f for f in files)
     if exact:

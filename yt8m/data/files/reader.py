@@ -1,4 +1,4 @@
-"""Serialised records of shards as tf.data streams, which lose nothing behind a broken record."""
+"""Serialised records of shards as tf.data streams, which lose nothing after a broken record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHUNK = 16  # records whose bytes are counted together; 8 shards times 16 video
 def read_shard(
     name: tf.Tensor, bad: BadRecords, cache: RecordCache | None = None, chunk: int = _CHUNK
 ) -> tf.data.Dataset:
-    """Return the serialised records of a shard, including those behind a broken record.
+    """Return the serialised records of a shard, including those after a broken record.
 
     Args:
       name: path of the shard, a string scalar.
@@ -29,7 +29,7 @@ def read_shard(
         # TensorFlow's reader, which is to ignore errors, would try to open a missing file forever.
         if not tf.io.gfile.exists(path):
             bad.refuse(
-                f"{path} is not there any more, or not on this machine; every worker must see the"
+                f"{path} no longer exists, or is not on this machine; every worker must see the"
                 " files that the run began with."
             )
         return path.encode() if cache is None else cache.local(path).encode()
@@ -78,7 +78,7 @@ def read_records(
 
 
 def without_left_out(records: tf.data.Dataset, bad: BadRecords) -> tf.data.Dataset:
-    """Return the records but those that `bad` leaves out; if there are none, the same stream."""
+    """Return the records without those that `bad` leaves out, if it leaves out any."""
     if not bad.left_out:
         return records
     known = tf.constant(sorted(bad.left_out), tf.int64)

@@ -1,7 +1,7 @@
-"""A walk through a TFRecord file past its broken records.
+"""A scan of a TFRecord file that continues after its broken records.
 
-TensorFlow's reader drops everything behind a broken record. A record is a length (8 bytes) with its
-checksum (4), the payload, and its checksum (4): if the length is whole, the next record can be
+TensorFlow's reader drops everything after a broken record. A record is a length (8 bytes) with its
+checksum (4), the payload, and its checksum (4): if the length is intact, the next record can be
 found.
 """
 
@@ -26,7 +26,7 @@ class Scanned(NamedTuple):
       offset: its first byte.
       payload: its content, or None if its bytes are broken.
       problem: what is wrong with it, or None.
-      lost: whether nothing behind it can be found.
+      lost: whether nothing after it can be found.
     """
 
     offset: int
@@ -57,7 +57,7 @@ def masked_crc32c(data: bytes) -> int:
 
 
 def _checksums(payloads: list[bytes]) -> list[bytes]:
-    """Return the 4 bytes that should follow each payload; TensorFlow computes them, for speed."""
+    """Return the 4 bytes that should follow each payload; TensorFlow computes them quickly."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "records")
         with tf.io.TFRecordWriter(path) as writer:
@@ -84,10 +84,10 @@ def _checked(batch: list[tuple[int, bytes, bytes]]) -> Iterator[Scanned]:
 
 
 def scan(path: str, start: int = 0) -> Iterator[Scanned]:
-    """Yield every record from byte `start` on, broken ones with their problem.
+    """Yield every record from byte `start` on; broken ones come with their problem.
 
-    The walk goes on after a record whose payload is broken. A broken length or a cut-off end makes
-    it impossible to find the next record, and ends it.
+    The scan continues after a record whose payload is broken. It ends at a broken length or a
+    cut-off record, because then the next record cannot be found.
     """
     size = tf.io.gfile.stat(path).length
     offset, held, batch = start, 0, []
@@ -119,7 +119,7 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
 
 
 def record_sizes(path: str, limit: int | None = None) -> Iterator[int]:
-    """Yield the bytes of each record, overhead included, up to a broken one; reads headers only."""
+    """Yield the size of each record with its overhead, up to a broken one; reads only headers."""
     size = tf.io.gfile.stat(path).length
     offset = 0
     count = 0

@@ -1,4 +1,4 @@
-"""Shards named by comma-separated globs, local or on gs://."""
+"""Shards that comma-separated globs name, local or on gs://."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from yt8m.errors import UserError
 
 
 def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
-    """Return the files that a pattern names, sorted, each once.
+    """Return the files that a pattern matches, sorted and without duplicates.
 
     Args:
       pattern: globs, separated by commas.
@@ -51,7 +51,7 @@ def _nearest(glob: str) -> str:
         return f"No part of {folder} exists."
     names = sorted(n.rstrip("/") for n in tf.io.gfile.listdir(folder))
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return f"The nearest folder that exists is {folder}, which holds {shown or 'nothing'}."
+    return f"The nearest existing folder is {folder}, which contains {shown or 'nothing'}."
 
 
 def evenly_spaced(files: Sequence[str], count: int) -> list[str]:
@@ -60,7 +60,7 @@ def evenly_spaced(files: Sequence[str], count: int) -> list[str]:
 
 
 def fingerprint(files: list[str]) -> dict[str, object]:
-    """Return number and bytes of the shards, and a hash of their names and sizes."""
+    """Return the number and total bytes of the shards, and a hash of their names and sizes."""
     sizes = [tf.io.gfile.stat(f).length for f in files]
     text = "\n".join(f"{os.path.basename(f)} {s}" for f, s in zip(files, sizes))
     return {

@@ -1,7 +1,7 @@
-"""Whole records that training cannot use.
+"""Intact records that training cannot use.
 
-Such a record is not an example, lacks a feature or has one of another width, or has values that are
-not finite.
+Such a record is not an example, has no value for a feature or one of another width, or has values
+that are not finite.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class RecordCheck:
 
     @functools.cached_property
     def _values(self) -> Any:
-        """A compiled `_parse`, made when it is needed first, so that an unused check is cheap."""
+        """A compiled `_parse`, made on first use, so that an unused check is cheap."""
         shape = [None] if self.schema.level == "video" else []
         return tf.function(self._parse, input_signature=[tf.TensorSpec(shape, tf.string)])
 
     def _parse(self, serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return float features, and what training parses, so that the graph keeps its checks.
+        """Return the float features and what training parses, so that the graph keeps its checks.
 
         The float features are those of a batch [B, D], or of the frames of one record [n, D].
         """
@@ -111,7 +111,7 @@ class RecordCheck:
         return reasons
 
     def _reason(self, payload: bytes) -> str | None:
-        """Return the reason why a record does not parse, if its features show it."""
+        """Return why a record does not parse, if its features show it."""
         record = sequence_example(payload)
         if record is None:
             return "neither a tf.train.Example nor a SequenceExample"
@@ -149,7 +149,7 @@ def _not_finite(values: np.ndarray) -> str | None:
 
 
 def checked_scan(path: str, check: RecordCheck, finite: bool = False) -> Iterator[Scanned]:
-    """Yield every record of a shard as `scan` does, those that do not parse with their problem."""
+    """Yield every record of a shard as `scan` does; those that do not parse have a problem."""
     scanned = scan(path)
     while held := list(itertools.islice(scanned, _TOGETHER[check.schema.level])):
         whole = [r.payload for r in held if r.payload is not None]
@@ -182,9 +182,7 @@ def leave_out_unparsable(
     """
     if not is_parse_error(message_of(error)) or bad.has_stopped:
         return False
-    logging.warning(
-        "a record cannot be parsed; looking through %d files for such records", len(files)
-    )
+    logging.warning("a record cannot be parsed; searching %d files for such records", len(files))
     check, known = RecordCheck(schema, with_labels), len(bad.left_out)
     for path in files:
         for record in checked_scan(path, check):

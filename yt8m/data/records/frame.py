@@ -1,7 +1,7 @@
 """Frame-level records (`tf.train.SequenceExample`), parsed one at a time.
 
-Frames stay bytes on the way to the device. Features of the whole video, such as an embedding, are
-floats in the record's context; those that the schema names are returned as `video`.
+Frames remain bytes until they reach the device. Features of the whole video, such as an embedding,
+are floats in the record's context; those that the schema names are returned as `video`.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def parse_sequence(
 
 
 def of_the_video(parsed: dict[str, Any], schema: RecordSchema) -> dict[str, tf.Tensor]:
-    """Return `video` float32 [E], the schema's E features of the whole video, if it names any."""
+    """Return `video` float32 [E], the schema's E whole-video features, if it names any."""
     if not schema.video_names:
         return {}
     return {"video": tf.concat([parsed[name] for name in schema.video_names], axis=-1)}
 
 
 def to_bytes(steps: list[tf.Tensor], schema: RecordSchema, num_frames: tf.Tensor) -> tf.Tensor:
-    """Return the first steps of each feature as uint8 [num_frames, D]."""
+    """Return the first `num_frames` frames of all features as uint8 [num_frames, D]."""
     columns = []
     for values, size in zip(steps, schema.feature_sizes):
         if schema.float_frames:

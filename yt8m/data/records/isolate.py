@@ -1,4 +1,4 @@
-"""Records parsed together, without those that do not parse."""
+"""Parsing of several records at once, without those that do not parse."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def parse_or_isolate(
 ) -> tuple[Parsed | None, Problems]:
     """Parse records together; if that fails, find those that do not parse and parse the others.
 
-    The error of a batch does not say which of its records caused it, so they are looked for only
-    after a failure, and reading costs nothing more if all is well.
+    The error of a batch does not say which of its records caused it, so they are searched for only
+    after a failure, and reading costs nothing extra otherwise.
 
     Args:
       parse: function of serialised records, in a list or a tensor.

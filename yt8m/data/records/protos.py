@@ -1,4 +1,4 @@
-"""Records as protocol buffers, for code that looks at single records in Python."""
+"""Records as protocol buffers, for code that examines single records in Python."""
 
 from __future__ import annotations
 

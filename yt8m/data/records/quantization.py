@@ -1,8 +1,8 @@
 """Features as bytes and back, in NumPy; the models' first layer does the same on the device.
 
 Dequantisation: x = q · 4/255 + 4/512 − 2 (docs/sources.md#quantisation). The half-bin offset is
-kept, so `quantize` is the inverse with the closest round trip, not the rounding of the starter's
-extractor.
+kept, so `quantize` is the inverse with the smallest round-trip error, not the rounding of the
+starter's extractor.
 """
 
 from __future__ import annotations

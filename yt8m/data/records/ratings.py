@@ -1,4 +1,4 @@
-"""Ratings of five-second segments (docs/sources.md#rated-segments) without the frames."""
+"""Ratings of five-second segments (docs/sources.md#rated-segments), read without the frames."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RECORDS_OF_EACH = 64  # about 300 MB of the release in all
 
 
 class VideoRatings(NamedTuple):
-    """Ratings of one video, one entry per rating: a start may come again with another class."""
+    """Ratings of one video, one entry per rating; a start may recur with another class."""
 
     video_id: bytes
     starts: Sequence[int]
@@ -61,7 +61,7 @@ def _ratings(payload: bytes, flag: str) -> VideoRatings:
 
 
 def segments_a_record(files: list[str]) -> float:
-    """Return the mean number of rated segments per record, of 64 records of each of 16 shards.
+    """Return the mean number of rated segments per record, from 64 records each of 16 shards.
 
     The shards are evenly spaced. Records that cannot be read or parsed are skipped, because
     training counts them itself.

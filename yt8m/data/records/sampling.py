@@ -1,4 +1,4 @@
-"""Choice of the frames of a video that are read: all, or n random, contiguous or evenly spaced."""
+"""Choice of the frames to read from a video: all, or n random, contiguous or evenly spaced."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def parse_segments(
 
 
 def parse_windows(serialized: tf.Tensor, schema: RecordSchema) -> dict[str, tf.Tensor]:
-    """Return the consecutive windows of one record, for a submission of segments.
+    """Return the consecutive windows of one record, for a segment submission.
 
     Source: docs/sources.md#segment-windows.
 

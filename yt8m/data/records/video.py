@@ -9,7 +9,7 @@ from yt8m.data.schema import ID_KEYS, RecordSchema
 
 
 def first_id(parsed: dict[str, tf.Tensor]) -> tf.Tensor:
-    """Return the id, whichever key the release keeps it under, or an empty string."""
+    """Return the id, whichever key the release uses for it, or an empty string."""
     found = parsed[ID_KEYS[-1]]
     for key in reversed(ID_KEYS[:-1]):
         found = tf.where(tf.strings.length(parsed[key]) > 0, parsed[key], found)
@@ -27,7 +27,7 @@ def parse_video_batch(
     with_labels: bool = True,
     beyond: Beyond = "raise",
 ) -> dict[str, tf.Tensor]:
-    """Return a batch with `video` float32 [B, D] of serialised examples [B]."""
+    """Return a batch with `video` float32 [B, D] from serialised examples [B]."""
     features = id_features()
     for key, size in zip(schema.keys, schema.feature_sizes):
         features[key] = tf.io.FixedLenFeature([size], tf.float32)

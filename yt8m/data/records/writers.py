@@ -1,4 +1,4 @@
-"""Writers of records in the official format; a shard appears only when it is whole."""
+"""Writers of records in the official format; a shard appears only when it is complete."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _write(a: argparse.Namespace) -> str:
-    """Write what the arguments ask for, and return a line about it."""
+    """Write the data set that the arguments describe, and return a summary line."""
     if not a.from_video_level:
         spec = SyntheticSpec(noise=a.noise, seed=a.seed, segment_labels=a.segment_labels)
         make_synthetic(a.out_dir, spec)

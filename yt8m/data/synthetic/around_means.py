@@ -23,7 +23,7 @@ def frames_around(
     noise: float = 0.5,
     memory: float = 0.9,
 ) -> np.ndarray:
-    """Return a first-order autoregressive walk of frames, whose mean over time is nearly `mean`.
+    """Return frames from a first-order autoregressive process whose mean is nearly `mean`.
 
     Args:
       mean: dequantised mean of the video [D].

@@ -39,7 +39,7 @@ class SyntheticPaths:
 def make_synthetic(out_dir: str, spec: SyntheticSpec | None = None) -> SyntheticPaths:
     """Write a synthetic data set, unless it is already there.
 
-    The video-level records have the means of the frame-level ones.
+    The video-level records contain the means of the frame-level ones.
 
     Args:
       out_dir: folder; it gets `frame/` and `video/`, each with shards and a vocabulary.csv.
@@ -62,8 +62,8 @@ def make_synthetic(out_dir: str, spec: SyntheticSpec | None = None) -> Synthetic
             raise UserError(f"--out_dir={out_dir} cannot be written ({reason}).") from None
     elif read_json(done) != json.loads(spec.about()):
         raise UserError(
-            f"--out_dir={out_dir} holds a synthetic data set made with other settings; name another"
-            " folder."
+            f"--out_dir={out_dir} contains a synthetic data set made with other settings; name"
+            " another folder."
         )
     return SyntheticPaths(out_dir)
 
@@ -88,7 +88,7 @@ def _write(out_dir: str, world: World) -> None:
 def _records(
     world: World, split: str, stream: int, videos: int, counts: np.ndarray
 ) -> Iterator[tuple[bytes, bytes]]:
-    """Yield video-level and frame-level record of each video; `counts` [K] gets training labels."""
+    """Yield each video's video-level and frame-level record; count training labels in `counts`."""
     rng = np.random.default_rng([world.spec.seed, stream])
     # Ratings have a generator of their own, so that videos are the same without them.
     rater = np.random.default_rng([world.spec.seed, stream, 1])

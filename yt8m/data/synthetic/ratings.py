@@ -25,9 +25,9 @@ def rate_segments(
 
     A rating says what the segment shows, not what its video is about. A segment is positive for
     each label of its video that most of it shows: 3 of 5 frames, or for a class of two scenes 2
-    frames of each. It is negative for one label of which no frame shows anything, and for one class
-    that the video does not have, which may be the same scenes in the other order. A label of which
-    a frame or two show something is not rated.
+    frames of each. It is negative for one label that no frame shows, and for one class that the
+    video does not have, which may consist of the same scenes in the other order. A label that is
+    visible in only a frame or two is not rated.
 
     Args:
       shown: scene of each frame, [n].

@@ -23,7 +23,7 @@ class SyntheticSpec:
       feature_sizes: widths of rgb and audio.
       min_frames: fewest frames of a video.
       max_frames: most frames of a video.
-      noise: standard deviation of a frame's noise in each dimension, where that of a scene is 0.25.
+      noise: standard deviation of a frame's noise in each dimension; that of a scene is 0.25.
       num_shards: shards of a split.
       seed: equal specs give equal bytes.
       segment_labels: whether frame-level records, except those of the test split, have ratings of
@@ -41,7 +41,7 @@ class SyntheticSpec:
     segment_labels: bool = False
 
     def about(self) -> str:
-        """Return JSON that identifies the data set; `segment_labels` is in it only if it is set."""
+        """Return JSON that identifies the data set, with `segment_labels` only if that is set."""
         values = dataclasses.asdict(self)
         if not self.segment_labels:
             del values["segment_labels"]
