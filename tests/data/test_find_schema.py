@@ -94,7 +94,7 @@ REFUSED = {
     "frames where videos are asked for": (
         "frame",
         {"frame_features": False},
-        "holds frame-level records with .*--frame_features=false asks for video-level",
+        "contains frame-level records with .*--frame_features=false asks for video-level",
     ),
     "videos where frames are asked for": (
         "video",
@@ -109,7 +109,7 @@ REFUSED = {
     "segments of video-level records": (
         "video",
         {"segment_labels": True, "rated": False},
-        "cut from frames.*holds video-level",
+        "cut from frames.*contains video-level",
     ),
     "frames of segments": (
         "frame",
@@ -211,7 +211,7 @@ def test_features_of_whole_videos_are_read_where_they_are_named(make):
     schema, line = find_schema(files, num_classes=10, max_frames=12)
     assert schema == make.frame
     assert line.startswith(
-        "frame-level records with rgb (6), audio (2), of whole videos cdml (3); 10 classes"
+        "frame-level records with rgb (6), audio (2), and for whole videos cdml (3); 10 classes"
     )
     schema, _ = find_schema(files, ["cdml", "rgb"], [3, 6])
     assert (schema.feature_names, schema.feature_sizes, schema.feature_size) == (("rgb",), (6,), 6)
@@ -221,6 +221,8 @@ def test_features_of_whole_videos_are_read_where_they_are_named(make):
         3,
     )
     refused(
-        r"--feature_names: clip is not in .*, of whole videos cdml \(3\)", files, ["rgb", "clip"]
+        r"--feature_names: clip is not in .*, and for whole videos cdml \(3\)",
+        files,
+        ["rgb", "clip"],
     )
     refused("--feature_names=cdml names no feature of the frames", files, ["cdml"])

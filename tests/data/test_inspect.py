@@ -24,7 +24,7 @@ def test_report(make, capsys):
         f"labels: {mean:.2f} per video, 10 classes seen, the highest is 9 (of 30 records examined)"
         in out
     )
-    assert "frames: 4 to 14 a video" in out
+    assert "frames: 4 to 14 per video" in out
 
 
 def test_report_says_label_beyond(make, capsys):

@@ -108,7 +108,7 @@ def test_scores_that_do_not_fit(index, scores):
         match=r"--label_noise_scores: 1 of the 57 training videos have no scores.*inference.py",
     ):
         AlignedScores(index, [i if i != "v5" else "v999" for i in scores[0]], scores[1])
-    with pytest.raises(UserError, match="learnt 4 of the 10 classes"):
+    with pytest.raises(UserError, match="trained on 4 of the 10 classes"):
         AlignedScores(index, *scores, covered=[0, 1, 2, 5])
     AlignedScores(index, *scores, covered=list(range(K)))
     with pytest.raises(UserError, match="scores of 9 classes"):

@@ -115,7 +115,9 @@ def test_results_of_other_settings_are_neither_recorded_nor_shown(tmp_path, monk
     monkeypatch.setattr(results, "record", lambda found, rows: recorded.extend(found) or found)
     assert main(["record", f"--out_dir={tmp_path}"]) == 2
     assert recorded == []
-    expected = "settings differ from those of their rows now: video-moe-2 on sample-video-all, seed 0"
+    expected = (
+        "settings differ from those of their rows now: video-moe-2 on sample-video-all, seed 0"
+    )
     assert expected in capsys.readouterr().err
     assert main(["table", "1", "--norun", f"--out_dir={tmp_path}"]) == 0
     shown = capsys.readouterr().out

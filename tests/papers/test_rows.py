@@ -134,7 +134,8 @@ def test_a_row_may_be_like_another(tmp_path):
     changed = tuple(f.replace("Moe", "Logistic").replace("tures=2", "tures=4") for f in flags)
     assert row.paper.stages[0].flags == changed
     assert load("next", like="row", row="b", order=8).paper == row.paper
-    with pytest.raises(UserError, match=r"'--gone' is to be replaced, but does not occur in .*row.json"):
+    message = r"'--gone' is to be replaced, but does not occur in .*row.json"
+    with pytest.raises(UserError, match=message):
         load("next", like="row", row="b", order=8, replace={"--gone": ""})
 
 

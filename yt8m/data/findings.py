@@ -79,7 +79,7 @@ class Findings:
         """Return the features with their widths, for messages."""
         text = _with_widths(self.sizes) or "no feature"
         if self.video_sizes:
-            text += f", and of whole videos {_with_widths(self.video_sizes)}"
+            text += f", and for whole videos {_with_widths(self.video_sizes)}"
         return text
 
 
