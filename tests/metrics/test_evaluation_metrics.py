@@ -122,7 +122,7 @@ def test_refusals():
         bad = np.zeros((2, 300), np.float32)
         bad[1, column] = np.nan
         with pytest.raises(
-            UserError, match=r"1 of 2 rows are NaN.*First .*inspect --full.* Else the model"
+            UserError, match=r"1 of 2 rows are NaN.*First .*inspect --full.* Otherwise the model"
         ):
             metrics.update(bad, np.zeros((2, 300)))
     with pytest.raises(ValueError, match="loss"):

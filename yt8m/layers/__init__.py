@@ -1,1 +1,1 @@
-"""Keras layers that the models share, one in each file."""
+"""Keras layers that the models share, one per file."""

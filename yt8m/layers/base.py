@@ -13,8 +13,8 @@ class Yt8mLayer(RecordedArguments, tf.keras.layers.Layer):
     """A Keras layer whose configuration is its constructor's arguments.
 
     A subclass is registered with Keras as "yt8m>ClassName", the name that saved models contain, and
-    needs no `get_config`. It may be given a mask, and returns none: a layer that needs a mask takes
-    it as the argument `mask` of its `call`.
+    needs no `get_config`. It accepts a mask but passes none on: a layer that needs a mask takes it
+    as the argument `mask` of its `call`.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

@@ -18,9 +18,9 @@ _OFFSET = 4.0 / 512.0 - 2.0
 
 
 class DequantizeFrames(Yt8mLayer):
-    """Floats of byte frames, with zeros in the padding.
+    """Conversion of byte frames to floats, with zeros in the padding.
 
-    The conversion is a part of every model, so that training, evaluation, export and serving agree.
+    The conversion is part of every model, so that training, evaluation, export and serving agree.
     Source: the starter code (docs/sources.md#input-normalisation).
 
     Args:
@@ -46,7 +46,7 @@ class DequantizeFrames(Yt8mLayer):
 
 
 class NormalizeVideo(Yt8mLayer):
-    """A video's mean features, divided by their L2 norm or unchanged.
+    """Normalisation of a video's mean features: division by their L2 norm, or none.
 
     Source: the starter code (docs/sources.md#input-normalisation).
 

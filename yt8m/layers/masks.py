@@ -11,7 +11,7 @@ def first_positions(length: tf.Tensor | int, counts: tf.Tensor) -> tf.Tensor:
 
 
 def mask_or_all(mask: tf.Tensor | None, x: tf.Tensor) -> tf.Tensor:
-    """Return the mask, or one that is true everywhere in x [B, T, ...] where there is none."""
+    """Return the mask, or if it is None one that is true everywhere in x [B, T, ...]."""
     return tf.ones(tf.shape(x)[:2], tf.bool) if mask is None else mask
 
 
@@ -23,7 +23,7 @@ def masked(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
 def masked_softmax(scores: tf.Tensor, mask: tf.Tensor | None, axis: int = -1) -> tf.Tensor:
     """Return the float32 softmax over the positions where the mask is true.
 
-    A row without a true position gets equal shares, so that nothing becomes NaN.
+    A row without a true position gets equal shares, so that no value becomes NaN.
 
     Args:
       scores: numbers of any float type, [B, T] or [B, T, N].

@@ -1,4 +1,4 @@
-"""A record of an object's constructor arguments, so that no `get_config` lists them again."""
+"""A record of an object's constructor arguments, so that no `get_config` has to list them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class RecordedArguments:
     """A mixin that records the named constructor arguments of its subclasses.
 
     Every `__init__` from the object's class up to this one contributes its named parameters, with
-    their defaults where the caller gave none. Arguments that nobody names, such as the `name` and
-    `dtype` of a Keras layer, are not recorded. Neither is an argument of a base class that a
+    their defaults where the caller gave none. Arguments that no signature names, such as the `name`
+    and `dtype` of a Keras layer, are not recorded. Neither is an argument of a base class that a
     subclass fixes (`super().__init__(method="max", **kwargs)`): the subclass does not accept it.
 
-    The mixin stands before the Keras class. Keras does not see the record, because it would wrap
-    the lists in it and save them with the weights.
+    List the mixin before the Keras class. Keras does not see the record, because it would wrap the
+    lists in it and save them with the weights.
 
         class Scale(RecordedArguments, tf.keras.layers.Layer):
             def __init__(self, factor: float = 1.0, **kwargs):
@@ -43,13 +43,13 @@ class RecordedArguments:
         A tuple is returned as a list, and a NumPy number as a Python number.
 
         Raises:
-          TypeError: an argument is not a JSON value; `record_arguments` can replace it by one.
+          TypeError: an argument is not a JSON value; `record_arguments` can replace it with one.
         """
         arguments = _record_of(self).merged()
         return {name: self._as_json(name, value) for name, value in arguments.items()}
 
     def record_arguments(self, **changes: Any) -> None:
-        """Replace recorded arguments, e.g. the text "512,1024" by the list that it means.
+        """Replace recorded arguments, for example the text "512,1024" with the list it stands for.
 
         Args:
           **changes: new values by argument. An argument that a subclass fixes is left alone.
@@ -131,7 +131,7 @@ def _recording(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def _snapshot(value: Any) -> Any:
-    """Return a copy that later changes of the caller's lists do not reach, or a non-JSON value."""
+    """Return a copy that later changes to the caller's lists do not affect, or a non-JSON value."""
     try:
         return _json_copy(value)
     except TypeError:

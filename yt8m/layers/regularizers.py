@@ -1,4 +1,4 @@
-"""L2 regularisation on the scale of TF-slim, in which both reference code bases state it."""
+"""L2 regularisation on the scale of TF-slim, which both reference code bases use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
 class SlimL2(tf.keras.regularizers.Regularizer):
-    """The penalty scale · Σw²/2 of `slim.l2_regularizer(scale)`; Keras's `L2` does not halve.
+    """The penalty scale · Σw²/2 of `slim.l2_regularizer(scale)`; Keras's `L2` does not halve it.
 
     It is one fused operation, which takes a third of the time of Keras's on the 22 million weights
     of a mixture of experts.
@@ -31,5 +31,5 @@ class SlimL2(tf.keras.regularizers.Regularizer):
 
 
 def slim_l2(scale: float) -> SlimL2 | None:
-    """Return `SlimL2(scale)`, or None for 0, so that no term is added to the loss."""
+    """Return `SlimL2(scale)`, or None if `scale` is 0, so that no term is added to the loss."""
     return SlimL2(scale) if scale else None

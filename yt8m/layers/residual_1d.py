@@ -2,9 +2,9 @@
 
 A convolution with a bias or a normalisation turns zeros into other numbers, which the next
 convolution would carry into the last frames. Therefore each is followed by a mask, and the moments
-of the normalisation leave masked positions out. The borders are padded with a fixed number of
-zeros, because TensorFlow's "same" padding depends on the length of the padded input, and so would
-the predictions.
+of the normalisation exclude masked positions. The borders are padded with a fixed number of zeros,
+because TensorFlow's "same" padding depends on the length of the padded input, and so would the
+predictions.
 """
 
 from __future__ import annotations

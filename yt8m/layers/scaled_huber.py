@@ -1,4 +1,4 @@
-"""The error of a reconstructed number: quadratic while it is small, linear beyond."""
+"""The error of a reconstructed number: quadratic for small differences, linear for large ones."""
 
 from __future__ import annotations
 

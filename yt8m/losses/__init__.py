@@ -1,4 +1,4 @@
-"""Losses of a video's labels, one in each file, found by name: `losses.get("CrossEntropyLoss")`."""
+"""Losses of a video's labels, one per file, found by name: `losses.get("CrossEntropyLoss")`."""
 
 from yt8m.losses.registry import describe_losses, get, list_losses
 

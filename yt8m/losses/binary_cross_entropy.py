@@ -17,8 +17,8 @@ def binary_cross_entropy(
     """Return −Σ_c y·log p + (1 − y)·log(1 − p).
 
     Source: KDD §5.1.3; UTS §2.1. `CrossEntropyLoss` has the starter code's 1e−5 inside each
-    logarithm. Its gradient of a positive by the logit is (1 − p)·p / (p + 1e−5): at p = 1e−7, where
-    rare classes soon are, it is a hundredth of what it should be, and the class stays there. With
-    1e−8 it is nine tenths there.
+    logarithm. For a positive, its derivative with respect to the logit is (1 − p)·p / (p + 1e−5):
+    at p = 1e−7, where rare classes soon are, it is a hundredth of the correct value, and the class
+    stays there. With 1e−8 it is nine tenths of the correct value.
     """
     return total(-tf.math.log(probability_of_label(labels, predictions) + SMALLEST), weights)

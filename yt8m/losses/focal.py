@@ -1,4 +1,4 @@
-"""The focal loss, which gives well-predicted labels less weight."""
+"""The focal loss, which gives less weight to well-predicted labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses by name: a file of this folder with `@register` adds one, and `get` finds it."""
+"""Losses by name: a file in this folder adds one with `@register`, and `get` finds it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def list_losses() -> list[str]:
 
 
 def describe_losses() -> str:
-    """Return every name with its note, a line each, for `--list_losses`."""
+    """Return all names with their notes, one per line, for `--list_losses`."""
     notes = {name: _LOSSES[name].note for name in list_losses()}
     return "\n".join(f"{name} ({note})" if note else name for name, note in notes.items())
 
@@ -79,12 +79,12 @@ def get(name: str) -> Loss:
 
 
 def sums_over_classes(name: str) -> bool:
-    """Return whether a loss is a sum of terms of one class each."""
+    """Return whether a loss is a sum of terms that each depend on one class."""
     return _entry(name).sums_over_classes
 
 
 def check_output(name: str, sums_to_one: bool, model: str) -> None:
-    """Refuse a loss of softmax probabilities for a model with other probabilities.
+    """Refuse a loss on softmax probabilities for a model with other probabilities.
 
     Args:
       name: name of the loss.
@@ -97,15 +97,15 @@ def check_output(name: str, sums_to_one: bool, model: str) -> None:
     if _entry(name).needs_softmax and not sums_to_one:
         raise UserError(
             f"--label_loss={name} needs probabilities that sum to one over the classes, but"
-            f" --model={model} with these options gives each class a probability of its own. Give"
+            f" --model={model} with these options predicts each class independently. Set"
             " --model_option=activation=softmax (LogisticModel, FrameLevelLogisticModel) or"
-            " --model_option=head=softmax (models with the option head), or another loss; a mixture"
-            " of experts has no softmax."
+            " --model_option=head=softmax (models with the option head), or another loss; a"
+            " mixture of experts has no softmax."
         )
 
 
 def check_by_class(name: str) -> None:
-    """Refuse a loss that couples classes, for a trainer that trains them apart.
+    """Refuse a loss that couples classes, for a trainer that trains them separately.
 
     Args:
       name: name of the loss.
@@ -116,8 +116,8 @@ def check_by_class(name: str) -> None:
     if not sums_over_classes(name):
         usable = [other for other in list_losses() if sums_over_classes(other)]
         raise UserError(
-            f"--label_loss={name} is not a sum over classes, which this trainer trains apart;"
-            f" give one of {', '.join(usable)}."
+            f"--label_loss={name} is not a sum over classes, but this trainer trains classes"
+            f" separately; choose one of {', '.join(usable)}."
         )
 
 
@@ -135,7 +135,7 @@ def probability_of_label(labels: tf.Tensor, predictions: tf.Tensor) -> tf.Tensor
     """Return p where the label is 1 and 1 − p where it is 0, float32 [B, K].
 
     A cross-entropy then needs one logarithm instead of two. The result is never below 0: the shares
-    of a mixture sum to one up to rounding, so p may exceed it by an ulp, and 1 − p has no
+    of a mixture sum to one up to rounding, so p may exceed one by an ulp, and 1 − p has no
     logarithm.
     """
     y = tf.cast(labels, tf.float32)

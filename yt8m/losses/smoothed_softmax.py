@@ -1,4 +1,4 @@
-"""Softmax cross-entropy with smoothed labels, for a model whose output is a softmax already."""
+"""Softmax cross-entropy with smoothed labels, for a model whose output is already a softmax."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The metrics of annotations: GAP, MAP, PERR and Hit@k of videos, and MAP@K of segments."""
+"""Metrics of annotations: GAP, MAP, PERR and Hit@k for videos, and MAP@K for segments."""

@@ -1,4 +1,4 @@
-"""All metrics of an evaluation, from a stream of batches, exact however the set is split.
+"""All metrics of an evaluation, exact however the examples are split into batches.
 
 Only the best `top_k` pairs of each video are kept, 7 bytes each: a million videos take 150 MB.
 """
@@ -24,13 +24,13 @@ _Pairs = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
 
 class EvaluationMetrics:
-    """GAP, MAP, PERR, Hit@1, Hit@5 and the mean loss of a stream of batches.
+    """GAP, MAP, PERR, Hit@1, Hit@5 and the mean loss over a stream of batches.
 
-    Source: starter code, eval_util; KDD §5.1.5 (docs/sources.md#ranking-metrics). All but the loss
-    are fractions in [0, 1]. Hit@k is the share of videos with a true label among their k best,
-    where ties go to the lower class. GAP is the average precision of one list of all videos' best
-    pairs; positives outside a video's best pairs cost recall (KDD eq. 6 has a prefactor, which is a
-    misprint).
+    Source: starter code, eval_util; KDD §5.1.5 (docs/sources.md#ranking-metrics). All except the
+    loss are fractions in [0, 1]. Hit@k is the share of videos with a true label among their k best
+    classes, where ties go to the lower class. GAP is the average precision of one list of all
+    videos' best pairs; positives outside a video's best pairs reduce recall (the prefactor in KDD
+    eq. 6 is a misprint).
 
     Args:
       num_classes: K.
@@ -116,7 +116,7 @@ class EvaluationMetrics:
             self._num_losses += batch
 
     def result(self) -> dict[str, float | int | None]:
-        """Return all metrics by name; `loss` is None where no loss was given.
+        """Return all metrics by name; `loss` is None if no loss was given.
 
         Raises:
           UserError: there was no example.

@@ -27,7 +27,7 @@ def write_per_class_ap(
 ) -> None:
     """Write a JSON file with "num_classes", "ap", "positives" and, where given, "names".
 
-    The file gets its name only when it is whole.
+    The file appears only when it is complete.
 
     Args:
       path: local or remote.
@@ -41,7 +41,7 @@ def write_per_class_ap(
     ap, positives = np.asarray(ap, np.float64), np.asarray(positives, np.int64)
     lengths = {ap.shape, positives.shape, ap.shape if names is None else (len(names),)}
     if ap.ndim != 1 or len(lengths) > 1:
-        raise ValueError(f"ap, positives and names must have one length, not {lengths}")
+        raise ValueError(f"ap, positives and names must have the same length, not {lengths}")
     content = {"num_classes": len(ap), "ap": ap.tolist(), "positives": positives.tolist()}
     if names is not None:
         content["names"] = list(names)
@@ -49,7 +49,7 @@ def write_per_class_ap(
 
 
 def read_per_class_ap(path: str) -> PerClassAp:
-    """Read a file of `write_per_class_ap`, or an `.npz` with the arrays `ap` and `positives`.
+    """Read a file that `write_per_class_ap` wrote, or an `.npz` with arrays `ap` and `positives`.
 
     Raises:
       UserError: the file cannot be read, or has other content.

@@ -51,7 +51,7 @@ def segment_map(
     for label, segments in submission:
         if label in ap:
             raise UserError(
-                f"class {label} has two lines in the submission; expected one line for each class."
+                f"class {label} has two lines in the submission; expected one line per class."
             )
         ap[label] = segment_average_precision(segments, ratings.get(label, {}), top_n)
     return (sum(ap.values()) / len(ap) if ap else 0.0), ap

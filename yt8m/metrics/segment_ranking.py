@@ -1,4 +1,4 @@
-"""Rankings of the best five-second segments of each class, for submissions and MAP@K."""
+"""Rankings of the best five-second segments per class, for submissions and MAP@K."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SegmentRanking:
     """A ranking of the segments of each class by their scores.
 
     Source: starter code, inference with --segment_labels. The ranking is done in memory at full
-    precision, whereas the starter code ranks the six digits of a text file. At most `max_per_class`
-    segments of each class are kept, and the pairs of the last few batches.
+    precision, whereas the starter code ranks scores written with six digits to a text file. At most
+    `max_per_class` segments of each class are kept, plus the pairs of the last few batches.
 
     Args:
       whitelist: classes to rank, or None for all.

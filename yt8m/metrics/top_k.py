@@ -1,6 +1,6 @@
 """The k highest scores of every row, on which all metrics and submissions are based.
 
-At 1024 rows of 3862 and k = 20 this takes 11 ms on one core, and `tf.math.top_k` 15 ms.
+With 1024 rows of 3862 scores and k = 20, this takes 11 ms on one core, and `tf.math.top_k` 15 ms.
 """
 
 from __future__ import annotations
@@ -85,6 +85,6 @@ def _refuse_nan(scores: NDArray[Any]) -> None:
     if bad:
         raise UserError(
             f"the scores of {bad} of {len(scores)} rows are NaN; ranking needs numbers."
-            f" {look_for_nan()} Else the model has diverged: train again with a lower"
+            f" {look_for_nan()} Otherwise the model has diverged: train again with a lower"
             " --base_learning_rate, or use an earlier checkpoint."
         )

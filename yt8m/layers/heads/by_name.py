@@ -40,7 +40,9 @@ def make_head(
     one_of("head", head, HeadName)
     has_experts = head in ("moe", "MoeModel")
     if groups and not has_experts:
-        raise ValueError(f"groups set the experts of classes, and head={head!r} has no experts")
+        raise ValueError(
+            f"groups set the number of experts of each class, but head={head!r} has no experts"
+        )
     if groups:
         return GroupedMixtureOfExperts(num_classes, groups, initial=initial, name="head")
     if has_experts:

@@ -1,9 +1,9 @@
-"""A large mixture, computed one chunk of classes at a time, so that [B, K, k] never exists.
+"""A large mixture, computed one chunk of classes at a time, so that [B, K, k] is never in memory.
 
-Two hundred experts over 3862 classes are 1.5 million logits a video, 6 MB: a batch of 512 would
+Two hundred experts over 3862 classes give 1.5 million logits per video, 6 MB: a batch of 512 would
 hold 3 GB, and its gradient several times that. As classes share no weights, one chunk of them is
-finished before the next begins. The backward pass computes the logits of each chunk again, which is
-a third more work, and holds one chunk at a time, whatever K is.
+finished before the next begins. The backward pass recomputes the logits of each chunk, which is a
+third more work, and keeps one chunk at a time, whatever K is.
 
 `tf.recompute_grad` does not replace the gradient below, because nothing orders its chunks in the
 backward pass. A step with B = 1024, D = 256, K = 1024 and k = 100 adds 0.4 GB to the process; with

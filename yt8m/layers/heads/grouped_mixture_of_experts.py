@@ -22,7 +22,7 @@ class Group(TypedDict):
 
 
 class GroupedMixtureOfExperts(Yt8mLayer):
-    """One `MixtureOfExperts` for each group, whose outputs are put back in label order.
+    """One `MixtureOfExperts` per group; the outputs are put back in label order.
 
     Source: UTS' parallel MoE, with equal k (docs/sources.md#parallel-mixture); the KDD paper's
     adaptive MoE, with k by class (eq. 4; docs/sources.md#adaptive-experts). As classes share no
@@ -82,11 +82,11 @@ class GroupedMixtureOfExperts(Yt8mLayer):
         disjoint = len(np.unique(order)) == len(order)
         if not len(order) or not disjoint or order.min() < 0 or order.max() > last:
             raise ValueError(
-                f"groups must be disjoint, not all empty, and of classes from 0 to {last}"
+                f"groups must be disjoint, not all empty, and consist of classes from 0 to {last}"
             )
 
     def __dir__(self) -> list[str]:
-        """Return every attribute but the lists of layers.
+        """Return every attribute except the lists of layers.
 
         Keras 2 and Keras 3 would otherwise name a group in a weight file after different
         attributes.

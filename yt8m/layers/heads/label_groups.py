@@ -14,7 +14,7 @@ Split = Literal["ordered", "random"]
 def label_groups(
     num_labels: int, group_size: int, split: Split = "ordered", seed: int = 0
 ) -> list[list[int]]:
-    """Return disjoint groups of the labels [0, `num_labels`), all but the last of `group_size`.
+    """Return disjoint groups of the labels [0, `num_labels`), all except the last of `group_size`.
 
     Source: docs/sources.md#label-groups.
 

@@ -1,4 +1,4 @@
-"""The simplest head: one unit for each class, with a sigmoid, or a softmax over all classes."""
+"""The simplest head: one unit per class, with a sigmoid or with a softmax over all classes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LogisticHead(Yt8mLayer):
         self.built = True
 
     def initialize_from_priors(self, priors: NDArray[Any]) -> None:
-        """Start the biases at the label frequencies [K], or at each class's share for a softmax."""
+        """Set the biases by the label frequencies [K], or for a softmax by each class's share."""
         if self.initial != "priors":
             return
         if self.activation == "sigmoid":

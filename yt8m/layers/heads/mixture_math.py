@@ -1,13 +1,14 @@
-"""The maths of a mixture of experts: its value, and its gradient written out.
+"""The maths of a mixture of experts: its value, and its gradient in closed form.
 
-Let share_m be the softmax of the gates, e_m = σ(expert_m) (or expert_m itself), and
-p = Σ_m share_m e_m. Then ∂p/∂gate_m = share_m (e_m − p), where e = 0 for the dummy, and
-∂p/∂expert_m = share_m e_m (1 − e_m) (or share_m). The written gradient is exact, and saves half of
-a training step's passes over the logits.
+Let share_m be the softmax of the gates, e_m = σ(expert_m) (or expert_m itself), and p = Σ_m share_m
+e_m. Then ∂p/∂gate_m = share_m (e_m − p), where e = 0 for the dummy, and ∂p/∂expert_m = share_m e_m
+(1 − e_m) (or share_m). This gradient is exact, and saves half of a training step's passes over the
+logits.
 
 There are two layouts. With few states it is [B, states, K], classes fastest, with one operation for
 each state, because a softmax over three neighbours in memory is slow on a CPU. With many states it
-is [B, K, states], where the softmax runs along memory and a block of classes is a block of columns.
+is [B, K, states], where the softmax runs over contiguous memory and a block of classes is a block
+of columns.
 """
 
 from __future__ import annotations

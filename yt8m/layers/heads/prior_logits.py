@@ -14,7 +14,7 @@ Initial = Literal["priors", "zeros"]
 def prior_logits(priors: NDArray[Any]) -> NDArray[Any]:
     """Return log(p / (1 − p)) as float32 for frequencies [K], each first clipped to [1e-7, 0.95].
 
-    Beyond these limits a first step in float32 would be too large or too small.
+    Beyond these limits the first training step in float32 would be too large or too small.
     """
     p = np.clip(np.asarray(priors, np.float64), 1e-7, 0.95)
     return np.log(p / (1.0 - p)).astype(np.float32)

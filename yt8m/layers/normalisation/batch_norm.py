@@ -6,11 +6,11 @@ from yt8m.layers.normalisation.debiased_batch_norm import DebiasedBatchNorm
 
 
 def batch_norm(name: str, momentum: float = 0.99, scale: bool = True) -> DebiasedBatchNorm:
-    """Return a batch normalisation over the last axis.
+    """Return a batch normalisation layer over the last axis.
 
     Epsilon 1e-3 is the default of TF-slim. Its momentum of 0.999 is not used: moving averages would
-    need thousands of steps to forget their start, and a run of a few hundred would be evaluated
-    with that start. 0.99 suits short and long runs (docs/sources.md#batch-normalisation).
+    need thousands of steps to forget their initial values, so a run of a few hundred would be
+    evaluated with these. 0.99 suits short and long runs (docs/sources.md#batch-normalisation).
 
     Args:
       name: name of the layer.

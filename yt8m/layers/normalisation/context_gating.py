@@ -1,4 +1,4 @@
-"""Context gating: every unit is scaled by a gate that sees all units."""
+"""Context gating: every unit is scaled by a gate that depends on all units."""
 
 from __future__ import annotations
 

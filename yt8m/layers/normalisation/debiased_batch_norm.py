@@ -1,8 +1,9 @@
-"""Batch normalisation whose moving statistics are right after a few steps.
+"""Batch normalisation whose moving statistics are accurate after a few steps.
 
-Keras's own starts the moving variance at 1 and forgets this at the pace of its momentum. A frame of
-norm 1 has a variance near 1/1152, so after 200 steps with momentum 0.99 the moving variance would
-still be 150 times too large. Here the start has no weight: the first batch replaces it.
+Keras's own layer starts the moving variance at 1 and forgets this value at the rate of its
+momentum. A frame of norm 1 has a variance near 1/1152, so after 200 steps with momentum 0.99 the
+moving variance would still be 150 times too large. Here the initial value has no weight: the first
+batch replaces it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class DebiasedBatchNorm(Yt8mLayer):
         self.built = True
 
     def call(self, x: Any, mask: Any | None = None, training: Any = None) -> tf.Tensor:
-        """Return x normalised by the moments of the batch in training, else by the moving ones."""
+        """Return x normalised by the batch's moments in training, otherwise by the moving ones."""
         x = tf.cast(x, tf.float32)
         if training:
             mean, variance = self._moments(x, mask)

@@ -1,4 +1,4 @@
-"""Pooling of a video's true frames to one vector: average, maximum, L2 and SWAP."""
+"""Pooling of a video's true frames into one vector: average, maximum, L2 and SWAP."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FramePooling(Yt8mLayer):
         return _weighted_mean(x, weight)
 
     def _size(self, x: tf.Tensor) -> tf.Tensor:
-        """Return what SWAP weights each number by: [B, T, D], or [B, T, 1] for a norm."""
+        """Return the magnitudes that SWAP uses as weights: [B, T, D], or [B, T, 1] for a norm."""
         if self.swap_weight == "l1":
             return tf.reduce_sum(tf.abs(x), axis=-1, keepdims=True)
         if self.swap_weight == "l2":
@@ -66,5 +66,5 @@ def _weighted_mean(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
 
 
 def _root(square: tf.Tensor) -> tf.Tensor:
-    """Return the square root; it has no gradient at 0, which a frame of zeros would need."""
+    """Return the square root with a gradient of 0 at 0, which a frame of zeros needs."""
     return tf.sqrt(tf.maximum(square, 1e-12))

@@ -1,4 +1,4 @@
-"""Pooling of a recurrent layer's outputs to one vector."""
+"""Pooling of a recurrent layer's outputs into one vector."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LinearAnnealing(Yt8mLayer):
 
     Source: cited by UTS beside its attention (docs/sources.md#linear-annealing).
 
-    Call: (x [B, T, D], mask=bool [B, T] with the true steps first, or None) -> [B, D]. A video
-    without steps gives 0.
+    Call: (x [B, T, D], mask=bool [B, T] with the true steps first, or None) -> [B, D]. For a video
+    without steps the result is 0.
     """
 
     def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:

@@ -113,7 +113,7 @@ class AttnVlad(Yt8mLayer):
 def _squared_distances(x: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
     """Return ‖x_i − C_j‖² [B, T, C] by expanding the square.
 
-    It is computed in float32, because the small difference of two large numbers is what counts.
+    It is computed in float32, because the result is a small difference of large numbers.
     """
     x, centers = tf.cast(x, tf.float32), tf.cast(centers, tf.float32)
     cross = tf.einsum("btd,cd->btc", x, centers)

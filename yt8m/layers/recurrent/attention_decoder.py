@@ -1,7 +1,7 @@
 """A GRU that reconstructs a sequence of frames while it attends to the outputs of an encoder.
 
-The loop is written here, because the attention of a step is an input of the next one and the RNN of
-Keras 3 cannot give its cell the encoder's outputs.
+The loop is written here because the attention of a step is an input of the next one, and the RNN of
+Keras 3 cannot pass the encoder's outputs to its cell.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recurrent layers by the name of their cell; cuDNN runs them where the cell allows it."""
+"""Recurrent layers by the name of their cell; cuDNN runs them if the cell allows it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class GateBias(tf.keras.initializers.Initializer):
     """Initial bias of a GRU: `value` for the update and reset gates, 0 for the candidate.
 
     The gates start open, so the state is kept at first and a gradient reaches the early frames. Of
-    the two rows of a bias with `reset_after=True` only the first is filled.
-    Source: TF1's GRU cells, which UTS used (docs/sources.md#gru-cell).
+    the two rows of a bias with `reset_after=True`, only the first is set. Source: TF1's GRU cells,
+    which UTS used (docs/sources.md#gru-cell).
 
     Args:
       value: bias of both gates; 1 in TF1.
@@ -52,7 +52,7 @@ def make_recurrent(
     """Return a recurrent layer over [B, T, D].
 
     cuDNN runs "lstm", and "gru" with `reset_after`, where the activations are Keras's defaults,
-    there is no recurrent dropout, and the mask is a right padding without an empty row. Keras
+    there is no recurrent dropout, and the mask marks right padding without an empty row. Keras
     checks this itself, and otherwise runs the same maths in its own loop. Other cells always run in
     the loop.
 
@@ -89,7 +89,7 @@ def make_recurrent(
 
 
 def _without_idle_cudnn(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-    """Return the layer without its cuDNN version on a machine without a GPU.
+    """Remove the layer's cuDNN version on a machine without a GPU, and return the layer.
 
     Keras 2 traces each such layer twice, for cuDNN and as its own loop, each with its gradient, and
     chooses at run time. Without the cuDNN version the results are the same and about 30 % less is

@@ -19,7 +19,7 @@ _END_AT_START = 0.1  # probability of the end token in an untrained decoder
 
 @tf.custom_gradient
 def _rows(table: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """Return `table[index]` [B, E]; its gradient is dense, as clipping, XLA and all-reduce need."""
+    """Return `table[index]` [B, E] with a dense gradient, as clipping, XLA and all-reduce need."""
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, None]:
         return tf.math.unsorted_segment_sum(upstream, index, table.shape[0]), None
@@ -114,7 +114,7 @@ class LabelDecoder(Yt8mLayer):
         self.bias.assign(np.log(np.maximum(p, 1e-9)).astype(np.float32))
 
     def _begin(self, memory: tf.Tensor, mask: tf.Tensor | None) -> tuple[Any, list[tf.Tensor]]:
-        """Return what every step attends to, and the initial states, zeros."""
+        """Return what every step attends to, and the initial states, which are zeros."""
         memory = tf.cast(memory, self.compute_dtype)
         states = [tf.zeros([tf.shape(memory)[0], self.units], memory.dtype)] * self.depth
         mask = mask_or_all(mask, memory)
@@ -152,8 +152,8 @@ class LabelDecoder(Yt8mLayer):
     def _gru(self, i: int, x: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
         """Return the new state [B, units] of GRU `i`, which resets after the recurrent product.
 
-        Keras's own cell computes the same in three times as many operations, which an unrolled loop
-        pays for in tracing.
+        Keras's own cell computes the same in three times as many operations, which would slow down
+        the tracing of an unrolled loop.
         """
         weights = (self.inputs[i], self.recurrent[i], self.gates[i], self.inner[i])
         w, u, b, c = (tf.cast(weight, x.dtype) for weight in weights)
@@ -168,7 +168,7 @@ class LabelDecoder(Yt8mLayer):
         return tf.cast(product, tf.float32) + tf.cast(self.bias, tf.float32)
 
     def call(self, memory: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
-        """Return class scores [B, K]; labels play no part."""
+        """Return class scores [B, K]; no labels are used."""
         attended, states = self._begin(memory, mask)
         token = tf.fill([tf.shape(memory)[0]], self.start)
         unfinished = tf.ones_like(token, tf.bool)
@@ -197,8 +197,8 @@ class LabelDecoder(Yt8mLayer):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return (−log P(label sequence | memory) [B], the first step's probabilities [B, K]).
 
-        The decoder is fed with the true labels. The probabilities serve the training log: the first
-        step is the only one that has seen no label.
+        The decoder is fed with the true labels. The probabilities are for the training log: only
+        the first step has not seen a label.
 
         Args:
           memory: [B, T, D].

@@ -10,7 +10,7 @@ from yt8m.layers.base import Yt8mLayer
 
 
 class LayerNormGruCell(Yt8mLayer):
-    """A GRU whose four products are normalised, each by itself; for `tf.keras.layers.RNN`.
+    """A GRU cell for `tf.keras.layers.RNN` whose four products are normalised separately.
 
     z, r = split(σ(LN(h·U_zr) + LN(x·W_zr))), c = tanh(r ∘ LN(h·U_c) + LN(x·W_c)),
     h' = (1 − z) ∘ h + z ∘ c.

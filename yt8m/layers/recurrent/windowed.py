@@ -1,4 +1,4 @@
-"""The first level of UTS' hierarchical GRU: a recurrent layer over windows that hand on a state."""
+"""The first level of UTS' hierarchical GRU: a recurrent layer over windows that pass on a state."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class WindowedRecurrent(Yt8mLayer):
 
     Source: UTS §2.3.1c, §3.2 and its h_lstm code (docs/sources.md#hierarchical-gru). No gradient
     crosses the border of a window, so training needs the loop over windows only for the states. The
-    loop runs forward without keeping anything; then all windows run side by side, as one batch of
-    B · S sequences of W frames, with gradient. This takes a third more arithmetic, but
+    loop runs forward and stores nothing else; then all windows run in parallel with gradients, as
+    one batch of B · S sequences of W frames. This takes a third more arithmetic, but
     back-propagation has W steps instead of S · W, and the graph has one copy of the layer, not S.
 
     Args:
@@ -88,7 +88,7 @@ class WindowedRecurrent(Yt8mLayer):
         return out * tf.cast(mask[:, :, :1], out.dtype)
 
     def _starts(self, x: tf.Tensor, steps: tf.Tensor, keep: tf.Tensor, count: Any) -> tf.Tensor:
-        """Return the first window's start, 0, and the states that `count` windows hand on.
+        """Return the initial state, 0, and the states that `count` windows pass on.
 
         Returns:
           [B, 1 + count, H].
