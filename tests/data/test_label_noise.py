@@ -111,5 +111,5 @@ def test_scores_that_do_not_fit(index, scores):
     with pytest.raises(UserError, match="trained on 4 of the 10 classes"):
         AlignedScores(index, *scores, covered=[0, 1, 2, 5])
     AlignedScores(index, *scores, covered=list(range(K)))
-    with pytest.raises(UserError, match="scores of 9 classes"):
+    with pytest.raises(UserError, match="scores are for 9 classes"):
         AlignedScores(index, scores[0], scores[1][:, :9])
