@@ -4,8 +4,8 @@
 the KDD paper's head (50 experts on 2048), each in float32 and bfloat16. A group of 500 classes only
 has more blocks of the same kind, so `--classes=500` changes the memory and not the share.
 
-The script prints two shares, one by elapsed time and one by processor time. The second is meaningful on a machine
-that runs other programs too.
+The script prints two shares, one by elapsed time and one by processor time. The second is
+meaningful on a machine that runs other programs too.
 """
 
 from __future__ import annotations

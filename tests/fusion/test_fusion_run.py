@@ -8,10 +8,10 @@ import pytest
 
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.errors import UserError
+from yt8m.evaluation.per_class_ap import write_per_class_ap
 from yt8m.fusion.run import run_fusion
 from yt8m.fusion.settings import FusionSettings
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
-from yt8m.metrics.per_class_ap import write_per_class_ap
 from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_segment_csv
 from yt8m.submission.kaggle_videos import CsvWriter, read_csv
 from yt8m.submission.score_files import ScoreFile, ScoreWriter

@@ -1,4 +1,4 @@
-"""train.py as a process: killed in mid-epoch, stopped by a signal, and resumed by the same command."""
+"""train.py as a process: killed in mid-epoch, stopped by a signal, resumed by the same command."""
 
 import json
 import os

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from yt8m.evaluation.per_class_ap import write_per_class_ap
 from yt8m.files import write_json
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
-from yt8m.metrics.per_class_ap import write_per_class_ap
 
 _ROWS = (
     ("gap", "GAP@{k}"),

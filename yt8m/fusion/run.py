@@ -10,6 +10,7 @@ from typing import Any, Callable
 import numpy as np
 
 from yt8m.errors import UserError
+from yt8m.evaluation.per_class_ap import read_per_class_ap
 from yt8m.files import WholeFile
 from yt8m.fusion.align import AlignedInputs
 from yt8m.fusion.check import check
@@ -19,7 +20,6 @@ from yt8m.fusion.measure import ModelMetrics, aps_from_labels
 from yt8m.fusion.settings import FusionSettings
 from yt8m.fusion.summary import gains_table, weights_table
 from yt8m.fusion.weights import AP_METHODS, bounded, fusion_weights, weighted_sum
-from yt8m.metrics.per_class_ap import read_per_class_ap
 from yt8m.submission.ground_truth import GroundTruth
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.outputs import csv_writer

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from yt8m.errors import UserError
-from yt8m.metrics.per_class_ap import read_per_class_ap, write_per_class_ap
+from yt8m.evaluation.per_class_ap import read_per_class_ap, write_per_class_ap
 
 
 def test_round_trip(tmp_path):
