@@ -47,6 +47,7 @@ class StepState:
         self.gaps, self.elapsed, self.arrays = [*self.gaps, float(gap)], elapsed, arrays
         about = json.dumps({"gaps": self.gaps, "elapsed": elapsed})
         buffer = io.BytesIO()
-        np.savez(buffer, about=np.asarray(about), **arrays)
+        contents: dict[str, Any] = {"about": np.asarray(about), **arrays}
+        np.savez(buffer, **contents)
         tf.io.gfile.makedirs(self._path.rpartition("/")[0])
         write_bytes(self._path, buffer.getvalue())

@@ -179,7 +179,7 @@ class ShardWriter:
         os.fsync(self._file.fileno())
         self._file.close()
         counts = np.concatenate(self._counts or [np.zeros(0, np.int64)])
-        arrays = {
+        arrays: dict[str, Any] = {
             "indptr": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
             "indices": np.concatenate(self._indices or [np.zeros(0, np.int32)]),
             "ids": np.asarray(self._ids or np.zeros(0, "S1"), dtype="S"),

@@ -40,7 +40,7 @@ def partition(
         return [list(range(p, len(experts), num_partitions)) for p in range(num_partitions)]
     order = np.argsort(experts, kind="stable") if kind == "alike" else np.arange(len(experts))
     middle = np.cumsum(experts[order]) - experts[order] / 2  # of each class's experts
-    owner = (middle * num_partitions / max(1, experts.sum())).astype(np.int64)
+    owner = (middle * num_partitions / max(1, int(experts.sum()))).astype(np.int64)
     owner = np.minimum(owner, num_partitions - 1)
     return [sorted(order[owner == p].tolist()) for p in range(num_partitions)]
 
