@@ -1,8 +1,8 @@
-"""The public functions of `yt8m`: everything that a program needs to train a model and to use it.
+"""The public functions of `yt8m`: everything a program needs to train a model and to use it.
 
-They change no global state, print what a run reports, and raise `UserError` for a mistake of the
-caller. The examples expect record files in `data/`, as `python -m yt8m.data.synthetic
---out_dir=data` makes them.
+They change no global state, print what a run reports, and raise `UserError` for a caller's mistake.
+The examples expect record files in `data/`, as `python -m yt8m.data.synthetic --out_dir=data` makes
+them.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Dataset:
 
     Attributes:
       files: the shards.
-      schema: what the records hold.
+      schema: what the records contain.
       description: one line about them.
       batch_size: examples per batch.
     """

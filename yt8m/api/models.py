@@ -1,4 +1,4 @@
-"""Models by name."""
+"""Models by name: listing and creating them."""
 
 from __future__ import annotations
 

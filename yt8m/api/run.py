@@ -63,7 +63,7 @@ class Run:
 
     @property
     def labels(self) -> list[str]:
-        """The names of the K classes; their numbers where there is no vocabulary.
+        """The names of the K classes, or their numbers if there is no vocabulary.
 
         Example:
           >>> import yt8m

@@ -1,7 +1,7 @@
-"""Models that say where their aggregator ends and their classifier begins.
+"""Models that declare where their aggregator ends and their classifier begins.
 
 Step 2 of the KDD paper's trainer (`--trainer=alternating`) replaces the classifier, and step 3
-trains the aggregator alone. Only a model of this kind can be trained that way.
+trains only the aggregator. Only a model of this kind can be trained that way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class AggregatorAndHead:
 
     List it before the base class. The model sets `self.head`, defines `aggregate`, and takes a
     constructor argument `groups` (see `yt8m.layers.heads.by_name.make_head`), so that a model whose
-    head was replaced can be made again from its constructor arguments.
+    head was replaced can be recreated from its constructor arguments.
     """
 
     head: tf.keras.layers.Layer

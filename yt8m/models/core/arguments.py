@@ -1,4 +1,4 @@
-"""Constructor arguments of models: their names, the bounds of whole numbers, and lists of them."""
+"""Constructor arguments of models: their names, and the bounds and lists of whole numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DECIDED_BY_THE_DATA = ("num_classes", "feature_sizes", "video_sizes")
 
 
 def constructor_arguments(model: type) -> list[str]:
-    """Return the names of a model's constructor arguments, without those that the data decide."""
+    """Return the names of a model's constructor arguments, without those set by the data."""
     return [name for name in _parameters(model) if name not in _DECIDED_BY_THE_DATA]
 
 
@@ -35,7 +35,7 @@ def integer_bounds(model: type) -> dict[str, int]:
 
 
 def out_of_bounds(model: type, name: str, value: Any) -> str:
-    """Return what an integer argument must be if `value` is not that, otherwise ""."""
+    """Return what an integer argument must be if `value` is out of bounds, otherwise ""."""
     least = integer_bounds(model).get(name)
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if least is None or (whole and value >= least):
@@ -44,7 +44,7 @@ def out_of_bounds(model: type, name: str, value: Any) -> str:
 
 
 def integers(value: Integers, name: str) -> list[int]:
-    """Return a list of whole numbers, which may be given as text: "512,1024".
+    """Return a list of whole numbers, which may be given as text such as "512,1024".
 
     Args:
       value: the list, its text, or a single number.
@@ -66,7 +66,7 @@ def integers(value: Integers, name: str) -> list[int]:
 
 
 def _parameters(model: type) -> dict[str, inspect.Parameter]:
-    """Return the named parameters of a model's constructors, those of its own class first."""
+    """Return the named parameters of a model's constructors, starting with its own class."""
     found: dict[str, inspect.Parameter] = {}
     for cls in model.__mro__:
         if issubclass(cls, RecordedArguments) and "__init__" in vars(cls):

@@ -1,6 +1,6 @@
-"""The contract of every model: a batch in, probabilities out, all numbers constructor arguments.
+"""The contract of every model: from a batch to probabilities, with every number an argument.
 
-A new model is one file, in `yt8m/models` or in one of its families. This is a whole one:
+A new model is one file, in `yt8m/models` or in one of its families. This is a complete one:
 
     import tensorflow as tf
 
@@ -105,7 +105,8 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
 
         Keras saves a layer under the first attribute in which it finds the layer. Keras 2 reads the
         attributes backwards and Keras 3 forwards, and the two number the entries of `layers`
-        differently, so a file of one could fill another layer of the same shape in the other.
+        differently, so a file written by one could fill another layer of the same shape in the
+        other.
         """
         return [name for name in super().__dir__() if name != "layers"]
 
@@ -121,7 +122,7 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
 
     @property
     def covered_classes(self) -> list[int] | None:
-        """The classes that the model predicts, or None for all; fusion uses it for these alone."""
+        """The classes that the model predicts, or None for all; fusion uses it only for these."""
         return None
 
     @property
@@ -139,7 +140,7 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
         raise NotImplementedError
 
     def build_weights(self) -> Yt8mModel:
-        """Create every weight by one call on zeros, and return the model.
+        """Create all weights by one call on zeros, and return the model.
 
         Raises:
           ValueError: the call did not return a tensor of the shape that the contract requires.
@@ -159,7 +160,7 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         """Return (loss of each example [B], probabilities [B, K]) of a training step.
 
-        A model overrides this if its objective is not `loss` of its probabilities, or if training
+        A model overrides this if its objective is not `loss` on its probabilities, or if training
         needs the labels as input (teacher forcing). Inference never sees labels.
 
         Args:
@@ -172,7 +173,7 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
         return loss(labels, predictions, weights), predictions
 
     def select_inputs(self, batch: dict[str, Any]) -> dict[str, Any]:
-        """Return exactly this model's inputs from a batch (Keras 3 binds extra keys wrongly)."""
+        """Return only this model's inputs from a batch (Keras 3 binds extra keys wrongly)."""
         missing = [key for key in self.input_keys if key not in batch]
         if missing:
             raise ValueError(
@@ -194,7 +195,7 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
         """Copy the weights of a trained model (--init_from); both models are built.
 
         This copies all weights of a model of the same class. A model that can use parts of another
-        one overrides it. Weights that are not copied keep their initial values.
+        one overrides this method. Weights that are not copied keep their initial values.
 
         Raises:
           UserError: `other` does not fit. The message names both models and what differs.
@@ -206,7 +207,7 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
                 f" {mine}."
             )
         differences = other.differences(self)
-        copy_weights(other, self, f"the {theirs} there", f"this {mine}", differences)
+        copy_weights(other, self, f"the {theirs} in that run", f"this {mine}", differences)
 
     def differences(self, other: Yt8mModel) -> str:
         """Return the constructor arguments in which `other` differs, as text for a message."""
@@ -256,7 +257,8 @@ class ReconstructionModel(FrameModel):
     """A model that predicts frames: `{"frames", "num_frames"} -> loss of each video float32 [B]`.
 
     It is trained and validated on that loss, and other models start from it (--init_from).
-    Evaluation, inference and fusion refuse it, because it has no probabilities. It ignores labels.
+    Evaluation, inference and fusion refuse it, because it predicts no probabilities. It ignores
+    labels.
     """
 
     task = "reconstruction"

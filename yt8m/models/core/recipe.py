@@ -34,8 +34,8 @@ class Recipe:
     )
     schedule: Schedule = setting(
         "cosine",
-        help="learning rate schedule, by examples seen: cosine (to zero at the last step), "
-        "exponential (a staircase), exponential_continuous (the same without steps), constant",
+        help="learning rate schedule by examples seen: cosine (to zero at the last step),"
+        " exponential (in steps), exponential_continuous (without steps), or constant",
         choices=Schedule,
         group=OPTIMIZATION,
     )
@@ -68,12 +68,12 @@ class Recipe:
     )
     clip_gradient_norm: float = setting(
         1.0,
-        help="largest norm of each variable's gradient, applied after the all-reduce; 0: no limit",
+        help="maximum norm of each variable's gradient, applied after the all-reduce; 0: no limit",
         group=OPTIMIZATION,
     )
     global_clip_norm: float = setting(
         0.0,
-        help="largest norm of the whole gradient, applied after the all-reduce; 0: no limit",
+        help="maximum norm of the whole gradient, applied after the all-reduce; 0: no limit",
         group=OPTIMIZATION,
     )
     weight_decay: float = setting(
@@ -81,8 +81,7 @@ class Recipe:
     )
     weight_average: float = setting(
         0.0,
-        help="decay of the running average of the weights; the average is what is evaluated and "
-        "saved; 0: off",
+        help="decay of the moving average of the weights, which is evaluated and saved; 0: off",
         at_least=0,
         at_most=1,
         group=OPTIMIZATION,
@@ -101,8 +100,8 @@ class Recipe:
     )
     frame_sampling: FrameSampling = setting(
         "random",
-        help="sample single frames at random, with replacement; --nosample_random_frames samples "
-        "one contiguous run (default: the model's own recipe)",
+        help="sample single frames at random, with replacement; --nosample_random_frames samples"
+        " consecutive frames instead (default: the model's own recipe)",
         choices=FrameSampling,
         flag="sample_random_frames",
         switch=("contiguous", "random"),

@@ -1,4 +1,4 @@
-"""Models by name: a file with `@register` in `yt8m/models` or a family is found without a list."""
+"""Models by name: a file with `@register` in `yt8m/models` or a family folder is enough."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def model_class(name: str) -> type[Yt8mModel]:
     if name not in _MODELS:
         known = list(_MODELS) + list(_ALIASES)
         raise UserError(
-            f"--model={name} is not a known model.{near_misses(name, known)}"
-            " train.py --list_models lists them all."
+            f"--model={name} is not a known model.{near_misses(name, known)} train.py --list_models"
+            " lists all models."
         )
     return _MODELS[name]
 
 
 def own_name(name: str) -> str:
-    """Return the registered name of a model, given it or an alias."""
+    """Return the registered name of a model, given that name or an alias."""
     model_class(name)
     return _ALIASES.get(name, name)
 
@@ -113,7 +113,7 @@ def aliases_of(name: str) -> list[str]:
 
 
 def table() -> str:
-    """Return the text of --list_models: a line for each model, with its level and description."""
+    """Return the text of --list_models: one line per model, with its level and description."""
     return "\n".join(
         f"{name:<26} {level:<6} {description}" for name, level, description in _descriptions()
     )
@@ -127,7 +127,7 @@ def markdown_table() -> str:
 
 
 def _descriptions() -> list[tuple[str, str, str]]:
-    """Return (name, level, first line of the docstring with task and aliases) of each model."""
+    """Return each model's name, level and description (first docstring line, task and aliases)."""
     found = []
     for name in list_models(task=None):
         cls = _MODELS[name]
@@ -148,7 +148,9 @@ def _import_files(folders: Iterable[str], package: str) -> None:
     for folder in folders:
         for path in Path(folder).glob("*/*.py"):
             if not (path.parent / "__init__.py").exists():
-                raise UserError(f"{path} is not found: {path.parent} needs an empty __init__.py.")
+                raise UserError(
+                    f"{path} cannot be imported: {path.parent} needs an empty __init__.py."
+                )
     for _, name, is_package in pkgutil.iter_modules(folders, f"{package}."):
         if name == f"{_PACKAGE}.core":
             continue
@@ -170,5 +172,5 @@ def _broken_file(path: str, error: Exception) -> str:
     where = f"{path}, line {lines[-1]}," if lines else path
     return (
         f"{where} cannot be imported: {type(error).__name__}: {error}. Fix the file or move it"
-        " away: every model file is imported, whichever model is used."
+        " elsewhere: every model file is imported, whichever model is used."
     )

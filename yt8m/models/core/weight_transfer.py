@@ -1,4 +1,4 @@
-"""Copies of weights between layers or models of the same structure, whichever of them is frozen."""
+"""Copying of weights between layers or models of the same structure, frozen or not."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def copy_weights(
         pairs = [f"{a} there, {b} here" for a, b in zip(*shapes) if a != b]
         first = (pairs or [f"{len(old)} there, {len(new)} here"])[0]
         raise UserError(
-            f"--init_from: {there} does not fit {here}: their weights differ ({first})."
-            f"{_remedy(differing)}"
+            f"--init_from: {there} does not match {here}: their weights differ"
+            f" ({first}).{_remedy(differing)}"
         )
     for a, b in zip(old, new):
         b.assign(a)
 
 
 def check_arguments(source: Any, target: Any, names: Sequence[str] | Mapping[str, str]) -> None:
-    """Refuse a model of which parts are to be copied if its constructor arguments do not fit.
+    """Refuse to copy parts of a model whose constructor arguments do not match.
 
     Args:
       source: model to copy from.
@@ -78,7 +78,7 @@ def check_arguments(source: Any, target: Any, names: Sequence[str] | Mapping[str
     ]
     if wrong:
         raise UserError(
-            f"--init_from: the {type(source).__name__} there does not fit this"
+            f"--init_from: the {type(source).__name__} in that run does not match this"
             f" {type(target).__name__}.{_remedy('; '.join(wrong))}"
         )
 
@@ -86,4 +86,4 @@ def check_arguments(source: Any, target: Any, names: Sequence[str] | Mapping[str
 def _remedy(differing: str) -> str:
     if not differing:
         return ""
-    return f" What differs: {differing}. Set each by --model_option=NAME=VALUE."
+    return f" What differs: {differing}. Set each with --model_option=NAME=VALUE."

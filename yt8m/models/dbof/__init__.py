@@ -1,1 +1,1 @@
-"""Deep bags of frames: the starter code's and the three of the KDD 2019 paper."""
+"""Deep bags of frames: the starter code's model and the three models of the KDD 2019 paper."""

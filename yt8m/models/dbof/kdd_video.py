@@ -1,8 +1,8 @@
-"""The video-level mode of the KDD paper: its video-level network and head on one vector per video.
+"""The KDD paper's video-level mode: its video-level network and head on one vector per video.
 
 The vector is the mean of a video's raw features (`mean_rgb`, `mean_audio`, any other video-level
 embedding) or the pooled output of a trained frame-level network (docs/sources.md#video-level-mode).
-The module `yt8m/largescale/features/pooled_records.py` writes records of the latter.
+The module `yt8m/largescale/features/pooled_records.py` writes records with the latter.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The starter code's deep bag of frames: a wide layer on each frame, pooling, a hidden layer."""
+"""The starter code's deep bag of frames: a wide layer per frame, pooling, and a hidden layer."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class DbofModel(ChosenHead, FrameModel):
 def _fully_connected(
     units: int, normalised: bool, bias_deviation: float, name: str
 ) -> tf.keras.layers.Dense:
-    """Return a layer with the starter code's initial values; a normalised one has no bias."""
+    """Return a layer initialised as in the starter code; it has no bias if normalised."""
     kernel = tf.keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal")
     bias = tf.keras.initializers.RandomNormal(stddev=bias_deviation)
     return tf.keras.layers.Dense(

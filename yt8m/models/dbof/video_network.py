@@ -57,8 +57,8 @@ class ResidualBlock:
 
     Source: KDD §3.1.1. The paper says that the first layer of the block has neither batch
     normalisation nor σ. Taken literally, the two layers would be one linear map;
-    docs/sources.md#residual-block takes the sentence to mean "another activation", and the options
-    offer the other readings.
+    docs/sources.md#residual-block takes the sentence to mean "another activation", and options
+    offer the other interpretations.
     """
 
     def make_residual_block(self, width: int, inner: ResInner, outer: ResOuter) -> None:

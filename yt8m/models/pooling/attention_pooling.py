@@ -30,7 +30,7 @@ class AttentionPoolingModel(ChosenHead, FrameModel):
     """Weighted means of the frames, with weights by attention, into a mixture of experts.
 
     Source: UTS eq. 3 (docs/sources.md#attention-pooling), here on the frames themselves. The
-    recurrent models apply it to the outputs of a GRU with output=attention.
+    recurrent models apply attention pooling to the outputs of a GRU if output=attention.
 
     Args:
       hops: number of weighted means; the head sees hops · D numbers.

@@ -94,7 +94,7 @@ class AttnVladModel(ChosenHead, FrameModel):
         if not self.freeze_vlad:
             return ""
         return (
-            "freeze_vlad=true trains a head on the features of a trained AttnVLAD, and without one"
+            "freeze_vlad=true trains a head on the features of a trained AttnVLAD; without one,"
             " the features would keep their random initial values"
         )
 

@@ -1,4 +1,4 @@
-"""What the recurrent models share."""
+"""Functions that the recurrent models share."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ RECURRENT_RECIPE = Recipe(
 
 
 def never_empty(mask: tf.Tensor) -> tf.Tensor:
-    """Return the mask [B, T] with every first frame true.
+    """Return the mask [B, T] with the first frame of every video true.
 
-    A video without frames is thus read as one black frame. cuDNN refuses a mask with an empty row.
+    A video without frames is then read as one frame of zeros. cuDNN refuses a mask with an empty
+    row.
     """
     return tf.concat([tf.ones_like(mask[:, :1]), mask[:, 1:]], axis=1)
 
 
 def padded_to_windows(frames: tf.Tensor, size: int) -> tuple[tf.Tensor, int | tf.Tensor]:
-    """Return (frames [B, S · size, D], S): frames [B, T, D] with zeros up to whole windows."""
+    """Return (frames [B, S · size, D], S): frames [B, T, D] padded with zeros to full windows."""
     total = frames.shape[1] or tf.shape(frames)[1]
     windows = -(-total // size)
     return tf.pad(frames, [[0, 0], [0, windows * size - total], [0, 0]]), windows

@@ -21,7 +21,7 @@ Target = Literal["prev_next", "self_reversed"]
 
 @register("ContextEncoderModel")
 class ContextEncoderModel(ReconstructionModel):
-    """Reads a clip and writes its neighbours, to pre-train the encoder of ContextGruModel.
+    """Reads a clip and reconstructs its neighbours, to pre-train the encoder of ContextGruModel.
 
     Source: UTS §2.3.1b, first stage (docs/sources.md#context-encoder). The loss of a video is the
     sum over the decoders of the scaled Huber error, summed over the D features and averaged over
@@ -31,8 +31,8 @@ class ContextEncoderModel(ReconstructionModel):
 
     The decoders start from the encoder's output for the last frame of the clip, and attend to its
     outputs without a gradient: everything that the encoder learns, it learns through that one
-    vector. (UTS' decoder started from the state of the GRU before the output projection, which
-    nothing trained then; but eq. 2 adds the output of that projection.)
+    vector. (UTS' decoder started from the state of the GRU before the output projection, so nothing
+    trained that projection, although eq. 2 adds its output.)
 
     Args:
       clip_size: frames in a clip.
@@ -104,7 +104,7 @@ class ContextEncoderModel(ReconstructionModel):
         return tf.add_n(losses)
 
     def _start(self, count: tf.Tensor, training: Any) -> tf.Tensor:
-        """Return the first frame of each clip, int32 [B], so that the clip is whole if possible."""
+        """Return the first frame of each clip, int32 [B]; the clip is complete if possible."""
         room = tf.maximum(count - self.clip_size, 0)
         if not training:
             return room // 2
@@ -112,7 +112,7 @@ class ContextEncoderModel(ReconstructionModel):
         return tf.minimum(tf.cast(u * tf.cast(room + 1, tf.float32), tf.int32), room)
 
     def _targets(self, start: tf.Tensor, length: tf.Tensor, steps: tf.Tensor) -> list[tf.Tensor]:
-        """Return the frames [B, L] that each decoder has to write; -1 is none."""
+        """Return the frame indices [B, L] that each decoder has to reconstruct; -1 means none."""
         start, length = start[:, None], length[:, None]
         if self.target == "prev_next":
             return [start - self.clip_size + steps, start + self.clip_size + steps]
@@ -139,7 +139,7 @@ class ContextEncoderModel(ReconstructionModel):
 def take_frames(x: tf.Tensor, indices: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return (frames [B, L, D], mask [B, L]) of x [B, T, D] at `indices` [B, L].
 
-    The mask is false, and the frame zero, at an index that is none of the first `count` [B] frames.
+    The mask is false, and the frame zero, at an index outside the first `count` [B] frames.
     """
     mask = (indices >= 0) & (indices < count[:, None])
     frames = tf.gather(x, tf.clip_by_value(indices, 0, tf.shape(x)[1] - 1), batch_dims=1)

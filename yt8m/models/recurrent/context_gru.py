@@ -37,10 +37,10 @@ class ContextGruModel(ChosenHead, FrameModel):
     """Stacked or hierarchical GRU over frames plus the context from a ContextEncoderModel.
 
     Source: UTS §2.3.1b, eq. 2: x <- stop_gradient(ContextRNN(x)) + x
-    (docs/sources.md#context-injection). The encoder reads the whole video. It takes two commands:
-    train ContextEncoderModel, then train this model with --init_from set to the --train_dir of the
-    first, which copies the encoder and freezes it. Without --init_from, the encoder is trained with
-    the rest, unlike in the paper.
+    (docs/sources.md#context-injection). The encoder reads the whole video. Training takes two
+    commands: train ContextEncoderModel, then train this model with --init_from set to the
+    --train_dir of the first, which copies the encoder and freezes it. Without --init_from, the
+    encoder is trained with the rest, unlike in the paper.
 
     Args:
       inject: "literal" is eq. 2 itself, with encoder outputs as wide as the frames;
@@ -125,7 +125,7 @@ class ContextGruModel(ChosenHead, FrameModel):
         if not self.freeze_encoder:
             return ""
         return (
-            "freeze_encoder=true adds the context of a trained encoder. Train one with"
+            "freeze_encoder=true adds the context from a trained encoder. Train one with"
             " --model=ContextEncoderModel, or drop freeze_encoder to train it with the rest"
         )
 
@@ -140,11 +140,11 @@ class ContextGruModel(ChosenHead, FrameModel):
         check_arguments(other, self, _SAME_ENCODER)
         if other.context_size != self.context_size:
             raise UserError(
-                f"--init_from: the encoder there returns {other.context_size} numbers per frame,"
-                f" and inject={self.inject_name} adds {self.context_size}. Train it with"
+                f"--init_from: the encoder in that run returns {other.context_size} numbers per"
+                f" frame, but inject={self.inject_name} adds {self.context_size}. Train it with"
                 f" --model_option=output_size={self.context_size}, or choose another inject."
             )
-        copy_weights(other.encoder, self.encoder, "the encoder there", "the encoder here")
+        copy_weights(other.encoder, self.encoder, "the encoder in that run", "this run's encoder")
 
     def inject(self, x: tf.Tensor, mask: tf.Tensor, training: Any = None) -> tf.Tensor:
         """Return frames with their context added (eq. 2).

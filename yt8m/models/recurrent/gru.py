@@ -1,4 +1,4 @@
-"""UTS' stacked GRUs, in one and in both directions."""
+"""UTS' stacked GRUs, unidirectional and bidirectional."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FcPosition = Literal["top", "between"]
 
 
 class _GruStack(StackedRecurrentModel):
-    """A stack of GRUs with a choice of their form.
+    """A stack of GRUs with options for their form.
 
     Args:
       reset_after: True is the cell that cuDNN runs. False is UTS' cell, whose reset gate acts on

@@ -81,8 +81,8 @@ class HierarchicalGruModel(ChosenHead, FrameModel):
         self.frames_a_window = -(-max_frames // num_windows) if num_windows else window_size
         if self.frames_a_window < 1:
             raise ValueError(
-                f"a window needs at least 1 frame, not {self.frames_a_window} (window_size,"
-                " num_windows, max_frames)"
+                f"a window needs at least 1 frame, but has {self.frames_a_window}; check"
+                " window_size, num_windows and max_frames"
             )
         self.mask_padding = mask_padding
         self.shuffle = RandomOrder(random_order, name="shuffle")

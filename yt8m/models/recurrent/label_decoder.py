@@ -1,4 +1,4 @@
-"""Labels as a sequence: decoders that output the labels of a video in vocabulary order."""
+"""Label decoders, which output the labels of a video as a sequence in vocabulary order."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Trunk = Literal["attention", "mean"]
 class _LabelDecoding(Yt8mModel):
     """A model that ends in a `LabelDecoder`, `self.decoder`.
 
-    It is trained with the cross-entropy of the label sequence, whatever `--label_loss` is (which
-    validation then reports). It predicts by greedy decoding, without labels.
+    It is trained on the cross-entropy of the label sequence, whatever `--label_loss` is; validation
+    reports that loss. It predicts by greedy decoding, without labels.
     """
 
     decoder: LabelDecoder
 
     def memory(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Return the decoder's memory [B, T, D] and its mask [B, T], or None if all is true."""
+        """Return the decoder's memory [B, T, D] and its mask [B, T] (None if all true)."""
         raise NotImplementedError
 
     def call(self, inputs: Inputs, training: Any = None) -> tf.Tensor:
@@ -155,5 +155,5 @@ class VideoLabelDecoderModel(_LabelDecoding, VideoModel):
         )
 
     def memory(self, inputs: Inputs) -> tuple[tf.Tensor, None]:
-        """Return the video [B, 1, D], and None for a mask."""
+        """Return the video [B, 1, D], and None as the mask."""
         return self.normalize(inputs["video"])[:, None, :], None

@@ -1,4 +1,4 @@
-"""Stacked LSTMs: the model of the starter code, and by its options those of UTS."""
+"""Stacked LSTMs: the model of the starter code and, with other options, those of UTS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LstmCell = Literal["lstm", "ln_lstm"]
 
 
 class _LstmStack(StackedRecurrentModel):
-    """A stack of LSTMs with a choice of their form.
+    """A stack of LSTMs with options for their form.
 
     Args:
       cell: "lstm", or "ln_lstm", the layer-normalised cell of tensorflow-addons if that is

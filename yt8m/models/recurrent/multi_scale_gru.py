@@ -1,4 +1,4 @@
-"""UTS' multi-scale GRU: one GRU for each of several frame rates."""
+"""UTS' multi-scale GRU: one GRU per frame rate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty
 class MultiScaleGruModel(ChosenHead, FrameModel):
     """GRUs over every, every third and every sixth frame, their last states into one mixture.
 
-    Source: UTS §2.3.1d, Table 3. No code of it is known, so the numbers are ours
+    Source: UTS §2.3.1d, Table 3. Its code is not available, so the numbers are ours
     (docs/sources.md#multi-scale-gru).
 
     Args:
@@ -59,7 +59,7 @@ class MultiScaleGruModel(ChosenHead, FrameModel):
 
     @property
     def intervals(self) -> list[int]:
-        """For each GRU, the distance in frames from one that it reads to the next."""
+        """The distance in frames between the inputs of each GRU."""
         return self.recorded_arguments()["intervals"]
 
     def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:

@@ -83,7 +83,7 @@ class StackedRecurrentModel(ChosenHead, FrameModel):
         ]
 
     def _returns_state(self, i: int, count: int) -> bool:
-        """Whether layer i returns its state; the output of the top layer is its state already."""
+        """Whether layer i returns its state; the output of the top layer already is its state."""
         return self.state == "concat" and self.pool is None and i < count - 1
 
     def _final_state(self, states: list[tf.Tensor]) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""UTS' parallel mixture of experts: hundreds of experts per class, trained group by group."""
+"""UTS' parallel mixture of experts: hundreds of experts per class, trained by groups of labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PmoeModel(VideoModel):
     Source: UTS §2.2.2 (docs/sources.md#parallel-mixture). The paper's "200" is the default;
     "200random" is `split=random`; "1000" is `num_mixtures=1000 num_labels=1000 group_size=100`.
     "200+1000" is `fusion.py --method=average` of the scores of the first and the third, which
-    averages where both predict and keeps the scores of the 200 elsewhere.
+    averages where both predict and keeps the scores of the first elsewhere.
 
     Classes share no weights, so this is one large `MoeModel` that can be trained a group at a time.
     Its own trainer, `--trainer=partitioned`, does that. The peak memory is then
