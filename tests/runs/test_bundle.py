@@ -38,7 +38,7 @@ def test_a_bundle_that_is_cut_off_or_damaged_is_refused(run, tmp_path):
     cut_off = [whole[: int(len(whole) * part)] for part in (0.001, 0.3, 0.6, 0.99)]
     for damaged in [*cut_off, bytes(flipped)]:
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"is not a .tgz bundle, or not a whole one"):
+        with pytest.raises(UserError, match=r"is not a .tgz bundle, or is incomplete"):
             open_bundle(str(path), folder)
         assert not os.path.exists(folder)
 

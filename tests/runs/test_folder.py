@@ -87,7 +87,7 @@ def test_a_run_does_not_go_on_with_other_files(fact, flag):
         for change in ({}, {"shards": 2, "sha1": "b"})
     )
     with pytest.raises(
-        UserError, match=f"{flag}: 3 of 1,000 bytes then, 2 of 1,000 bytes now.*--init_from=run"
+        UserError, match=f"{flag}: 3 shards of 1,000 bytes then, 2 shards of 1,000 bytes now.*--init_from=run"
     ):
         check_same_run(old, less, "run")
     assert check_same_run(old, old, "run") is None
@@ -130,5 +130,5 @@ def test_log_survives_a_half_written_line(tmp_path):
 def test_missing_run_is_named(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         RunFolder(str(tmp_path / "none")).load_config()
-    with pytest.raises(UserError, match=r"holds no config.json"):
+    with pytest.raises(UserError, match=r"contains no config.json"):
         RunFolder(str(tmp_path)).load_config()

@@ -35,7 +35,7 @@ def test_a_head_has_two_names(config):
     [
         ("num_classes", 3862, "12"),
         ("moe_num_mixtures", 4, "2"),
-        ("lstm_cells", 1024, "'.no such argument of MoeModel.'"),
+        ("lstm_cells", 1024, "'.no such argument in MoeModel.'"),
     ],
 )
 def test_a_contradiction_is_refused(config, flag, value, run_has):

@@ -73,5 +73,5 @@ def test_what_one_process_does_waits_for_no_workers(monkeypatch):
     monkeypatch.setattr(strategy_module, "_multi_worker_strategy", lambda: "of several workers")
     assert make_strategy("auto") == "of several workers"
     assert worker_of(make_strategy("auto", workers=False)) == (0, 1)
-    with pytest.raises(UserError, match="--num_gpu=1: several workers take every GPU"):
+    with pytest.raises(UserError, match="--num_gpu=1: each of several workers uses every GPU"):
         make_strategy("multi_worker", num_gpu=1)

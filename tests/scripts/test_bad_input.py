@@ -107,7 +107,7 @@ def test_tpu_with_a_local_path(place, monkeypatch):
             ["--train_dir={run}", "--model=MoeModel", "--feature_names=mean_rgb"],
             ["LogisticModel", "mean_audio"],
         ),
-        ("eval", ["--train_dir={run}", "--lstm_cells=3"], ["no such argument of LogisticModel"]),
+        ("eval", ["--train_dir={run}", "--lstm_cells=3"], ["no such argument in LogisticModel"]),
         (
             "train",
             [

@@ -74,7 +74,7 @@ def test_the_lowest_loss_over_every_example_is_kept(reconstruction, small_data, 
 
 def test_what_predicts_labels_refuses_it(reconstruction, small_data, tmp_path):
     train(run_config(small_data, "MeanFrame", epochs=1), str(tmp_path))
-    with pytest.raises(UserError, match="MeanFrame, trained for reconstruction"):
+    with pytest.raises(UserError, match="MeanFrame trained for reconstruction"):
         TrainedModel(str(tmp_path))
     with pytest.raises(UserError, match="--init_from"):
         write_bundle(str(tmp_path), str(tmp_path / "model.tgz"))

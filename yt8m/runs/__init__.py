@@ -1,1 +1,1 @@
-"""A run on disk: its settings, its folder, and the model that it holds."""
+"""A run on disk: its settings, its folder, and its model."""

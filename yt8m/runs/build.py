@@ -1,4 +1,4 @@
-"""A run's model, and what its records and the environment are."""
+"""A run's model, and facts about its records and its environment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from yt8m.runs.settings.training import Dtype
 
 
 def facts(files: list[str], eval_files: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a run records about its beginning: versions, data and the command."""
+    """Return what a run records when it begins: versions, data and the command."""
     return {
         "yt8m": __version__,
         "python": sys.version.split()[0],
@@ -39,7 +39,7 @@ def facts(files: list[str], eval_files: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def check_level(name: str, schema: RecordSchema, flag: str = "--train_data_pattern") -> None:
-    """Refuse records of the other level than the model's, and features that the model cannot use.
+    """Refuse records whose level is not the model's, and features that the model cannot use.
 
     Args:
       name: the model's.
@@ -55,7 +55,7 @@ def check_level(name: str, schema: RecordSchema, flag: str = "--train_data_patte
             m for m in registry.list_models() if registry.model_class(m).level == schema.level
         ]
         raise UserError(
-            f"--model={name} takes {wanted}-level records, but {flag} holds {schema.level}-level"
+            f"--model={name} takes {wanted}-level records, but {flag} contains {schema.level}-level"
             f" ones ({', '.join(schema.feature_names)}). Name {wanted}-level files, or a model for"
             f" these: {', '.join(fitting)}."
         )
@@ -63,13 +63,14 @@ def check_level(name: str, schema: RecordSchema, flag: str = "--train_data_patte
         able = [m for m in registry.list_models() if registry.model_class(m).takes_video_features]
         names = ", ".join(schema.video_names)
         raise UserError(
-            f"--feature_names: {names} of {flag} describes whole videos, and --model={name} takes"
-            f" frames only. Leave it out, or choose one of {', '.join(able)}."
+            f"--feature_names: {names} of {flag} describes whole videos, but --model={name} takes"
+            " only frames. Leave the feature out, or choose one of these models:"
+            f" {', '.join(able)}."
         )
 
 
 def check_batch_size(recipe: Recipe, records: int, schema: RecordSchema) -> None:
-    """Refuse batches larger than the training set, whose only batch would be dropped as partial.
+    """Refuse a batch size above that of the training set, whose only batch would be dropped.
 
     Raises:
       UserError: the batch size is too large.
@@ -77,8 +78,8 @@ def check_batch_size(recipe: Recipe, records: int, schema: RecordSchema) -> None
     # A record may hold several segments.
     if recipe.batch_size > records and not schema.segment_labels:
         raise UserError(
-            f"--batch_size={recipe.batch_size} is more than the {records:,} training records;"
-            " lower it."
+            f"--batch_size={recipe.batch_size} is larger than the number of training records,"
+            f" {records:,}; lower it."
         )
 
 
@@ -123,7 +124,7 @@ def make_model(config: RunConfig, dtype: Dtype | None = None) -> Yt8mModel:
             model = registry.create(config.model.name, **arguments).build_weights()
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"--model={config.model.name} cannot be made with {config.model.arguments}: {error}"
+            f"--model={config.model.name} cannot be created with {config.model.arguments}: {error}"
         ) from None
     check_output(config.recipe.label_loss, model.sums_to_one, config.model.name)
     return model
@@ -132,7 +133,7 @@ def make_model(config: RunConfig, dtype: Dtype | None = None) -> Yt8mModel:
 def schema_like(
     config: RunConfig, files: list[str], flag: str, rated: bool = True
 ) -> tuple[RecordSchema, str]:
-    """Return the schema of other files for a run's model, and a line that describes them.
+    """Return the schema of other files for a run's model, and a line that describes it.
 
     Args:
       config: the run's settings, whose features and classes the files must have.
@@ -152,7 +153,7 @@ def schema_like(
         frame_features=None,
         max_frames=config.schema.max_frames,
         flag=flag,
-        num_classes_from="as the run has",
+        num_classes_from="as in the run",
         rated=rated,
     )
     check_level(config.model.name, schema, flag)

@@ -1,4 +1,4 @@
-"""A run's model in one .tgz: its settings and its weights."""
+"""A run's model in one .tgz file: its settings and its weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HINT = "inference.py --output_model_tgz writes such a file."
 
 
 def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
-    """Write a run's settings and weights into one .tgz, which `open_bundle` reads.
+    """Write a run's settings and weights into one .tgz file, which `open_bundle` reads.
 
     Args:
       train_dir: the run's folder.
@@ -61,7 +61,8 @@ def open_bundle(path: str, folder: str) -> str:
     """Unpack a bundle into `folder`, which then serves as a run's folder; return `folder`.
 
     Raises:
-      UserError: there is no such file, or it is not a whole bundle, or `folder` cannot be written.
+      UserError: there is no such file, or it is not a complete bundle, or `folder` cannot be
+        written.
     """
     if not tf.io.gfile.exists(path):
         raise UserError(f"--input_model_tgz={path} does not exist; {_HINT}")
@@ -76,7 +77,7 @@ def open_bundle(path: str, folder: str) -> str:
     # EOFError and zlib.error come from a file that is cut off or damaged.
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise UserError(
-            f"--input_model_tgz={path} is not a .tgz bundle, or not a whole one ({error}); {_HINT}"
+            f"--input_model_tgz={path} is not a .tgz bundle, or is incomplete ({error}); {_HINT}"
         ) from None
     except tf.errors.OpError as error:
         raise UserError(
@@ -93,7 +94,9 @@ def _read(path: str) -> list[bytes]:
             members = {os.path.basename(m.name): m for m in tar.getmembers() if m.isfile()}
             missing = [name for name in _MEMBERS if name not in members]
             if missing:
-                raise UserError(f"--input_model_tgz={path} lacks {', '.join(missing)}; {_HINT}")
+                raise UserError(
+                    f"--input_model_tgz={path} does not contain {', '.join(missing)}; {_HINT}"
+                )
             opened = [tar.extractfile(members[name]) for name in _MEMBERS]
             contents = [member.read() for member in opened if member is not None]
             while tar.fileobj is not None and tar.fileobj.read(1 << 20):

@@ -31,7 +31,7 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run; `facts` records the versions and the data of its start.
+    """Everything that determines a run; `facts` records the versions and data at its start.
 
     `alternation` is None unless the trainer is "alternating".
     """
@@ -77,13 +77,13 @@ class RunConfig:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{where} is not a run's configuration ({error}); give --train_dir a folder that "
-                "train.py wrote."
+                f"{where} is not a run's configuration ({error}); set --train_dir to a folder that"
+                " train.py wrote."
             ) from error
 
 
 def _flatten(prefix: str, value: Any) -> dict[str, Any]:
-    """Return nested dictionaries as one with keys such as "recipe.batch_size", tuples as lists."""
+    """Flatten nested dictionaries into keys such as "recipe.batch_size"; tuples become lists."""
     if isinstance(value, dict):
         flat: dict[str, Any] = {}
         for key, inner in value.items():
@@ -93,7 +93,7 @@ def _flatten(prefix: str, value: Any) -> dict[str, Any]:
 
 
 def differences(old: RunConfig, new: RunConfig) -> list[tuple[str, Any, Any]]:
-    """Return (setting, old value, new value) wherever two runs differ, facts left out."""
+    """Return (setting, old value, new value) wherever two runs differ, except in facts."""
     flat_old, flat_new = (
         _flatten("", {k: v for k, v in dataclasses.asdict(c).items() if k != "facts"})
         for c in (old, new)
@@ -106,7 +106,7 @@ def differences(old: RunConfig, new: RunConfig) -> list[tuple[str, Any, Any]]:
 
 
 def check_same_keras(old: RunConfig, new: RunConfig, train_dir: str) -> None:
-    """Refuse a checkpoint of another Keras: what does not match would silently start over.
+    """Refuse a checkpoint of another Keras: whatever does not match would silently start over.
 
     Raises:
       UserError: the run began under the other major version of Keras.
@@ -115,12 +115,10 @@ def check_same_keras(old: RunConfig, new: RunConfig, train_dir: str) -> None:
     if was and now and was != now:
         began = f"Keras {old.facts['keras']} (TensorFlow {old.facts.get('tensorflow')})"
         raise UserError(
-            f"--train_dir={train_dir} was begun under {began}, and this is Keras "
-            f"{new.facts['keras']}: "
-            "a run can only be resumed under the Keras that began it. The weights in its best/ "
-            "and last/ "
-            f"load under any version: --init_from={train_dir} in a new --train_dir starts from "
-            "them."
+            f"--train_dir={train_dir} was begun under {began}, but this is Keras"
+            f" {new.facts['keras']}: a run can only be resumed under the Keras version that began"
+            " it. The weights in its best/ and last/ load under any version:"
+            f" --init_from={train_dir} in a new --train_dir starts from them."
         )
 
 
@@ -130,13 +128,12 @@ def _check_same_data(old: RunConfig, new: RunConfig, train_dir: str) -> None:
     for fact, flag in (("data", "--train_data_pattern"), ("eval_data", "--eval_data_pattern")):
         was, now = old.facts.get(fact), new.facts.get(fact)
         if was and now and was["sha1"] != now["sha1"]:
-            then = f"{was['shards']:,} of {was['bytes']:,} bytes then"
+            then = f"{was['shards']:,} shards of {was['bytes']:,} bytes then"
             raise UserError(
-                f"--train_dir={train_dir} holds a run that began with other files behind {flag}: "
-                f"{then}, {now['shards']:,} of {now['bytes']:,} bytes now. Restore those files, "
-                f"or name another --train_dir (with --init_from={train_dir} it starts from this "
-                "run's weights), or give "
-                "--start_new_model to delete the run."
+                f"--train_dir={train_dir} contains a run that began with other files for {flag}:"
+                f" {then}, {now['shards']:,} shards of {now['bytes']:,} bytes now. Restore those"
+                f" files, or name another --train_dir (with --init_from={train_dir} it starts from"
+                " this run's weights), or use --start_new_model to delete the run."
             )
 
 
@@ -147,7 +144,7 @@ def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> str | None
       A line that names the harmless differences, or None.
 
     Raises:
-      UserError: shows each setting that differs, or says that the files do.
+      UserError: lists each setting that differs, or says that the files do.
     """
     found = differences(old, new)
     # A run without validation may get one: none of its models was chosen by another set.
@@ -161,12 +158,11 @@ def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> str | None
             f"  {key}: the run has {was!r}, the flags say {now!r}" for key, was, now in fatal
         )
         raise UserError(
-            f"--train_dir={train_dir} holds a run with other settings:\n{lines}\n"
-            "Drop those flags to resume it, name another --train_dir, or give --start_new_model "
-            "to delete it."
+            f"--train_dir={train_dir} contains a run with other settings:\n{lines}\nDrop those"
+            " flags to resume it, name another --train_dir, or use --start_new_model to delete it."
         )
     _check_same_data(old, new, train_dir)
     if found:
         changes = ", ".join(f"{key} {was!r} -> {now!r}" for key, was, now in found)
-        return f"changed since the run began: {changes}"
+        return f"settings changed since the run began: {changes}"
     return None

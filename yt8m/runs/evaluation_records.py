@@ -1,4 +1,4 @@
-"""Records read as a run reads them to be evaluated or predicted: in order, each once."""
+"""Records as a run reads them for evaluation and prediction: in order, and each once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from yt8m.runs.config import RunConfig
 
 
 class EvaluationRecords:
-    """The records of a pattern, with the batch size and frames that a run evaluates with.
+    """The records of a pattern, read with the batch size and frames of a run's evaluation.
 
     Attributes:
       files: the matching shards.
@@ -50,8 +50,8 @@ class EvaluationRecords:
     ):
         if eval_frames and config.schema.segment_labels:
             raise UserError(
-                f"--eval_frames={eval_frames}: all {SEGMENT_FRAMES} frames of a segment are used;"
-                " drop the flag."
+                f"--eval_frames={eval_frames}: all {SEGMENT_FRAMES} frames of a segment are always"
+                " used; drop the flag."
             )
         self.files = find_shards(pattern, flag)
         self.schema, self.description = schema_like(config, self.files, flag, rated=rated)

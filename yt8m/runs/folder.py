@@ -40,7 +40,7 @@ _OF_ATTEMPTS = frozenset(("logs", _LOG, _PRIORS, "features", LABEL_INDEX, _PROBE
 
 
 class RunFolder:
-    """One run's folder, which train.py makes and every other script reads.
+    """The folder of one run, which train.py creates and every other script reads.
 
     Args:
       path: local or remote (gs://); it need not exist.
@@ -54,7 +54,7 @@ class RunFolder:
         return os.path.join(self.path, *names)
 
     def exists(self) -> bool:
-        """Return whether the folder holds a run that has begun."""
+        """Return whether the folder contains a run that has begun."""
         return self._has(CONFIG_FILE)
 
     def make(self) -> None:
@@ -77,12 +77,12 @@ class RunFolder:
             ) from None
 
     def delete(self) -> None:
-        """Delete an earlier run, but nothing that a run did not make.
+        """Delete an earlier run, but no file that a run did not write.
 
         See `docs/sources.md#deleting-a-run`.
 
         Raises:
-          UserError: the folder holds other files and no run.
+          UserError: the folder contains other files and no run.
         """
         if not tf.io.gfile.isdir(self.path):
             return
@@ -91,9 +91,9 @@ class RunFolder:
             return  # The names alone do not prove that a run made them.
         if CONFIG_FILE not in names:
             raise UserError(
-                f"--start_new_model: {self.path} holds {', '.join(sorted(names)[:5])} but no"
-                f" {CONFIG_FILE}, so it is not a run's folder and is not deleted;"
-                " name another --train_dir."
+                f"--start_new_model: {self.path} contains {', '.join(sorted(names)[:5])} but no"
+                f" {CONFIG_FILE}, so it is not a run's folder and is not deleted; name another"
+                " --train_dir."
             )
         for name in names & _OURS:
             path = self.file(name)
@@ -101,7 +101,7 @@ class RunFolder:
             remove(path)
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a file of the run; its name never holds half of the text."""
+        """Write a file of the run; the file never contains only part of the text."""
         tf.io.gfile.makedirs(os.path.dirname(self.file(name)))
         files.write_text(self.file(name), text)
 
@@ -117,14 +117,14 @@ class RunFolder:
         path = self.file(CONFIG_FILE)
         if not self.exists():
             is_folder = tf.io.gfile.isdir(self.path)
-            found = f"holds no {CONFIG_FILE}" if is_folder else "does not exist"
+            found = f"contains no {CONFIG_FILE}" if is_folder else "does not exist"
             raise UserError(
                 f"{flag}={self.path} {found}; name the folder that train.py wrote its run to."
             )
         return RunConfig.from_json(files.read_text(path), path)
 
     def save_priors(self, priors: NDArray[np.float64]) -> None:
-        """Keep the label priors [K] from which the heads start."""
+        """Save the label priors [K] from which the heads start."""
         content = io.BytesIO()
         np.save(content, priors.astype(np.float64))
         files.write_bytes(self.file(_PRIORS), content.getvalue())
@@ -135,7 +135,7 @@ class RunFolder:
             tf.io.gfile.remove(self.file(_PRIORS))
 
     def load_priors(self) -> NDArray[np.float64] | None:
-        """Return the priors [K] kept with the run, or None."""
+        """Return the priors [K] saved with the run, or None."""
         if not self._has(_PRIORS):
             return None
         with tf.io.gfile.GFile(self.file(_PRIORS), "rb") as f:
@@ -148,7 +148,7 @@ class RunFolder:
             f.write(json.dumps({"event": event, **plain}) + "\n")
 
     def logged(self) -> Iterator[dict[str, Any]]:
-        """Yield the logged events, without a line that a killed process left half-written."""
+        """Yield the logged events, except a line that a killed process left incomplete."""
         if not self._has(_LOG):
             return
         with tf.io.gfile.GFile(self.file(_LOG)) as f:
@@ -157,7 +157,7 @@ class RunFolder:
                     yield json.loads(line)
 
     def is_done(self) -> bool:
-        """Return whether the run has come to its end."""
+        """Return whether the run has ended."""
         return self._has(_DONE)
 
     def set_done(self) -> None:
@@ -169,6 +169,6 @@ class RunFolder:
 
 
 def reason(error: Exception) -> str:
-    """Return the first line of an error's message, or its type where it has none."""
+    """Return the first line of an error's message, or its type if it has none."""
     message = getattr(error, "message", None) or str(error)
     return message.splitlines()[0] if message else type(error).__name__

@@ -1,4 +1,4 @@
-"""A run's model and its weights, read whole even while the run writes the next one."""
+"""A run's model and its weights, read consistently even while the run writes the next ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from yt8m.runs.settings.training import Dtype
 
 
 def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -> str:
-    """Return the path of a run's weights: the best validated, or the last if nothing was validated.
+    """Return the path of a run's weights: the best ones, or the last if nothing was validated.
 
     Args:
       run: the folder.
@@ -36,8 +36,8 @@ def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -
         if tf.io.gfile.exists(path):
             return path
     raise UserError(
-        f"{flag}={run.path} holds no {which or 'saved'} model yet: train.py saves one after each"
-        " validation (with each checkpoint if nothing is validated), and at its end."
+        f"{flag}={run.path} contains no {which or 'saved'} model yet: train.py saves one after each"
+        " validation (with each checkpoint if nothing is validated), and at the end."
     )
 
 
@@ -51,9 +51,9 @@ def config_of(run: RunFolder, weights: str) -> RunConfig:
 def differing_arguments(weights: str) -> dict[str, Any]:
     """Return the constructor arguments in which a weight file's model differs from its run's.
 
-    A model that grew in training (the KDD trainer's large mixture) has some. The weight file itself
-    holds them, so that one rename switches both; `model.json` beside it holds the same for readers,
-    and is all that older runs have.
+    There are some if the model grew in training (the KDD trainer's large mixture). The weight file
+    itself contains them, so that one rename switches both; `model.json` beside it repeats them for
+    people to read, and is all that older runs have.
     """
     if tf.io.gfile.exists(weights):
         try:
@@ -77,8 +77,8 @@ def load_weights(model: tf.keras.Model, path: str) -> None:
     """
     if not tf.io.gfile.exists(path):
         raise UserError(
-            f"{path} does not exist: the run has saved no model yet, or --train_dir is not a run's"
-            " folder."
+            f"{path} does not exist: either the run has saved no model yet, or --train_dir is not a"
+            " run's folder."
         )
     with tempfile.TemporaryDirectory() as folder:
         local = path
@@ -124,7 +124,7 @@ def load_saved(
 def load_run(
     train_dir: str, flag: str, dtype: Dtype | None = None
 ) -> tuple[RunConfig, Yt8mModel, str]:
-    """Return an earlier run's settings, its model with the best (else last) weights, their path.
+    """Return a run's settings, its model with the best (or else the last) weights, and their path.
 
     Args:
       train_dir: the run's folder.

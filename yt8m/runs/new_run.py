@@ -1,4 +1,4 @@
-"""The settings of a new run, from a model's name, the records and whatever settings are given."""
+"""The settings of a new run, from a model's name, the records and any given settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class NewRun:
 
     Attributes:
       config: its settings.
-      found: a line that says what the records hold.
+      found: a line that says what the records contain.
     """
 
     config: RunConfig
@@ -102,7 +102,7 @@ def new_run(
 
 
 def choose(model: type[Yt8mModel], starter_defaults: bool, settings: Mapping[str, Any]) -> Chosen:
-    """Return every setting of a run; the model's recipe and the defaults fill those not given.
+    """Return all settings of a run; the model's recipe and the defaults fill in those not given.
 
     Args:
       model: class of the model.
@@ -130,7 +130,7 @@ def choose(model: type[Yt8mModel], starter_defaults: bool, settings: Mapping[str
 
 
 def _by_class(settings: Mapping[str, Any]) -> dict[type, dict[str, Any]]:
-    """Return the settings by the dataclass that declares each."""
+    """Return the settings, grouped by the dataclass that declares them."""
     owner = {name: cls for cls in _CLASSES for name in settings_of(cls)}
     split: dict[type, dict[str, Any]] = {cls: {} for cls in _CLASSES}
     for name, value in settings.items():
@@ -148,6 +148,7 @@ def _alternation(trainer: str, given: Mapping[str, Any]) -> AlternationConfig | 
     if given:
         flags = ", ".join(f"--{name}" for name in given)
         raise UserError(
-            f"{flags}: only for --trainer=alternating, and this run's trainer is {trainer}."
+            f"{flags}: only for --trainer=alternating, but this run's trainer is {trainer}; drop"
+            " the flag or change the trainer."
         )
     return None

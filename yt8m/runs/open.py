@@ -1,4 +1,4 @@
-"""The start of a training command: a new run in its folder, or the one that the folder holds."""
+"""The start of a training command: a new run in its folder, or the run already there."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def open_run(
     start_new_model: bool = False,
     strategy: tf.distribute.Strategy | None = None,
 ) -> tuple[RunConfig, RunFolder, bool]:
-    """Open the folder of a run that is to be trained.
+    """Open the folder of a run for training.
 
-    Of several workers the chief deletes an earlier run, and the others wait: two processes that
-    delete the same files fail, and one that looks too early finds the old run done.
+    With several workers, the chief deletes an earlier run and the others wait: two processes that
+    delete the same files would fail, and one that looks too early would find the old run done.
 
     Args:
       config: the settings that were asked for.
@@ -53,7 +53,7 @@ def open_run(
         print(changes, flush=True)
     elif done:
         print(
-            f"{train_dir} holds this run, and it is done; --start_new_model trains it again.",
+            f"the run in {train_dir} is already done; --start_new_model trains it again.",
             flush=True,
         )
     return dataclasses.replace(config, facts=old.facts), run, done and not changes

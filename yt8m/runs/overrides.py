@@ -1,4 +1,4 @@
-"""Flags of the starter code's eval.py and inference.py that repeat what a run knows."""
+"""Flags of the starter code's eval.py and inference.py that repeat a run's own settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HEAD_FLAG = "video_level_classifier_model"
 def check_overrides(config: RunConfig, given: dict[str, Any]) -> None:
     """Refuse flags that contradict the run; flags that repeat its settings are harmless.
 
-    A run on whole videos may be asked about segments, as in the starter code; not the reverse.
+    A run on whole videos may be applied to segments, as in the starter code, but not the reverse.
 
     Args:
       config: the run's settings.
@@ -28,7 +28,7 @@ def check_overrides(config: RunConfig, given: dict[str, Any]) -> None:
     known = _settings(config, bool(given.get("segment_labels")))
     if not given.keys() <= known.keys():
         known = {**_model_settings(config), **known}
-    missing = f"(no such argument of {config.model.name})"
+    missing = f"(no such argument in {config.model.name})"
     own = {flag: known.get(flag, missing) for flag in given}
     wrong = [
         f"  --{flag}: the run has {own[flag]!r}, the flag says {value!r}"
@@ -39,7 +39,7 @@ def check_overrides(config: RunConfig, given: dict[str, Any]) -> None:
         raise UserError(
             "these flags contradict the run's config.json:\n"
             + "\n".join(wrong)
-            + "\nDrop them; the run knows its own."
+            + "\nDrop them; the run's own settings are used."
         )
 
 

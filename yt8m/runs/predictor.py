@@ -1,4 +1,4 @@
-"""Predictions for every example of a data set, once each and in order, on any number of replicas.
+"""Predictions for every example of a data set, each once and in order, on any number of replicas.
 
 Batches are padded to one static size, which XLA and TPUs need, and the padding is cut off again.
 Only the model's inputs travel to the devices; string ids stay on the host.
@@ -64,7 +64,7 @@ class Predictor:
             yield batch, self(batch)
 
     def _dealt(self, inputs: Batch) -> Any:
-        """Return the inputs with each replica's rows on that replica."""
+        """Return the inputs with each replica's rows placed on that replica."""
         if self._replicas == 1:
             return inputs
         rows = self._per_replica

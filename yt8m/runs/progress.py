@@ -1,4 +1,4 @@
-"""Progress of a run: printed lines, metrics.jsonl for programs, TensorBoard for plots."""
+"""Progress of a run: printed lines, metrics.jsonl for programs, and TensorBoard for plots."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Prints and logs what a run does.
+    """Prints and logs the progress of a run.
 
     Args:
       run: the run's folder.
@@ -63,11 +63,11 @@ class Progress:
         self._last_examples = 0
 
     def start(self, examples: int) -> None:
-        """Begin to measure the speed, `examples` into the run."""
+        """Begin to measure the speed, after `examples` examples of the run."""
         self._last, self._last_examples = time.monotonic(), examples
 
     def due(self) -> bool:
-        """Return whether it is time for a line."""
+        """Return whether it is time to print a progress line."""
         return time.monotonic() - self._last >= self._every
 
     def train(
@@ -94,7 +94,7 @@ class Progress:
         )
 
     def validation(self, values: dict[str, Any], best: bool) -> None:
-        """Print and log the result of a validation, which is the best so far or not."""
+        """Print and log the result of a validation, and whether it is the best so far."""
         self._log("validation", values)
         shown = [f"{name} {values[key]:.4f}  " for name, key in _SHOWN.items() if key in values]
         self.say(
@@ -104,13 +104,13 @@ class Progress:
         )
 
     def event(self, name: str, **values: Any) -> None:
-        """Log something that happens once, as "started", "resumed" or "stopped"."""
+        """Log something that happens once, such as "started", "resumed" or "stopped"."""
         if self._active:
             self._run.log(name, time=time.time(), **values)
 
     @contextlib.contextmanager
     def ended(self) -> Iterator[None]:
-        """Log "ended" with the context's seconds, if it ends by itself or by a signal."""
+        """Log "ended" and the seconds in the context, if it ends normally or by a signal."""
         started = time.monotonic()
         stopped: Stopped | None = None
         try:

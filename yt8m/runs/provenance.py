@@ -1,4 +1,4 @@
-"""What derived files were made from, recorded beside them in a small JSON file."""
+"""The inputs of derived files, recorded beside the files in a small JSON file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Provenance:
     def changed(self, unknown_is_same: bool = False) -> list[str]:
         """Return the names of the inputs that differ from the recorded ones.
 
-        Nothing has changed as long as nothing is recorded.
+        If nothing is recorded yet, nothing counts as changed.
 
         Args:
           unknown_is_same: let an input pass that an older version did not record.
@@ -43,7 +43,7 @@ class Provenance:
         return [name for name in names if self.before.get(name) != self.now[name]]
 
     def record(self) -> None:
-        """Write the inputs, unless they are recorded already; the folder is made if need be."""
+        """Write the inputs, unless they are already recorded; create the folder if necessary."""
         if self.before != self.now:
             _gfile().makedirs(os.path.dirname(self.path) or ".")
             files.write_json(self.path, self.now)

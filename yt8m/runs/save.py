@@ -1,4 +1,4 @@
-"""Weight files are written whole or not at all, on any file system."""
+"""Writing of weight files, on any file system: either a complete file appears or none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def save_weights(model: tf.keras.Model, path: str, own: dict[str, Any] | None = 
 
 
 def copy_weights(source: str, path: str, own: dict[str, Any]) -> None:
-    """Write the weights of the file `source` to `path`, with `own`, as `save_weights` does."""
+    """Write the weights in the file `source` and `own` to `path`, as `save_weights` does."""
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, WEIGHTS)
         tf.io.gfile.copy(source, local)

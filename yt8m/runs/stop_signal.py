@@ -1,4 +1,4 @@
-"""Signals that end a run: the run saves its place first, and a second signal ends it at once."""
+"""Signals that end a run: the first lets the run save its state, and a second ends it at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 
 class Stopped(Exception):
-    """A run ended early on a signal, after it saved everything that it needs to resume.
+    """A run that ended early on a signal, after it saved everything that it needs to resume.
 
     Attributes:
       number: the signal's; a command exits with 128 + `number`.
@@ -30,11 +30,11 @@ class StopSignal:
         self._previous: dict[int, Any] = {}
 
     def __call__(self) -> bool:
-        """Return whether a signal has come."""
+        """Return whether a signal was received."""
         return self.number is not None
 
     def raise_if_set(self) -> None:
-        """Raise `Stopped` if a signal has come."""
+        """Raise `Stopped` if a signal was received."""
         if self.number is not None:
             raise Stopped(self.number)
 
@@ -54,10 +54,10 @@ class StopSignal:
 
 
 class StopVote:
-    """A stop that every worker makes after the same step.
+    """A vote that stops every worker after the same step.
 
-    Signals reach the workers at different steps, and a worker that left alone would make the next
-    step of the others fail.
+    Signals reach the workers at different steps, and a worker that stopped alone would make the
+    next step of the others fail.
 
     Args:
       received: what this process has received.

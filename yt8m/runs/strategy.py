@@ -1,4 +1,4 @@
-"""Where a run computes: one device, mirrored GPUs, several workers, or a TPU."""
+"""The devices that a run uses: one device, mirrored GPUs, several workers, or a TPU."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make_strategy(
     if name == "multi_worker":
         if num_gpu:
             raise UserError(
-                f"--num_gpu={num_gpu}: several workers take every GPU that they see; set"
+                f"--num_gpu={num_gpu}: each of several workers uses every GPU that it sees; set"
                 " CUDA_VISIBLE_DEVICES for each worker instead."
             )
         return _multi_worker_strategy()
@@ -82,7 +82,7 @@ def worker_of(strategy: tf.distribute.Strategy) -> tuple[int, int]:
 
 
 def any_worker(strategy: tf.distribute.Strategy) -> Callable[[bool], bool]:
-    """Return a function of this worker's flag that says whether any worker's is set.
+    """Return a function that takes this worker's flag and returns whether any worker's is set.
 
     The function waits until every worker has called it; a single worker is not kept waiting.
     """
@@ -133,8 +133,8 @@ def _tpu_strategy(paths: Iterable[str]) -> tf.distribute.Strategy:
     if address != "local" and local:
         raise UserError(
             f"--strategy=tpu: the host of TPU_NAME={address} cannot read the local path {local[0]};"
-            " copy the data to gs:// and name that, with --train_dir too, or set TPU_NAME=local"
-            " where the TPU is in this machine (Colab, Kaggle, a TPU VM)."
+            " copy the data to gs:// and name that path, also for --train_dir, or set"
+            " TPU_NAME=local if the TPU is in this machine (Colab, Kaggle, a TPU VM)."
         )
     try:
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=address)

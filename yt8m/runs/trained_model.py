@@ -1,4 +1,4 @@
-"""A trained model from a run's folder, ready to predict."""
+"""A trained model from a run's folder, ready for prediction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from yt8m.runs.strategy import make_strategy
 
 
 def check_task(config: RunConfig, train_dir: str) -> None:
-    """Refuse a run that learnt to reconstruct frames.
+    """Refuse a run that was trained to reconstruct frames.
 
     Raises:
       UserError: the run's model predicts no labels.
@@ -31,21 +31,21 @@ def check_task(config: RunConfig, train_dir: str) -> None:
     task = registry.model_class(config.model.name).task
     if task != "classification":
         raise UserError(
-            f"{train_dir} holds a {config.model.name}, trained for {task}: it predicts no labels."
-            f" Its validation loss is in best/metrics.json; train.py --init_from={train_dir}"
-            " starts a classifier from it."
+            f"{train_dir} contains a {config.model.name} trained for {task}, which predicts no"
+            " labels. Its validation loss is in best/metrics.json; train.py"
+            f" --init_from={train_dir} trains a classifier from it."
         )
 
 
 def on_segments(config: RunConfig, train_dir: str) -> RunConfig:
-    """Return the run's settings with five-second segments in place of whole videos.
+    """Return the run's settings with five-second segments instead of whole videos.
 
     Raises:
       UserError: its model takes video-level means.
     """
     if config.schema.level != "frame":
         raise UserError(
-            f"--segment_labels: segments are cut from frames, and {train_dir} holds a"
+            f"--segment_labels: segments are cut from frames, but {train_dir} contains a"
             f" {config.model.name}, which takes video-level means; name a run of a frame-level"
             " model."
         )
@@ -95,7 +95,7 @@ class TrainedModel:
             self.config = on_segments(self.config, train_dir)
 
     def predictor(self, batch_size: int) -> Predictor:
-        """Return what turns batches of at most `batch_size` examples into probabilities."""
+        """Return the function from batches of at most `batch_size` examples to probabilities."""
         return Predictor(self.strategy, self.model, batch_size, self._jit_compile)
 
     def records(
@@ -108,7 +108,7 @@ class TrainedModel:
         say: Callable[[str], None],
         **more: Any,
     ) -> tuple[Iterator[dict[str, tf.Tensor]], Predictor]:
-        """Return the batches of `pattern`, and the predictor for their size; print what they are.
+        """Return the batches of `pattern` and a predictor for their size; print a description.
 
         Args:
           pattern: globs of records.

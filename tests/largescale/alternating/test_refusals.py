@@ -28,7 +28,7 @@ from yt8m.runs.config import ModelConfig
         ({"settings": {"task_minutes": 0.0}}, "--task_minutes=0: expected a number above 0"),
         (
             {"settings": {"step3_optimizer": "adam", "batch_fraction": 0.5}},
-            "--batch_fraction=0.5: an epoch of --step3_optimizer=adam",
+            "--batch_fraction=0.5 cannot be combined with --step3_optimizer=adam",
         ),
         (
             {"recipe": {"label_loss": "SoftmaxLoss"}},

@@ -163,7 +163,7 @@ def test_without_validation_the_model_is_the_last(small_data, tmp_path):
         ({"cache": "gs://bucket/x"}, "local folder"),
         ({"recipe": {"optimizer": "SGD"}}, "--optimizer=SGD"),
         ({"recipe": {"batch_size": 601}}, "--batch_size=601"),
-        ({"arguments": {"split": "odd"}}, "cannot be made"),
+        ({"arguments": {"split": "odd"}}, "cannot be created"),
     ],
 )
 def test_what_it_cannot_do_is_refused(change, message, small_data, tmp_path):

@@ -81,6 +81,6 @@ def test_models_without_a_place_for_them_are_refused():
     check_level("DbofCgate", schema)
     with pytest.raises(
         UserError,
-        match=r"--feature_names: cdml .*--model=LstmModel takes frames only.* DbofBasic, DbofCgate",
+        match=r"--feature_names: cdml .*--model=LstmModel takes only frames.* DbofBasic, DbofCgate",
     ):
         check_level("LstmModel", schema)

@@ -133,7 +133,7 @@ class PartitionedTrainer:
                 return registry.create(given.name, **arguments)
         except (TypeError, ValueError) as error:
             raise UserError(
-                f"--model={given.name} cannot be made with {given.arguments}: {error}"
+                f"--model={given.name} cannot be created with {given.arguments}: {error}"
             ) from error
 
     def train(self) -> None:

@@ -1,1 +1,1 @@
-"""The settings of a run: how it trains, what its records hold, and how it alternates."""
+"""The settings of a run: how it trains, what its records contain, and how it alternates."""

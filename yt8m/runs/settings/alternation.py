@@ -24,7 +24,7 @@ def _setting(default: Any, help: str, **more: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class AlternationConfig:
-    """Which steps are taken, how, and when each ends.
+    """Which steps are taken, how they are taken, and when each ends.
 
     Source: docs/sources.md#alternation, docs/sources.md#adaptive-experts and
     docs/sources.md#full-batch-gradient. The paper states no stopping rules; ours are in
@@ -38,7 +38,7 @@ class AlternationConfig:
         choices=Variant,
     )
     max_experts: int = _setting(
-        50, "largest number of experts per class in step 2 (E_max)", at_least=1
+        50, "maximum number of experts per class in step 2 (E_max)", at_least=1
     )
     expert_divisor: float = _setting(
         3.0,
@@ -46,11 +46,13 @@ class AlternationConfig:
         at_least=0,
     )
     expert_rounding: Rounding = _setting(
-        "floor", "how positives / q becomes a whole number: floor, ceil or round", choices=Rounding
+        "floor",
+        ("how positives / q is turned into a whole number: floor, ceil or round"),
+        choices=Rounding,
     )
     num_partitions: int = _setting(
         8,
-        "parts into which step 2 splits the classes; the result does not depend on it",
+        "number of parts into which step 2 splits the classes; the result does not depend on it",
         at_least=1,
     )
     partition_by: Partitioning = _setting(
@@ -68,7 +70,7 @@ class AlternationConfig:
         at_least=0,
     )
     step1_min_gain: float = _setting(
-        1e-4, "smallest gain in GAP that counts as one in step 1", at_least=0
+        1e-4, "smallest increase in GAP that counts as a gain in step 1", at_least=0
     )
     step2_learning_rate: float = _setting(0.005, "learning rate of Adam in step 2", above=0)
     step2_batch_size: int = _setting(512, "videos per step of Adam in step 2", at_least=1)
@@ -80,8 +82,8 @@ class AlternationConfig:
     )
     step2_decay: float = _setting(
         0.95,
-        "factor on step 2's learning rate every 2.56 million videos, as in the paper's joint "
-        "training",
+        "factor applied to step 2's learning rate every 2.56 million videos, as in the paper's"
+        " joint training",
         above=0,
         at_most=1,
     )
@@ -90,7 +92,7 @@ class AlternationConfig:
         "step 2 ends after this many epochs without a gain in validation GAP; 0: never",
         at_least=0,
     )
-    step2_max_epochs: int = _setting(10, "largest number of epochs of step 2", at_least=0)
+    step2_max_epochs: int = _setting(10, "maximum number of epochs of step 2", at_least=0)
     step3_optimizer: Step3Optimizer = _setting(
         "irprop",
         "irprop (iRProp+), gd (full-batch gradient descent), or adam (epochs of mini-batches, as "
@@ -106,34 +108,34 @@ class AlternationConfig:
     step3_learning_rate: float = _setting(0.001, "learning rate of gd and adam in step 3", above=0)
     step3_error_test: bool = _setting(
         True,
-        "let iRProp+ undo a step that raised the error; turn it off where batches differ too much "
-        "to compare",
+        "let iRProp+ undo a step that raised the loss; turn this off if batches differ too much"
+        " to be compared",
     )
     step3_patience: int = _setting(
         5,
         "step 3 ends after this many iterations without a gain in validation GAP; 0: never",
         at_least=0,
     )
-    step3_max_iterations: int = _setting(45, "largest number of iterations of step 3", at_least=0)
+    step3_max_iterations: int = _setting(45, "maximum number of iterations of step 3", at_least=0)
     batch_fraction: float = _setting(
         1.0,
-        "fraction of the training set drawn for each gradient of step 3; 1: all of it",
+        "fraction of the training set that is drawn for each gradient of step 3; 1: all of it",
         above=0,
         at_most=1,
     )
-    max_cycles: int = _setting(
-        3, "largest number of times that steps 2 and 3 are repeated", at_least=0
-    )
+    max_cycles: int = _setting(3, "maximum number of cycles of steps 2 and 3", at_least=0)
     min_cycle_gain: float = _setting(
-        5e-4, "the alternation ends after a cycle that gains less GAP than this", at_least=0
+        5e-4,
+        ("the alternation ends after a cycle whose gain in GAP is smaller than this"),
+        at_least=0,
     )
     feature_dtype: FeatureDtype = _setting(
         "float32", "type of the video-level features that step 2 stores", choices=FeatureDtype
     )
     frame_network: str = _setting(
         "",
-        "folder of a trained frame-level run: its frame network is kept, its pooled output is "
-        "stored once, and only the layers after it are trained (video-level mode)",
+        "folder of a trained frame-level run, whose frame network is kept: its pooled output is"
+        " stored once, and only the layers after it are trained (video-level mode)",
     )
     executor: str = _setting(
         "in_process",
@@ -143,14 +145,14 @@ class AlternationConfig:
     )
     task_minutes: float = _setting(
         30.0,
-        "time limit of one task on a cluster: a worker that takes longer ends, and another "
-        "repeats the task",
+        "time limit of one task on a cluster: a worker that takes longer is ended, and another"
+        " worker repeats the task",
         above=0,
         may_change=True,
     )
 
     def check(self) -> None:
-        """Refuse values that some step could not work with, before the first begins.
+        """Refuse values that some step could not use, before the first step begins.
 
         Raises:
           UserError: names the flag and what it may be.
@@ -158,7 +160,6 @@ class AlternationConfig:
         check(self)
         if self.step3_optimizer == "adam" and self.batch_fraction < 1:
             raise UserError(
-                f"--batch_fraction={self.batch_fraction:g}: an epoch of --step3_optimizer=adam is "
-                "over all "
-                "the data; drop one of the two."
+                f"--batch_fraction={self.batch_fraction:g} cannot be combined with"
+                " --step3_optimizer=adam, whose epochs cover all of the data; drop one of the two."
             )

@@ -1,4 +1,4 @@
-"""What the user says about the records; anything left out is read from the records."""
+"""The user's settings for the records; anything left out is read from the records."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class DataSettings:
 
     feature_names: str | None = setting(
         None,
-        help="comma-separated features in the order of concatenation; by default read from the "
-        "records, without the features of whole videos in frame-level records (an embedding), "
-        "which are read only if they are named",
+        help="comma-separated features in the order of concatenation; by default read from the"
+        " records, except whole-video features (embeddings) in frame-level records, which are"
+        " used only if they are named",
         group=DATA,
     )
     feature_sizes: str | None = setting(
@@ -46,23 +46,25 @@ class DataSettings:
     )
     release: str | None = setting(
         None,
-        help="sets the number of classes by the name of a release",
+        help="release of the data set, which determines the number of classes",
         choices=sorted(RELEASES),
         group=DATA,
     )
     max_frames: int = setting(
         MAX_FRAMES,
-        help="frames that are kept of each video (T); cannot be combined with --segment_labels",
+        help=(
+            "maximum number of frames kept per video (T); cannot be combined with --segment_labels"
+        ),
         at_least=1,
         group=FRAMES,
     )
 
     def names(self) -> list[str] | None:
-        """Return the names of the features, or None where none were given."""
+        """Return the names of the features, or None if none were given."""
         return _split(self.feature_names)
 
     def sizes(self) -> list[int] | None:
-        """Return the sizes of the features, or None where none were given.
+        """Return the sizes of the features, or None if none were given.
 
         Raises:
           UserError: they are not whole numbers.
@@ -77,7 +79,7 @@ class DataSettings:
             ) from None
 
     def classes(self) -> int | None:
-        """Return K as `num_classes` or `release` gives it, or None where neither was given.
+        """Return K as given by `num_classes` or `release`, or None if neither was given.
 
         Raises:
           UserError: they contradict each other.

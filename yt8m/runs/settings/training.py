@@ -1,4 +1,4 @@
-"""How a run reads, computes and stops: settings that belong to the run and not to its model."""
+"""How a run reads, computes and stops: settings of the run, not of its model."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class TrainingConfig:
     """How a run reads, computes and stops. Each field is the flag of the same name."""
 
     train_data_pattern: str = setting(
-        help="comma-separated glob patterns of the training records; empty: a synthetic sample is "
-        "made and used",
+        help="comma-separated glob patterns of the training records; if empty, a synthetic sample"
+        " is made and used",
         common=True,
         group=DATA,
     )
@@ -44,21 +44,22 @@ class TrainingConfig:
         group=DATA,
     )
     priors_from: str = setting(
-        "", help="folder of an earlier run, whose label priors this one starts from", group=START
+        "", help="folder of an earlier run; this run starts from its label priors", group=START
     )
     init_from: str = setting(
         "",
-        help="folder of an earlier run, whose best (else last) weights this one starts from; each "
-        "model documents which of them it takes",
+        help="folder of an earlier run; this run starts from its best weights, or its last if none"
+        " were validated; each model documents which weights it takes",
         group=START,
     )
     trainer: Trainer = setting(
         "joint",
         flag_default="auto",
-        help="how the weights are trained; auto: what the model asks for, usually joint. "
-        "partitioned: trains PmoeModel's groups of labels one after the other, with memory for "
-        "one group: 12 bytes x D (2k + 1) x group_size, plus about 1 GB whatever the model (k = "
-        "200, 500 labels, D = 1152: 2.8 + 1 GB). alternating: the KDD paper's three steps",
+        help="how the weights are trained; auto: the model's own trainer, usually joint."
+        " partitioned: trains PmoeModel's groups of labels one after the other, with memory"
+        " for one group: 12 bytes x D (2k + 1) x group_size, plus about 1 GB whatever the"
+        " model (k = 200, 500 labels, D = 1152: 2.8 + 1 GB). alternating: the KDD paper's"
+        " three steps",
         choices=Trainer,
         group="Model",
     )
@@ -71,14 +72,14 @@ class TrainingConfig:
     )
     num_gpu: int = setting(
         0,
-        help="largest number of GPUs to use; 0: all",
+        help="maximum number of GPUs to use; 0: all",
         at_least=0,
         may_change=True,
         group=DEVICES,
     )
     dtype: Dtype = setting(
         "float32",
-        help="type of the computation; weights stay float32",
+        help="data type of the computation; weights stay float32",
         choices=Dtype,
         group=DEVICES,
     )
@@ -109,7 +110,7 @@ class TrainingConfig:
     )
     patience: int = setting(
         0,
-        help="stop after this many epochs without a better validation GAP; 0: never",
+        help="stop after this many epochs without an improved validation GAP; 0: never",
         at_least=0,
         may_change=True,
         group=VALIDATION,
@@ -151,8 +152,8 @@ class TrainingConfig:
     )
     label_noise_scores: str = setting(
         "",
-        help="scores of the training records (inference.py --output_scores) that decide which "
-        "labels are removed or added; empty: at random",
+        help="scores for the training records (from inference.py --output_scores) that decide"
+        " which labels are removed or added; if empty, labels are chosen at random",
         group=LOSS,
     )
     eval_batch_size: int = setting(
@@ -166,11 +167,11 @@ class TrainingConfig:
         0, help="evenly spaced frames of each video in validation; 0: all", at_least=0, group=FRAMES
     )
     top_k: int = setting(
-        20, help="labels per video that enter GAP and MAP", at_least=1, group=VALIDATION
+        20, help="number of labels per video that enter GAP and MAP", at_least=1, group=VALIDATION
     )
     num_readers: int = setting(
         8,
-        help="shards that are read in parallel",
+        help="number of shards to read in parallel",
         at_least=1,
         may_change=True,
         group=DATA,
@@ -183,13 +184,16 @@ class TrainingConfig:
     )
     shuffle_buffer: int = setting(
         0,
-        help="records in the shuffle buffer; 0: a default for video-level or frame-level records",
+        help=(
+            "number of records in the shuffle buffer; 0: a default for video-level or frame-level"
+            " records"
+        ),
         at_least=0,
         group=DATA,
     )
     max_bad_records: int = setting(
         100,
-        help="corrupt training records that are skipped before the run gives up",
+        help="number of corrupt training records to skip before the run stops with an error",
         at_least=0,
         may_change=True,
         group=DATA,
@@ -210,7 +214,7 @@ class TrainingConfig:
     )
     keep_checkpoints: int = setting(
         2,
-        help="checkpoints that are kept for resuming, beside the best model",
+        help="number of checkpoints to keep for resuming, in addition to the best model",
         at_least=1,
         may_change=True,
         group=SAVING,
