@@ -86,9 +86,8 @@ def test_a_run_does_not_go_on_with_other_files(fact, flag):
         dataclasses.replace(CONFIG, facts={fact: {**was, **change}})
         for change in ({}, {"shards": 2, "sha1": "b"})
     )
-    with pytest.raises(
-        UserError, match=f"{flag}: 3 shards of 1,000 bytes then, 2 shards of 1,000 bytes now.*--init_from=run"
-    ):
+    then, now = (f"{n} shards of 1,000 bytes" for n in (3, 2))
+    with pytest.raises(UserError, match=f"{flag}: {then} then, {now} now.*--init_from=run"):
         check_same_run(old, less, "run")
     assert check_same_run(old, old, "run") is None
     assert check_same_run(CONFIG, old, "run") is None  # begun before this was written down

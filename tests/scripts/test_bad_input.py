@@ -67,7 +67,7 @@ VIDEO, FRAME = "--train_data_pattern={video}", "--train_data_pattern={frame}"
             ["--model=MoeModel", "--model_option=mixtures=3", "--train_data_pattern=x"],
             ["num_mixtures"],
         ),
-        (["--lstm_cells=4", VIDEO], ["--lstm_cells is not for --model=LogisticModel"]),
+        (["--lstm_cells=4", VIDEO], ["--lstm_cells does not apply to --model=LogisticModel"]),
         ([VIDEO, "--feature_names=rgb"], ["mean_rgb (32)", "mean_audio (8)"]),
         ([VIDEO, "--feature_sizes=1024,128"], ["32,8"]),
         (

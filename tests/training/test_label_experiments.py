@@ -130,7 +130,7 @@ def test_what_makes_no_sense_is_refused(small_data):
     )
     refused("--balanced_batches works on labels of whole videos", segments, balanced_batches=True)
     refused("--label_noise works on labels of whole videos", segments, label_noise="remove")
-    refused("give one of the two", balanced_batches=True, label_noise="remove")
+    refused("use only one of the two", balanced_batches=True, label_noise="remove")
     check(dataclasses.replace(with_training(base, label_weight_power=1.0), schema=segments))
     check(base)
 

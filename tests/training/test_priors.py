@@ -32,5 +32,5 @@ def test_priors_are_kept_and_taken_from_an_earlier_run(finished_run, small_data,
 
 def test_a_folder_without_priors_is_named(small_data, tmp_path):
     config = run_config(small_data, "LogisticModel", priors_from=str(tmp_path))
-    with pytest.raises(UserError, match=r"--priors_from=.* holds no priors.npy"):
+    with pytest.raises(UserError, match=r"--priors_from=.* contains no priors.npy"):
         starting_priors(config, RunFolder(str(tmp_path / "run")), [], str)

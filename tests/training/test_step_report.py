@@ -16,7 +16,7 @@ def test_predictions_that_are_no_probabilities_are_refused(small_data, tmp_path,
         "call",
         lambda self, inputs, training=None: 4.0 * call(self, inputs, training=training) - 2.0,
     )
-    with pytest.raises(UserError, match=r"LogisticModel predicts -.* probabilities, 0 to 1"):
+    with pytest.raises(UserError, match=r"LogisticModel predicts -.* probabilities from 0 to 1"):
         train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path))
 
 
@@ -33,7 +33,7 @@ def test_a_loss_that_diverges_ends_the_run_and_is_not_saved(small_data, tmp_path
         },
         arguments={"l2": 1.0},
     )
-    message = r"First .*inspect --full .* records with NaN.* Else lower --base_learning_rate"
+    message = r"First .*inspect --full .* records with NaN.* Otherwise lower --base_learning_rate"
     with pytest.raises(UserError, match=message):
         train(diverging, str(tmp_path))
     assert not (tmp_path / "best").exists()

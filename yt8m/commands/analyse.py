@@ -11,7 +11,7 @@ from yt8m.flags import Section
 
 
 def main(values: FlagValues) -> None:
-    """Read the labels, and write the report."""
+    """Read the labels and write the report."""
     from yt8m.analysis.analyse import analyse
 
     analyse(flags.read(AnalysisSettings, values))

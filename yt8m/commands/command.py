@@ -1,4 +1,4 @@
-"""What a command consists of."""
+"""The parts of a command."""
 
 from __future__ import annotations
 

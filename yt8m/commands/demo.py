@@ -82,7 +82,7 @@ def commands(out_dir: str) -> list[list[str]]:
 
 
 def shown(command: Sequence[str]) -> str:
-    """Return a command as a person would type it: a root script, if there is one, or `yt8m`."""
+    """Return a command as a user would type it: with a root script, if there is one, or `yt8m`."""
     name, *more = command
     script = _SCRIPTS.get(name, "")
     if script and os.path.isfile(script):
@@ -112,8 +112,8 @@ def main(values: FlagValues) -> int:
 
 
 COMMAND = Command(
-    about="Run the main job on synthetic data: train, evaluate, submit, train a second model, "
-    "fuse both.",
+    about="Run the main workflow on synthetic data: train, evaluate, submit, train a second model,"
+    " and fuse both.",
     usage="--out_dir=DIR",
     sections=(Section(DemoSettings),),
     main=main,

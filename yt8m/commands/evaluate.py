@@ -24,8 +24,8 @@ class EvalSettings:
     train_dir: str = setting("", help="folder of the run", common=True)
     eval_data_pattern: str = setting(
         "",
-        help="comma-separated glob patterns of labelled records; by default those that the run "
-        "was validated on",
+        help="comma-separated glob patterns of labelled records; by default those on which the run"
+        " was validated",
         common=True,
     )
     output_dir: str = setting(
@@ -35,7 +35,7 @@ class EvalSettings:
         common=True,
     )
     top_k: int = setting(
-        20, help="labels per video that enter GAP and MAP", at_least=1, common=True
+        20, help="number of labels per video that enter GAP and MAP", at_least=1, common=True
     )
     watch: bool = setting(
         False,
@@ -52,12 +52,12 @@ class EvalSettings:
 
 
 def main(values: FlagValues) -> None:
-    """Evaluate once, or follow a run."""
+    """Evaluate a model once, or each new model of a run."""
     from yt8m.evaluation.watch import watch
 
     settings = flags.read(EvalSettings, values)
     if not settings.train_dir:
-        raise UserError("--train_dir is missing; name the folder that train.py wrote its run to.")
+        raise UserError("--train_dir is missing; name the folder to which train.py wrote the run.")
     if settings.watch or not settings.run_once:
         watch(settings.train_dir, lambda: _once(settings, values), settings.poll_seconds)
     else:
@@ -65,7 +65,7 @@ def main(values: FlagValues) -> None:
 
 
 def _once(settings: EvalSettings, values: FlagValues) -> None:
-    """Evaluate the model that the run has now."""
+    """Evaluate the current model of the run."""
     from yt8m.evaluation.evaluate_run import evaluate_run
     from yt8m.runs.folder import RunFolder
     from yt8m.runs.overrides import check_overrides
@@ -108,7 +108,7 @@ def _once(settings: EvalSettings, values: FlagValues) -> None:
 
 
 COMMAND = Command(
-    about="Evaluate a trained model on labelled records: every example counts exactly once.",
+    about="Evaluate a trained model on labelled records. Every example counts exactly once.",
     usage="--train_dir=DIR [--eval_data_pattern=GLOBS]",
     sections=(
         Section(EvalSettings),

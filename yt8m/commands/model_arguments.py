@@ -62,8 +62,8 @@ def _argument_of_flag(name: str, model: type[Yt8mModel], flag: str, known: Seque
         return model.starter_flags[flag]
     offered = ", ".join(f"--{f}" for f in model.starter_flags)
     raise UserError(
-        f"--{flag} is not for --model={name}, which takes "
-        f"{offered or 'none of the starter code model flags'}; its options are {', '.join(known)}."
+        f"--{flag} does not apply to --model={name}, which takes"
+        f" {offered or 'none of the starter code model flags'}; its options are {', '.join(known)}."
     )
 
 

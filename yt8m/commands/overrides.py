@@ -11,7 +11,7 @@ from yt8m.commands.starter_flags import RecordedSettings, StarterModelFlags
 from yt8m.flags import Section
 from yt8m.runs.settings.data import DataSettings
 
-_GROUP = "Known from the run (a flag that contradicts its config.json is refused)"
+_GROUP = "Recorded in the run (a flag that contradicts the run's config.json is refused)"
 SECTIONS = (Section(RecordedSettings, group=_GROUP), Section(StarterModelFlags, group=_GROUP))
 
 

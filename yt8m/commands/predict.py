@@ -40,19 +40,19 @@ class PredictSettings:
     )
     top_k: int = setting(
         20,
-        help="classes per video in the CSV; with segments, classes in which each segment may be "
-        "ranked",
+        help="number of classes per video in the CSV; with segments, number of classes in which"
+        " each segment may be ranked",
         at_least=1,
         common=True,
     )
     scores_dtype: ScoresDtype = setting(
-        "float32", help="type of the scores in --output_scores", choices=ScoresDtype
+        "float32", help="data type of the scores in --output_scores", choices=ScoresDtype
     )
     output_model_tgz: str = setting(
         "", help="also bundle the model into this .tgz file", group="Bundled models"
     )
     input_model_tgz: str = setting(
-        "", help="predict with a bundled model in place of --train_dir", group="Bundled models"
+        "", help="predict with a bundled model instead of --train_dir", group="Bundled models"
     )
     untar_model_dir: str = setting(
         "/tmp/yt8m-model", help="folder where the bundle is unpacked", group="Bundled models"
@@ -60,7 +60,7 @@ class PredictSettings:
 
 
 def main(values: FlagValues) -> None:
-    """Predict once over the records, and write every output that is asked for."""
+    """Predict once over the records, and write every requested output."""
     from yt8m.runs.bundle import open_bundle, write_bundle
     from yt8m.runs.overrides import check_overrides
     from yt8m.runs.trained_model import TrainedModel
@@ -95,15 +95,15 @@ def main(values: FlagValues) -> None:
 
 
 def _check(settings: PredictSettings) -> None:
-    """Refuse flags that leave the model or the output open."""
+    """Refuse flags that leave the model or the output undefined."""
     if bool(settings.train_dir) == bool(settings.input_model_tgz):
         raise UserError(
-            "give either --train_dir, the folder of a run, or --input_model_tgz, a bundled model."
+            "set either --train_dir, the folder of a run, or --input_model_tgz, a bundled model."
         )
     if not (settings.output_file or settings.output_scores or settings.output_model_tgz):
         raise UserError(
-            "nothing to write: give --output_file (submission CSV), --output_scores (for fusion) "
-            "or --output_model_tgz."
+            "nothing to write: set --output_file (submission CSV), --output_scores (for fusion) or"
+            " --output_model_tgz."
         )
 
 

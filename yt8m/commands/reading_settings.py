@@ -17,20 +17,20 @@ DEVICES = "Devices and speed"
 
 @dataclasses.dataclass(frozen=True)
 class ReadingSettings:
-    """How records are read and computed on. Each field is the flag of the same name."""
+    """How records are read and predictions computed. Each field is the flag of the same name."""
 
     checkpoint: Checkpoint = setting(
         "",
-        help="which weights to use: best or last; by default the best validated ones, or else the "
-        "last",
+        help="which weights to use: best or last; by default the best ones by validation, or else"
+        " the last",
         choices=Checkpoint,
         common=True,
         group=READING,
     )
     segment_labels: bool | None = setting(
         None,
-        help="work on five-second segments, even if the run was trained on whole videos; by "
-        "default as in training",
+        help="use five-second segments, even if the run was trained on whole videos; by default as"
+        " in training",
         common=True,
         group=SEGMENTS,
     )
@@ -39,20 +39,27 @@ class ReadingSettings:
     )
     eval_frames: int | None = setting(
         None,
-        help="evenly spaced frames of each video; 0: all; by default as the run was validated",
+        help=(
+            "number of evenly spaced frames per video; 0: all; by default as in the run's"
+            " validation"
+        ),
         at_least=0,
         group=READING,
     )
     num_readers: int = setting(
-        8, help="shards that are read in parallel", at_least=1, group=READING
+        8, help="number of shards to read in parallel", at_least=1, group=READING
     )
     max_bad_records: int = setting(
-        0, help="corrupt records that may be skipped", at_least=0, common=True, group=READING
+        0,
+        help=("number of corrupt records that may be skipped"),
+        at_least=0,
+        common=True,
+        group=READING,
     )
     strategy: OneMachine = setting(
         "auto", help="tf.distribute strategy", choices=OneMachine, group=DEVICES
     )
     num_gpu: int = setting(
-        0, help="largest number of GPUs to use; 0: all", at_least=0, group=DEVICES
+        0, help="maximum number of GPUs to use; 0: all", at_least=0, group=DEVICES
     )
     jit_compile: bool = setting(False, help="compile with XLA", group=DEVICES)

@@ -40,8 +40,8 @@ def start_run(
     optimizer = run.config.recipe.optimizer
     if settings.get("weight_decay") and not decays(optimizer):
         raise UserError(
-            f"--weight_decay={settings['weight_decay']} applies only to AdamW and LAMB, and this "
-            f"run's optimizer is {optimizer}; give --optimizer=AdamW, or drop it."
+            f"--weight_decay={settings['weight_decay']} applies only to AdamW and LAMB, but this"
+            f" run's optimizer is {optimizer}; set --optimizer=AdamW, or drop --weight_decay."
         )
     print(run.found, flush=True)
     label_experiments.check(run.config)

@@ -42,8 +42,8 @@ class StarterModelFlags:
 class RecordedSettings:
     """Settings of a trained run that eval.py and inference.py take for the starter code's sake.
 
-    The run's config.json knows them; a flag that agrees is accepted, and one that contradicts it
-    is refused.
+    The run's config.json contains them; a flag that agrees with it is accepted, and one that
+    contradicts it is refused.
     """
 
     model: str | None = setting(None, help="name of the model")
@@ -51,10 +51,10 @@ class RecordedSettings:
     feature_sizes: str | None = setting(None, help="comma-separated sizes of the features")
     frame_features: bool | None = setting(None, help="the records are frame-level")
     num_classes: int | None = setting(None, help="number of classes (K)")
-    label_loss: str | None = setting(None, help="loss of the training")
+    label_loss: str | None = setting(None, help="loss used in training")
     iterations: int | None = setting(
         None, help="frames sampled in training; see --eval_frames for those used here", at_least=0
     )
     sample_random_frames: bool | None = setting(
-        None, help="how frames were sampled in training; here they are never sampled at random"
+        None, help="how frames were sampled in training; they are never sampled at random here"
     )

@@ -31,31 +31,34 @@ class TrainSettings:
     )
     train_dir: str | None = setting(
         None,
-        help="folder of the run; default: runs/MODEL. The same command resumes it",
+        help="folder of the run (default: runs/MODEL); the same command resumes the run",
         common=True,
         group="Data",
     )
     list_models: bool = setting(
-        False, help="print every model with a line about it, and exit", common=True, group="Model"
+        False,
+        help=("print every model with a one-line description, and exit"),
+        common=True,
+        group="Model",
     )
     list_losses: bool = setting(
         False, help="print every loss with a note about it, and exit", group="Loss and labels"
     )
     start_new_model: bool = setting(
         False,
-        help="delete the earlier run that --train_dir holds, and start over",
+        help="delete the earlier run in --train_dir, and start over",
         common=True,
         group="Data",
     )
     model_option: list[str] = setting(
         (),
-        help="NAME=VALUE, a constructor argument of the model; may be repeated",
+        help="NAME=VALUE: set a constructor argument of the model; may be repeated",
         repeated=True,
         common=True,
         group="Model",
     )
     starter_defaults: bool = setting(
-        False, help="use the starter code's values in place of the model's recipe", group="Model"
+        False, help="use the starter code's values instead of the model's recipe", group="Model"
     )
     log_device_placement: bool = setting(
         False, help="print the device on which each operation runs", group=DEVICES
@@ -127,8 +130,8 @@ def main(values: FlagValues) -> int | None:
 
 
 COMMAND = Command(
-    about="Train a model on YouTube-8M records. The same command resumes the run. With no other "
-    "flags you get the model's own recipe.",
+    about="Train a model on YouTube-8M records. The same command resumes the run. Without other"
+    " flags, the model's own recipe is used.",
     usage="--model=NAME --train_data_pattern=GLOBS --eval_data_pattern=GLOBS --train_dir=DIR",
     sections=(
         Section(TrainingConfig),

@@ -1,4 +1,4 @@
-"""What to fuse, how, and where to write it."""
+"""What to fuse, how to fuse it, and where to write the result."""
 
 from __future__ import annotations
 
@@ -40,19 +40,22 @@ class FusionSettings(SegmentSettings):
     )
     ap_files: Sequence[str] = setting(
         (),
-        help="per_class_ap.json of each input, as eval.py writes it, for l1, l2, l3 and power",
+        help="per_class_ap.json of each input, as written by eval.py, for l1, l2, l3 and power",
         common=True,
     )
     labels: str = setting(
         "",
-        help="true labels: a CSV of lines VIDEO_ID,L1 L2, or glob patterns of labelled records",
+        help="true labels: a CSV with lines VIDEO_ID,L1 L2, or glob patterns of labelled records",
         common=True,
     )
     top_k: int = setting(
-        20, help="classes per video in the CSV and in the metrics", at_least=1, common=True
+        20,
+        help=("number of classes per video in the CSV and in the metrics"),
+        at_least=1,
+        common=True,
     )
     output_metrics: str = setting(
-        "", help="JSON file for the metrics, with --labels", group=MEASURING
+        "", help="JSON file for the metrics (requires --labels)", group=MEASURING
     )
     fit_on_half: bool = setting(
         False,
@@ -62,15 +65,18 @@ class FusionSettings(SegmentSettings):
     seed: int = setting(0, help="seed for choosing the random half", group=MEASURING)
     power: float = setting(2.0, help="exponent of --method=power", at_least=0, group=WEIGHTS)
     scores_dtype: ScoresDtype = setting(
-        "float32", help="type of the scores in --output_scores", choices=ScoresDtype, group=READING
+        "float32",
+        help=("data type of the scores in --output_scores"),
+        choices=ScoresDtype,
+        group=READING,
     )
     num_classes: int = setting(
         0,
-        help="number of classes (K) where all inputs are CSVs; 0: the highest class in them and "
-        "in --labels",
+        help="number of classes (K) if all inputs are CSVs; 0: one more than the highest class in"
+        " them and in --labels",
         at_least=0,
         group=READING,
     )
     chunk_size: int = setting(
-        1024, help="videos that are read at a time", at_least=1, group=READING
+        1024, help="number of videos that are read at a time", at_least=1, group=READING
     )

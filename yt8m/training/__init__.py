@@ -1,1 +1,1 @@
-"""The training run: loop, optimisers, checkpoints, strategies, progress."""
+"""The training run: its loop, optimisers, checkpoints and progress."""

@@ -1,4 +1,4 @@
-"""Checkpoints for resuming: weights, optimizer, averages and the place in the data."""
+"""Checkpoints for resuming: weights, optimizer, averages and the position in the data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from yt8m.training.step import TrainStep
 
 
 class TrainState(tf.Module):
-    """The place of a run: plain numbers, kept in the checkpoint beside the weights."""
+    """The position of a run: plain numbers, saved in the checkpoint with the weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class TrainState(tf.Module):
         return self.best_gap
 
     def next_epoch(self, gained: bool) -> None:
-        """Move on to the next epoch, and count the epochs without a gain."""
+        """Advance to the next epoch, and count the epochs without a gain."""
         self.epoch.assign_add(1)
         self.examples_in_epoch.assign(0)
         self.epochs_without_gain.assign(0 if gained else self.epochs_without_gain + 1)
@@ -43,7 +43,7 @@ class TrainState(tf.Module):
 def make_checkpoints(
     config: RunConfig, run: RunFolder, step: TrainStep, state: TrainState
 ) -> Checkpoints:
-    """Return the checkpoints of a run, which hold all that its steps change."""
+    """Return the checkpoints of a run, which contain everything that its steps change."""
     t = config.training
     # The keys are names in the checkpoint files.
     objects = {
@@ -97,7 +97,7 @@ class Checkpoints:
         """Restore the newest checkpoint that can be read; return whether there was one.
 
         Raises:
-          UserError: it does not fit, or none can be read.
+          UserError: it does not match, or none can be read.
         """
         state = tf.train.get_checkpoint_state(self._folder)
         damaged: dict[str, str] = {}
@@ -117,8 +117,8 @@ class Checkpoints:
         if damaged:
             raise UserError(
                 f"no checkpoint of {self._folder} can be read ({'; '.join(damaged.values())})."
-                " best/ and last/ hold the weights: --init_from=RUN in a new --train_dir starts"
-                " from them, --start_new_model deletes the run."
+                " best/ and last/ contain the weights: --init_from=RUN in a new --train_dir starts"
+                " from them; --start_new_model deletes the run."
             )
         return False
 
@@ -128,9 +128,9 @@ class Checkpoints:
             self._checkpoint.restore(path).assert_existing_objects_matched()
         except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise UserError(
-                f"the checkpoint {path} does not fit this program ({reason(error)}). Resume a run"
+                f"the checkpoint {path} does not match this program ({reason(error)}). Resume a run"
                 " under the TensorFlow and Keras that began it (see facts in config.json); best/"
-                " and last/ hold the weights for any version."
+                " and last/ contain the weights for any version."
             ) from None
 
     def due(self, step: int) -> bool:
@@ -141,7 +141,7 @@ class Checkpoints:
         return by_steps or by_time
 
     def save(self, step: int) -> None:
-        """Write a checkpoint; older ones are removed once it is whole."""
+        """Write a checkpoint; older ones are removed once it is complete."""
         self._last_time, self._last_step = time.monotonic(), step
         self._manager.save(checkpoint_number=step)
 

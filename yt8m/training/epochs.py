@@ -51,7 +51,7 @@ class RunLength:
 
 
 class Epochs:
-    """Runs the steps of a run, from the place that `state` holds.
+    """Runs the steps of a run, from the position in `state`.
 
     Args:
       config: the run's settings.
@@ -78,7 +78,7 @@ class Epochs:
         self._data, self._stop = data, stop
 
     def are_over(self) -> bool:
-        """Return whether the run has done all its epochs, or all its steps."""
+        """Return whether the run has done all of its epochs or all of its steps."""
         return int(self._state.epoch) >= self._num_epochs or self._is_out_of_steps()
 
     def steps(self) -> Iterator[StepOutputs]:
@@ -87,7 +87,7 @@ class Epochs:
         The epoch ends with its data, at --max_steps, or when the workers have agreed to stop.
 
         Raises:
-          UserError: the epoch holds no whole batch, or too many broken records.
+          UserError: the epoch contains no complete batch, or too many broken records.
         """
         batches = self._open()
         while (left := self._steps_left()) > 0 and not self._stop():
@@ -110,7 +110,7 @@ class Epochs:
 
     @contextlib.contextmanager
     def _examples_counted(self) -> Iterator[None]:
-        """Count the steps that were done, however the call ends."""
+        """Count the steps that were done, whichever way the call ends."""
         before = self._step.done()
         try:
             yield
@@ -119,7 +119,7 @@ class Epochs:
             self._state.examples_in_epoch.assign_add(done)
 
     def _steps_left(self) -> float:
-        """Return the steps until the epoch or the run must end, where that is known beforehand."""
+        """Return the steps until the epoch or the run must end, if that is known beforehand."""
         left = math.inf
         if self._max_steps:
             left = self._max_steps - self._step.done()
@@ -136,6 +136,6 @@ class Epochs:
         if is_cut or int(self._state.examples_in_epoch):
             return
         raise UserError(
-            f"--batch_size={self._batch_size} is more than the {self._length.epoch_examples}"
-            f" {self._length.unit} that the training records hold; lower it."
+            f"--batch_size={self._batch_size} is larger than the number of {self._length.unit} in"
+            f" the training records, {self._length.epoch_examples}; lower it."
         )

@@ -1,4 +1,4 @@
-"""The weights of an earlier run as the start of a new one (--init_from)."""
+"""Initialisation of a new run with the weights of an earlier one (--init_from)."""
 
 from __future__ import annotations
 

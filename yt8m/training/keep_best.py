@@ -1,4 +1,4 @@
-"""The models that a run keeps: the best validated one, and the last."""
+"""The models that a run keeps: the best one by validation, and the last."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ModelKeeper:
         """Evaluate the averaged weights after an epoch, and save them if they are the best so far.
 
         Returns:
-          Whether the score gained enough; True where nothing is validated.
+          Whether the score improved enough; True if nothing is validated.
         """
         if self._validation is None:
             return True
@@ -71,13 +71,13 @@ class ModelKeeper:
         return score > before + self._min_gain
 
     def keep_last(self) -> None:
-        """Save the averaged weights as they are now."""
+        """Save the current averaged weights."""
         if self._chief:
             with self._step.average.applied():
                 self._write(LAST, {})
 
     def best(self) -> float | None:
-        """Return the best GAP or loss, or None where nothing was validated."""
+        """Return the best GAP or loss, or None if nothing was validated."""
         best = abs(float(self._state.best_score))
         return best if math.isfinite(best) else None
 

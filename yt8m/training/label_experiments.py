@@ -1,4 +1,4 @@
-"""Experiments with labels: balanced batches, class weights, labels removed or added."""
+"""Experiments with labels: balanced batches, class weights, and removal or addition of labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check(config: RunConfig) -> None:
     """Refuse experiments that the run's records, model or trainer do not allow.
 
     Raises:
-      UserError: it names the flags, and what to drop.
+      UserError: the message names the flags and what to drop.
     """
     t = config.training
     _check_noise_is_on(t)
@@ -34,22 +34,22 @@ def check(config: RunConfig) -> None:
     model = registry.model_class(config.model.name)
     if given and t.trainer != "joint":
         raise UserError(
-            f"{', '.join(given)} works only with --trainer=joint, and this run's trainer is"
-            f" {t.trainer}; drop one of them."
+            f"{', '.join(given)} works only with --trainer=joint, but this run's trainer is"
+            f" {t.trainer}; drop one of the two."
         )
     if given and model.task != "classification":
         raise UserError(
-            f"{', '.join(given)}: --model={config.model.name} learns no labels; drop the flag."
+            f"{', '.join(given)}: --model={config.model.name} does not learn labels; drop the flag."
         )
     if on_records and config.schema.segment_labels:
         raise UserError(
-            f"{', '.join(on_records)} works on labels of whole videos, not with --segment_labels;"
-            " drop one of them."
+            f"{', '.join(on_records)} works on labels of whole videos and not with"
+            " --segment_labels; drop one of the two."
         )
     if t.balanced_batches and t.label_noise:
         raise UserError(
-            "--balanced_batches draws by the labels that the records have, which --label_noise"
-            " changes; give one of the two."
+            "--balanced_batches draws by the labels in the records, which --label_noise changes;"
+            " use only one of the two."
         )
 
 
@@ -81,7 +81,7 @@ class LabelExperiments:
     noise: LabelNoise | None = None
 
     def noisy(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Return the batches with labels removed or added, or as they are."""
+        """Return the batches with labels removed or added, or unchanged."""
         return batches if self.noise is None else self.noise.apply(batches)
 
 
@@ -94,7 +94,7 @@ def prepare_experiments(
     chief: bool,
     say: Callable[[str], None],
 ) -> LabelExperiments:
-    """Return a run's experiments; they read all training records once, unless the run has done so.
+    """Return a run's experiments; all training records are read once, unless the run did so before.
 
     Args:
       config: the run's settings, which have passed `check`.
@@ -130,7 +130,7 @@ def _index(
     path, classes = run.file(LABEL_INDEX), config.schema.num_classes
     index = load_index(path, files, classes)
     if index is None:
-        say("reading all training records once for their labels and places")
+        say("reading all training records once to find their labels and positions")
         index = build_index(files, config.schema.level, classes, bad)
         if chief:
             save_index(index, path)
@@ -149,8 +149,8 @@ def _make_noise(
 ) -> LabelNoise:
     if len(set(index.ids.tolist())) != index.num_records:
         raise UserError(
-            "--label_noise finds videos by their ids, and those of --train_data_pattern are not all"
-            " different; name each record once."
+            "--label_noise finds videos by their ids, but the ids in --train_data_pattern are not"
+            " all different; name each record file once."
         )
     scores = None
     if t.label_noise_scores:

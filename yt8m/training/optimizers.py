@@ -15,7 +15,7 @@ from yt8m.models.core.recipe import Recipe, Schedule
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
 class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that follows the examples seen, whatever the batch size.
+    """A learning rate that depends on the examples seen, whatever the batch size.
 
     Args:
       base: the learning rate after the warm-up.
@@ -43,7 +43,7 @@ class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_examples = warmup_examples
 
     def __call__(self, step: Any) -> tf.Tensor:
-        """Return the learning rate of the step that begins after `step` steps."""
+        """Return the learning rate for the step that follows `step` steps."""
         examples = tf.cast(step, tf.float32) * float(self.batch_size)
         rate = tf.constant(self.base, tf.float32)
         if self.kind == "cosine":
@@ -114,7 +114,7 @@ def decays(name: str) -> bool:
 
 
 def make_schedule(recipe: Recipe, total_examples: int) -> ExamplesSchedule:
-    """Return the recipe's learning rate over a run of `total_examples`."""
+    """Return the recipe's learning-rate schedule for a run of `total_examples`."""
     return ExamplesSchedule(
         base=recipe.base_learning_rate,
         kind=recipe.schedule,
@@ -148,13 +148,14 @@ def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
                 " TensorFlow 2.15."
             )
         raise UserError(
-            f"--optimizer={recipe.optimizer} is not known here: {', '.join(sorted(table))}.{hint}"
+            f"--optimizer={recipe.optimizer} is not available; the optimizers are"
+            f" {', '.join(sorted(table))}.{hint}"
         )
     return table[found](make_schedule(recipe, total_examples), recipe)
 
 
 def prepare(optimizer: Any, variables: list[Any]) -> None:
-    """Create the optimizer's variables, for a checkpoint to be restored before the first step."""
+    """Create the optimizer's variables, so that a checkpoint can be restored before step one."""
     if hasattr(optimizer, "build"):
         optimizer.build(variables)
     else:  # a legacy optimizer, as those of tensorflow-addons
@@ -166,8 +167,8 @@ def apply_reduced(
 ) -> None:
     """Apply gradients that are already summed over the replicas; call in replica context.
 
-    Keras 3 always sums over replicas itself and has no argument against it, so each replica passes
-    its share; the optimizers of Keras 2 and of tensorflow-addons have such an argument.
+    Keras 3 always sums over replicas itself and has no argument to prevent this, so each replica
+    passes its share; the optimizers of Keras 2 and of tensorflow-addons have such an argument.
 
     Args:
       optimizer: any optimizer that `make_optimizer` returns.

@@ -20,7 +20,7 @@ def starting_priors(
     say: Callable[[str], None],
     keep: bool = True,
 ) -> np.ndarray:
-    """Return the priors [K]: the run's own, those of --priors_from, or the labels' frequencies.
+    """Return the priors [K]: the run's own, those of --priors_from, or the label frequencies.
 
     Args:
       config: the run's settings.
@@ -40,8 +40,8 @@ def starting_priors(
         priors = RunFolder(t.priors_from).load_priors()
         if priors is None:
             raise UserError(
-                f"--priors_from={t.priors_from} holds no priors.npy; name the folder of an earlier"
-                " run."
+                f"--priors_from={t.priors_from} contains no priors.npy; name the folder of an"
+                " earlier run."
             )
     if priors is None:
         path = t.vocabulary_file or beside(files)
@@ -50,7 +50,7 @@ def starting_priors(
         say(f"label priors: {how}")
     if len(priors) != num_classes:
         raise UserError(
-            f"--priors_from={t.priors_from} has {len(priors)} priors, and the run has {num_classes}"
+            f"--priors_from={t.priors_from} has {len(priors)} priors, but the run has {num_classes}"
             " classes; name a run with the same classes."
         )
     if keep:

@@ -24,7 +24,7 @@ StepOutputs = tuple[Any, Any]  # labels and predictions of a step, per replica
 def clip(
     gradients: list[tf.Tensor], each: float, overall: float
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """Clip summed gradients by the norm of each variable's, then by that of all; 0 is off.
+    """Clip summed gradients by each variable's norm, then by the global norm; 0 turns either off.
 
     Returns:
       The gradients, and their norm before clipping (a scalar; not finite if any gradient is not).
@@ -131,7 +131,7 @@ class TrainStep:
         return not sums[3] and bool(np.isfinite(sums).all())
 
     def read_sums(self) -> dict[str, float]:
-        """Return the means since the last reading, and begin new ones.
+        """Return the means since the last call, and begin new ones.
 
         Returns:
           `loss` and `regularization`, means over the steps; `steps` and `broken`, counts.

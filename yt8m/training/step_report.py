@@ -18,7 +18,7 @@ from yt8m.training.step import StepOutputs, TrainStep
 
 
 class StepReport:
-    """Reports the steps since it was last called, and refuses to go on with a broken model.
+    """Reports the steps since the last call, and refuses to continue with a diverged model.
 
     Args:
       config: the run's settings.
@@ -63,7 +63,7 @@ class StepReport:
         )
 
     def check_finite(self) -> None:
-        """Refuse to go on if the loss or a gradient since the last report was not finite."""
+        """Refuse to continue if the loss or a gradient since the last report was not finite."""
         if not self._step.is_finite():
             self._checked_sums()
 
@@ -73,9 +73,9 @@ class StepReport:
         low, high = predictions.min(), predictions.max()
         if low < -0.001 or high > 1.001:  # A softmax may leave [0, 1] by its rounding.
             raise UserError(
-                f"--model={self._config.model.name} predicts {low:.3g} to {high:.3g}, but the"
-                " losses and the CSVs take probabilities, 0 to 1: let its call end with a sigmoid,"
-                " a softmax or a head of yt8m.layers."
+                f"--model={self._config.model.name} predicts values from {low:.3g} to {high:.3g},"
+                " but the losses and the CSVs require probabilities from 0 to 1: end its call with"
+                " a sigmoid, a softmax or a head of yt8m.layers."
             )
         return batch_metrics(predictions, labels, self._config.training.top_k)
 
@@ -87,7 +87,7 @@ class StepReport:
         self._progress.event("diverged", step=step)
         raise UserError(
             f"the loss or its gradient stopped being finite by step {step:,}."
-            f" {look_for_nan(self._config.training.train_data_pattern)} Else lower"
-            f" --base_learning_rate (now {rate}), or clip harder, and start over; the last good"
-            " checkpoint is kept."
+            f" {look_for_nan(self._config.training.train_data_pattern)} Otherwise lower"
+            f" --base_learning_rate (now {rate}) or the clipping norm, and start over; the last"
+            " good checkpoint is kept."
         )

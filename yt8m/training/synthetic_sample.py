@@ -1,4 +1,4 @@
-"""The synthetic sample on which train.py trains if it is given no records."""
+"""The synthetic sample that train.py uses if no records are given."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = os.path.join("runs", "synthetic_sample")
 
 
 def use_synthetic_sample(values: Any, level: str, folder: str = FOLDER) -> None:
-    """Point the flags of a run at the synthetic sample, which is made if it does not exist.
+    """Set the data flags of a run to the synthetic sample, which is made if it does not exist.
 
     Args:
       values: the flags; `train_data_pattern`, `eval_data_pattern` and `max_frames` are set.

@@ -1,4 +1,4 @@
-"""The joint trainer: all weights of a model, found together by mini-batches."""
+"""The joint trainer: all weights of a model are trained together on mini-batches."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ class Trainer:
         """Train to the end.
 
         Raises:
-          Stopped: a signal came; the run is saved.
-          UserError: the data do not fit, or the loss diverged.
+          Stopped: a signal was received; the run is saved.
+          UserError: the data do not match, or the loss diverged.
         """
         self.begin()
         with self._running():
@@ -155,7 +155,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _running(self) -> Iterator[None]:
-        """Note signals, explain broken records, and close what was opened."""
+        """Handle signals, explain broken records, and close what was opened."""
         try:
             with self.stop.received, self.bad.explained(self.config.schema.num_classes):
                 yield
@@ -173,7 +173,7 @@ class Trainer:
         return Epochs(self.config, self.length, self.step, self.state, data, self.stop)
 
     def _keep_config(self) -> None:
-        """Write the settings once they have worked: a refused command must not hinder the next."""
+        """Write the settings once they have worked: a refused command must not block the next."""
         if self._config_is_kept:
             return
         if self.chief and not (self.run.exists() and self.run.load_config() == self.config):
@@ -207,7 +207,7 @@ class Trainer:
     def _save_stopped(self) -> None:
         self._save()
         step = self.step.done()
-        self.progress.say(f"stopped by a signal at step {step:,}; the same command resumes")
+        self.progress.say(f"stopped by a signal at step {step:,}; the same command resumes the run")
         self.progress.event("stopped", step=step)
 
     def _end(self) -> None:
@@ -226,7 +226,7 @@ class Trainer:
 
 
 def check_replicas(config: RunConfig, replicas: int) -> None:
-    """Refuse a batch size or a compiler that does not suit the number of replicas.
+    """Refuse a batch size or a compiler setting that does not suit the number of replicas.
 
     Raises:
       UserError: it names the flag.
@@ -239,8 +239,8 @@ def check_replicas(config: RunConfig, replicas: int) -> None:
         )
     if config.training.jit_compile and replicas > 1:
         raise UserError(
-            f"--jit_compile works on one replica, and --strategy={strategy} has {replicas};"
-            " drop it (a TPU compiles anyway)."
+            f"--jit_compile works on one replica, but --strategy={strategy} has {replicas}; drop"
+            " --jit_compile (a TPU compiles anyway)."
         )
 
 

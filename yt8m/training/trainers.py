@@ -1,4 +1,4 @@
-"""Trainers by name: `--trainer` or the model itself chooses how a run's weights are found."""
+"""Trainers by name: `--trainer` or the model itself chooses how a run is trained."""
 
 from __future__ import annotations
 

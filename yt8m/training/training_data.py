@@ -17,7 +17,7 @@ from yt8m.training.label_experiments import LabelExperiments
 
 
 class TrainingData:
-    """Opens the training records at any place of any epoch.
+    """Opens the training records at any position in any epoch.
 
     Args:
       config: the run's settings.
@@ -56,7 +56,7 @@ class TrainingData:
         """Find the records that could not be parsed, which `open` then leaves out.
 
         Returns:
-          Whether any were found, so that the data are worth opening again.
+          Whether any were found, so that the data can be opened again.
 
         Raises:
           UserError: there are more than --max_bad_records.

@@ -1,4 +1,4 @@
-"""A run's validation set, evaluated exactly at each call."""
+"""A run's validation set, which each call evaluates exactly."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class WeightAverage(tf.Module):
         ]
 
     def reset(self) -> None:
-        """Start from the variables' present values."""
+        """Start from the variables' current values."""
         for shadow, variable in zip(self.shadows, self._variables):
             shadow.assign(variable)
 
@@ -51,7 +51,7 @@ class WeightAverage(tf.Module):
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
-        """Within this context the variables hold their averages."""
+        """Within this context, the variables have their averages as values."""
         trained = [tf.identity(v) for v in self._variables]
         for variable, shadow in zip(self._variables, self.shadows):
             variable.assign(shadow)
