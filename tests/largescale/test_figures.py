@@ -89,7 +89,7 @@ def test_figures_show_what_was_logged(tmp_path):
 def test_what_cannot_be_drawn_is_refused(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     joint = make_run(tmp_path / "joint", alternation=False)
-    with pytest.raises(UserError, match="not trained by --trainer=alternating"):
+    with pytest.raises(UserError, match="not trained with --trainer=alternating"):
         read_curve(joint)
     one = make_run(tmp_path / "one")
     assert figures.main([f"--train_dir={one},{one}"]) == 2

@@ -1,1 +1,1 @@
-"""Large-scale training: partitioned mixtures, full-batch gradients, and where both compute."""
+"""Large-scale training: partitioned mixtures, full-batch gradients, and their executors."""

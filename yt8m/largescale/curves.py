@@ -18,7 +18,7 @@ class Point:
       name: the name of its step.
       number: the number of its step, 1 to 3.
       iteration: the iteration within the step.
-      seconds: seconds worked since the run began, without validation.
+      seconds: seconds of work since the run began, without validation.
       gap: the GAP.
       map: the MAP.
     """
@@ -78,7 +78,7 @@ def read_curve(train_dir: str) -> Curve:
     config = run.load_config()
     if config.alternation is None:
         raise UserError(
-            f"--train_dir={train_dir} was not trained by --trainer=alternating, whose iterations"
+            f"--train_dir={train_dir} was not trained with --trainer=alternating, whose iterations"
             " the figures show."
         )
     latest: dict[tuple[str, int], dict[str, Any]] = {}  # an iteration may be repeated

@@ -54,7 +54,7 @@ def figure_4(curve: Curve) -> Any:
 
 
 def figure_5(curves: Sequence[Curve]) -> Any:
-    """Return the figure of step 3's GAP by iteration and by time, a line for each batch fraction.
+    """Return the figure of step 3's GAP by iteration and by time, one line per batch fraction.
 
     Raises:
       UserError: a run has no step 3.
@@ -63,7 +63,7 @@ def figure_5(curves: Sequence[Curve]) -> Any:
     for curve in sorted(curves, key=_batch_fraction):
         points = curve.of_step(3)
         if not points:
-            raise UserError(f"--train_dir={curve.path} has done no iteration of step 3.")
+            raise UserError(f"--train_dir={curve.path} has no iteration of step 3.")
         iterations, seconds, gaps = zip(*points)
         label = f"{100 * _batch_fraction(curve):g} %"
         style = {"marker": "o", "markersize": 3, "label": label}
@@ -72,12 +72,12 @@ def figure_5(curves: Sequence[Curve]) -> Any:
     left.set_ylabel("GAP (%)")
     left.set_xlabel("iteration of step 3")
     right.set_xlabel("minutes of step 3, without validation")
-    left.legend(title="part of the data in a batch", fontsize=8)
+    left.legend(title="fraction of the data in a batch", fontsize=8)
     return figure
 
 
 def figure_6(curves: Sequence[Curve]) -> Any:
-    """Return the figure of GAP by time over all steps, a line for each run."""
+    """Return the figure of GAP by time over all steps, one line per run."""
     figure, axes = _subplots(1, 1, (7.2, 4.4))
     for curve in sorted(curves, key=_videos):
         minutes = [p.seconds / 60 for p in curve.points]
@@ -109,7 +109,7 @@ def _subplots(rows: int, columns: int, size: Any, **shared: Any) -> Any:
 
 
 def write(figure: Any, path: str) -> None:
-    """Write a figure whole or not at all; the ending of the path names its format.
+    """Write a complete figure or none; the path's suffix determines the format.
 
     Raises:
       UserError: the file cannot be written.
@@ -122,7 +122,7 @@ def write(figure: Any, path: str) -> None:
     except (tf.errors.OpError, OSError) as error:
         reason = getattr(error, "message", error)
         raise UserError(
-            f"{path} cannot be written ({reason}); --output names another file."
+            f"{path} cannot be written ({reason}); name another file with --output."
         ) from None
 
 
@@ -154,16 +154,17 @@ def _draw(folders: Sequence[str], number: int, output: str) -> int:
         import matplotlib.figure  # noqa: F401
     except ImportError:
         raise UserError(
-            "the figures need matplotlib, which is not installed; `pip install 'yt8m[figures]'`"
-            " installs it."
+            "the figures need matplotlib, which is not installed; run `pip install"
+            " 'yt8m[figures]'`."
         ) from None
     if not folders or (number == 4 and len(folders) > 1):
         raise UserError(
-            f"--train_dir={','.join(folders)}: Fig. 4 shows one run, and Figs. 5 and 6 one or more."
+            f"--train_dir={','.join(folders)}: Fig. 4 shows one run, Figs. 5 and 6 show one or"
+            " more."
         )
     output = output or os.path.join(folders[0], f"figure_{number}.png")
     if output.rpartition(".")[2] not in ("png", "svg"):
-        raise UserError(f"--output={output} ends neither in .png nor in .svg.")
+        raise UserError(f"--output={output} ends in neither .png nor .svg; use one of these.")
     curves = [read_curve(folder) for folder in folders]
     draw = {4: lambda: figure_4(curves[0]), 5: lambda: figure_5(curves)}
     figure = draw.get(number, lambda: figure_6(curves))()

@@ -16,7 +16,7 @@ from yt8m.runs.config import ModelConfig
     [
         ({"name": "LogisticModel"}, "--model=LogisticModel does not; these do: DbofBasic"),
         ({"training": {"eval_data_pattern": ""}}, "needs --eval_data_pattern"),
-        ({"training": {"patience": 2}}, "--patience and --min_gain belong to --trainer=joint"),
+        ({"training": {"patience": 2}}, "--patience and --min_gain apply to --trainer=joint"),
         (
             {"settings": {"batch_fraction": 0.0}},
             "--batch_fraction=0: expected a number above 0 and at most 1",

@@ -142,7 +142,7 @@ def test_two_replicas_move_the_aggregator_as_one_does(
 def test_adam_refuses_a_batch_larger_than_the_data(full, small_data, tmp_path):
     config = config_of(small_data, alternation="rprop", step3_optimizer="adam")
     config = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, batch_size=601))
-    with pytest.raises(UserError, match="--batch_size=601 is more than the training records"):
+    with pytest.raises(UserError, match="--batch_size=601 is larger than the number of training"):
         continued(full, tmp_path, config)
 
 

@@ -138,7 +138,7 @@ def test_a_stopped_build_computes_the_missing_shards(files, everything, tmp_path
     assert sorted(os.listdir(folder)) == ["00000.features", "00000.rows.npz", "plan.json"]
     with pytest.raises(Stopped):
         build(stop=StopAfter(computed, 3))
-    with pytest.raises(UserError, match="lacks the features of 2 of 3"):
+    with pytest.raises(UserError, match="is missing the features of 2 of 3"):
         FeatureStore(folder)
     np.testing.assert_allclose(next(build().sequential(600))[0], everything[2], rtol=1e-6)
     assert (

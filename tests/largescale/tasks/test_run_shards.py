@@ -11,7 +11,7 @@ from yt8m.runs.stop_signal import Stopped, StopSignal
 def test_broken_records_are_counted_over_all_shards():
     tasks, executor = [1, 0, 1], make_executor("")
     run_shards(executor, lambda broken, shared: broken, tasks, {}, 2, StopSignal())
-    with pytest.raises(UserError, match=r"^2 broken records were found, and --max_bad_records=1"):
+    with pytest.raises(UserError, match=r"^2 broken records were found, but --max_bad_records=1"):
         run_shards(executor, lambda broken, shared: broken, tasks, {}, 1, StopSignal())
 
 

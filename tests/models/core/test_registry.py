@@ -173,7 +173,7 @@ def test_core_holds_no_models(add_file):
 
 def test_the_example_in_the_documentation_is_a_model(add_file):
     text = ast.get_docstring(ast.parse(inspect.getsource(base)))
-    add_file(textwrap.dedent(text.split("whole one:\n")[1]))
+    add_file(textwrap.dedent(text.split("complete one:\n")[1]))
     model = registry.create("MyModel", num_classes=3, feature_sizes=(4, 2), hidden_size=5)
     model.build_weights()
     arguments = {"num_classes": 3, "feature_sizes": [4, 2], "input_norm": "l2", "hidden_size": 5}

@@ -1,7 +1,7 @@
 """Step 2: the aggregator is frozen, and a new, large mixture is trained on its stored features.
 
-Every partition of the classes is trained for an epoch by itself. Then the model of all of them is
-validated, which decides whether another epoch follows. Partitions leave their state on disk, so a
+Every partition of the classes is trained for an epoch separately. Then the combined model is
+validated, which decides whether another epoch follows. Partitions save their state on disk, so a
 step that was killed continues from there.
 """
 
@@ -46,7 +46,7 @@ L2 = 1e-8  # the weight for the head's kernels, as in the models that train thei
 
 
 def check(config: RunConfig, num_examples: int | None = None, train_dir: str = "") -> None:
-    """Refuse what step 2 could not do, before step 1 is paid for.
+    """Refuse what step 2 cannot do, before time is spent on step 1.
 
     Args:
       config: the run's settings; nothing is refused if its alternation has no step 2.
@@ -60,7 +60,7 @@ def check(config: RunConfig, num_examples: int | None = None, train_dir: str = "
         return
     if num_examples is not None and num_examples < 1:
         raise UserError(
-            "--train_data_pattern names no training video, and step 2 of --trainer=alternating"
+            "--train_data_pattern contains no training video, but step 2 of --trainer=alternating"
             " needs some."
         )
     local_folder(train_dir, LOCAL)
@@ -92,9 +92,7 @@ def run(context: Context, step: Step, source: str) -> float:
         if tf.io.gfile.exists(run_folder.file(step.folder, name)):
             tf.io.gfile.rmtree(run_folder.file(step.folder, name))
     epochs = best_index(state.gaps)
-    context.log.say(
-        f"{step.name}: up to {settings.max_experts} experts for a class, {epochs} epochs"
-    )
+    context.log.say(f"{step.name}: up to {settings.max_experts} experts per class, {epochs} epochs")
     return state.elapsed
 
 
@@ -113,7 +111,7 @@ def _validate_on_records(context: Context, step: Step) -> None:
 
 
 def _train(context: Context, step: Step, source: str, state: StepState) -> None:
-    """Train epoch by epoch to the end of the step."""
+    """Train one epoch after another to the end of the step."""
     began, worked_before = time.monotonic(), state.elapsed
     store, validation_store = _features(context, step, source)
     own, experts = _head_arguments(context, store)
@@ -125,7 +123,7 @@ def _train(context: Context, step: Step, source: str, state: StepState) -> None:
     predict = tf.function(lambda features: model.head(features), reduce_retracing=True)
     context.log.say(
         f"{step.name}: {int(experts.sum()):,} experts for {len(experts):,} classes in"
-        f" {len(partitions)} partitions, {store.num_examples:,} videos, {epoch_steps:,} steps an"
+        f" {len(partitions)} partitions, {store.num_examples:,} videos, {epoch_steps:,} steps per"
         " epoch"
     )
     if not state.gaps:

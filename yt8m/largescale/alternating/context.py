@@ -1,4 +1,4 @@
-"""What every step of the alternation is given."""
+"""The objects that every step of the alternation uses."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from yt8m.training.validation import Validation
 
 @dataclasses.dataclass
 class Context:
-    """One alternation in its process.
+    """The context of one alternation in its process.
 
     Attributes:
       config: the run's settings.
       run: its folder.
-      strategy: where this process computes.
-      executor: where steps 2 and 3 compute.
+      strategy: the strategy of this process.
+      executor: the executor of steps 2 and 3.
       validation: the validation set.
       log: the run's log.
       stop: whether a signal asks the run to end.

@@ -14,9 +14,9 @@ _FILE = f"{ALTERNATION}/state.json"
 
 
 class FinishedSteps:
-    """The GAPs of a run's finished steps, and after which of them the best model was taken.
+    """The GAPs of a run's finished steps, and the step after which the best model was taken.
 
-    The file is written when a step has handed on its model. A driver that dies loses only what its
+    The file is written when a step has passed on its model. A driver that dies loses only what its
     step had not saved itself.
 
     Args:

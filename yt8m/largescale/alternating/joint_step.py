@@ -1,4 +1,4 @@
-"""Step 1: aggregator and a small mixture trained together by the ordinary trainer, in `step1/`."""
+"""Step 1: the ordinary trainer trains the aggregator and a small mixture together, in `step1/`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(context: Context, step: Step) -> float:
     """Train, resume the training, or take the model that --step1_from names.
 
     Returns:
-      Seconds that the step has worked, without validation.
+      Seconds that the step took, without validation.
 
     Raises:
       Stopped: the training was stopped by a signal.
@@ -57,7 +57,7 @@ def _take(context: Context, step: Step) -> RunFolder:
     """Copy the joint model of an earlier run after validating it again, and return that run.
 
     Raises:
-      UserError: there is none, or it is of another model.
+      UserError: there is none, or it has another model.
     """
     flag, mine = "--step1_from", context.config
     source = RunFolder(context.settings.step1_from)
@@ -65,8 +65,8 @@ def _take(context: Context, step: Step) -> RunFolder:
     joint = RunFolder(source.file(step.name)) if config.alternation else source
     if (config.model, config.schema.all_names) != (mine.model, mine.schema.all_names):
         raise UserError(
-            f"{flag}={source.path} is a {_described(config)}, this run a {_described(mine)}; give"
-            " the model and options of that run."
+            f"{flag}={source.path} is a {_described(config)}, but this run is a {_described(mine)};"
+            " use the model and options of that run."
         )
     weights = weights_file(joint, BEST, flag)
     if not joint.is_done():

@@ -1,4 +1,4 @@
-"""The log of an alternation: a line for each iteration in `metrics.jsonl` and on the screen."""
+"""The log of an alternation: one line per iteration in `metrics.jsonl` and on the screen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _METRICS = ("gap", "map", "perr", "hit_at_1", "hit_at_5", "loss", "num_examples"
 
 
 class Log:
-    """Writes the events that figures are drawn from, and prints a line for people.
+    """Writes the events from which figures are drawn, and prints progress lines.
 
     Args:
       run: the run's folder.
@@ -53,7 +53,7 @@ class Log:
         )
 
     def end(self, step: Step, result: dict[str, Any], elapsed: float, best: bool) -> None:
-        """Log that a step has handed on a model with these metrics."""
+        """Log that a step has passed on a model with these metrics."""
         self.event("step_end", **_identity(step), elapsed=round(elapsed, 3), **_metrics(result))
         self.say(
             f"{step.name} done: GAP {result['gap']:.4f}  MAP {result['map']:.4f}"

@@ -1,4 +1,4 @@
-"""Which steps an alternation takes and when each ends: functions of the validation GAPs alone."""
+"""The steps of an alternation and when each ends, as functions of only the validation GAPs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Step(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """Where the step keeps its files, relative to the run's folder."""
+        """The folder of the step's files, relative to the run's folder."""
         return self.name if self.number == 1 else f"{ALTERNATION}/{self.name}"
 
     @property
     def best(self) -> str:
-        """Where the step leaves its model, relative to the run's folder."""
+        """The folder of the step's model, relative to the run's folder."""
         return f"{self.folder}/{BEST}"
 
 
@@ -87,5 +87,5 @@ def since_gain(gaps: Sequence[float], min_gain: float = 0.0) -> int:
 
 
 def best_index(gaps: Sequence[float]) -> int:
-    """Return the index of the highest GAP, the first one of equals."""
+    """Return the index of the highest GAP; the first wins ties."""
     return max(range(len(gaps)), key=lambda i: (gaps[i], -i))

@@ -1,7 +1,7 @@
 """One iteration of step 3: a full-batch update or, as a control, a pass of mini-batch Adam.
 
 All of them compute with the head frozen, batch normalisation in inference mode and all frames, so
-that they differ in the optimiser alone.
+that they differ only in the optimiser.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def make_updates(context: Context, step: Step, model: Yt8mModel) -> Updates:
-    """Return what --step3_optimizer names; its random draws depend on the cycle of `step`."""
+    """Return the updates that --step3_optimizer names; random draws depend on the step's cycle."""
     if context.settings.step3_optimizer == "adam":
         return AdamPasses(context, step, model)
     return FullBatchUpdates(context, step, model)
@@ -109,7 +109,7 @@ class FullBatchUpdates:
 
 
 class AdamPasses:
-    """A pass of mini-batch Adam over the data in each iteration, to compare iRProp+ with."""
+    """One pass of mini-batch Adam over the data per iteration, for comparison with iRProp+."""
 
     def __init__(self, context: Context, step: Step, model: Yt8mModel):
         self._context, self._cycle = context, step.cycle
@@ -135,12 +135,12 @@ class AdamPasses:
             )
 
     def update(self, iteration: int) -> dict[str, float]:
-        """Take one pass over all whole batches and return numbers for the log.
+        """Take one pass over all full batches and return numbers for the log.
 
         `train_loss` is the mean over the pass.
 
         Raises:
-          UserError: there is no whole batch.
+          UserError: there is no full batch.
         """
         config, strategy = self._context.config, self._context.strategy
         batch_size = config.recipe.batch_size
@@ -164,7 +164,8 @@ class AdamPasses:
         sums = self._step.read_sums()
         if not sums["steps"]:
             raise UserError(
-                f"--batch_size={batch_size} is more than the training records; lower it."
+                f"--batch_size={batch_size} is larger than the number of training records; lower"
+                " it."
             )
         return {"train_loss": sums["loss"], "train_examples": int(sums["steps"]) * batch_size}
 
@@ -182,7 +183,7 @@ class AdamPasses:
                 tf_variable(variable).assign(value)
 
     def close(self) -> None:
-        """Do nothing: all tasks ran in this process."""
+        """Do nothing, because all tasks ran in this process."""
 
 
 Updates = Union[FullBatchUpdates, AdamPasses]

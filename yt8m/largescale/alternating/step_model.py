@@ -1,4 +1,4 @@
-"""The model that a step hands on: its weights and metrics on disk.
+"""The model that a step passes on: its weights and metrics on disk.
 
 Its constructor arguments may differ from the run's, because step 2 replaces the head.
 """
@@ -24,7 +24,7 @@ def save_model(
 ) -> None:
     """Write a model and its metrics into a folder of the run, as eval and inference read it.
 
-    A folder that holds a model holds either the old or the new one at any moment: a single rename
+    A folder with a model contains either the old or the new one at any moment: a single rename
     replaces it.
 
     Args:
@@ -72,5 +72,5 @@ def arguments_of(run: RunFolder, folder: str) -> dict[str, Any]:
 
 
 def metrics_of(run: RunFolder, folder: str) -> dict[str, Any]:
-    """Return the metrics that a folder's model was written with."""
+    """Return the metrics with which a folder's model was written."""
     return read_json(run.file(folder, METRICS))

@@ -14,7 +14,7 @@ from yt8m.runs.folder import RunFolder
 
 
 class StepState:
-    """What resumes a step; the file is written whole after each iteration.
+    """The state that resumes a step; the complete file is written after each iteration.
 
     Args:
       run: the run's folder.

@@ -41,7 +41,7 @@ from yt8m.training.validation import Validation
 
 
 def check(config: RunConfig, train_dir: str = "") -> None:
-    """Refuse what cannot be alternated.
+    """Refuse a model or settings that cannot be alternated.
 
     Args:
       config: the run's settings.
@@ -54,18 +54,19 @@ def check(config: RunConfig, train_dir: str = "") -> None:
     if not _can_alternate(name):
         able = ", ".join(filter(_can_alternate, registry.list_models()))
         raise UserError(
-            "--trainer=alternating needs a model that says where its aggregator ends, and"
+            "--trainer=alternating needs a model that declares where its aggregator ends, which"
             f" --model={name} does not; these do: {able}."
         )
     if not training.eval_data_pattern:
         raise UserError(
-            "--trainer=alternating needs --eval_data_pattern: the validation GAP ends each step."
+            "--trainer=alternating needs --eval_data_pattern, because the validation GAP ends each"
+            " step."
         )
     if config.schema.segment_labels:
         raise UserError("--trainer=alternating trains on whole videos; drop --segment_labels.")
     if training.patience or training.min_gain:
         raise UserError(
-            "--patience and --min_gain belong to --trainer=joint; the steps of the alternation end"
+            "--patience and --min_gain apply to --trainer=joint; the steps of the alternation end"
             " by --step1_patience, --step1_min_gain, --step2_patience, --step3_patience and"
             " --min_cycle_gain."
         )
@@ -87,8 +88,8 @@ def _can_alternate(name: str) -> bool:
 def _refuse_workers(strategy: tf.distribute.Strategy | None) -> None:
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         raise UserError(
-            "--trainer=alternating spreads its work by --executor, not by --strategy=multi_worker;"
-            " unset TF_CONFIG."
+            "--trainer=alternating distributes its work by --executor, not by"
+            " --strategy=multi_worker; unset TF_CONFIG."
         )
 
 
@@ -130,7 +131,7 @@ def _remove_refused_attempt(run: RunFolder) -> None:
 
 
 def _context(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy | None) -> Context:
-    """Return everything that the steps need, and write the settings of a new run."""
+    """Return the context that the steps need, and write the settings of a new run."""
     training, alternation = config.training, alternation_of(config)
     files = [absolute(f) for f in find_shards(training.train_data_pattern)]
     strategy = strategy or make_strategy(
@@ -188,7 +189,7 @@ class Alternation:
         return self.finished.gaps[step]
 
     def _take(self, step: Step) -> float:
-        """Take a step and return the seconds that it has worked."""
+        """Take a step and return the seconds that it took."""
         context = self.context
         context.log.begin(step)
         seed = context.config.training.seed + 1000 * step.cycle + step.number

@@ -1,12 +1,12 @@
-"""The KDD paper's video-level mode with a trained frame network, which is kept.
+"""The KDD paper's video-level mode with a trained frame network, which stays unchanged.
 
-Only what follows the frame network is trained.
+Only the layers after the frame network are trained.
 
     alternation/pooled/train, validation    the frame network's pooled output of each video
     alternation/video_level/                the alternation of the video-level half on it
 
-The best model of that run becomes the second half of a whole model, which takes frames as any run's
-does. This is the first reading of KDD §5.4 (docs/sources.md#video-level-mode).
+The best model of that run becomes the second half of a complete model, which takes frames like that
+of any run. This is the first reading of KDD §5.4 (docs/sources.md#video-level-mode).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _SHARED = ("width", "gate_batch_norm", *_HEAD)
 
 
 def check(config: RunConfig) -> None:
-    """Refuse a model without a frame network, and a trained network that does not fit the model.
+    """Refuse a model without a frame network, and a trained network that does not match the model.
 
     Raises:
       UserError: names the models that have one, or shows what differs.
@@ -63,7 +63,7 @@ def check(config: RunConfig) -> None:
 def _check_fits(config: RunConfig, other: RunConfig, path: str) -> None:
     """Refuse a frame network of another model, on other frames or with other settings.
 
-    Features of whole videos and arguments of the head may differ: they come behind the network.
+    Features of whole videos and arguments of the head may differ: they come after the network.
 
     Raises:
       UserError: shows what differs.
@@ -71,13 +71,13 @@ def _check_fits(config: RunConfig, other: RunConfig, path: str) -> None:
     name, mine, theirs = config.model.name, config.schema, other.schema
     if other.model.name != name:
         raise UserError(
-            f"{_FLAG}: {path} is a {other.model.name}, and --model={name}; both must be the same"
-            " model."
+            f"{_FLAG}: {path} is a {other.model.name}, but this run has --model={name}; both must"
+            " be the same model."
         )
     frames_of = operator.attrgetter("feature_names", "feature_sizes")
     if frames_of(theirs) != frames_of(mine):
         raise UserError(
-            f"{_FLAG}: {path} takes {', '.join(theirs.feature_names)}, the records hold"
+            f"{_FLAG}: {path} takes {', '.join(theirs.feature_names)}, but the records contain"
             f" {', '.join(mine.feature_names)}."
         )
     data = {"num_classes": theirs.num_classes, "feature_sizes": theirs.feature_sizes}
@@ -89,7 +89,7 @@ def _check_fits(config: RunConfig, other: RunConfig, path: str) -> None:
         listed = "; ".join(f"{k} {full[k]!r} there and {v!r} here" for k, v in wrong.items())
         raise UserError(
             f"{_FLAG}: the {name} in {path} has other settings than this run ({listed}). Drop those"
-            f" options of the model: all but {', '.join(_HEAD)} are taken from there."
+            f" options of the model: all except {', '.join(_HEAD)} are taken from that run."
         )
 
 
@@ -141,7 +141,7 @@ def _frame_network(config: RunConfig) -> Yt8mModel:
     """Return the trained model whose frame network is kept.
 
     Raises:
-      UserError: there is none, or it does not fit.
+      UserError: there is none, or it does not match.
     """
     folder, dtype = alternation_of(config).frame_network, config.training.dtype
     other, model, path = load_run(folder, _FLAG, dtype)
@@ -150,7 +150,7 @@ def _frame_network(config: RunConfig) -> Yt8mModel:
 
 
 def _arguments(config: RunConfig, network: Yt8mModel) -> dict[str, Any]:
-    """Return the whole model's arguments: the frame network's, overridden by this run's."""
+    """Return the complete model's arguments: the frame network's, overridden by this run's."""
     given = {k: v for k, v in network.get_config().items() if k not in _DATA}
     return {**given, **config.model.arguments}
 
@@ -158,7 +158,7 @@ def _arguments(config: RunConfig, network: Yt8mModel) -> dict[str, Any]:
 def _video_config(
     config: RunConfig, network: Yt8mModel, width: int, train: str, validation: str
 ) -> RunConfig:
-    """Return the settings of the video-level half's own run, whose layers fit the whole model's."""
+    """Return the settings of the video-level half's run, whose layers match the whole model's."""
     arguments = {k: v for k, v in _arguments(config, network).items() if k in _SHARED}
     arguments.update(input_norm="none", input_batch_norm=False)
     return dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Where the tasks of the large-scale trainer run: in this process, or on a Ray cluster.
+"""Executors of the large-scale trainer's tasks: in this process, or on a Ray cluster.
 
 `make_executor("")` needs no engine and computes in this process. `make_executor("ray")` starts Ray
 on this machine. `make_executor("auto")`, `"host:port"` and `"ray://host:port"` join a running Ray
@@ -61,7 +61,7 @@ def make_executor(
                 raise ValueError(option)
         except (KeyError, ValueError):
             raise UserError(
-                f"--executor={address}: {option} is none of its options,"
+                f"--executor={address}: {option} is not one of its options,"
                 f" {'=N, '.join(_OPTIONS)}=N; e.g. ray?workers=2&threads=4."
             ) from None
         options[key] = value
@@ -71,8 +71,8 @@ def make_executor(
         return InProcessExecutor()
     if name not in ("ray", "auto") and ":" not in name:
         raise UserError(
-            f'--executor={address} is not known: give "in_process" (the default), "ray" (started'
-            ' here), or "auto", HOST:PORT or ray://HOST:PORT (a Ray cluster that is running).'
+            f'--executor={address} is not known; use "in_process" (the default), "ray" (started'
+            ' here), or "auto", HOST:PORT or ray://HOST:PORT (a running Ray cluster).'
         )
     from yt8m.largescale.executors.ray_executor import RayExecutor
 

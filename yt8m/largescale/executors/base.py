@@ -78,8 +78,8 @@ class Executor(Protocol):
     ) -> Any:
         """Return the values of all tasks, combined in the order of their ids in a tree of `FAN`.
 
-        The shape of the tree depends on the number of tasks alone. The last digit of a sum
-        therefore depends neither on the number of workers nor on the order in which tasks complete.
+        The shape of the tree depends only on the number of tasks. The last digit of a sum therefore
+        depends neither on the number of workers nor on the order in which tasks complete.
         """
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ def new_key() -> str:
 
 
 def check_counted(ids: Sequence[int], count: int) -> None:
-    """Raise an error if a result lacks a task or counts one twice.
+    """Raise an error if a task is missing from a result or counted twice.
 
     Args:
       ids: the ids of the tasks that were counted, in order.
@@ -159,7 +159,7 @@ _WARM_KEPT = 2  # one model may fill most of a worker's memory; two let a traine
 
 
 def warm(key: str, make: Callable[[], T]) -> T:
-    """Return the object that this process keeps under `key`; `make` builds it when it is missing.
+    """Return the object that this process keeps under `key`; `make` builds it if it is missing.
 
     A process keeps two objects. The one that was used least recently is dropped first.
     """

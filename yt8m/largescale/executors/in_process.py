@@ -48,4 +48,4 @@ class InProcessExecutor:
         return tree.result()
 
     def close(self) -> None:
-        """Do nothing: nothing was started."""
+        """Do nothing, because nothing was started."""

@@ -6,8 +6,8 @@ The guarantees, and who gives them:
 
 - Weights are broadcast once for each node and version. The object store keeps one copy, which the
   node's workers read in place.
-- The task of a lost worker runs again (`max_retries`). Ray recomputes results that lay on a lost
-  node from their lineage. A result is a slot that is filled once, and the sum is taken over the
+- The task of a lost worker runs again (`max_retries`). Ray recomputes results that were on a lost
+node from their lineage. A result is a slot that is filled once, and the sum is taken over the
   slots in order, so a task counts once however often it ran. The driver checks that the ids it
   summed are 0 .. n - 1.
 - A worker that is stuck in a task (a file system that does not answer) ends itself after
@@ -19,7 +19,7 @@ The guarantees, and who gives them:
   cluster ends the job's tasks. They are not cancelled one by one: if a task completes at that
   moment, Ray (2.60) fails an internal check and ends the whole driver, so that the error is never
   reported. After its own death the trainer resumes from its last iteration.
-- Equal digits: every worker has the same number of TensorFlow threads and the same oneDNN setting.
+- Equal results: every worker has the same number of TensorFlow threads and the same oneDNN setting.
   Mixed processors, or GPUs beside CPUs, may still differ in the last digit. Where the cluster has
   GPUs, every task asks for one.
 - Ray listens on the network and runs whatever it is sent, so it needs an access token. A cluster
@@ -201,7 +201,7 @@ class RayExecutor:
         for ref in self._as_completed(refs):
             task_id, (_, value) = self._get(ref)
             if index_of.pop(ref) != task_id:
-                raise RuntimeError(f"the result of task {task_id} came under another id")
+                raise RuntimeError(f"the result of task {task_id} arrived under another id")
             ids.append(task_id)
             yield task_id, value
         check_counted(sorted(ids), len(tasks))
@@ -238,8 +238,8 @@ class RayExecutor:
             done, pending = self._ray.wait(pending, num_returns=1, timeout=patience)
             if not done:
                 raise UserError(
-                    f"--executor: no task ended in {patience:.0f} s, and {len(pending)} tasks are"
-                    " left; `ray status` shows whether the cluster has a worker with enough"
+                    f"--executor: no task ended within {patience:.0f} s, and {len(pending)} tasks"
+                    " are left; `ray status` shows whether the cluster has a worker with enough"
                     " processors. The same command resumes."
                 )
             yield from done
@@ -255,9 +255,9 @@ class RayExecutor:
             raise
         except lost as error:
             raise UserError(
-                "--executor: a task lost its worker in every attempt"
+                "--executor: a task lost its worker on every attempt"
                 f" ({str(error).splitlines()[0]}). It needs more memory than a worker has, or more"
-                f" than {self._limit:.0f} s: give it smaller shards, or"
+                f" than {self._limit:.0f} s: use smaller shards, or set"
                 " --executor=...?task_timeout=SECONDS."
             ) from error
 

@@ -1,4 +1,4 @@
-"""The video-level features v of all videos by a frozen aggregator, one shard for each task.
+"""The video-level features v of all videos from a frozen aggregator, one shard per task.
 
 Workers on other machines write into the same folder, so all nodes of a cluster must share it.
 """
@@ -60,7 +60,7 @@ def map_features(
     stop: StopSignal | None = None,
     say: Callable[[str], None] = print,
 ) -> FeatureStore:
-    """Return the store of a model's features of all records; shards that are there are kept.
+    """Return the store of a model's features for all records; existing shards are kept.
 
     The model computes in inference mode on all frames.
 
@@ -100,7 +100,7 @@ def map_features(
         gone = [i for i in missing if map_shard(plan.folder, i, dtype) is None]
         if gone:
             raise not_shared(
-                f"Workers wrote the features of {len(missing)} shards to {plan.folder}, and"
+                f"Workers wrote the features of {len(missing)} shards to {plan.folder}, but"
                 f" {len(gone)} are not there"
             )
     return FeatureStore(plan.folder)

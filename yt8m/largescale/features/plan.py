@@ -1,4 +1,4 @@
-"""What a feature store is made from, recorded beside its shards in `plan.json`."""
+"""The inputs of a feature store, recorded beside its shards in `plan.json`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FeaturePlan:
       files: shards of records, each of which gives a shard of features.
       schema: what the records hold.
       dtype: "float32", "float16" or "bfloat16", in which the features are kept.
-      about: names what computes them, such as a fingerprint of the weights.
+      about: identifies what computes them, such as a fingerprint of the weights.
       batch_size: how many videos are computed together.
     """
 
@@ -64,7 +64,7 @@ class FeaturePlan:
         """Record the plan in its folder.
 
         Raises:
-          UserError: the folder holds the features of something else, or is remote.
+          UserError: the folder contains the features of something else, or is remote.
         """
         folder = local_folder(self.folder)
         plan = {
@@ -82,13 +82,13 @@ class FeaturePlan:
         if made.changed():
             differ = ", ".join(made.changed())
             raise UserError(
-                f"{folder} holds the features of something else (other {differ}); delete that"
+                f"{folder} contains the features of something else (other {differ}); delete that"
                 " folder, or name another."
             )
         made.record()
 
     def missing(self, say: Callable[[str], None]) -> list[int]:
-        """Return the shards that are not there, or damaged, which `say` reports."""
+        """Return the shards that are missing, or damaged (which `say` reports)."""
         return [i for i in range(len(self.files)) if not self._is_whole(i, say)]
 
     def _is_whole(self, index: int, say: Callable[[str], None]) -> bool:

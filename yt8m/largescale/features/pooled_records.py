@@ -1,10 +1,10 @@
-"""A frozen frame network's pooled output of every video, as video-level records.
+"""A frozen frame network's pooled output for every video, as video-level records.
 
 Any video-level model can train on these records. Features of whole videos that the run names (an
 embedding) are kept in them too, each under its own name.
 
 Frame-level records of a terabyte become one vector for each video, once. Each shard of frames gives
-one shard of the same number, whole or not there at all, so that a job that was killed goes on.
+one shard of the same number, which is either complete or absent, so that a killed job can continue.
 Workers on other machines need a folder that they share.
 """
 
@@ -121,8 +121,9 @@ def _check_same(made: Provenance, folder: str) -> None:
     shown = f" (then {then}, now {now})" if "data" in changed else ""
     others = " and ".join(_INPUTS[name] for name in changed)
     raise UserError(
-        f"{folder} holds pooled records of {others}{shown}, on which this run's video-level half"
-        " was trained. Restore them, name another --train_dir, or give --start_new_model."
+        f"{folder} contains pooled records of {others}{shown}, on which this run's video-level half"
+        " was trained. Restore the original inputs, name another --train_dir, or use"
+        " --start_new_model."
     )
 
 
@@ -143,7 +144,7 @@ def pool_records(
     stop: StopSignal | None = None,
     say: Callable[[str], None] = print,
 ) -> list[str]:
-    """Return the shards of pooled records of all frames; those that are missing are made.
+    """Return the shards of pooled records of all frames; missing ones are made.
 
     Args:
       executor: runs the tasks.

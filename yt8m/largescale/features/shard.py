@@ -1,9 +1,9 @@
-"""One shard of a feature store on disk: written whole or not at all, checksummed, memory-mapped.
+"""One shard of a feature store on disk: complete or absent, checksummed, and memory-mapped.
 
     00000.features    features [n, D], raw bytes
     00000.rows.npz    ids, labels (CSR: `indptr` [n + 1], `indices`), the shape and the checksums
 
-The second file gets its name last. Its presence marks the shard as whole.
+The second file gets its name last. Its presence marks the shard as complete.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class Shard:
             f.seek(low * out.shape[1] * out.itemsize)
             if f.readinto(_bytes(out)) != out.nbytes:
                 raise DamagedShard(
-                    f"{self.path} is shorter than it was; the same command computes it again."
+                    f"{self.path} is shorter than it was; the same command recomputes it."
                 )
 
 
 def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
-    """Return a shard without reading any of it, or None if it is missing or not whole.
+    """Return a shard without reading any of it, or None if it is missing or incomplete.
 
     Each array keeps a file open: release one shard before the next.
 
@@ -121,7 +121,7 @@ def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -
 def _damaged(folder: str, index: int, why: str) -> DamagedShard:
     features, rows = _paths(folder, index)
     return DamagedShard(
-        f"{features} or {rows} is damaged: {why}. The same command computes both again."
+        f"{features} or {rows} is damaged: {why}. The same command recomputes both."
     )
 
 
@@ -137,10 +137,10 @@ def _mapped(path: str) -> dict[str, np.ndarray]:
             name, extra = struct.unpack("<HH", f.read(4))
             f.seek(member.header_offset + 30 + name + extra)
             if np.lib.format.read_magic(f) != (1, 0):
-                raise ValueError(f"{member.filename} has another version")
+                raise ValueError(f"{member.filename} has another format version")
             shape, _, dtype = np.lib.format.read_array_header_1_0(f)
             if dtype.hasobject:
-                raise ValueError(f"{member.filename} holds objects, not numbers")
+                raise ValueError(f"{member.filename} contains objects, not numbers")
             arrays[member.filename[: -len(".npy")]] = _map(path, dtype, f.tell(), shape)
     return arrays
 
@@ -174,7 +174,7 @@ class ShardWriter:
         self._ids += [i.encode() if isinstance(i, str) else i for i in ids]
 
     def close(self) -> None:
-        """Write both files to disk and name them; the second name makes the shard whole."""
+        """Write both files to disk and name them; the second name marks the shard as complete."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()

@@ -1,4 +1,4 @@
-"""Video-level features on disk, so that a frozen network runs once and a classifier trains on them.
+"""Video-level features on disk, so that a frozen network runs once and a classifier reuses them.
 
 A store is a folder with a plan (`yt8m.largescale.features.plan`) and the features of each shard of
 records (`yt8m.largescale.features.shard`).
@@ -28,8 +28,8 @@ _COUNTED_LABELS = 1 << 20  # labels counted at a time
 class FeatureStore:
     """Features [N, D] and sparse labels of N videos, read one window at a time.
 
-    `build_feature_store` makes a store. It takes the memory of a window and 8 bytes for each shard;
-    nothing is held for each video.
+    `build_feature_store` makes a store. It takes the memory of a window and 8 bytes per shard;
+    nothing is kept per video.
 
     Args:
       folder: the store's folder; it must be local, because the features are memory-mapped.
@@ -50,7 +50,7 @@ class FeatureStore:
         self.folder, self._window_bytes = local_folder(folder), window_bytes
         plan = read_plan(self.folder)
         if plan is None:
-            raise UserError(f"{folder} holds no {PLAN}: no features were computed there.")
+            raise UserError(f"{folder} contains no {PLAN}: no features were computed there.")
         self.num_classes = int(plan["num_classes"])
         self.dtype = numpy_dtype(plan["dtype"])
         missing, sizes, widths = [], [], [0]
@@ -63,8 +63,8 @@ class FeatureStore:
             widths.append(int(shard.shape[1]))
         if missing:
             raise UserError(
-                f"{folder} lacks the features of {len(missing)} of {len(plan['sources'])} shards"
-                f" ({missing[0]}); the same command computes them."
+                f"{folder} is missing the features of {len(missing)} of {len(plan['sources'])}"
+                f" shards ({missing[0]}); the same command computes them."
             )
         self.num_examples, self.width, self._sizes = sum(sizes), max(widths), sizes
         self._window: tuple[tuple[Piece, ...], FeatureWindow] | None = None
@@ -102,9 +102,9 @@ class FeatureStore:
         """Yield the batches of one shuffled pass.
 
         Shards, or parts of large ones, are permuted and gathered into windows of `window_bytes`.
-        Each window is read in one sweep and shuffled within, so memory is bounded and the disk is
-        read in order. The order depends on `seed`, `epoch` and the store alone, not on `classes` or
-        `batch_size`.
+        Each window is read in one sweep and shuffled internally, so memory is bounded and the disk
+        is read in order. The order depends only on `seed`, `epoch` and the store, not on `classes`
+        or `batch_size`.
 
         Args:
           batch_size: B.
@@ -171,8 +171,8 @@ class FeatureStore:
         shard = map_shard(self.folder, index, self.dtype)
         if shard is None or len(shard.features) != self._sizes[index]:
             raise UserError(
-                f"the features of shard {index} have gone from {self.folder}; the same command"
-                " computes them again."
+                f"the features of shard {index} are no longer in {self.folder}; the same command"
+                " recomputes them."
             )
         return shard
 
@@ -186,7 +186,7 @@ def build_feature_store(
 ) -> FeatureStore:
     """Compute the features of every video of a plan, one shard at a time.
 
-    Shards that are whole are kept, so a build that was stopped or killed goes on where it was.
+    Complete shards are kept, so a build that was stopped or killed continues where it stopped.
 
     Args:
       plan: the features.

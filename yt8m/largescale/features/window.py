@@ -1,4 +1,4 @@
-"""Features and labels of some videos in memory: what a shuffled pass holds at a time."""
+"""Features and labels of some videos in memory, as much as a shuffled pass holds at a time."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ Source: step 3 of KDD 2019, docs/sources.md#full-batch-gradient.
         full.set_weights(rule.update(full.weights(), result.gradients, result.loss))
     full.close()
 
-The model computes in inference mode: batch normalisation uses its moving statistics and nothing is
-dropped out. So the gradient of an example depends on no other example, and the sum is one over
-examples (docs/sources.md#inference-mode). Every task sums its batches, which are cut at fixed
-places, and the tasks' float32 sums are added in float64 in the order of the tasks. So the result is
-the same to the bit for any number of workers that have equally many threads (`make_executor`).
+The model computes in inference mode: batch normalisation uses its moving statistics and there is no
+dropout. So the gradient of an example depends on no other example, and the sum is one over examples
+(docs/sources.md#inference-mode). Every task sums its batches, which are cut at fixed places, and
+the tasks' float32 sums are added in float64 in the order of the tasks. So the result is bitwise the
+same for any number of workers with equally many threads (`make_executor`).
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class FullGradient:
     Attributes:
       loss: the mean over the examples plus the regularisation, which is N times the regularisation
         on the scale of a sum.
-      data_loss: the first of the two terms.
-      regularization: the second.
+      data_loss: the first of these two terms.
+      regularization: the second of these terms.
       gradients: the gradients of `loss`, float64, one for each of `FullBatchGradient.variables`.
       num_examples: how many examples were read.
       num_tasks: how many tasks read them.
@@ -101,7 +101,7 @@ class FullBatchGradient:
         seed: int = 0,
     ):
         if not tasks:
-            raise ValueError("there are no tasks, because there are no shards")
+            raise ValueError("there are no tasks because there are no shards")
         self.executor, self.model, self.tasks = executor, model, list(tasks)
         self.penalty, self.seed = penalty, seed
         settings = GradientSettings(tuple(frozen), loss, source)
@@ -169,7 +169,7 @@ class FullBatchGradient:
         )
 
     def _sum(self, iteration: int, fraction: float) -> tuple[GradientSum, int]:
-        """Return the sums over the fraction's examples, of which there is one at least."""
+        """Return the sums over the fraction's examples; there is at least one."""
         while True:
             tasks = draw_fraction(self.tasks, fraction, self.seed, iteration)
             if self.executor.local:
@@ -181,7 +181,8 @@ class FullBatchGradient:
                 return total, len(tasks)
             if fraction == 1.0:
                 raise UserError(
-                    "the training data hold no record; --train_data_pattern names other files."
+                    "the training data contain no record; name other files with"
+                    " --train_data_pattern."
                 )
             fraction = min(1.0, 2.0 * fraction)  # a draw of few records may contain none
 
@@ -200,6 +201,6 @@ class FullBatchGradient:
         ]
 
     def close(self) -> None:
-        """Forget the model that this process keeps for the tasks; the executor stays open."""
+        """Release the model that this process keeps for the tasks; the executor stays open."""
         forget(self._shared["model"].key)
         self._shared.clear()

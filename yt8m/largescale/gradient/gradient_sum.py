@@ -1,6 +1,6 @@
-"""Sums over examples that travel from the tasks to the trainer.
+"""Sums over examples, which the tasks send to the trainer.
 
-This module uses NumPy alone, so that a worker that only adds starts fast. Tasks return float32, the
+This module uses only NumPy, so that a worker that only adds starts fast. Tasks return float32, the
 type in which a gradient is computed, which halves the bytes. Totals are float64, in which sums of
 float32 numbers keep their digits; they are still taken in the order of the tasks
 (docs/sources.md#full-batch-gradient).

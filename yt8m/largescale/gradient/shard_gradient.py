@@ -23,12 +23,12 @@ from yt8m.training.step import dense_gradients
 
 @dataclasses.dataclass(frozen=True)
 class GradientSettings:
-    """What is differentiated, and on which data.
+    """What to differentiate, and on which data.
 
     Attributes:
       frozen: attributes of the model whose variables get no gradient.
       loss: the name of a loss.
-      source: what the shards hold.
+      source: how the shards are read.
     """
 
     frozen: tuple[str, ...]
@@ -37,7 +37,7 @@ class GradientSettings:
 
 
 def chosen_variables(model: Yt8mModel, frozen: Sequence[str]) -> list[Any]:
-    """Return the trainable variables, in the model's order, outside the attributes in `frozen`."""
+    """Return the trainable variables outside the attributes in `frozen`, in the model's order."""
     excluded = {id(v) for name in frozen for v in getattr(model, name).variables}
     return [v for v in model.trainable_variables if id(v) not in excluded]
 

@@ -2,8 +2,8 @@
 
 Both take the loss and the gradient of the whole batch at the current weights and return the next
 weights. Give them means over the examples (of the loss and of its gradient). iRProp+ uses only the
-gradient's signs, but with means its loss test and plain descent's learning rate are the same for
-any amount of data.
+gradient's signs, but with means its loss test and the learning rate of plain descent do not depend
+on the amount of data.
 
     rule = IRPropPlus()
     weights = rule.update(weights, gradients, loss)      # lists of arrays, one for each variable
@@ -142,7 +142,7 @@ class IRPropPlus:
 
 
 class GradientDescent:
-    """w ← w − learning_rate · g, the plain full-batch rule to compare iRProp+ with.
+    """w ← w − learning_rate · g, the plain full-batch rule for comparison with iRProp+.
 
     Args:
       learning_rate: for gradients that are means over the examples.

@@ -1,4 +1,4 @@
-"""How many experts each class gets: many if it has videos to train them on, one if it has not."""
+"""The number of experts per class: many for classes with enough videos, one for the others."""
 
 from __future__ import annotations
 

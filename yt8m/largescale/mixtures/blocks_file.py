@@ -1,7 +1,7 @@
-"""A file of arrays behind one line of JSON: the weights or the training state of blocks.
+"""A file of arrays after one line of JSON: the weights or the training state of blocks.
 
 Arrays are written and read one after another, so a file of gigabytes takes the memory of its
-largest array. A file is written whole or not at all, on any file system.
+largest array. Either a complete file is written or none, on any file system.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 
 def write_arrays(path: str, header: dict[str, Any], arrays: Iterable[np.ndarray]) -> None:
-    """Write `header` (ready for JSON) and `arrays` to `path`, which appears when it is whole."""
+    """Write `header` (ready for JSON) and `arrays` to `path`, which appears when it is complete."""
     with tf.io.gfile.GFile(path + ".tmp", "wb") as f:
         f.write(json.dumps(header).encode() + b"\n")
         for array in arrays:

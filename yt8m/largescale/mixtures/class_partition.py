@@ -1,4 +1,4 @@
-"""How the classes are split into partitions, each of which one worker trains."""
+"""Division of the classes into partitions, each of which one worker trains."""
 
 from __future__ import annotations
 

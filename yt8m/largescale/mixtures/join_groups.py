@@ -1,8 +1,8 @@
-"""One weight file out of the files of a head's groups, in the memory of one block.
+"""Joining of the files of a head's groups into one weight file, in the memory of one block.
 
 Keras writes a model's weights from memory, and a model with 200 experts for each class has 7 GB of
 them. So Keras writes the weights of a model with the same layers but a single feature, in which
-every array holds a number of its own. That file shows under which name Keras keeps which array. A
+every array contains a different number. That file shows under which name Keras keeps which array. A
 file with the same names and the full width is then filled block by block.
 """
 
@@ -22,7 +22,7 @@ from yt8m.models.core.base import Yt8mModel
 
 
 def join_groups(small: Yt8mModel, files: list[str], width: int, path: str) -> None:
-    """Write `path` (`.weights.h5`) whole or not at all.
+    """Write `path` (`.weights.h5`), either completely or not at all.
 
     Args:
       small: the built model with one feature in place of D. All its weights are those of its
@@ -65,7 +65,7 @@ def _save_pattern(small: Yt8mModel, pattern: str) -> list[tuple[int, str]]:
 def _copy_structure(
     source: Any, out: Any, places: list[tuple[int, str]], width: int
 ) -> dict[tuple[int, str], Any]:
-    """Create in `out` what `source` holds, with D features in place of one.
+    """Create in `out` the structure of `source`, with D features instead of one.
 
     Returns:
       The new data sets by (group, name).
@@ -84,5 +84,5 @@ def _copy_structure(
 
     source.visititems(copy)
     if len(data_sets) != len(places):
-        raise ValueError(f"the weight file has {len(data_sets)} arrays in place of {len(places)}")
+        raise ValueError(f"the weight file has {len(data_sets)} arrays instead of {len(places)}")
     return data_sets

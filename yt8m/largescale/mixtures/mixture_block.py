@@ -1,10 +1,10 @@
 """A few classes with equally many experts, and one compiled training step for them.
 
-Features are given, so no gradient goes further than the kernels, and classes share nothing. A step
-of a block is therefore complete in itself: logits, loss, gradient and Adam, after which all
-intermediate values are released. Blocks are cut so that their logits and gradients stay near the
-processor's caches. That makes a step as fast as its matrix products: each pass over those values
-would cost as much as a product if it went through memory.
+Features are fixed, so no gradient goes beyond the kernels, and classes share nothing. A step of a
+block is therefore complete in itself: logits, loss, gradient and Adam, after which all intermediate
+values are released. Blocks are cut so that their logits and gradients stay near the processor's
+caches. That makes a step as fast as its matrix products: each pass over those values would cost as
+much as a product if it went through memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's constants, as in yt8m.train
 def cut(
     classes: Sequence[int], num_mixtures: Sequence[int], width: int, batch_size: int
 ) -> list[tuple[int, list[int]]]:
-    """Return (k, classes) of each block: classes of equal k together, in order, as many as fit.
+    """Return (k, classes) of each block: as many classes of equal k as fit, in order.
 
     Args:
       classes: labels [C].
@@ -62,7 +62,7 @@ def cut(
 def class_axis(name: str, class_major: bool) -> int:
     """Return the axis of the classes of a block's "gates", "experts" or "bias".
 
-    Kernels are [D, c, states] if `class_major` and [D, states, c] otherwise; biases lack D.
+    Kernels are [D, c, states] if `class_major` and [D, states, c] otherwise; biases have no D axis.
     """
     return (0 if class_major else 1) + (name != "bias")
 
@@ -103,7 +103,7 @@ class MixtureBlock:
         return {"k": self.k, "classes": self.classes}
 
     def start(self, seed: int, glorot_classes: int, priors: np.ndarray | None = None) -> None:
-        """Initialise the weights from `seed` and the class alone, whichever its neighbours are.
+        """Initialise the weights from only `seed` and the class, whichever its neighbours are.
 
         Args:
           seed: the run's seed.
@@ -137,12 +137,12 @@ class MixtureBlock:
         ]
 
     def arrays(self, with_moments: bool) -> Iterator[np.ndarray]:
-        """Yield the weights, followed by the moments if they are wanted."""
+        """Yield the weights, followed by the moments if requested."""
         for variable in [*self.weights, *(self.moments if with_moments else [])]:
             yield variable.numpy()
 
     def load(self, arrays: Iterator[np.ndarray], with_moments: bool) -> None:
-        """Assign what `arrays` yielded; takes as many arrays as there are variables."""
+        """Assign the arrays that `arrays` yielded; takes as many as there are variables."""
         for variable in [*self.weights, *(self.moments if with_moments else [])]:
             variable.assign(next(arrays))
 
@@ -247,7 +247,7 @@ def _kernel_gradient(x: tf.Tensor, of_logits: tf.Tensor, kernel: Any) -> tf.Tens
 
 
 def _clipped(gradient: tf.Tensor, limit: float, axis_of_classes: int) -> tf.Tensor:
-    """Return a gradient whose norm is limited for each class by itself."""
+    """Return a gradient whose norm is limited separately for each class."""
     axes = [a for a in range(len(gradient.shape)) if a != axis_of_classes]
     norms = tf.sqrt(tf.reduce_sum(tf.square(gradient), axes, keepdims=True))
     return gradient * (limit / tf.maximum(norms, limit))

@@ -1,4 +1,4 @@
-"""How the partitions of a large mixture are trained."""
+"""Settings for training the partitions of a large mixture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MoeSettings:
 
     Attributes:
       recipe: optimizer (Adam), learning rates, batch size, epochs and loss. `clip_gradient_norm`
-        limits the gradient of each class by itself.
+        limits the gradient of each class separately.
       max_steps: the number of steps after which to stop; 0 is no limit.
       seed: decides the initial weights and the order of the data.
       dtype: the type of the matrix products, "float32" or "bfloat16"; weights are float32.
@@ -48,8 +48,8 @@ class MoeSettings:
         recipe = self.recipe
         if recipe.optimizer.lower() not in ("adam", "adamoptimizer"):
             raise UserError(
-                f"--optimizer={recipe.optimizer}: partitions are trained by Adam; drop the flag, or"
-                " use --trainer=joint."
+                f"--optimizer={recipe.optimizer}: partitions are trained with Adam; drop the flag,"
+                " or use --trainer=joint."
             )
         if recipe.global_clip_norm:
             raise UserError(
@@ -67,13 +67,13 @@ class MoeSettings:
         """Return (steps of an epoch, steps in total) over `num_examples`.
 
         Raises:
-          UserError: there are fewer examples than a batch has.
+          UserError: there are fewer examples than in a batch.
         """
         each = num_examples // self.recipe.batch_size
         if not each:
             raise UserError(
-                f"--batch_size={self.recipe.batch_size} is more than the {num_examples} training"
-                " records; lower it."
+                f"--batch_size={self.recipe.batch_size} is larger than the number of training"
+                f" records, {num_examples}; lower it."
             )
         total = each * self.recipe.num_epochs
         return each, min(total, self.max_steps) if self.max_steps else total

@@ -1,4 +1,4 @@
-"""When a partition in training is reported and saved, how fast it is, and its mean loss."""
+"""Timing of a partition's reports and checkpoints, with its speed and mean loss."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class PartitionClock:
         }
 
     def result(self, batch_size: int) -> dict[str, Any]:
-        """Return the mean loss of about the last epoch, the seconds, and the examples a second."""
+        """Return the mean loss of about the last epoch, the seconds, and the examples/s."""
         seconds = self._seconds()
         return {
             "loss": self._sum / max(1, self._count),

@@ -27,7 +27,7 @@ class PartitionTask:
     Attributes:
       classes: its labels.
       num_mixtures: the number of experts of each.
-      path: where its weights go; a checkpoint beside it holds the state between epochs.
+      path: the file for its weights; a checkpoint beside it keeps the state between epochs.
       until: the number of steps after which to stop, counted from the start of the training.
     """
 
@@ -39,7 +39,7 @@ class PartitionTask:
 
 @dataclasses.dataclass(frozen=True)
 class PartitionJob:
-    """What all partitions share.
+    """Everything that all partitions share.
 
     Attributes:
       features: the folder of the feature store.
@@ -55,7 +55,7 @@ class PartitionJob:
 
 
 def steps_done(path: str) -> int:
-    """Return for how many steps a partition has been trained."""
+    """Return the number of steps for which a partition has been trained."""
     finished = read_header(path)
     if finished is not None:
         return int(finished["steps"])
@@ -67,20 +67,20 @@ def check_trained(tasks: Sequence[PartitionTask]) -> None:
     """Raise an error if this process does not see the weights that tasks have trained.
 
     Raises:
-      UserError: weights are missing, or are those of an earlier epoch.
+      UserError: weights are missing, or are from an earlier epoch.
     """
     late = [t.path for t in tasks if steps_done(t.path) < t.until]
     if late:
         raise not_shared(
-            f"Workers trained {len(tasks)} partitions, and the weights of {len(late)} ({late[0]},"
-            " …) are not there or are older"
+            f"Workers trained {len(tasks)} partitions, but the weights of {len(late)} ({late[0]},"
+            " …) are missing or older"
         )
 
 
 def train_partition_until(task: PartitionTask, shared: Shared) -> None:
     """Train one partition up to `task.until` steps and leave its state on disk.
 
-    A partition that has come so far already is left alone.
+    A partition that has already reached that step is left unchanged.
 
     Args:
       task: the partition.

@@ -1,10 +1,10 @@
-"""Trains the mixtures of one partition of the classes, independently of all others.
+"""Training of the mixtures of one partition of the classes, independently of all others.
 
 Source: UTS' parallel MoE (docs/sources.md#parallel-mixture), and step 2 of the KDD paper's trainer
 (docs/sources.md#class-partitions). What a class learns does not depend on the classes that it is
 trained with: its initial weights follow from the seed and its own number, all classes see the
-videos in the same order, and nothing couples classes (no norm over all of them, no common step
-size). So the number of partitions changes results by rounding alone.
+videos in the same order, and nothing couples classes (there is no norm over all of them and no
+common step size). So the number of partitions changes results only by rounding.
 
 It takes 12 bytes of memory for each weight (the weight and Adam's two moments), a window of
 features, and 0.3 GB beside TensorFlow's own 0.4.
@@ -64,7 +64,7 @@ def train_partition(
     report_seconds: float = REPORT_SECONDS,
     until: int | None = None,
 ) -> dict[str, Any] | None:
-    """Train `classes` and write their weights to `path`; a finished partition is left alone.
+    """Train `classes` and write their weights to `path`; a finished partition is left unchanged.
 
     Args:
       store: features [N, D] and labels.
@@ -107,7 +107,7 @@ def train_partition(
 
 
 class Partition:
-    """The blocks of one partition in training; see `train_partition` for the arguments.
+    """The blocks of one partition during training; see `train_partition` for the arguments.
 
     Attributes:
       step: the number of steps done.
@@ -213,7 +213,7 @@ class Partition:
             raise UserError(
                 f"the loss of classes {first} and others stopped being finite by step"
                 f" {self.step:,}. {look_for_nan()} Otherwise lower --base_learning_rate (now"
-                f" {recipe.base_learning_rate}) or give --clip_gradient_norm, and"
+                f" {recipe.base_learning_rate}) or set --clip_gradient_norm, and add"
                 " --start_new_model."
             )
         mean, speed = self._clock.add(self.step, taken, self._epoch_steps, recipe.batch_size)

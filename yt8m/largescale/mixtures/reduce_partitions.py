@@ -1,4 +1,4 @@
-"""The reduce of step 2: the weights of all partitions become the head of one model."""
+"""The reduction of step 2: the weights of all partitions become the head of one model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def newest(path: str) -> str:
 
 
 def fill_head(head: GroupedMixtureOfExperts, paths: list[str]) -> None:
-    """Assign the weights that partitions were saved with to a built head.
+    """Assign the saved weights of partitions to a built head.
 
     Args:
       head: its groups hold each class with as many experts as it was trained with.

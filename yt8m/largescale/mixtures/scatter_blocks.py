@@ -1,4 +1,4 @@
-"""Copies the classes of a blocks file to their places in a head with another order."""
+"""Copying of the classes of a blocks file to their positions in a head with another order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def scatter_blocks(
         for g, _ in places:
             if groups[g]["num_mixtures"] != k:
                 raise ValueError(
-                    f"class {block['classes'][0]} was trained with {k} experts, and the head has"
+                    f"class {block['classes'][0]} was trained with {k} experts, but the head has"
                     f" {groups[g]['num_mixtures']}"
                 )
         for name in NAMES:
@@ -56,7 +56,7 @@ def scatter_blocks(
 
 
 def _runs(places: list[tuple[int, int]]) -> Iterator[tuple[int, slice, slice]]:
-    """Yield (group, source, target) of neighbours: an HDF5 data set is written in slices."""
+    """Yield (group, source, target) of neighbours, since HDF5 data sets are written in slices."""
     start = 0
     for end in range(1, len(places) + 1):
         group, column = places[end - 1]
@@ -74,6 +74,6 @@ def check_filled(copied: Sequence[int], groups: Sequence[Mapping[str, Any]]) -> 
     expected = sorted(c for group in groups for c in group["classes"])
     if sorted(copied) != expected:
         raise ValueError(
-            f"{len(copied)} classes were trained for a head of {len(expected)}, or some of them"
-            " twice"
+            f"{len(copied)} classes were trained for a head with {len(expected)}, or some were"
+            " trained twice"
         )

@@ -1,4 +1,4 @@
-"""The groups of a head: each is trained by itself, and predicts the validation videos by itself.
+"""The groups of a head: each is trained, and predicts the validation videos, separately.
 
 run/groups/0000.blocks              weights of a finished group, which is not trained again
 run/groups/0000.blocks.checkpoint   state of the group in training
@@ -72,7 +72,7 @@ class Groups:
         return sum(map(tf.io.gfile.exists, self.files))
 
     def steps(self) -> int:
-        """Return the number of steps of the group that took the most."""
+        """Return the number of steps of the group that took most."""
         headers = [read_header(file) for file in self.files]
         return max(header["steps"] for header in headers if header)
 

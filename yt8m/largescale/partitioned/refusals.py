@@ -1,4 +1,4 @@
-"""What `--trainer=partitioned` cannot do, refused before anything is computed."""
+"""Refusal of what `--trainer=partitioned` cannot do, before anything is computed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from yt8m.runs.folder import RunFolder
 
 # Why a flag is refused.
 _REASONS = {
-    "--patience": "groups end at different times, with no GAP to wait for; use --num_epochs",
-    "--jit_compile": "a step consists of blocks that are compiled already",
+    "--patience": "groups end at different times and have no GAP to compare; use --num_epochs",
+    "--jit_compile": "a step consists of blocks that are already compiled",
     "--init_from": "groups start from the label priors",
-    "--segment_labels": "rated segments have weights, which are not kept with features",
-    "--cache=memory": "features are kept on disk; name a local folder",
+    "--segment_labels": "rated segments have weights, which are not stored with features",
+    "--cache=memory": "features are stored on disk; name a local folder",
     "--shuffle_buffer": "features are shuffled in windows of 256 MB, not records",
     "--strategy": "it computes on one device",
 }
@@ -61,8 +61,9 @@ def check_earlier(config: RunConfig, run: RunFolder) -> None:
     epochs, steps = before.recipe.num_epochs, before.training.max_steps
     if (epochs, steps) != (config.recipe.num_epochs, config.training.max_steps):
         raise UserError(
-            f"--train_dir={run.path} was begun with num_epochs={epochs} and max_steps={steps}: the"
-            " groups of a model are trained equally long. Give those values, or --start_new_model."
+            f"--train_dir={run.path} was begun with num_epochs={epochs} and max_steps={steps}, and"
+            " all groups of a model are trained equally long. Set those values, or add"
+            " --start_new_model."
         )
     # The groups of a finished run are gone, and no setting that may change would change its model.
     if run.is_done() and before.training.eval_data_pattern != config.training.eval_data_pattern:

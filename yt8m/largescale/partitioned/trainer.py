@@ -1,9 +1,9 @@
-"""The trainer of `--trainer=partitioned`: one group of labels after another, in the memory of one.
+"""The trainer of `--trainer=partitioned`: groups of labels one at a time, in the memory of one.
 
 Source: UTS' parallel MoE (docs/sources.md#parallel-mixture). The inputs of the model's head are
-computed once and kept on disk. Each group of the head is trained on them by itself, predicts the
-validation videos, and is released. The groups then become one weight file, which the other scripts
-use as they use any run's.
+computed once and kept on disk. Each group of the head is trained on them separately, predicts the
+validation videos, and is released. The groups are then joined into one weight file, which the other
+scripts use like that of any run.
 
     run/features/train, validate   features of the records, until the end (or --cache=FOLDER)
     run/groups/                    the files of the groups, until the end (see `Groups`)
@@ -55,7 +55,7 @@ def train(
 
     Raises:
       Stopped: a signal asked the run to stop. The same command resumes.
-      UserError: the settings do not fit this trainer, the folder holds another run, or the loss
+      UserError: the settings do not suit this trainer, the folder contains another run, or the loss
         stopped being finite.
     """
     check_settings(config, strategy)
@@ -66,7 +66,7 @@ def train(
         check_earlier(config, run)
         if run.is_done():
             print(
-                f"{train_dir} holds this run, and it is done; --start_new_model trains it again.",
+                f"the run in {train_dir} is already done; --start_new_model trains it again.",
                 flush=True,
             )
             return

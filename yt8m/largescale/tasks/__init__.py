@@ -1,1 +1,1 @@
-"""What the large-scale trainer's tasks share: data, models and the loop over shards."""
+"""Code that the large-scale trainer's tasks share: data, models and the loop over shards."""

@@ -1,7 +1,7 @@
-"""What a task reads: batches of arrays from shards of records, parsed in the task's own process.
+"""The data of a task: batches of arrays from shards of records, parsed in the task's process.
 
-A `tf.data` pipeline takes a fifth of a second to build and start, as long as a small task computes.
-Walking the file and parsing some hundred records at once takes a tenth of that.
+A `tf.data` pipeline takes a fifth of a second to build and start, as long as a small task's
+computation. Scanning the file and parsing some hundred records at once takes a tenth of that.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Record(NamedTuple):
 class RecordSource:
     """TFRecord shards of either level, with all frames of every video.
 
-    It travels to the workers, so it holds settings and no open files.
+    It is sent to the workers, so it contains settings and no open files.
 
     Attributes:
       schema: what the records hold.
@@ -120,9 +120,9 @@ class RecordSource:
         broken.append(f"{path} at byte {offset}: {problem}")
         if len(broken) > self.max_bad_records:
             raise UserError(
-                f"{broken[-1]}. {len(broken)} broken records so far, and"
-                f" --max_bad_records={self.max_bad_records} allows no more."
-                f" `python -m yt8m.data.inspect --full {path}` lists them; raise the flag to skip"
+                f"{broken[-1]}. {len(broken)} records are broken so far, but"
+                f" --max_bad_records={self.max_bad_records} allows no more. `python -m"
+                f" yt8m.data.inspect --full {path}` lists them; raise --max_bad_records to skip"
                 " them."
             )
 

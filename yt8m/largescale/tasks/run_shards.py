@@ -43,10 +43,10 @@ def check_broken(broken: int, max_bad_records: int) -> None:
     """Raise an error if more records are broken than --max_bad_records allows.
 
     Raises:
-      UserError: they are.
+      UserError: there are more.
     """
     if broken > max_bad_records:
         raise UserError(
-            f"{broken} broken records were found, and --max_bad_records={max_bad_records} allows no"
+            f"{broken} broken records were found, but --max_bad_records={max_bad_records} allows no"
             " more; `python -m yt8m.data.inspect --full PATTERN` lists them."
         )

@@ -1,6 +1,6 @@
-"""Which shards a task reads, and which of their records.
+"""The shards that a task reads, and the records chosen from them.
 
-Both depend on the data and the seed alone, never on which worker computes the task.
+Both depend only on the data and the seed, never on the worker that computes the task.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> list[Sha
     """Group neighbouring shards into tasks of at most `task_bytes`; a larger shard is its own task.
 
     A task costs a few hundredths of a second and a message as large as the gradient, so a file of a
-    megabyte is too little for one. The grouping follows from the sizes of the files alone: any
-    number of workers gets the same tasks, and so the same sums.
+    megabyte is too small for a task of its own. The grouping depends only on the sizes of the
+    files: any number of workers gets the same tasks, and so the same sums.
     """
     with concurrent.futures.ThreadPoolExecutor(_STAT_THREADS) as pool:
         sizes = list(pool.map(lambda path: tf.io.gfile.stat(path).length, shards))
@@ -72,9 +72,9 @@ def draw_fraction(
 
     Source: docs/sources.md#batch-fractions.
 
-    Tasks are drawn, and then records within them, √fraction of each: 1 % of the data is a tenth of
-    the records in a tenth of the tasks. So a small batch comes neither from every file nor from
-    only one. Equal arguments give equal draws.
+    A share √fraction of the tasks is drawn, and then the same share of the records within them: 1 %
+    of the data is a tenth of the records in a tenth of the tasks. So a small batch comes neither
+    from every file nor from only one. Equal arguments give equal draws.
 
     Args:
       tasks: all of the data.

@@ -1,4 +1,4 @@
-"""Paths that mean the same to every worker, and errors for folders that are not shared."""
+"""Paths that are valid for every worker, and errors for folders that are not shared."""
 
 from __future__ import annotations
 
