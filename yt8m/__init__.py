@@ -38,5 +38,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Return the names that `__getattr__` finds, and those that are here."""
+    """Return the names that `__getattr__` finds, and those already defined."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""A command run as a child process: measured, its output kept, and never left behind."""
+"""A command run as a child process, which is measured, logged, and never left running."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Finished:
       peak_bytes: largest resident memory in bytes; 0 if it is not known.
       cpu_seconds: seconds of processor time, comparable on a machine that did other work as well;
         0 if it is not known.
-      stopped: the signal that asked this process to stop meanwhile; 0 if there was none. The child
-        may have ended well all the same.
+      stopped: the signal that this process received meanwhile; 0 if there was none. The child may
+        have succeeded all the same.
     """
 
     code: int
@@ -37,7 +37,7 @@ class Finished:
 def run(
     command: Sequence[str], log: str = "", say: Callable[[str], None] | None = None
 ) -> Finished:
-    """Run `command` in the current folder and wait for its end.
+    """Run `command` in the current folder and wait until it ends.
 
     SIGTERM is passed on to the child, which may save its state; a terminal sends Ctrl-C to both.
     If `say` fails, as it does on a closed pipe, the child is ended too.
@@ -77,14 +77,14 @@ def run(
 
 
 class _Signals:
-    """Notes SIGTERM and SIGINT in `stopped`, and passes SIGTERM on to the child."""
+    """Records SIGTERM and SIGINT in `stopped`, and passes SIGTERM on to the child."""
 
     def __init__(self) -> None:
         self.stopped = 0
         self._child: subprocess.Popen[str] | None = None
 
     def watch(self, child: subprocess.Popen[str]) -> None:
-        """Pass SIGTERM on to `child`, also one that came while it was starting."""
+        """Pass SIGTERM on to `child`, including one received while it was starting."""
         self._child = child
         if self.stopped == signal.SIGTERM:
             child.terminate()

@@ -1,8 +1,7 @@
 """The `yt8m` command, and how every command starts and ends.
 
-Exit codes: 0 on success, 2 for a mistake of the user, 130 after an interrupt, 128 + n where signal
-  n stopped a run
-that can be resumed.
+Exit codes: 0 on success, 2 for a user's mistake, 130 after an interrupt, and 128 + n if signal n
+stopped a run that can be resumed.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("yt8m.commands.evaluate", "evaluate a trained model"),
     "predict": ("yt8m.commands.predict", "predict, and write a Kaggle submission or scores"),
     "fuse": ("yt8m.commands.fuse", "fuse the scores of several models"),
-    "inspect": ("yt8m.data.inspect", "show what record files hold, and find corrupt records"),
+    "inspect": ("yt8m.data.inspect", "show the contents of record files, and find corrupt records"),
     "synthetic": ("yt8m.data.synthetic.__main__", "make a synthetic data set"),
     "analyse": ("yt8m.commands.analyse", "describe the labels of a data set"),
-    "score-segments": ("yt8m.evaluation.segment_csv", "score a submission of segments"),
+    "score-segments": ("yt8m.evaluation.segment_csv", "score a segment submission"),
     "papers": ("yt8m.papers.__main__", "reproduce the papers' reported results"),
     "figures": ("yt8m.largescale.figures", "draw the learning curves of alternating training"),
-    "demo": ("yt8m.commands.demo", "run the main job on synthetic data"),
+    "demo": ("yt8m.commands.demo", "run the main workflow on synthetic data"),
 }
 
 
@@ -103,7 +102,7 @@ def run(name: str) -> NoReturn:
 
 
 def run_script(main: Callable[[], object]) -> NoReturn:
-    """Run a script that defines flags in `absl.flags.FLAGS` as a command is run, and exit."""
+    """Run a script that defines flags in `absl.flags.FLAGS` like a command, and exit."""
     _start_logging()
 
     def parse_and_run() -> object:

@@ -1,4 +1,4 @@
-"""All switches between Keras 2 (TensorFlow 2.15) and Keras 3; no other file asks for a version."""
+"""All switches between Keras 2 (TensorFlow 2.15) and Keras 3; no other file checks versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one exception that is shown to a user without a traceback."""
+"""The only exception that is shown to users without a traceback."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class UserError(Exception):
 
 
 def look_for_nan(pattern: str = "PATTERN") -> str:
-    """Return advice for a loss or score that is not finite: NaN features or divergence cause it."""
+    """Return advice on a loss or score that is not finite, due to NaN features or divergence."""
     command = f"python -m yt8m.data.inspect --full '{pattern}'"
-    return f"First let `{command}` look for records with NaN, which cause this too."
+    return f"First run `{command}` to find records with NaN, which also cause this."
 
 
 def near_misses(name: str, known: Iterable[str]) -> str:
@@ -29,7 +29,7 @@ def near_misses(name: str, known: Iterable[str]) -> str:
 
 
 def one_of(name: str, value: Any, choices: Any) -> Any:
-    """Return an argument's value, checked to be one of its choices.
+    """Return an argument's value after checking that it is one of its choices.
 
     Args:
       name: name of the argument, for the message.

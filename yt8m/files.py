@@ -1,6 +1,6 @@
 """Small text and JSON files, local or remote, and writers that never leave half a file.
 
-A file gets its name only when it is whole, so a kill loses the new file and keeps the old one.
+A file gets its name only when it is complete, so a kill loses the new file and keeps the old one.
 `WholeFile` streams a long text; the functions read and write short ones. All of them import
 TensorFlow when they are called, so that importing this module stays cheap.
 """
@@ -27,7 +27,7 @@ def read_text(path: str) -> str:
 
 
 def read_json(path: str) -> Any:
-    """Return what a JSON file holds.
+    """Return the contents of a JSON file.
 
     Raises:
       ValueError: the file is not JSON.
@@ -36,7 +36,7 @@ def read_json(path: str) -> Any:
 
 
 def write_bytes(path: str, content: bytes) -> None:
-    """Write a file and give it its name only when it is whole; an older file stays until then."""
+    """Write a file that gets its name only when complete; an older file stays until then."""
     import tensorflow as tf
 
     with tf.io.gfile.GFile(path + ".tmp", "wb") as out:
@@ -45,7 +45,7 @@ def write_bytes(path: str, content: bytes) -> None:
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a text file and give it its name only when it is whole."""
+    """Write a text file that gets its name only when complete."""
     write_bytes(path, text.encode())
 
 
@@ -62,7 +62,7 @@ class AtomicWriter(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Finish the output and give it its name."""
+        """Complete the output and give it its name."""
 
     @abc.abstractmethod
     def abandon(self) -> None:
@@ -143,5 +143,5 @@ class WholeFile(AtomicWriter):
     def _unwritable(self, error: BaseException) -> UserError:
         reason = getattr(error, "message", None) or str(error)
         return UserError(
-            f"cannot write {self.path!r}: {reason}. Give {self._flag} a writable place."
+            f"cannot write {self.path!r}: {reason}. Set {self._flag} to a writable path."
         )

@@ -36,8 +36,8 @@ class Section:
 
     Attributes:
       settings: the dataclass.
-      group: heading in `--help` in place of the settings' own.
-      optional: the flags are None where they are not given, whatever the settings' defaults.
+      group: heading in `--help` instead of the settings' own.
+      optional: the flags are None if they are not given, whatever the settings' defaults.
     """
 
     settings: type
@@ -84,7 +84,7 @@ def parse(values: flags.FlagValues, arguments: Sequence[str]) -> None:
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:
-    """Whether a command line holds `--help` or one of absl's other names for it."""
+    """Whether a command line contains `--help` or one of absl's other names for it."""
     return not _HELP_FLAGS.isdisjoint(arguments)
 
 
@@ -97,7 +97,7 @@ def _field_value(declared: Setting, value: Any) -> Any:
 
 
 def given(cls: type, values: flags.FlagValues) -> dict[str, Any]:
-    """Return field -> value for those flags of a dataclass that are on the command line.
+    """Return field -> value for the flags of a dataclass that are on the command line.
 
     Raises:
       UserError: a value is out of bounds or not one of the choices.
@@ -110,7 +110,7 @@ def given(cls: type, values: flags.FlagValues) -> dict[str, Any]:
 
 
 def read(cls: type[T], values: flags.FlagValues) -> T:
-    """Return a dataclass filled from its flags; one that is not given has the setting's default.
+    """Return a dataclass filled from its flags; flags not given have the setting's default.
 
     Raises:
       UserError: a value is out of bounds or not one of the choices.
@@ -126,7 +126,7 @@ def read(cls: type[T], values: flags.FlagValues) -> T:
 
 
 def help_text(usage: str, about: str, sections: Sequence[Section]) -> str:
-    """Return the text of `--help`: the flags that most people need, and then the others in groups.
+    """Return the text of `--help`: first the flags that most users need, then the others in groups.
 
     Args:
       usage: a command line, such as "python train.py --model=NAME".
@@ -143,8 +143,8 @@ def help_text(usage: str, about: str, sections: Sequence[Section]) -> str:
         lines += ["", f"{title}:", *(line for s in members for line in _help_lines(s))]
     lines += [
         "",
-        "Flags can also be read from a file, one a line: --flagfile=FILE. Messages of the "
-        "libraries:",
+        "Flags can also be read from a file, one per line: --flagfile=FILE. Messages of the"
+        " libraries:",
         "--verbosity=-1 (warnings; 0: also information), --logtostderr and absl's other logging "
         "flags.",
     ]

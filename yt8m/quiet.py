@@ -1,4 +1,4 @@
-"""Commands import this before TensorFlow, to hide start-up lines that no user can act on.
+"""Hides TensorFlow's start-up lines, which no user can act on; commands import this first.
 
 `TF_CPP_MIN_LOG_LEVEL=0` shows them. This module also lets a process take a GPU's memory as it
 needs it. Importing it redirects file descriptor 2 for a moment and sets environment variables, so
@@ -19,7 +19,7 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 @contextlib.contextmanager
 def _stderr_held() -> Iterator[None]:
-    """Hold back what C++ code writes to stderr, and show it only if the import fails."""
+    """Hold back output of C++ code to stderr, and show it only if the import fails."""
     try:
         kept = os.dup(2)
     except OSError:  # the process has no stderr

@@ -1,8 +1,9 @@
 """One declaration for each setting: a dataclass field with its help text, bounds and choices.
 
-A field made by `setting` holds all that the program knows about one setting. `yt8m.flags` turns it
-into a command-line flag and a line of help, `check` enforces its bounds, and `may_change` says
-whether a resumed run may have another value. The dataclass itself is what a run stores as JSON.
+A field made by `setting` contains everything that the program needs to know about a setting.
+`yt8m.flags` turns it into a command-line flag and a line of help, `check` enforces its bounds, and
+`may_change` says whether a resumed run may have another value. The dataclass itself is what a run
+stores as JSON.
 
     @dataclasses.dataclass(frozen=True)
     class Reading:
@@ -23,17 +24,17 @@ _KEY = "setting"
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What is declared about a setting, beside its name and its default.
+    """The declaration of a setting, apart from its name and its default.
 
     Attributes:
-      flag: name of its command-line flag; the field's name unless it is declared otherwise.
+      flag: name of its command-line flag; the field's name unless declared otherwise.
       kind: type of one value: bool, int, float, str, or list for a comma-separated list of strings.
-      flag_default: value of the flag where it is not given.
+      flag_default: value of the flag if it is not given.
       help: one line for `--help`.
       group: heading under which `--help` lists the flag.
-      common: `--help` lists the flag first, among those that most people need.
-      choices: allowed strings; empty where any will do.
-      at_least, above, at_most: bounds of a number, None where it has none.
+      common: `--help` lists the flag first, among those that most users need.
+      choices: allowed strings; empty if any string is allowed.
+      at_least, above, at_most: bounds of a number, or None.
       may_change: a resumed run may have another value.
       switch: the two values that a boolean flag stands for, (false, true); empty for every other
         flag.
@@ -56,7 +57,7 @@ class Setting:
 
     @property
     def expected(self) -> str:
-        """What a value must be, for error messages: "a number above 0 and at most 1"."""
+        """The allowed values, for error messages: "a number above 0 and at most 1"."""
         if self.choices:
             return f"one of {', '.join(c or repr(c) for c in self.choices)}"
         bounds = [
@@ -139,7 +140,7 @@ def setting(
 
 
 def _kind(field: dataclasses.Field[Any]) -> type:
-    """Return the type of a field's values, from its default or else from its annotation."""
+    """Return the type of a field's values, from its default or otherwise from its annotation."""
     if field.metadata[_KEY]["switch"]:
         return bool
     if isinstance(field.default, (bool, int, float, str)):
@@ -174,7 +175,7 @@ def check_value(declared: Setting, value: Any) -> None:
 
 
 def check(instance: Any) -> None:
-    """Refuse an instance that holds a value which its settings do not allow.
+    """Refuse an instance with a value that its settings do not allow.
 
     Raises:
       UserError: names the flag, the value and what was expected.
@@ -184,7 +185,7 @@ def check(instance: Any) -> None:
 
 
 def may_change(classes: Mapping[str, type]) -> frozenset[str]:
-    """Return the settings that a resumed run may have with other values, as "prefix.field".
+    """Return the settings whose values a resumed run may change, as "prefix.field".
 
     Args:
       classes: prefix -> dataclass, as in a run's `config.json`.
