@@ -77,7 +77,7 @@ def test_a_models_scores_of_the_training_records_say_which_labels_go(small_data,
     assert not list((tmp_path / "second").iterdir())
     with ScoreWriter(str(tmp_path / "part"), 12, meta={"covered_classes": [0, 1]}) as writer:
         writer.write(["x"], np.zeros((1, 12)))
-    with pytest.raises(UserError, match="learnt 2 of the 12 classes"):
+    with pytest.raises(UserError, match="trained on 2 of the 12 classes"):
         train(
             with_training(config, label_noise_scores=str(tmp_path / "part")),
             str(tmp_path / "third"),

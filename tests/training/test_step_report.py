@@ -16,7 +16,9 @@ def test_predictions_that_are_no_probabilities_are_refused(small_data, tmp_path,
         "call",
         lambda self, inputs, training=None: 4.0 * call(self, inputs, training=training) - 2.0,
     )
-    with pytest.raises(UserError, match=r"LogisticModel predicts -.* probabilities from 0 to 1"):
+    with pytest.raises(
+        UserError, match=r"LogisticModel predicts values from -.* probabilities from 0 to 1"
+    ):
         train(run_config(small_data, "LogisticModel", epochs=1), str(tmp_path))
 
 

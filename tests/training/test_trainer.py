@@ -40,7 +40,7 @@ def test_a_run_stopped_in_mid_epoch_ends_like_one_that_was_not(small_data, tmp_p
 def test_a_finished_run_is_not_trained_again(finished_run, small_data, capsys):
     before = (finished_run / "metrics.jsonl").read_text()
     train(run_config(small_data, "LogisticModel", epochs=1), str(finished_run))
-    assert "it is done" in capsys.readouterr().out
+    assert "already done" in capsys.readouterr().out
     assert (finished_run / "metrics.jsonl").read_text() == before
 
 

@@ -62,4 +62,4 @@ class ReadingSettings:
     num_gpu: int = setting(
         0, help="maximum number of GPUs to use; 0: all", at_least=0, group=DEVICES
     )
-    jit_compile: bool = setting(False, help="compile with XLA", group=DEVICES)
+    jit_compile: bool = setting(False, help="compile the computation with XLA", group=DEVICES)

@@ -42,7 +42,7 @@ class TrainSettings:
         group="Model",
     )
     list_losses: bool = setting(
-        False, help="print every loss with a note about it, and exit", group="Loss and labels"
+        False, help="print every loss with its note, and exit", group="Loss and labels"
     )
     start_new_model: bool = setting(
         False,
@@ -52,7 +52,7 @@ class TrainSettings:
     )
     model_option: list[str] = setting(
         (),
-        help="NAME=VALUE: set a constructor argument of the model; may be repeated",
+        help="set a constructor argument of the model; may be repeated",
         repeated=True,
         common=True,
         group="Model",

@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("pattern", nargs="+", help="files or globs")
     parser.add_argument(
-        "--full", action="store_true", help="read every record and list broken ones"
+        "--full", action="store_true", help="read every record and list the broken ones"
     )
     arguments = parser.parse_args(argv)
     try:

@@ -129,12 +129,17 @@ def write(figure: Any, path: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 for a user's mistake."""
     parser = argparse.ArgumentParser(
-        prog="python -m yt8m.largescale.figures", description="Draw Figs. 4, 5, 6 of KDD 2019."
+        prog="python -m yt8m.largescale.figures",
+        description=("Draw Fig. 4, 5 or 6 of the KDD 2019 paper."),
     )
     parser.add_argument(
-        "--train_dir", required=True, help="comma-separated runs of --trainer=alternating"
+        "--train_dir",
+        required=True,
+        help=("comma-separated folders of runs of --trainer=alternating"),
     )
-    parser.add_argument("--figure", type=int, choices=(4, 5, 6), default=4)
+    parser.add_argument(
+        "--figure", type=int, choices=(4, 5, 6), default=4, help="number of the figure in the paper"
+    )
     parser.add_argument(
         "--output",
         default="",

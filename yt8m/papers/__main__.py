@@ -1,4 +1,4 @@
-"""`python -m yt8m.papers`: list, show, run and tabulate the rows of the papers' tables.
+"""List, show, run and tabulate the rows of the papers' tables.
 
 `record` and `report` write the results that are part of the project, and need its checkout.
 """
@@ -61,13 +61,16 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--again", action="store_true", help="delete an earlier run and start over")
     add_places(run)
-    table = add("table", "do the missing runs of a table, and print it next to the paper's numbers")
+    table = add(
+        "table", ("run the missing rows of a table, and print it next to the paper's numbers")
+    )
     table.add_argument("table", help=", ".join(TABLES))
     only_print = "run nothing: print the finished runs in --out_dir, or else the committed results"
     table.add_argument("--norun", action="store_true", help=only_print)
     add_places(table)
     every = add(
-        "run-all", ("run every small variant and continue after failures; the same command resumes")
+        "run-all",
+        ("run every small variant and continue after failures; the same command resumes it"),
     )
     every.add_argument("--tables", default="", help="comma-separated tables (default: all)")
     dry = "only print what would be run, and the expected time in minutes"

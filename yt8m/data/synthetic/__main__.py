@@ -33,12 +33,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--frames",
         default="120,300",
-        help="fewest and most frames of a video, with --from_video_level",
+        help="minimum and maximum number of frames per video, with --from_video_level",
     )
     parser.add_argument(
         "--noise", type=float, default=0.5, help="standard deviation of the frames' noise"
     )
-    parser.add_argument("--seed", type=int, default=0, help="equal seeds give equal bytes")
+    parser.add_argument(
+        "--seed", type=int, default=0, help=("random seed; equal seeds give equal files")
+    )
     parser.add_argument(
         "--segment_labels",
         action="store_true",

@@ -81,7 +81,10 @@ class Recipe:
     )
     weight_average: float = setting(
         0.0,
-        help="decay of the moving average of the weights, which is evaluated and saved; 0: off",
+        help=(
+            "decay of the moving average of the weights; the averaged weights are evaluated and"
+            " saved; 0: off"
+        ),
         at_least=0,
         at_most=1,
         group=OPTIMIZATION,

@@ -130,7 +130,7 @@ class AlternationConfig:
         at_least=0,
     )
     feature_dtype: FeatureDtype = _setting(
-        "float32", "type of the video-level features that step 2 stores", choices=FeatureDtype
+        "float32", "data type of the video-level features that step 2 stores", choices=FeatureDtype
     )
     frame_network: str = _setting(
         "",
@@ -139,8 +139,8 @@ class AlternationConfig:
     )
     executor: str = _setting(
         "in_process",
-        "where steps 2 and 3 compute: in_process, ray (a cluster on this machine), or the address "
-        "of a Ray cluster",
+        "where steps 2 and 3 run: in_process, ray (a cluster on this machine), or the address of"
+        " a Ray cluster",
         may_change=True,
     )
     task_minutes: float = _setting(

@@ -56,9 +56,9 @@ class TrainingConfig:
         "joint",
         flag_default="auto",
         help="how the weights are trained; auto: the model's own trainer, usually joint."
-        " partitioned: trains PmoeModel's groups of labels one after the other, with memory"
-        " for one group: 12 bytes x D (2k + 1) x group_size, plus about 1 GB whatever the"
-        " model (k = 200, 500 labels, D = 1152: 2.8 + 1 GB). alternating: the KDD paper's"
+        " partitioned: trains PmoeModel's groups of labels one after the other, which needs"
+        " memory for one group only: 12 bytes x D (2k + 1) x group_size, plus about 1 GB for"
+        " any model (k = 200, 500 labels, D = 1152: 2.8 + 1 GB). alternating: the KDD paper's"
         " three steps",
         choices=Trainer,
         group="Model",
@@ -79,7 +79,7 @@ class TrainingConfig:
     )
     dtype: Dtype = setting(
         "float32",
-        help="data type of the computation; weights stay float32",
+        help="data type of the computation (weights stay float32)",
         choices=Dtype,
         group=DEVICES,
     )
@@ -164,7 +164,10 @@ class TrainingConfig:
         group=VALIDATION,
     )
     eval_frames: int = setting(
-        0, help="evenly spaced frames of each video in validation; 0: all", at_least=0, group=FRAMES
+        0,
+        help=("number of evenly spaced frames per video in validation; 0: all"),
+        at_least=0,
+        group=FRAMES,
     )
     top_k: int = setting(
         20, help="number of labels per video that enter GAP and MAP", at_least=1, group=VALIDATION
