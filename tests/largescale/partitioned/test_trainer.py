@@ -80,7 +80,7 @@ def test_a_run_that_is_done_is_not_trained_again(run, small_data, capsys):
     """Its groups are gone, so resuming it would train it from scratch."""
     config = run_config(small_data)
     trainer.train(with_training(config, num_readers=2), run)
-    assert "it is done" in capsys.readouterr().out
+    assert "already done" in capsys.readouterr().out
     assert len(events(run, "group")) == 3
 
 
