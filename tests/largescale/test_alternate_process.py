@@ -86,7 +86,7 @@ def test_a_run_killed_in_each_step_ends_like_an_undisturbed_one(small_data, undi
     assert not os.path.exists(os.path.join(folder, "done"))
     again = subprocess.run(command(small_data, folder), cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "goes on after iteration" in again.stdout
+    assert "continues after iteration" in again.stdout
     assert iterations(folder) == pytest.approx(iterations(undisturbed), abs=1e-3)
 
 

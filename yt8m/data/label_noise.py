@@ -43,10 +43,10 @@ class AlignedScores:
       ids: ids of M videos, in any order.
       scores: float [M, K], may be memory-mapped.
       flag: flag that named the scores, for messages.
-      covered: classes that the model learnt; None: all.
+      covered: classes on which the model was trained; None: all.
 
     Raises:
-      UserError: the scores are of other classes, lack classes, or lack a record.
+      UserError: the scores are for other classes, or classes or records are missing from them.
     """
 
     def __init__(

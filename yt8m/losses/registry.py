@@ -35,7 +35,7 @@ def register(
       name: the value of `--label_loss`.
       needs_softmax: whether the predictions must sum to one over the classes.
       sums_over_classes: whether the loss is a sum of terms of one class each, so that classes can
-        be trained apart.
+        be trained separately.
       note: a few words for `--list_losses`.
 
     Raises:

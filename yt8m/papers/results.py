@@ -1,7 +1,7 @@
 """The results of runs, each in a small JSON file.
 
 `run` writes them, `record` adds them to the project, and the tables show them. `show` and `report`
-read them without TensorFlow, hence the functions for plain local files.
+read them without TensorFlow, so this module has its own functions for plain local files.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ on one data set can be compared with one another, as far as noise allows. Learni
 epochs were set by hand after a few runs on these videos, once for all rows of a table except the
 ResNet, the VLAD and the label decoders. In the tables of UTS no epoch is selected by the
 validation videos: each run is evaluated once, at its end. In those of the KDD paper each step
-hands on the model with the best validation GAP, as in the paper. MAP leaves out classes without
+passes on the model with the best validation GAP, as in the paper. MAP leaves out classes without
 positives. "min" is the elapsed training time on a machine that may have done other work as
 well, and "CPU min" is the processor time on both cores.
 """

@@ -36,8 +36,8 @@ def csv_writer(
         whitelist = read_whitelist(segment_label_ids_file)
         if whitelist is None:
             say(
-                "without --segment_label_ids_file every class gets a line; the challenge asks only"
-                " for the 1000 classes of segment_label_ids.csv"
+                "without --segment_label_ids_file every class gets a line, but the challenge"
+                " requires only the 1000 classes of segment_label_ids.csv"
             )
         return SegmentCsvWriter(path, whitelist, top_k, segment_max_pred or MAX_PER_CLASS)
     given = _given(segment_max_pred, segment_label_ids_file)

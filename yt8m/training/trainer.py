@@ -51,7 +51,7 @@ def train(
 
     Raises:
       UserError: the folder holds a run with other settings, the data do not fit, the loss diverged.
-      Stopped: a signal came; the run is saved, and the same call resumes it.
+      Stopped: a signal was received; the run is saved, and the same call resumes it.
     """
     config, run, finished = open_run(config, train_dir, start_new_model, strategy)
     if not finished:

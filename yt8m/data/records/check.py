@@ -168,7 +168,7 @@ def leave_out_unparsable(
     """Find the records that made a pipeline fail; `bad` counts them and will leave them out.
 
     Args:
-      error: error that came out of the pipeline.
+      error: error that the pipeline raised.
       files: shards of the pipeline, all of which are read, so that the next pipeline does not fail.
       schema: what the pipeline parses.
       bad: counter of the pipeline.

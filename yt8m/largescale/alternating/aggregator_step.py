@@ -23,7 +23,7 @@ def run(context: Context, step: Step, source: str) -> float:
     Args:
       context: the run.
       step: the step.
-      source: the folder of the model that the step before handed on.
+      source: the folder of the model that the previous step passed on.
 
     Returns:
       Seconds that the step has worked, without validation.
@@ -44,7 +44,7 @@ def run(context: Context, step: Step, source: str) -> float:
         state.record(start["gap"], 0.0, updates.state())
     else:
         updates.restore(state.arrays)
-        context.log.say(f"{step.name} goes on after iteration {state.iterations}")
+        context.log.say(f"{step.name} continues after iteration {state.iterations}")
     predictor = context.validation.predictor(model)
     try:
         while not is_over(state.gaps, settings.step3_patience, settings.step3_max_iterations):

@@ -26,7 +26,7 @@ class Context:
       executor: the executor of steps 2 and 3.
       validation: the validation set.
       log: the run's log.
-      stop: whether a signal asks the run to end.
+      stop: returns whether a signal to stop was received.
       files: the training shards.
     """
 

@@ -47,7 +47,7 @@ def take_steps(config: AlternationConfig, once: Callable[[Step], float]) -> None
     Args:
       config: the settings.
       once: takes a step, unless an earlier process has finished it, and returns the validation GAP
-        of the model that it hands on.
+        of the model that it passes on.
     """
     gap = once(Step(1, 0))
     if config.alternation == "rprop":

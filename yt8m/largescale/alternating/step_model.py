@@ -61,7 +61,7 @@ def load_model(run: RunFolder, folder: str) -> Yt8mModel:
     """Return the model in a folder of the run.
 
     Raises:
-      UserError: there is none, or its weights do not fit.
+      UserError: there is none, or its weights do not match.
     """
     return load_saved(run, run.file(folder, WEIGHTS))[1]
 

@@ -73,7 +73,7 @@ def map_features(
       say: prints a line.
 
     Raises:
-      Stopped: `stop` was set. The same call goes on with the shards that are missing.
+      Stopped: `stop` was set. The same call continues with the missing shards.
       UserError: the folder is remote, not shared by all nodes, or holds other features; or too many
         records are broken.
     """

@@ -158,7 +158,7 @@ def pool_records(
       say: prints a line.
 
     Raises:
-      Stopped: `stop` was set. The same call goes on with the shards that are missing.
+      Stopped: `stop` was set. The same call continues with the missing shards.
       UserError: the folder holds records of another network or of other data, or too many records
         are broken.
     """

@@ -32,7 +32,8 @@ def join_groups(small: Yt8mModel, files: list[str], width: int, path: str) -> No
       path: where the weights go.
 
     Raises:
-      ValueError: the model has weights outside its head, or a file lacks a class of its group.
+      ValueError: the model has weights outside its head, or a class of the group is missing from a
+        file.
     """
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tempfile.TemporaryDirectory() as folder:

@@ -81,7 +81,7 @@ def train_partition(
 
     Returns:
       The file's header: `blocks`, `loss` (the mean of the last epoch), `steps`, `seconds` and
-      `examples_per_second`; None if `until` came before the end.
+      `examples_per_second`; None if `until` was reached before the end.
 
     Raises:
       Stopped: `stop` was set; the state has been saved.

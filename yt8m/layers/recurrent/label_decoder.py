@@ -202,7 +202,8 @@ class LabelDecoder(Yt8mLayer):
 
         Args:
           memory: [B, T, D].
-          labels: multi-hot [B, K]; of more than L labels a random contiguous run of L is learnt.
+          labels: multi-hot [B, K]; of more than L labels, only a random contiguous run of L is
+            used.
           weights: [B, K], the weight of each label's step; the end token has 1, the padding 0.
           mask: bool [B, T].
         """

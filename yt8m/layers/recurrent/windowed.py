@@ -28,7 +28,7 @@ class WindowedRecurrent(Yt8mLayer):
       cell: "gru" or "ln_gru".
       cells: H, units of the recurrent layer and width of the mixture.
       num_mixtures: linear experts, without the dummy that the gates have besides.
-      dropout: rate after the mixture, in training; it also applies to the state that is handed on.
+      dropout: rate after the mixture, in training; it also applies to the state that is passed on.
       carry_state: where window i + 1 starts: "moe_stopgrad", at the output of window i;
         "gru_stopgrad", at its final state; "none", at zeros.
       reset_after: for "gru"; see `make_recurrent`.
