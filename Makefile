@@ -28,9 +28,7 @@ slow: $(READY)
 
 # The default tests with the lines that they reach, child processes included.
 coverage: $(READY)
-	rm -f .coverage .coverage.*
-	$(BIN)/python -m coverage run -m pytest -q -n auto --dist worksteal --durations=10
-	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10 --cov --cov-report=
 	$(BIN)/python -m coverage report --skip-covered
 
 lint: $(READY)
