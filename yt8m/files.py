@@ -91,10 +91,10 @@ class WholeFile(AtomicWriter):
 
     Args:
       path: local or remote (gs://).
-      flag: names the place in messages.
+      flag: flag that error messages name.
 
     Raises:
-      UserError: the place cannot be written to.
+      UserError: the path cannot be written.
     """
 
     def __init__(self, path: str, flag: str = "--output_file"):

@@ -82,7 +82,7 @@ def open_dataset(
       vocabulary_file: vocabulary.csv, if it is not beside the records.
 
     Raises:
-      UserError: no file matches, or the records are not what the arguments say.
+      UserError: no file matches, or the records do not match the arguments.
 
     Example:
       >>> import yt8m

@@ -30,7 +30,7 @@ def load_run(train_dir: str, checkpoint: Which = "") -> Run:
       checkpoint: "best", "last", or "" for the best validated weights, or else the last.
 
     Raises:
-      UserError: the folder holds no run, or the run has no model yet.
+      UserError: the folder contains no run, or the run has no model yet.
 
     Example:
       >>> import yt8m
@@ -89,7 +89,7 @@ class Run:
             all.
 
         Raises:
-          UserError: the records do not fit the run's model.
+          UserError: the records do not match the run's model.
           ValueError: the array does not.
 
         Example:
@@ -115,7 +115,7 @@ class Run:
           data: a `Dataset`, or a pattern of record files.
 
         Raises:
-          UserError: the records do not fit the run's model.
+          UserError: the records do not match the run's model.
 
         Example:
           >>> import yt8m
@@ -139,7 +139,7 @@ class Run:
           output_dir: folder for metrics.json and per_class_ap.json; by default nothing is written.
 
         Raises:
-          UserError: the records do not fit the run's model, or hold no labels.
+          UserError: the records do not match the run's model, or have no labels.
 
         Example:
           >>> import yt8m

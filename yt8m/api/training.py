@@ -29,13 +29,13 @@ def train(
       eval_data: those of the validation records; empty for none.
       train_dir: folder of the run. The same call resumes it.
       arguments: arguments of the model's constructor.
-      start_new_model: delete the run that `train_dir` holds, and start over.
+      start_new_model: delete the run in `train_dir`, and start over.
       starter_defaults: use the starter code's values in place of the model's recipe.
       **settings: those of `python train.py --help`, by the names in `config.json`.
 
     Raises:
-      UserError: a setting is wrong, the records do not fit the model, or `train_dir` holds another
-        run.
+      UserError: a setting is wrong, the records do not match the model, or `train_dir` contains
+        another run.
       yt8m.runs.stop_signal.Stopped: a signal ended the run, which the same call resumes.
 
     Example:

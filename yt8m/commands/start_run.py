@@ -33,8 +33,8 @@ def start_run(
       **settings: for `new_run`.
 
     Raises:
-      UserError: a setting is wrong, the records do not fit the model, or `train_dir` holds another
-        run.
+      UserError: a setting is wrong, the records do not match the model, or `train_dir` contains
+        another run.
     """
     run = new_run(model, train_data, eval_data, **settings)
     optimizer = run.config.recipe.optimizer

@@ -54,7 +54,7 @@ def find_schema(
 
     Args:
       files: shards.
-      feature_names: features to read, in this order; by default all but those of whole videos in
+      feature_names: features to read, in this order; by default all except those of whole videos in
         frame-level records, which are read only if they are named.
       feature_sizes: their widths, checked against the records; None skips the check.
       num_classes: K; by default the rows of a vocabulary file, else the number of the release.
@@ -64,11 +64,11 @@ def find_schema(
         refused with `segment_labels`.
       vocabulary_file: path; by default a vocabulary.csv next to the shards.
       flag: flag that named the shards, for messages.
-      num_classes_from: source of `num_classes`, for the line.
+      num_classes_from: source of `num_classes`, for the description.
       rated: whether segments must have ratings; any video can be cut into unrated ones.
 
     Raises:
-      UserError: the records do not fit the arguments.
+      UserError: the records do not match the arguments.
     """
     asked = _Asked(
         flag, feature_names, feature_sizes, frame_features, segment_labels, rated, max_frames

@@ -141,7 +141,7 @@ def examine(
     Args:
       files: all shards.
       flag: flag that named them, for messages.
-      shards: number of shards to look at, evenly spaced.
+      shards: number of shards to examine, evenly spaced.
       records: number of records of each.
 
     Raises:

@@ -36,10 +36,10 @@ def report(files: Sequence[str], full: bool) -> int:
 
     Args:
       files: shards.
-      full: read all records and look for broken ones.
+      full: read all records and find the broken ones.
 
     Raises:
-      UserError: the files hold no records of a known kind, and no broken ones either.
+      UserError: the files contain neither records of a known kind nor broken ones.
     """
     schema: RecordSchema | None = None
     try:

@@ -49,7 +49,7 @@ def build_dataset(
 
     Args:
       files: shards.
-      schema: what their records hold.
+      schema: schema of their records.
       batch_size: B.
       training: shuffle shards and records and drop the last partial batch; otherwise every
         record comes once, in a fixed order.
@@ -222,13 +222,13 @@ def read_batches(
 
     Args:
       files: shards.
-      schema: what their records hold.
+      schema: schema of their records.
       bad_records: counts the records that are left out.
       with_labels: see `build_dataset`.
       **settings: other arguments of `build_dataset`; not those for training.
 
     Raises:
-      UserError: more records than allowed cannot be parsed; one is named by file and byte.
+      UserError: more records than allowed cannot be parsed; one of them is named by file and byte.
     """
 
     def batches(skip: int) -> tf.data.Dataset:

@@ -43,8 +43,8 @@ def sampled_counts(
 
     Args:
       files: shards.
-      schema: what their records hold.
-      max_records: largest number of records read.
+      schema: schema of their records.
+      max_records: maximum number of records read.
     """
     records = _sample(files, max_records)
     return (_segment_counts if schema.segment_labels else _video_counts)(records, schema)
@@ -122,9 +122,9 @@ def label_priors(
 
     Args:
       files: shards.
-      schema: what their records hold.
+      schema: schema of their records.
       vocabulary: counts of whole videos; used if its classes are those of the schema.
-      max_records: largest number of records read.
+      max_records: maximum number of records read.
 
     Raises:
       UserError: no record could be read, or the few that a vocabulary needs have no label.

@@ -35,12 +35,12 @@ def evaluate_run(
 
     Args:
       trained: the model.
-      pattern: comma list of globs of labelled records.
+      pattern: comma-separated glob patterns of labelled records.
       out_dir: folder for metrics.json and per_class_ap.json.
       batch_size: examples per batch; 0 means the run's own.
       top_k: predictions per video that count for GAP and MAP.
-      eval_frames: evenly spaced frames per video; 0 means all frames, None what the run validated
-        with.
+      eval_frames: evenly spaced frames per video; 0 means all frames, None those of the run's
+        validation.
       max_bad_records: corrupt records that may be skipped.
       say: prints a table of the metrics.
       num_readers: shards that are read in parallel.
@@ -48,7 +48,8 @@ def evaluate_run(
       whitelist: classes for rated segments; see `SegmentScores`.
 
     Raises:
-      UserError: the records do not fit the model or have no labels, or `out_dir` cannot be written.
+      UserError: the records do not match the model or have no labels, or `out_dir` cannot be
+        written.
     """
     schema, segments = trained.config.schema, None
     if schema.segment_labels:

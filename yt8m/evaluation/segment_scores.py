@@ -48,9 +48,9 @@ class SegmentScores:
 
     Args:
       whitelist: classes to rank; None means all.
-      top_k: classes of each segment in whose ranking it takes part.
-      max_per_class: most segments per class, cut before unrated ones are removed; 0 means the
-        challenge's limit.
+      top_k: number of best classes of each segment in whose rankings it takes part.
+      max_per_class: maximum number of segments per class, cut before unrated ones are removed; 0
+        means the challenge's limit.
 
     Raises:
       UserError: a limit is below 1.

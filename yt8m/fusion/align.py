@@ -34,7 +34,7 @@ class AlignedInputs:
       chunk_size: videos that are read at a time.
 
     Raises:
-      UserError: the inputs hold different videos.
+      UserError: the inputs contain different videos.
     """
 
     def __init__(self, inputs: Sequence[FusionInput], num_classes: int, chunk_size: int = 1024):

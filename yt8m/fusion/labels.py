@@ -14,7 +14,7 @@ def load_labels(place: str, num_classes: int | None = None) -> GroundTruth:
     """Return the ground truth in `place`.
 
     Args:
-      place: a CSV of lines `VIDEO_ID,L1 L2 L3`, or a comma list of globs of TFRecords.
+      place: a CSV of lines `VIDEO_ID,L1 L2 L3`, or a comma-separated glob patterns of TFRecords.
       num_classes: K; None takes it from the records.
 
     Raises:

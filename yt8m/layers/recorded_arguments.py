@@ -52,7 +52,7 @@ class RecordedArguments:
         """Replace recorded arguments, for example the text "512,1024" with the list it stands for.
 
         Args:
-          **changes: new values by argument. An argument that a subclass fixes is left alone.
+          **changes: new values by argument. An argument that a subclass fixes is left unchanged.
 
         Raises:
           TypeError: no constructor has an argument of that name.

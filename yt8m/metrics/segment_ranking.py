@@ -25,7 +25,7 @@ class SegmentRanking:
     Args:
       whitelist: classes to rank, or None for all.
       top_k: number of best classes of each segment that are ranked.
-      max_per_class: most segments of a class (`--segment_max_pred`).
+      max_per_class: maximum number of segments of a class (`--segment_max_pred`).
 
     Raises:
       UserError: a limit is below 1.

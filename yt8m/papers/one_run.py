@@ -194,7 +194,7 @@ class OneRun:
           used: results of the runs that this one uses, by name.
 
         Raises:
-          UserError: the folder has a run of other commands, or one that used other runs.
+          UserError: the folder contains a run with other commands, or one that used other runs.
         """
         self._check_used(used)
         if not os.path.isfile(self.path(RESULT)):

@@ -43,7 +43,7 @@ def check_level(name: str, schema: RecordSchema, flag: str = "--train_data_patte
 
     Args:
       name: the model's.
-      schema: what the records hold.
+      schema: schema of the records.
       flag: the name of the records' flag in messages.
 
     Raises:

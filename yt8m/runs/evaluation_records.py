@@ -28,7 +28,7 @@ class EvaluationRecords:
 
     Args:
       config: the run's settings.
-      pattern: comma list of globs of records.
+      pattern: comma-separated glob patterns of records.
       flag: the flag that gave the pattern; error messages name it.
       batch_size: examples per batch; 0 means the run's own.
       eval_frames: evenly spaced frames per video; 0 means all frames, None what the run validated
@@ -36,7 +36,7 @@ class EvaluationRecords:
       rated: whether five-second segments need ratings.
 
     Raises:
-      UserError: no file matches, or the records do not fit the run's model.
+      UserError: no file matches, or the records do not match the run's model.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ def new_run(
         each is also the train.py flag of that name.
 
     Raises:
-      UserError: a setting is unknown or out of bounds, or the records do not fit the model.
+      UserError: a setting is unknown or out of bounds, or the records do not match the model.
     """
     chosen = choose(registry.model_class(model), starter_defaults, settings)
     training = dataclasses.replace(

@@ -25,7 +25,7 @@ def open_run(
     delete the same files would fail, and one that looks too early would find the old run done.
 
     Args:
-      config: the settings that were asked for.
+      config: the requested settings.
       train_dir: the run's folder; it need not exist.
       start_new_model: delete an earlier run there first.
       strategy: where the run computes, if it is made already.
@@ -35,8 +35,8 @@ def open_run(
       and nothing has changed.
 
     Raises:
-      UserError: the folder holds a run with other settings, or cannot be written, or the run that
-        would be deleted is needed.
+      UserError: the folder contains a run with other settings, or cannot be written, or the run to
+        be deleted is needed.
     """
     run = RunFolder(train_dir)
     if start_new_model:

@@ -64,7 +64,7 @@ class StopVote:
       any_worker: returns whether any worker's flag is set; every worker must call it.
 
     Attributes:
-      number: the signal that ends the run, or 0 while the workers go on.
+      number: the signal that ends the run, or 0 while the workers continue.
     """
 
     def __init__(self, received: StopSignal, any_worker: Callable[[bool], bool]):

@@ -25,10 +25,10 @@ def make_strategy(
         the one that TPU_NAME names; untested on a TPU), or "auto": several workers where TF_CONFIG
         names them, a TPU where TPU_NAME is set, mirrored where there are several GPUs, else one
         device.
-      num_gpu: the largest number of GPUs to use; 0 is all.
+      num_gpu: the maximum number of GPUs to use; 0 is all.
       paths: every path that the run reads or writes; a TPU's host must be able to reach them.
       workers: False for what one process does by itself. If TF_CONFIG is left from a training,
-        "auto" would otherwise wait for the other workers, which never come.
+        "auto" would otherwise wait for other workers that do not exist.
 
     Raises:
       UserError: the requested hardware is not available.

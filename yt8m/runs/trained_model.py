@@ -121,7 +121,7 @@ class TrainedModel:
           **more: for `yt8m.data.pipeline.read_batches`; without labels, segments need no ratings.
 
         Raises:
-          UserError: nothing matches, or the records do not fit the model.
+          UserError: nothing matches, or the records do not match the model.
         """
         rated = more.get("with_labels", True)
         records = EvaluationRecords(self.config, pattern, flag, batch_size, eval_frames, rated)

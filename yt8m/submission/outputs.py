@@ -24,7 +24,7 @@ def csv_writer(
       path: local or remote.
       segments: whether the ids are segments `<video>:<start>`; the file then has a line per class.
       top_k: classes of each video in its line, or of each segment in whose ranking it takes part.
-      segment_max_pred: most segments per class; 0 means 100,000.
+      segment_max_pred: maximum number of segments per class; 0 means 100,000.
       segment_label_ids_file: file of the classes to rank; "" means all classes.
       say: prints a line.
 

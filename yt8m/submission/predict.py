@@ -40,7 +40,7 @@ def predict(
 
     Args:
       trained: the model.
-      pattern: comma list of globs of records, with or without labels.
+      pattern: comma-separated glob patterns of records, with or without labels.
       writers: each receives every batch of ids and scores.
       batch_size: examples per batch; 0 means the run's own.
       eval_frames: evenly spaced frames per video; 0 means all frames, None what the run validated

@@ -57,9 +57,9 @@ class Epochs:
       config: the run's settings.
       length: the run's length.
       step: runs the steps.
-      state: the place in the run; it is moved on.
+      state: the position in the run, which is advanced.
       data: the training records.
-      stop: ends an epoch early, and is asked before each call of `step`.
+      stop: ends an epoch early; it is checked before each call of `step`.
     """
 
     def __init__(

@@ -23,10 +23,10 @@ class ModelKeeper:
     Args:
       run: the run's folder; only the chief writes to it.
       step: holds the model and its average.
-      state: the place in the run, with the best score so far.
+      state: the position in the run, with the best score so far.
       validation: the validation set, or None.
       progress: prints and logs.
-      min_gain: the gain in the score that counts as one.
+      min_gain: the smallest increase in the score that counts as a gain.
 
     Attributes:
       score_name: what is validated, "GAP" or "loss".

@@ -30,7 +30,7 @@ def starting_priors(
       keep: False for a worker that is not the chief.
 
     Raises:
-      UserError: `--priors_from` holds none, or priors of another number of classes.
+      UserError: `--priors_from` contains no priors, or priors for another number of classes.
     """
     t, num_classes = config.training, config.schema.num_classes
     # Until the run has begun, its priors are those of a refused command, which the chief removes

@@ -23,7 +23,7 @@ class StepReport:
     Args:
       config: the run's settings.
       step: runs the steps, and sums up their losses.
-      state: the place in the run.
+      state: the position in the run.
       progress: prints and logs.
       length: the run's length.
     """
@@ -47,7 +47,7 @@ class StepReport:
           last: what the last step returned.
 
         Raises:
-          UserError: the loss is not finite, or the predictions are no probabilities.
+          UserError: the loss is not finite, or the predictions are not probabilities.
         """
         sums = self._checked_sums()
         if not sums["steps"]:

@@ -50,7 +50,8 @@ def train(
       strategy: where to compute, if it is made already.
 
     Raises:
-      UserError: the folder holds a run with other settings, the data do not fit, the loss diverged.
+      UserError: the folder contains a run with other settings, the data do not match, or the loss
+        diverged.
       Stopped: a signal was received; the run is saved, and the same call resumes it.
     """
     config, run, finished = open_run(config, train_dir, start_new_model, strategy)
@@ -69,7 +70,7 @@ class Trainer:
       strategy: where to compute; None makes the one that the settings name.
 
     Raises:
-      UserError: the settings do not fit the data or the machine.
+      UserError: the settings do not match the data or the machine.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class Validation(EvaluationRecords):
       strategy: the strategy under whose scope the models to validate are created.
 
     Raises:
-      UserError: the records do not fit the run.
+      UserError: the records do not match the run.
     """
 
     def __init__(self, config: RunConfig, strategy: tf.distribute.Strategy):

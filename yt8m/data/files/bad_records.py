@@ -75,7 +75,7 @@ class BadRecords:
 
     Attributes:
       found: the broken records.
-      left_out: hashes of whole records that cannot be parsed; `build_dataset` leaves these out.
+      left_out: hashes of intact records that cannot be parsed; `build_dataset` leaves these out.
     """
 
     def __init__(self, limit: int = 0):

@@ -14,8 +14,8 @@ class RecordCache:
     """Keeps copies of the shards for later epochs; the order of the records does not change.
 
     Args:
-      where: "memory", or a local folder (for data on gs://). Every copy is written whole, so the
-        copies in the folder of a killed run remain useful.
+      where: "memory", or a local folder (for data on gs://). Every copy is complete, so the copies
+        in the folder of a killed run remain useful.
     """
 
     def __init__(self, where: str):

@@ -60,7 +60,7 @@ def read_records(
     """Return the serialised records of shards read in parallel.
 
     Args:
-      files: shards; the order of the records depends on them alone.
+      files: shards; the order of the records depends only on them.
       bad: counts the broken records.
       num_readers: shards read in parallel, 8 at most.
       cache: where to read copies of the shards from.

@@ -40,7 +40,7 @@ class RecordCheck:
     """Finds what keeps the readers of training from using a record.
 
     Args:
-      schema: what the records should hold.
+      schema: what the records should contain.
       with_labels: whether the labels are read.
     """
 
@@ -175,10 +175,10 @@ def leave_out_unparsable(
       with_labels: whether the pipeline parses labels.
 
     Returns:
-      Whether there are any, so that a new pipeline gets further than this one.
+      Whether there are any, so that a new pipeline can get further than this one.
 
     Raises:
-      UserError: they are more than `bad` allows; one is named by file and byte.
+      UserError: there are more than `bad` allows; one of them is named by file and byte.
     """
     if not is_parse_error(message_of(error)) or bad.has_stopped:
         return False

@@ -24,7 +24,7 @@ def parse_sequence(
 
     Args:
       serialized: a `tf.train.SequenceExample`.
-      schema: what it holds.
+      schema: schema of the record.
       context: features of the context to parse, besides those of whole videos that the schema
         names, which `of_the_video` concatenates.
 
@@ -89,7 +89,7 @@ def parse_frame_record(
       position: place of the record in the epoch, int64 scalar. The choice of frames depends on it
         and on `seed` alone.
       serialized: a `tf.train.SequenceExample`.
-      schema: what it holds.
+      schema: schema of the record.
       sampling: which frames are read.
       seed: seed of the epoch.
       with_labels: whether labels are read.

@@ -21,7 +21,7 @@ def parse_segments(
 
     Args:
       serialized: a `tf.train.SequenceExample`.
-      schema: what it holds.
+      schema: schema of the record.
       beyond: "raise" or "drop" a rated class beyond the K.
 
     Returns:
@@ -61,7 +61,7 @@ def parse_windows(serialized: tf.Tensor, schema: RecordSchema) -> dict[str, tf.T
 
     Args:
       serialized: a `tf.train.SequenceExample`, rated or not.
-      schema: what it holds.
+      schema: schema of the record.
 
     Returns:
       The windows with starts 0, 5, 10, ... below the number of frames, as `parse_segments` returns

@@ -49,7 +49,7 @@ def make_synthetic(out_dir: str, spec: SyntheticSpec | None = None) -> Synthetic
       The paths of the shards.
 
     Raises:
-      UserError: the folder holds another synthetic data set, or cannot be written.
+      UserError: the folder contains another synthetic data set, or cannot be written.
     """
     spec = spec or SyntheticSpec()
     done = os.path.join(out_dir, _DONE)

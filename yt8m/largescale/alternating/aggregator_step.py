@@ -26,10 +26,10 @@ def run(context: Context, step: Step, source: str) -> float:
       source: the folder of the model that the previous step passed on.
 
     Returns:
-      Seconds that the step has worked, without validation.
+      seconds that the step took, without validation.
 
     Raises:
-      Stopped: a signal asked the run to stop. The state of the last iteration is saved.
+      Stopped: a signal stopped the run. The state of the last iteration is saved.
     """
     settings, run_folder = context.settings, context.run
     own = arguments_of(run_folder, source)

@@ -76,10 +76,10 @@ def run(context: Context, step: Step, source: str) -> float:
       source: the folder of the model whose aggregator is kept and whose head is replaced.
 
     Returns:
-      Seconds that the step has worked, without validation.
+      seconds that the step took, without validation.
 
     Raises:
-      Stopped: a signal asked the run to stop. The features and partitions so far are saved.
+      Stopped: a signal stopped the run. The features and partitions so far are saved.
     """
     settings, run_folder = context.settings, context.run
     check(context.config, train_dir=run_folder.path)

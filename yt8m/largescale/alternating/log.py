@@ -35,7 +35,7 @@ class Log:
           step: the step.
           iteration: how many of its epochs or iterations are done; 0 is its start.
           result: the metrics.
-          elapsed: seconds that the step has worked, in all processes so far.
+          elapsed: seconds that the step took, in all processes so far.
           **more: further numbers.
         """
         self.event(

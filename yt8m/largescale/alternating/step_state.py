@@ -22,7 +22,7 @@ class StepState:
 
     Attributes:
       gaps: the validation GAP at the start and after each iteration since.
-      elapsed: seconds that the step has worked.
+      elapsed: seconds that the step took.
       arrays: weights and an optimiser's state, by name.
     """
 

@@ -102,8 +102,8 @@ def train(
     """Begin or resume the alternation in `train_dir`.
 
     Raises:
-      Stopped: a signal asked the run to stop. The same command resumes.
-      UserError: the folder holds a run with other settings, or the model or the data do not fit.
+      Stopped: a signal stopped the run. The same command resumes.
+      UserError: the folder contains a run with other settings, or the model or the data do not fit.
     """
     check(config, train_dir)
     _refuse_workers(strategy)  # before an earlier run is deleted
@@ -161,7 +161,7 @@ class Alternation:
         """Continue after the last finished step, to the end.
 
         Raises:
-          Stopped: a signal asked the run to stop. The same command resumes.
+          Stopped: a signal stopped the run. The same command resumes.
         """
         take_steps(self.context.settings, self._once)
         run, last, best = self.context.run, self._last, self.finished.best

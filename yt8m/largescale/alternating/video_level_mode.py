@@ -101,7 +101,7 @@ def run(context: Context, alternate: Callable[..., None]) -> None:
       alternate: `yt8m.largescale.alternating.trainer.train`.
 
     Raises:
-      Stopped: a signal asked the run to stop. The same command resumes.
+      Stopped: a signal stopped the run. The same command resumes.
     """
     config, run_folder = context.config, context.run
     with context.strategy.scope():

@@ -115,7 +115,7 @@ class TreeReduction:
     """Combines parts that arrive in the order of their ids; holds one total for each level.
 
     Args:
-      combine: how a part is added to a total, see `Combine`.
+      combine: function that adds a part to a total; see `Combine`.
       fan: the number of parts in a total.
     """
 

@@ -47,7 +47,7 @@ class FeaturePlan:
     Attributes:
       folder: the store's folder, a local one.
       files: shards of records, each of which gives a shard of features.
-      schema: what the records hold.
+      schema: schema of the records.
       dtype: "float32", "float16" or "bfloat16", in which the features are kept.
       about: identifies what computes them, such as a fingerprint of the weights.
       batch_size: how many videos are computed together.

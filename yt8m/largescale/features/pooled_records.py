@@ -150,7 +150,7 @@ def pool_records(
       executor: runs the tasks.
       model: a built and registered model with `pooled_frames`.
       files: shards of frame-level records.
-      schema: what those records hold.
+      schema: schema of those records.
       folder: the folder of the new shards.
       batch_size: how many videos are computed together.
       max_bad_records: how many broken records may be skipped in total.
@@ -159,8 +159,8 @@ def pool_records(
 
     Raises:
       Stopped: `stop` was set. The same call continues with the missing shards.
-      UserError: the folder holds records of another network or of other data, or too many records
-        are broken.
+      UserError: the folder contains records of another network or data, or too many records are
+        broken.
     """
     about = {"network": fingerprint(model), "files": list(files), "data": shards.fingerprint(files)}
     made = Provenance(os.path.join(folder, ABOUT), about)

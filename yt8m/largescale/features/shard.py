@@ -100,7 +100,7 @@ def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -
       verify: compare the features with their checksum too.
 
     Returns:
-      The shard, or None if it is missing or not whole.
+      The shard, or None if it is missing or incomplete.
 
     Raises:
       DamagedShard: the bytes are not those that were written.

@@ -197,7 +197,7 @@ def build_feature_store(
 
     Raises:
       Stopped: `stop` was set.
-      UserError: the folder holds other features or is remote, or too many records are broken.
+      UserError: the folder contains other features or is remote, or too many records are broken.
     """
     bad, stop = bad or BadRecords(), stop or StopSignal()
     plan.write()

@@ -28,7 +28,7 @@ def partition(
       num_partitions: P; if there are more partitions than classes, some stay empty.
 
     Raises:
-      ValueError: `kind` is another word, or there is no partition.
+      ValueError: `kind` is unknown, or there is no partition.
     """
     experts = np.asarray(num_mixtures, np.int64)
     one_of("kind", kind, Partitioning)

@@ -184,7 +184,7 @@ def training_step(
       l2: the weight of Σw²/2 over both kernels.
       clip: the limit of the norm of each class's part of each gradient; 0 is off.
       class_major: the layout, see `class_axis`.
-      shapes: the shapes of the blocks' weights; they only tell one function from another.
+      shapes: the shapes of the blocks' weights; they only distinguish one function from another.
 
     Returns:
       `(x, labels, weights, moments, rate, power_1, power_2, total) -> None`.

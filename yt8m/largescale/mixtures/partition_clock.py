@@ -45,7 +45,7 @@ class PartitionClock:
           batch_size: examples of a step.
 
         Returns:
-          The mean loss of a step and the examples a second; (None, 0) if there was no step.
+          The mean loss of a step and the examples per second; (None, 0) if there was no step.
         """
         now, done = time.monotonic(), step - self._last_step
         if done <= 0:

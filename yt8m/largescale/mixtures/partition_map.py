@@ -88,7 +88,7 @@ def train_partition_until(task: PartitionTask, shared: Shared) -> None:
 
     Raises:
       Stopped: the job's `stop` was set; the state has been saved.
-      UserError: the features are not where the job says; see also `train_partition`.
+      UserError: the features are not in the job's folder; see also `train_partition`.
     """
     job: PartitionJob = shared["job"].value
     check_plan(job.features, PLAN)
@@ -154,7 +154,7 @@ class PartitionMap:
         """Train every partition up to `until` steps.
 
         Raises:
-          Stopped: a signal asked the run to stop.
+          Stopped: a signal stopped the run.
           UserError: a task failed, or this process does not see what a worker trained.
         """
         tasks = [dataclasses.replace(task, until=until) for task in self._tasks]

@@ -85,7 +85,7 @@ def train_partition(
 
     Raises:
       Stopped: `stop` was set; the state has been saved.
-      UserError: the settings do not fit, or the loss stopped being finite.
+      UserError: the settings do not match, or the loss stopped being finite.
     """
     settings.check()
     finished = read_header(path)

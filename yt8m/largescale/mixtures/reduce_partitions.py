@@ -32,7 +32,7 @@ def fill_head(head: GroupedMixtureOfExperts, paths: list[str]) -> None:
       paths: the path given to `train_partition`, for each partition that has classes.
 
     Raises:
-      UserError: a file is not there.
+      UserError: a file is missing.
       ValueError: a class was not trained, or twice, or with another number of experts.
     """
     arrays = [{name: np.array(getattr(m, name)) for name in NAMES} for m in head.mixtures]

@@ -54,7 +54,7 @@ def train(
     """Begin or resume the run in `train_dir`, as `yt8m.training.trainer.train` does.
 
     Raises:
-      Stopped: a signal asked the run to stop. The same command resumes.
+      Stopped: a signal stopped the run. The same command resumes.
       UserError: the settings do not suit this trainer, the folder contains another run, or the loss
         stopped being finite.
     """
@@ -81,7 +81,7 @@ class PartitionedTrainer:
       run: its folder.
 
     Raises:
-      UserError: the settings do not fit the model, or the model has too many groups.
+      UserError: the settings do not match the model, or the model has too many groups.
     """
 
     def __init__(self, config: RunConfig, run: RunFolder):
@@ -140,7 +140,7 @@ class PartitionedTrainer:
         """Train every group that is not finished, join them into one model and validate it.
 
         Raises:
-          Stopped: a signal asked the run to stop; the state of the group in training is saved.
+          Stopped: a signal stopped the run; the state of the group in training is saved.
         """
         began = time.monotonic()
         try:

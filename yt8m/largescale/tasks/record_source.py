@@ -44,7 +44,7 @@ class RecordSource:
     It is sent to the workers, so it contains settings and no open files.
 
     Attributes:
-      schema: what the records hold.
+      schema: schema of the records.
       batch_size: examples in a batch. Batches run across the shards of a task, and only the last
         one is smaller.
       max_bad_records: how many broken records may be skipped in total.
@@ -65,7 +65,7 @@ class RecordSource:
           broken: receives a line for each broken record.
 
         Raises:
-          UserError: more records are broken than allowed, or the records do not fit the schema.
+          UserError: more records are broken than allowed, or the records do not match the schema.
         """
         records = self._records(shards, rows, broken)
         with BadRecords().explained(self.schema.num_classes):

@@ -29,7 +29,7 @@ def run_shards(
       stop: checked after each task.
 
     Raises:
-      Stopped: a signal asked the run to stop. The shards that were converted stay.
+      Stopped: a signal stopped the run. The shards that were converted stay.
       UserError: more records are broken than allowed, or a task failed.
     """
     broken = 0

@@ -22,7 +22,7 @@ class FramePooling(Yt8mLayer):
         average v_d = Σ_j |x_jd|·x_jd / Σ_j |x_jd| (KDD eq. 1; docs/sources.md#swap), which is 0
         where the denominator is 0.
       swap_weight: weight of a frame in "swap": "elementwise" is the paper's |x_jd|; "l1" and "l2",
-        for ablations, are one weight a frame, its norm.
+        for ablations, give one weight per frame, its norm.
 
     Call: (x [B, T, D], mask=bool [B, T] or None) -> [B, D]. A video without frames gives 0.
     """
