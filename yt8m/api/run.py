@@ -15,7 +15,7 @@ from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
-from yt8m.runs.folder import Which
+from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.ids import decode_ids
 

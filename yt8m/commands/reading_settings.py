@@ -5,25 +5,24 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from yt8m.runs.settings.training import DEVICES, Which
 from yt8m.settings import setting
 from yt8m.submission.settings import SEGMENTS
 
-Checkpoint = Literal["", "best", "last"]
 OneMachine = Literal["auto", "one", "mirrored", "tpu"]
 
 READING = "Reading"
-DEVICES = "Devices and speed"
 
 
 @dataclasses.dataclass(frozen=True)
 class ReadingSettings:
     """How records are read and predictions computed. Each field is the flag of the same name."""
 
-    checkpoint: Checkpoint = setting(
+    checkpoint: Which = setting(
         "",
         help="which weights to use: best or last; by default the best ones by validation, or else"
         " the last",
-        choices=Checkpoint,
+        choices=Which,
         common=True,
         group=READING,
     )
@@ -51,7 +50,7 @@ class ReadingSettings:
     )
     max_bad_records: int = setting(
         0,
-        help=("number of corrupt records that may be skipped"),
+        help="number of corrupt records that may be skipped",
         at_least=0,
         common=True,
         group=READING,

@@ -12,8 +12,9 @@ import tensorflow as tf
 from yt8m import files
 from yt8m.errors import UserError
 from yt8m.runs.config import CONFIG_FILE
-from yt8m.runs.folder import BEST, MODEL_FILE, WEIGHTS, RunFolder, Which
+from yt8m.runs.folder import BEST, MODEL_FILE, WEIGHTS, RunFolder
 from yt8m.runs.load import config_of, weights_file
+from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import check_task
 
 _MEMBERS = (CONFIG_FILE, WEIGHTS)

@@ -7,7 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +17,6 @@ from yt8m import files
 from yt8m.errors import UserError
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 
-# A saved model of a run; "" is the best, or the last if nothing was validated.
-Which = Literal["", "best", "last"]
 BEST: Final = "best"  # a folder: weights and metrics of the best validation, averaged weights
 LAST: Final = "last"  # a folder: the same at the end of the run, or with each checkpoint
 WEIGHTS = "model.weights.h5"

@@ -16,8 +16,8 @@ from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
-from yt8m.runs.folder import BEST, LAST, MODEL_FILE, WEIGHTS, RunFolder, Which, reason
-from yt8m.runs.settings.training import Dtype
+from yt8m.runs.folder import BEST, LAST, MODEL_FILE, WEIGHTS, RunFolder, reason
+from yt8m.runs.settings.training import Dtype, Which
 
 
 def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -> str:

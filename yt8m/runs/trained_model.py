@@ -15,10 +15,10 @@ from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
 from yt8m.runs.evaluation_records import EvaluationRecords
-from yt8m.runs.folder import RunFolder, Which
+from yt8m.runs.folder import RunFolder
 from yt8m.runs.load import load_saved, weights_file
 from yt8m.runs.predictor import Predictor
-from yt8m.runs.settings.training import Strategy
+from yt8m.runs.settings.training import Strategy, Which
 from yt8m.runs.strategy import make_strategy
 
 

@@ -11,6 +11,8 @@ from yt8m.settings import setting
 Trainer = Literal["auto", "joint", "partitioned", "alternating"]
 Strategy = Literal["auto", "one", "mirrored", "multi_worker", "tpu"]
 Dtype = Literal["float32", "bfloat16"]
+# A saved model of a run; "" is the best, or the last if nothing was validated.
+Which = Literal["", "best", "last"]
 LabelNoise = Literal["", "remove", "complete"]
 
 DATA = "Data"
