@@ -1,4 +1,7 @@
-"""The wheel alone is enough: commands run from an empty folder and leave the package alone."""
+"""The wheel alone is enough: every command starts from an empty folder.
+
+`tests/notebooks` runs the main job with an installed package.
+"""
 
 import importlib.util
 import os
@@ -58,41 +61,6 @@ def test_it_has_the_command_and_the_type_marker(installed):
     assert (installed / "yt8m" / "py.typed").exists()
     (entry_points,) = installed.glob("yt8m-*.dist-info/entry_points.txt")
     assert "yt8m = yt8m.cli:main" in entry_points.read_text()
-
-
-def test_the_main_job_runs_and_writes_nothing_into_the_package(installed, yt8m, tmp_path):
-    before = contents(installed)
-    yt8m("synthetic", "--out_dir=data")
-    train = "--train_data_pattern=data/video/train*.tfrecord"
-    validate = "data/video/validate*.tfrecord"
-    assert "video-level records" in yt8m("inspect", validate)
-    for model in ("LogisticModel", "MoeModel"):
-        yt8m(
-            "train", f"--model={model}", train, f"--eval_data_pattern={validate}", "--num_epochs=1"
-        )
-        yt8m("eval", f"--train_dir=runs/{model}")
-        yt8m(
-            "predict",
-            f"--train_dir=runs/{model}",
-            f"--input_data_pattern={validate}",
-            f"--output_scores={model}.scores",
-            f"--output_file={model}.csv",
-        )
-    inputs = "--inputs=LogisticModel.scores,MoeModel.scores"
-    yt8m("fuse", inputs, "--output_file=fused.csv", f"--labels={validate}")
-    yt8m("analyse", f"--data_pattern={validate}", "--out_dir=labels", "--nofigures")
-    assert (tmp_path / "fused.csv").exists()
-    assert (tmp_path / "labels" / "report.md").exists()
-    assert contents(installed) == before
-
-
-def contents(folder):
-    """Return every file of the package with its size, compiled modules left out."""
-    return {
-        path: path.stat().st_size
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc"
-    }
 
 
 @pytest.mark.parametrize("name", COMMANDS)
