@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("yt8m.commands.train", "train a model, or resume its run"),
     "eval": ("yt8m.commands.evaluate", "evaluate a trained model"),
     "predict": ("yt8m.commands.predict", "predict, and write a Kaggle submission or scores"),
+    "publish": ("yt8m.commands.publish", "write a run as a folder for a model hub"),
     "fuse": ("yt8m.commands.fuse", "fuse the scores of several models"),
     "inspect": ("yt8m.data.inspect", "show the contents of record files, and find corrupt records"),
     "synthetic": ("yt8m.data.synthetic.__main__", "make a synthetic data set"),
@@ -63,7 +64,7 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
 
 def _parse_and_run(command: Command, arguments: Sequence[str]) -> int | None:
     values = flags.define(command.sections)
-    flags.parse(values, arguments)
+    flags.parse(values, arguments, command.positional)
     return command.main(values)
 
 

@@ -65,18 +65,23 @@ def define(sections: Iterable[Section]) -> flags.FlagValues:
     return values
 
 
-def parse(values: flags.FlagValues, arguments: Sequence[str]) -> None:
+def parse(values: flags.FlagValues, arguments: Sequence[str], positional: str = "") -> None:
     """Parse a command line.
 
     Args:
       values: from `define`.
       arguments: without the program's name.
+      positional: the flag that one argument without a name sets; "" allows no such argument.
 
     Raises:
       UserError: a flag is unknown or has a value of another type, or an argument is not a flag.
     """
+    if positional:
+        values.set_gnu_getopt()  # Flags may follow the argument.
     try:
         rest = values(["", *arguments])[1:]
+        if positional and len(rest) == 1 and not values[positional].present:
+            values[positional].value = rest.pop()
     except flags.Error as error:
         raise UserError(f"{error} --help lists the flags.") from error
     if rest:

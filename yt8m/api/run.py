@@ -15,6 +15,7 @@ from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
+from yt8m.runs.folder import RunFolder
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.ids import decode_ids
@@ -26,7 +27,8 @@ def load_run(train_dir: str, checkpoint: Which = "") -> Run:
     """Return a trained run from its folder.
 
     Args:
-      train_dir: the folder, local or remote.
+      train_dir: the folder, local or remote, or a model on the Hugging Face Hub:
+        "hf://OWNER/NAME", or "hf://OWNER/NAME@REVISION".
       checkpoint: "best", "last", or "" for the best validated weights, or else the last.
 
     Raises:
@@ -71,7 +73,8 @@ class Run:
           True
         """
         training, classes = self.config.training, self.config.schema.num_classes
-        path = training.vocabulary_file or beside(training.train_data_pattern.split(","))
+        path = RunFolder(self.train_dir).vocabulary()
+        path = path or training.vocabulary_file or beside(training.train_data_pattern.split(","))
         names = list(read_vocabulary(path).names) if path else []
         return names if len(names) == classes else [str(number) for number in range(classes)]
 

@@ -19,9 +19,11 @@ class Command:
       usage: its typical flags, for `--help`.
       sections: its flags.
       main: does the work, given the parsed flags; returns the exit code, None for 0.
+      positional: the flag that the one argument without a name stands for; "" allows none.
     """
 
     about: str
     usage: str
     sections: tuple[Section, ...]
     main: Callable[[FlagValues], int | None]
+    positional: str = ""

@@ -7,7 +7,7 @@ import os
 
 from absl.flags import FlagValues
 
-from yt8m import flags
+from yt8m import flags, hub
 from yt8m.commands import overrides
 from yt8m.commands.command import Command
 from yt8m.commands.reading_settings import ReadingSettings
@@ -21,7 +21,9 @@ from yt8m.submission.settings import SegmentSettings
 class EvalSettings:
     """What to evaluate. Each field is the flag of the same name."""
 
-    train_dir: str = setting("", help="folder of the run", common=True)
+    train_dir: str = setting(
+        "", help="folder of the run, or a model on the Hub, hf://OWNER/NAME", common=True
+    )
     eval_data_pattern: str = setting(
         "",
         help="comma-separated glob patterns of labelled records; by default those on which the run"
@@ -58,6 +60,11 @@ def main(values: FlagValues) -> None:
     settings = flags.read(EvalSettings, values)
     if not settings.train_dir:
         raise UserError("--train_dir is missing; name the folder to which train.py wrote the run.")
+    if not settings.output_dir and hub.is_address(settings.train_dir):
+        raise UserError(
+            f"--output_dir is missing: the metrics of {settings.train_dir} need a folder on this"
+            " machine."
+        )
     if settings.watch or not settings.run_once:
         watch(settings.train_dir, lambda: _once(settings, values), settings.poll_seconds)
     else:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 class PredictSettings:
     """What to predict, and where to write it. Each field is the flag of the same name."""
 
-    train_dir: str = setting("", help="folder of the run", common=True)
+    train_dir: str = setting(
+        "", help="folder of the run, or a model on the Hub, hf://OWNER/NAME", common=True
+    )
     input_data_pattern: str = setting(
         "",
         help="comma-separated glob patterns of records, with or without labels",

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m import hub
 from yt8m.errors import UserError
 from yt8m.runs.new_run import new_run
 from yt8m.training import label_experiments, trainers
@@ -36,6 +37,7 @@ def start_run(
       UserError: a setting is wrong, the records do not match the model, or `train_dir` contains
         another run.
     """
+    hub.refuse_to_write(train_dir, "--train_dir")
     run = new_run(model, train_data, eval_data, **settings)
     optimizer = run.config.recipe.optimizer
     if settings.get("weight_decay") and not decays(optimizer):

@@ -15,6 +15,7 @@ from yt8m.evaluation import report
 from yt8m.evaluation.evaluate import Pairs, evaluate
 from yt8m.evaluation.segment_scores import SegmentScores
 from yt8m.losses import registry as losses
+from yt8m.runs.load import saved_step
 from yt8m.runs.trained_model import TrainedModel
 
 
@@ -75,12 +76,14 @@ def evaluate_run(
         raise UserError(
             f"--eval_data_pattern={pattern} has no labels; name a labelled split, such as validate."
         )
+    step = saved_step(trained.path)
     about = {
         "model": trained.config.model.name,
         "weights": trained.path,
         "data": pattern,
         "top_k": top_k,
         "seconds": round(seconds, 2),
+        **({} if step is None else {"step": step}),
         **(segments.result() if segments else {}),
     }
     try:

@@ -23,7 +23,7 @@ def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float 
       UserError: the folder does not exist.
     """
     run, seen = RunFolder(train_dir), None
-    if not tf.io.gfile.isdir(train_dir):
+    if not tf.io.gfile.isdir(run.path):
         run.load_config()  # raises the error
     if not run.exists() or not _stamp(run):
         print(f"waiting for the first model of the run in {train_dir}", flush=True)

@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from yt8m import files
+from yt8m import files, hub
+from yt8m.data.vocabulary import FILE as VOCABULARY
 from yt8m.errors import UserError
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 
@@ -23,6 +24,8 @@ WEIGHTS = "model.weights.h5"
 METRICS = "metrics.json"
 # In a weight file and beside it: the arguments in which its model differs from the run's.
 MODEL_FILE = "model.json"
+# In a published folder (`yt8m publish`), whose weights lie beside its settings.
+PUBLICATION = "publication.json"
 ALTERNATION = "alternation"  # a folder: what the steps of the alternating trainer keep
 LABEL_INDEX = "label_index.npz"  # labels and places of the training records
 _LOG, _PRIORS, _DONE = "metrics.jsonl", "priors.npy", "done"
@@ -40,12 +43,19 @@ _OF_ATTEMPTS = frozenset(("logs", _LOG, _PRIORS, "features", LABEL_INDEX, _PROBE
 class RunFolder:
     """The folder of one run, which train.py creates and every other script reads.
 
+    Attributes:
+      path: the folder; for a model on the Hugging Face Hub, that of its download.
+
     Args:
-      path: local or remote (gs://); it need not exist.
+      path: local, remote (gs://), or a model on the Hugging Face Hub (hf://OWNER/NAME), which is
+        downloaded; a folder need not exist.
+
+    Raises:
+      UserError: the model on the Hub cannot be had; see `yt8m.hub.local`.
     """
 
     def __init__(self, path: str):
-        self.path = path
+        self.path = hub.local(path)
 
     def file(self, *names: str) -> str:
         """Return the path of a file of the run."""
@@ -87,6 +97,11 @@ class RunFolder:
         names = {n.rstrip("/") for n in tf.io.gfile.listdir(self.path)}
         if names <= _OF_ATTEMPTS:
             return  # The names alone do not prove that a run made them.
+        if PUBLICATION in names:
+            raise UserError(
+                f"--start_new_model: {self.path} is a published model and is not deleted; name"
+                " another --train_dir."
+            )
         if CONFIG_FILE not in names:
             raise UserError(
                 f"--start_new_model: {self.path} contains {', '.join(sorted(names)[:5])} but no"
@@ -139,6 +154,10 @@ class RunFolder:
         with tf.io.gfile.GFile(self.file(_PRIORS), "rb") as f:
             return np.load(f)
 
+    def vocabulary(self) -> str | None:
+        """Return the path of the vocabulary that a published folder contains, or None."""
+        return self.file(VOCABULARY) if self._has(VOCABULARY) else None
+
     def log(self, event: str, **values: Any) -> None:
         """Append one line to metrics.jsonl."""
         plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
@@ -155,8 +174,12 @@ class RunFolder:
                     yield json.loads(line)
 
     def is_done(self) -> bool:
-        """Return whether the run has ended."""
-        return self._has(_DONE)
+        """Return whether the run has ended, as that of a published model has."""
+        return self._has(_DONE) or self._has(PUBLICATION)
+
+    def publication(self) -> dict[str, Any] | None:
+        """Return what `yt8m publish` recorded about the folder, or None if it did not make it."""
+        return files.read_json(self.file(PUBLICATION)) if self._has(PUBLICATION) else None
 
     def set_done(self) -> None:
         """Mark the run as ended."""

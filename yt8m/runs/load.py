@@ -16,12 +16,14 @@ from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
-from yt8m.runs.folder import BEST, LAST, MODEL_FILE, WEIGHTS, RunFolder, reason
+from yt8m.runs.folder import BEST, LAST, METRICS, MODEL_FILE, WEIGHTS, RunFolder, reason
 from yt8m.runs.settings.training import Dtype, Which
 
 
 def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -> str:
     """Return the path of a run's weights: the best ones, or the last if nothing was validated.
+
+    A published folder has one weight file, at its top.
 
     Args:
       run: the folder.
@@ -35,10 +37,24 @@ def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -
         path = run.file(name, WEIGHTS)
         if tf.io.gfile.exists(path):
             return path
+    published = run.publication()
+    if published:
+        if which in ("", published["checkpoint"]):
+            return run.file(WEIGHTS)
+        raise UserError(
+            f"{flag}={run.path} is a published model, whose only weights are the"
+            f" {published['checkpoint']} ones of its run; drop --checkpoint={which}."
+        )
     raise UserError(
         f"{flag}={run.path} contains no {which or 'saved'} model yet: train.py saves one after each"
         " validation (with each checkpoint if nothing is validated), and at the end."
     )
+
+
+def saved_step(weights: str) -> int | None:
+    """Return after how many steps a weight file was saved, or None if the run does not say."""
+    path = os.path.join(os.path.dirname(weights), METRICS)
+    return files.read_json(path).get("step") if tf.io.gfile.exists(path) else None
 
 
 def config_of(run: RunFolder, weights: str) -> RunConfig:

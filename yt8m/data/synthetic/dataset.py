@@ -36,6 +36,12 @@ class SyntheticPaths:
         return os.path.join(self.folder, level, f"{split}*.tfrecord")
 
 
+def is_synthetic(pattern: str) -> bool:
+    """Return whether a pattern's records are in a folder that `make_synthetic` wrote."""
+    above = os.path.dirname(os.path.dirname(pattern))
+    return bool(tf.io.gfile.exists(os.path.join(above, _DONE)))
+
+
 def make_synthetic(out_dir: str, spec: SyntheticSpec | None = None) -> SyntheticPaths:
     """Write a synthetic data set, unless it is already there.
 

@@ -50,8 +50,9 @@ class TrainingConfig:
     )
     init_from: str = setting(
         "",
-        help="folder of an earlier run; this run starts from its best weights, or its last if none"
-        " were validated; each model documents which weights it takes",
+        help="folder of an earlier run, or a model on the Hub (hf://OWNER/NAME); this run starts"
+        " from its best weights, or its last if none were validated; each model documents which"
+        " weights it takes",
         group=START,
     )
     trainer: Trainer = setting(
