@@ -1,7 +1,7 @@
 """The `yt8m` command, and how every command starts and ends.
 
-Exit codes: 0 on success, 2 for a user's mistake, 130 after an interrupt, and 128 + n if signal n
-stopped a run that can be resumed.
+Exit codes: 0 on success, 1 if `download` could not get some of the files, 2 for a user's mistake,
+130 after an interrupt, and 128 + n if signal n stopped a run that can be resumed.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("yt8m.commands.predict", "predict, and write a Kaggle submission or scores"),
     "publish": ("yt8m.commands.publish", "write a run as a folder for a model hub"),
     "fuse": ("yt8m.commands.fuse", "fuse the scores of several models"),
+    "download": ("yt8m.commands.download", "download a share of the published data set"),
     "inspect": ("yt8m.data.inspect", "show the contents of record files, and find corrupt records"),
     "synthetic": ("yt8m.data.synthetic.__main__", "make a synthetic data set"),
     "analyse": ("yt8m.commands.analyse", "describe the labels of a data set"),
@@ -49,7 +50,9 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
     """
     module, _ = COMMANDS[name]
     asks_for_help = flags.asks_for_help(arguments)
-    without_tensorflow = module.startswith("yt8m.commands.") and (asks_for_help or name == "demo")
+    without_tensorflow = module.startswith("yt8m.commands.") and (
+        asks_for_help or name in ("demo", "download")
+    )
     if not without_tensorflow:
         importlib.import_module("yt8m.quiet")
     command = getattr(importlib.import_module(module), "COMMAND", None)

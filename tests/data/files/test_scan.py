@@ -2,7 +2,8 @@
 
 import pytest
 
-from yt8m.data.files.scan import masked_crc32c, record_sizes, scan
+from yt8m.data.files.checksum import masked_crc32c
+from yt8m.data.files.scan import record_sizes, scan
 
 
 @pytest.fixture

@@ -37,3 +37,24 @@ def test_fingerprint_tells_data_sets_apart(folder):
     assert one["shards"] == 1
     assert one["bytes"] == 10
     assert one == fingerprint([f"{folder}/a.tfrecord"]) != fingerprint([f"{folder}/b.tfrecord"])
+
+
+def test_a_list_stands_for_its_lines(folder):
+    listed = folder / "list.txt"
+    listed.write_text(f"# two files\n{folder}/b.tfrecord\n\n{folder}/a*\n")
+    assert find_shards(f"@{listed}") == find_shards(f"{folder}/*.tfrecord")
+    assert find_shards(f"@{listed},{folder}/c.txt")[-1] == f"{folder}/c.txt"
+
+
+def test_the_remote_paths_of_a_list_are_not_looked_for(folder):
+    listed = folder / "list.txt"
+    listed.write_text("gs://nowhere.example/train0.tfrecord\n")
+    assert find_shards(f"@{listed}") == ["gs://nowhere.example/train0.tfrecord"]
+
+
+def test_a_list_that_cannot_be_read_is_refused(folder):
+    with pytest.raises(UserError, match=r"--eval_data_pattern=@.*/none.txt: .* is not a text file"):
+        find_shards(f"@{folder}/none.txt", "--eval_data_pattern")
+    (folder / "empty.txt").write_text("# nothing\n")
+    with pytest.raises(UserError, match="--train_data_pattern is empty"):
+        find_shards(f"@{folder}/empty.txt")

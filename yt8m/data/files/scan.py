@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from yt8m.data.files.checksum import masked_crc32c
+
 OVERHEAD = 16  # bytes around each payload
 _TOGETHER = 8 << 20  # bytes of payload checked together
 
@@ -33,27 +35,6 @@ class Scanned(NamedTuple):
     payload: bytes | None
     problem: str | None
     lost: bool = False
-
-
-def _crc_table() -> list[int]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = (byte >> 1) ^ (0x82F63B78 if byte & 1 else 0)
-        table.append(byte)
-    return table
-
-
-_TABLE = _crc_table()
-
-
-def masked_crc32c(data: bytes) -> int:
-    """Return TFRecord's masked CRC-32C (Castagnoli) of a few bytes; too slow for payloads."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    crc ^= 0xFFFFFFFF
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _checksums(payloads: list[bytes]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Shards that comma-separated globs name, local or on gs://."""
+"""Shards that comma-separated globs or lists of paths name, local or on gs://."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.errors import UserError
+from yt8m.files import read_text
 
 
 def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
     """Return the files that a pattern matches, sorted and without duplicates.
 
     Args:
-      pattern: globs, separated by commas.
+      pattern: globs, separated by commas; `@FILE` stands for the globs in a text file, one a line,
+        such as `yt8m download --list_gs` writes.
       flag: flag that gave the pattern, for messages.
 
     Raises:
-      UserError: a glob matches nothing; the message names the nearest existing folder.
+      UserError: a glob matches nothing; the message names the nearest existing folder. Or a list
+        cannot be read.
     """
     files: list[str] = []
-    for glob in [g.strip() for g in pattern.split(",") if g.strip()]:
+    for glob, is_listed in _globs(pattern, flag):
+        # A list may name thousands of remote files, and each look takes a request.
+        if is_listed and "://" in glob and not any(sign in glob for sign in "*?[{"):
+            files.append(glob)
+            continue
         try:
             found = [f for f in tf.io.gfile.glob(glob) if not tf.io.gfile.isdir(f)]
         except tf.errors.OpError as error:
@@ -37,6 +44,24 @@ def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
             f" {flag}='data/train*.tfrecord'."
         )
     return sorted(set(files))
+
+
+def _globs(pattern: str, flag: str) -> list[tuple[str, bool]]:
+    """Return the globs of a pattern, and whether each comes from a list."""
+    globs: list[tuple[str, bool]] = []
+    for glob in [g.strip() for g in pattern.split(",") if g.strip()]:
+        if not glob.startswith("@"):
+            globs.append((glob, False))
+            continue
+        try:
+            lines = [line.strip() for line in read_text(glob[1:]).splitlines()]
+        except (tf.errors.OpError, UnicodeDecodeError):
+            raise UserError(
+                f"{flag}={glob}: {glob[1:]} is not a text file that can be read; `@FILE` stands for"
+                " the paths in a file, one a line."
+            ) from None
+        globs += [(line, True) for line in lines if line and not line.startswith("#")]
+    return globs
 
 
 def _nearest(glob: str) -> str:
