@@ -240,9 +240,12 @@ def test_a_full_disk_is_seen_before_the_start(mirror, get, tmp_path, monkeypatch
 
 
 def test_the_vocabulary_comes_along(mirror, get, tmp_path):
-    mirror.files["/csv/2/vocabulary.csv"] = b"Index,Name\n0,Game\n"
-    assert get("--vocabulary").code == 0
-    assert (tmp_path / "data/vocabulary.csv").read_bytes() == b"Index,Name\n0,Game\n"
+    content = b"Index,Name\n" + b"0,Game\n" * 10_000
+    mirror.files["/csv/2/vocabulary.csv"] = content
+    ended = get("--vocabulary")
+    assert ended.code == 0
+    assert (tmp_path / "data/vocabulary.csv").read_bytes() == content
+    assert "100% 5/5 files, 0.08 MB of 0.08 MB" in ended.out
     assert_complete(mirror, tmp_path / "data")
 
 

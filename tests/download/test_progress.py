@@ -42,12 +42,19 @@ def test_lines_show_rate_and_time_left(clock, capsys):
 
 
 def test_bytes_from_elsewhere_do_not_count_for_the_rate(clock, capsys):
-    shown = Progress(total=100, files=2, done=0, done_files=0)
-    shown.adjust(50)
+    shown = Progress(total=20_000_000, files=2, done=0, done_files=0)
+    shown.adjust(10_000_000)
     shown.file_done()
     clock[0] += 1
     shown.show(last=True)
-    assert capsys.readouterr().out == " 50% 1/2 files, 0.00 MB of 0.00 MB, 0.00 MB/s\n"
+    assert capsys.readouterr().out == " 50% 1/2 files, 10.00 MB of 20.00 MB, 0.00 MB/s\n"
+
+
+def test_more_bytes_than_were_known(clock, capsys):
+    shown = Progress(total=0, files=1, done=0, done_files=0)
+    shown.add(5_000_000)
+    shown.show(last=True)
+    assert "100% 0/1 files, 5.00 MB of 5.00 MB" in capsys.readouterr().out
 
 
 def test_a_terminal_shows_one_line_that_changes(clock, capsys, monkeypatch):

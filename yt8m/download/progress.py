@@ -79,6 +79,7 @@ class Progress:
     def _line(self, now: float) -> str:
         with self._lock:
             done, files, received = self.done, self.done_files, self._received
+        self.total = max(self.total, done)  # some sizes may be unknown
         self._seen.append((now, received))
         while len(self._seen) > 2 and now - self._seen[1][0] > _WINDOW:
             self._seen.popleft()

@@ -130,7 +130,8 @@ def _items(settings: DownloadSettings, plan: Plan, names: Sequence[str]) -> list
     ]
     if settings.vocabulary:
         path = os.path.join(settings.out_dir, "vocabulary.csv")
-        items.append(Item(partition.vocabulary_url, path, is_records=False))
+        size = size_of(partition.vocabulary_url, settings.timeout_seconds)
+        items.append(Item(partition.vocabulary_url, path, size=size, is_records=False))
     return items
 
 
