@@ -22,6 +22,11 @@ def slow_mirror():
     made.close()
 
 
+def heed_interrupts():
+    """Undo what a shell does to the processes that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(slow_mirror, tmp_path):
     """Return a function that starts a download in a process; no test leaves one running."""
@@ -31,7 +36,13 @@ def start(slow_mirror, tmp_path):
         command = [sys.executable, "-m", "yt8m", "download", "--share=1", "--parallel=2"]
         command += [f"--base_url={slow_mirror.url}", f"--out_dir={tmp_path / 'data'}", *arguments]
         started.append(
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=heed_interrupts,
+            )
         )
         return started[-1]
 
