@@ -1,5 +1,6 @@
 """Opening the folder of a run that is to be trained."""
 
+import dataclasses
 import re
 import shutil
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 from tests.support.runs import run_config
 from yt8m.errors import UserError
 from yt8m.runs import open as opening
+from yt8m.runs.config import check_same_run
 from yt8m.runs.open import open_run
 
 
@@ -43,6 +45,16 @@ def test_other_settings_are_refused_and_shown(finished_run, small_data, tmp_path
     _, folder, finished = open_run(other, str(run), start_new_model=True)
     assert not finished
     assert not folder.exists()
+
+
+def test_a_run_of_one_step_a_call_goes_on_as_its_devices_need(finished_run, small_data, capsys):
+    """One step was the default; the choice by the device is no other setting."""
+    began = run_config(small_data, "LogisticModel", epochs=1, steps_per_call=1)
+    now = dataclasses.replace(began.training, steps_per_call=0)
+    assert check_same_run(began, dataclasses.replace(began, training=now), "run") is None
+    many = dataclasses.replace(began.training, steps_per_call=4)
+    changed = check_same_run(began, dataclasses.replace(began, training=many), "run")
+    assert changed.endswith("training.steps_per_call 1 -> 4")
 
 
 @pytest.mark.parametrize("flag", ["init_from", "priors_from"])

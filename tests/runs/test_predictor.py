@@ -6,8 +6,8 @@ from tests.support.runs import run_on
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
 from yt8m.runs.build import make_model
+from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.predictor import Predictor
-from yt8m.runs.strategy import make_strategy
 
 
 def test_two_replicas_predict_what_one_predicts(small_data, mirrored):

@@ -11,6 +11,8 @@ from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
+from yt8m.runs.load import load_run
+from yt8m.training.step import TrainStep
 from yt8m.training.trainer import train
 
 
@@ -60,6 +62,33 @@ def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):
     assert rates[6] == pytest.approx(0.5)
     assert 0 < rates[-1] < 0.1
     assert "(24 segments in" in capsys.readouterr().out
+
+
+def test_a_call_ends_with_the_epoch_and_where_a_checkpoint_is_due(
+    small_data, tmp_path, monkeypatch
+):
+    calls: list[int] = []
+    whole = TrainStep.__call__
+
+    def counted(self, iterator, steps):
+        calls.append(int(steps))
+        return whole.__get__(self, TrainStep)(iterator, steps)
+
+    monkeypatch.setattr(TrainStep, "__call__", counted)
+    config = run_config(
+        small_data, "LogisticModel", epochs=2, steps_per_call=8, export_model_steps=5, max_steps=21
+    )
+    train(config, str(tmp_path / "grouped"))
+    # 12 steps an epoch, after which one more step looks for data and finds none.
+    assert calls == [5, 5, 2, 1, 5, 4]
+    assert [e["step"] for e in events(tmp_path / "grouped", "train")][-1] == 21
+    train(with_training(config, steps_per_call=1), str(tmp_path / "single"))
+    grouped, single = (
+        load_run(str(tmp_path / name), "--train_dir")[1].get_weights()
+        for name in ("grouped", "single")
+    )
+    for a, b in zip(grouped, single):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
 
 
 def test_max_steps_ends_the_run(small_data, tmp_path):

@@ -125,6 +125,17 @@ def test_no_counter_moves_on_where_the_data_end(replicas, mirrored):
     assert step.done() == 3
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_step_as_one_program_of_a_tpu_is_the_same(replicas, mirrored, monkeypatch):
+    strategy = mirrored if replicas == 2 else tf.distribute.OneDeviceStrategy("/cpu:0")
+    expected = run(strategy, RECIPES["adam, averaged"], steps_per_call=5)
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", type(strategy))
+    found = run(strategy, RECIPES["adam, averaged"], steps_per_call=5)
+    for a, b in zip(expected[0] + expected[1], found[0] + found[1]):
+        np.testing.assert_array_equal(a, b)
+    assert expected[2:] == found[2:]
+
+
 @pytest.mark.parametrize("tpu", [False, True])
 def test_on_a_tpu_nothing_in_a_step_waits_for_the_data_of_others(tpu, mirrored, monkeypatch):
     """There a control edge from outside becomes an input: the frames of every replica."""

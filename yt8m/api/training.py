@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yt8m.api.run import Run, load_run
-from yt8m.commands.start_run import start_run
-from yt8m.runs.strategy import make_strategy
+from yt8m.commands.start_run import open_devices, start_run
 
 
 def train(
@@ -51,15 +50,12 @@ def train(
       >>> run.config.model.name
       'MoeModel'
     """
-    devices = make_strategy(
-        settings.get("strategy", "auto"), settings.get("num_gpu", 0), [train_data, train_dir]
-    )
     start_run(
         model,
         train_data,
         eval_data,
         train_dir,
-        devices,
+        open_devices(model, settings),
         start_new_model=start_new_model,
         arguments=arguments,
         starter_defaults=starter_defaults,

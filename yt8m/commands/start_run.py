@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from yt8m import hub
 from yt8m.errors import UserError
+from yt8m.models.core import registry
+from yt8m.runs.devices.strategy import make_strategy
+from yt8m.runs.devices.used import UsedDevices, announce
 from yt8m.runs.new_run import new_run
 from yt8m.training import label_experiments, trainers
 from yt8m.training.optimizers import decays
+
+
+def open_devices(model: str, settings: Mapping[str, Any]) -> tf.distribute.Strategy:
+    """Return where a run will compute, and print it, which is a training command's first line.
+
+    Args:
+      model: registered name or alias.
+      settings: the given settings of the run; see `new_run`.
+
+    Raises:
+      UserError: the model is not known, or the requested hardware is not available.
+    """
+    trainer = settings.get("trainer", "auto")
+    if trainer == "auto":
+        trainer = registry.model_class(model).trainer
+    strategy = make_strategy(settings.get("strategy", "auto"), settings.get("num_gpu", 0))
+    steps = settings.get("steps_per_call", 0) if trainer == "joint" else None
+    announce(UsedDevices.of(strategy), settings.get("dtype", "float32"), steps)
+    return strategy
 
 
 def start_run(
@@ -48,4 +72,6 @@ def start_run(
     print(run.found, flush=True)
     label_experiments.check(run.config)
     train = trainers.get(run.config.training.trainer)
-    return train(run.config, train_dir, start_new_model, devices)
+    facts = {**run.config.facts, "devices": UsedDevices.of(devices).facts()}
+    config = dataclasses.replace(run.config, facts=facts)
+    return train(config, train_dir, start_new_model, devices)

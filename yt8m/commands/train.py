@@ -90,10 +90,9 @@ def main(values: FlagValues) -> int | None:
     """Turn the flags into a run's settings, and train."""
     import tensorflow as tf
 
-    from yt8m.commands.start_run import start_run
+    from yt8m.commands.start_run import open_devices, start_run
     from yt8m.losses import describe_losses
     from yt8m.models.core import registry
-    from yt8m.runs.strategy import make_strategy
     from yt8m.training.synthetic_sample import use_synthetic_sample
 
     command = flags.read(TrainSettings, values)
@@ -108,11 +107,7 @@ def main(values: FlagValues) -> int | None:
     if command.log_device_placement:
         tf.debugging.set_log_device_placement(True)
     # Before anything touches TensorFlow's devices: workers must join their cluster first.
-    devices = make_strategy(
-        values.strategy,
-        values.num_gpu,
-        [values.train_data_pattern, command.train_dir or ""],
-    )
+    devices = open_devices(command.model, settings)
     if not values.train_data_pattern:
         use_synthetic_sample(values, model.level)
         settings["max_frames"] = values.max_frames

@@ -146,7 +146,9 @@ def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> str | None
     Raises:
       UserError: lists each setting that differs, or says that the files do.
     """
-    found = differences(old, new)
+    # A run that began when one step was the default takes what its devices need now.
+    automatic = ("training.steps_per_call", 1, 0)
+    found = [different for different in differences(old, new) if different != automatic]
     # A run without validation may get one: none of its models was chosen by another set.
     fatal = [
         (key, was, now)

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 from yt8m.runs.config import RunConfig, check_same_keras, check_same_run
+from yt8m.runs.devices.workers import any_worker, is_chief
 from yt8m.runs.folder import RunFolder
-from yt8m.runs.strategy import any_worker, is_chief
 
 
 def open_run(

@@ -25,7 +25,7 @@ class Predictor:
       strategy: under whose scope the model was made.
       model: a built model.
       batch_size: examples in a call, over this worker's replicas; rounded up to a multiple of them.
-      jit_compile: compile with XLA.
+      jit_compile: compile with XLA; a TPU does so in any case.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Predictor:
         self._strategy, self._model = strategy, model
         self._replicas = max(1, len(strategy.extended.worker_devices))
         self._per_replica = -(-batch_size // self._replicas)
+        jit_compile = jit_compile and not isinstance(strategy, tf.distribute.TPUStrategy)
         forward = tf.function(lambda inputs: model(inputs, training=False), jit_compile=jit_compile)
         self._run = tf.function(lambda inputs: strategy.run(forward, args=(inputs,)))
 

@@ -14,12 +14,13 @@ from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
+from yt8m.runs.devices.strategy import make_strategy
+from yt8m.runs.devices.used import UsedDevices
 from yt8m.runs.evaluation_records import EvaluationRecords
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.load import load_saved, weights_file
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.settings.training import Strategy, Which
-from yt8m.runs.strategy import make_strategy
 
 
 def check_task(config: RunConfig, train_dir: str) -> None:
@@ -60,7 +61,7 @@ class TrainedModel:
     Args:
       train_dir: the run's folder.
       which: "best", "last", or "" for the best there is.
-      strategy, num_gpu: where it computes; see `yt8m.runs.strategy.make_strategy`.
+      strategy, num_gpu: where it computes; see `yt8m.runs.devices.strategy.make_strategy`.
       jit_compile: compile with XLA.
       segment_labels: read five-second segments, even if the run was trained on whole videos.
 
@@ -87,7 +88,7 @@ class TrainedModel:
         check_task(run.load_config(), train_dir)
         self.path = weights_file(run, which)
         self._jit_compile = jit_compile
-        self.strategy = make_strategy(strategy, num_gpu, [train_dir], workers=False)
+        self.strategy = make_strategy(strategy, num_gpu, workers=False)
         with self.strategy.scope():
             loaded: tuple[RunConfig, Yt8mModel] = load_saved(run, self.path)
         self.config, self.model = loaded
@@ -126,5 +127,6 @@ class TrainedModel:
         rated = more.get("with_labels", True)
         records = EvaluationRecords(self.config, pattern, flag, batch_size, eval_frames, rated)
         about = f"{records.description}; {len(records.files)} files"
+        say(UsedDevices.of(self.strategy).line(self.config.training.dtype))
         say(f"{self.config.model.name} from {self.path}\n{about}")
         return records.batches(bad, **more), self.predictor(records.batch_size)

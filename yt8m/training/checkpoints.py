@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 from yt8m.runs.config import RunConfig
+from yt8m.runs.devices.workers import is_chief
 from yt8m.runs.folder import RunFolder, reason
-from yt8m.runs.strategy import is_chief
 from yt8m.training.step import TrainStep
 
 
@@ -139,6 +139,10 @@ class Checkpoints:
         by_steps = bool(self._every_steps) and steps >= self._every_steps
         by_time = bool(self._every_seconds) and seconds >= self._every_seconds
         return by_steps or by_time
+
+    def steps_until_due(self, step: int) -> float:
+        """Return the steps after which a checkpoint is due, whatever the time; it may be inf."""
+        return self._last_step + self._every_steps - step if self._every_steps else math.inf
 
     def save(self, step: int) -> None:
         """Write a checkpoint; older ones are removed once it is complete."""

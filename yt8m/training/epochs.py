@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Callable
 
 import tensorflow as tf
 
@@ -60,6 +60,8 @@ class Epochs:
       state: the position in the run, which is advanced.
       data: the training records.
       stop: ends an epoch early; it is checked before each call of `step`.
+      steps_per_call: the most steps in a call of `step`.
+      until_due: from the steps done to those that may follow before a checkpoint is due.
     """
 
     def __init__(
@@ -70,10 +72,12 @@ class Epochs:
         state: TrainState,
         data: TrainingData,
         stop: StopVote,
+        steps_per_call: int = 1,
+        until_due: Callable[[int], float] = lambda done: math.inf,
     ):
         self._batch_size, self._num_epochs = config.recipe.batch_size, config.recipe.num_epochs
         self._max_steps = config.training.max_steps
-        self._steps_per_call = config.training.steps_per_call
+        self._steps_per_call, self._until_due = steps_per_call, until_due
         self._length, self._step, self._state = length, step, state
         self._data, self._stop = data, stop
 
@@ -91,7 +95,7 @@ class Epochs:
         """
         batches = self._open()
         while (left := self._steps_left()) > 0 and not self._stop():
-            steps = tf.constant(int(min(self._steps_per_call, left)), tf.int32)
+            steps = tf.constant(self._steps_in_call(left), tf.int32)
             try:
                 with self._examples_counted():
                     outputs = self._step(batches, steps)
@@ -118,14 +122,29 @@ class Epochs:
             done = (self._step.done() - before) * self._batch_size
             self._state.examples_in_epoch.assign_add(done)
 
+    def _steps_in_call(self, left: float) -> int:
+        """Return the steps of the next call, which ends where something else is to be done.
+
+        A call that the end of the data cuts off returns nothing to report. So it ends with the
+        epoch, whose length may be an estimate: after it, single steps look for more data.
+        """
+        in_epoch = self._whole_batches() - self._done_in_epoch()
+        until_due = self._until_due(self._step.done())
+        return int(min(self._steps_per_call, left, max(1, in_epoch), max(1, until_due)))
+
+    def _whole_batches(self) -> int:
+        return self._length.epoch_examples // self._batch_size
+
+    def _done_in_epoch(self) -> int:
+        return int(self._state.examples_in_epoch) // self._batch_size
+
     def _steps_left(self) -> float:
         """Return the steps until the epoch or the run must end, if that is known beforehand."""
         left = math.inf
         if self._max_steps:
             left = self._max_steps - self._step.done()
         if self._data.num_workers > 1:
-            done = int(self._state.examples_in_epoch) // self._batch_size
-            left = min(left, self._length.epoch_examples // self._batch_size - done)
+            left = min(left, self._whole_batches() - self._done_in_epoch())
         return left
 
     def _is_out_of_steps(self) -> bool:

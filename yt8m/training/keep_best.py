@@ -7,11 +7,11 @@ import os
 from typing import Any
 
 from yt8m import files
+from yt8m.runs.devices.workers import is_chief
 from yt8m.runs.folder import BEST, LAST, METRICS, WEIGHTS, RunFolder
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.progress import Progress
 from yt8m.runs.save import save_weights
-from yt8m.runs.strategy import is_chief
 from yt8m.training.checkpoints import TrainState
 from yt8m.training.step import TrainStep
 from yt8m.training.validation import Validation

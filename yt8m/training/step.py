@@ -68,7 +68,8 @@ class TrainStep:
       average: the average of the same variables.
       recipe: gives the batch size over all replicas and the clip norms.
       penalty: weight of `model.losses` (L2 and auxiliary terms).
-      jit_compile: compile the forward and backward pass with XLA; on one replica only.
+      jit_compile: compile the forward and backward pass with XLA, on one replica only; a TPU
+        compiles whole steps in any case.
       variables: what the steps change; None is the model's trainable variables.
       inference: compute the loss in inference mode, as batch normalisation with its stored
         statistics.
@@ -95,10 +96,7 @@ class TrainStep:
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
         self.average, self.recipe, self.penalty = average, recipe, penalty
         self._variables, self._inference = variables, inference
-        # A TPU's step takes its data as a whole, so it cannot run ahead of them; and there whatever
-        # an operation waits for becomes its input, so that each core would be sent the frames of
-        # all. See also `whole_rounds`.
-        self._waits = not isinstance(strategy, tf.distribute.TPUStrategy)
+        self._on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         # Sums since they were last read: the loss, the regularisation, the steps, and the steps
         # whose gradient was not finite. They stay on the device, so that no step waits for them.
@@ -107,7 +105,9 @@ class TrainStep:
         # A function of its own only where XLA needs one: batch normalisation cannot sum its
         # statistics over replicas from within a nested function.
         self._forward_backward = (
-            tf.function(self._gradients, jit_compile=True) if jit_compile else self._gradients
+            tf.function(self._gradients, jit_compile=True)
+            if jit_compile and not self._on_tpu
+            else self._gradients
         )
 
     @tf.function
@@ -147,16 +147,34 @@ class TrainStep:
 
     def _one(self, iterator: Any) -> StepOutputs:
         batch = next(iterator)
+        if self._on_tpu:
+            return batch["labels"], self.strategy.run(self._whole_step, args=(batch,))
         local = self.strategy.experimental_local_results
-        arrived = local(batch["labels"]) if self._waits else ()  # on every replica
+        arrived = local(batch["labels"])  # on every replica
         sums, predictions = self.strategy.run(lambda b: self._replica(b, arrived), args=(batch,))
-        first = local(sums)[0]  # equal on every replica by now
         # Nothing else makes these wait for the data, and a step without data must not be counted.
-        with tf.control_dependencies([first]):
-            self._sums.assign_add(first)
-            self.step.assign_add(1)
-            self.average.update(self.strategy, self.step)
+        with tf.control_dependencies([local(sums)[0]]):
+            self._count(self.strategy, sums)
         return batch["labels"], predictions
+
+    def _whole_step(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Take a step as the one program that each core of a TPU runs.
+
+        What is outside of that program runs there as one compiled program for each operation, or
+        not at all: TensorFlow refuses most operations on variables of several cores. The program
+        takes its data as a whole, so that it cannot run ahead of them (see also `whole_rounds`);
+        and whatever it waits for becomes its input, so that each core would be sent the frames of
+        all.
+        """
+        sums, predictions = self._update(batch)
+        tf.distribute.get_replica_context().merge_call(self._count, args=(sums,))
+        return predictions
+
+    def _count(self, strategy: tf.distribute.Strategy, sums: Any) -> None:
+        """Count a step, and move the average; in cross-replica context."""
+        self._sums.assign_add(strategy.experimental_local_results(sums)[0])  # equal on all by now
+        self.step.assign_add(1)
+        self.average.update(strategy, self.step)
 
     def _replica(
         self, batch: dict[str, tf.Tensor], arrived: tuple[tf.Tensor, ...]

@@ -16,11 +16,13 @@ from yt8m.losses import registry as losses
 from yt8m.losses.class_weights import class_weights
 from yt8m.runs.build import make_model
 from yt8m.runs.config import CONFIG_FILE, RunConfig
+from yt8m.runs.devices.strategy import make_strategy
+from yt8m.runs.devices.used import UsedDevices
+from yt8m.runs.devices.workers import any_worker, is_chief
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.open import open_run
 from yt8m.runs.progress import Progress
 from yt8m.runs.stop_signal import Stopped, StopSignal, StopVote
-from yt8m.runs.strategy import any_worker, is_chief, make_strategy
 from yt8m.training import label_experiments
 from yt8m.training.checkpoints import TrainState, make_checkpoints
 from yt8m.training.epochs import Epochs, RunLength
@@ -79,9 +81,8 @@ class Trainer:
         self.config, self.run = config, run
         t = config.training
         self.files = find_shards(t.train_data_pattern, "--train_data_pattern")
-        self.strategy = strategy or make_strategy(
-            t.strategy, t.num_gpu, [*self.files[:1], run.path]
-        )
+        self.strategy = strategy or make_strategy(t.strategy, t.num_gpu)
+        self.devices = UsedDevices.of(self.strategy)
         check_replicas(config, self.strategy.num_replicas_in_sync)
         label_experiments.check(config)
         self.chief = is_chief(self.strategy)
@@ -134,7 +135,7 @@ class Trainer:
         if self.checkpoints.restore():
             epoch = int(self.state.epoch) + 1
             self.progress.say(f"resumed at step {self.step.done():,}, epoch {epoch}")
-            self.progress.event("resumed", step=self.step.done())
+            self.progress.event("resumed", step=self.step.done(), devices=str(self.devices))
         else:
             self._start()
         power = self.config.training.label_weight_power
@@ -149,7 +150,7 @@ class Trainer:
             model.initialize_from_priors(self._priors())
         initialize(model, self.config, self.progress.say)
         self.step.average.reset()
-        self.progress.event("started", step=0)
+        self.progress.event("started", step=0, devices=str(self.devices))
 
     def _priors(self) -> np.ndarray:
         return starting_priors(self.config, self.run, self.files, self.progress.say, self.chief)
@@ -171,7 +172,16 @@ class Trainer:
             self.config, self.run, self.files, self.bad, cache, self.chief, self.progress.say
         )
         data = TrainingData(self.config, self.files, self.strategy, self.bad, cache, experiments)
-        return Epochs(self.config, self.length, self.step, self.state, data, self.stop)
+        return Epochs(
+            self.config,
+            self.length,
+            self.step,
+            self.state,
+            data,
+            self.stop,
+            self.devices.steps_per_call(t.steps_per_call),
+            self.checkpoints.steps_until_due,
+        )
 
     def _keep_config(self) -> None:
         """Write the settings once they have worked: a refused command must not block the next."""

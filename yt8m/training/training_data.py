@@ -12,7 +12,7 @@ from yt8m.data.pipeline import build_dataset, whole_rounds
 from yt8m.data.records.check import leave_out_unparsable
 from yt8m.data.records.sampling import FrameSampling
 from yt8m.runs.config import RunConfig
-from yt8m.runs.strategy import worker_of
+from yt8m.runs.devices.workers import worker_of
 from yt8m.training.label_experiments import LabelExperiments
 
 

@@ -33,10 +33,10 @@ from yt8m.largescale.tasks.shared_folder import absolute
 from yt8m.models.core import registry
 from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.runs.config import CONFIG_FILE, RunConfig
+from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.folder import ALTERNATION, BEST, RunFolder
 from yt8m.runs.open import open_run
 from yt8m.runs.stop_signal import Stopped, StopSignal
-from yt8m.runs.strategy import make_strategy
 from yt8m.training.validation import Validation
 
 
@@ -134,9 +134,7 @@ def _context(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy
     """Return the context that the steps need, and write the settings of a new run."""
     training, alternation = config.training, alternation_of(config)
     files = [absolute(f) for f in find_shards(training.train_data_pattern)]
-    strategy = strategy or make_strategy(
-        training.strategy, training.num_gpu, [*files[:1], run.path]
-    )
+    strategy = strategy or make_strategy(training.strategy, training.num_gpu)
     _refuse_workers(strategy)
     validation = Validation(config, strategy)
     validation.files = [absolute(f) for f in validation.files]

@@ -90,9 +90,9 @@ class TrainingConfig:
         False, help="compile the forward and backward pass with XLA", group=DEVICES
     )
     steps_per_call: int = setting(
-        1,
-        help="training steps per call of the compiled loop; larger values pay off on GPUs and TPUs",
-        at_least=1,
+        0,
+        help="training steps per call of the compiled loop; 0: 1 on a CPU, 16 on GPUs and TPUs",
+        at_least=0,
         may_change=True,
         group=DEVICES,
     )

@@ -1,0 +1,1 @@
+"""The devices that a run uses: which there are, and which are chosen."""

@@ -1,0 +1,72 @@
+"""The part of a process among several workers: its number, and whether it writes the files."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Callable
+
+import tensorflow as tf
+
+from yt8m.errors import UserError
+
+MULTI_WORKER = tf.distribute.MultiWorkerMirroredStrategy
+
+
+def cluster_workers() -> list[str]:
+    """Return the addresses of the workers in TF_CONFIG, if there are any.
+
+    Raises:
+      UserError: TF_CONFIG is not JSON.
+    """
+    try:
+        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
+    except ValueError as error:
+        raise UserError(
+            f"the environment variable TF_CONFIG is not JSON ({error}); correct it or unset it."
+        ) from None
+    return [*cluster.get("chief", []), *cluster.get("worker", [])]
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Return whether this process writes the run's files, as only the first worker does."""
+    resolver = strategy.cluster_resolver
+    if not isinstance(strategy, MULTI_WORKER) or resolver is None:
+        return True
+    if resolver.task_type in (None, "chief"):
+        return True
+    has_chief = "chief" in resolver.cluster_spec().jobs
+    return resolver.task_type == "worker" and resolver.task_id == 0 and not has_chief
+
+
+def worker_of(strategy: tf.distribute.Strategy) -> tuple[int, int]:
+    """Return the index of this worker, and the number of workers."""
+    if not isinstance(strategy, MULTI_WORKER):
+        return 0, 1
+    resolver = strategy.cluster_resolver
+    chiefs = 1 if "chief" in resolver.cluster_spec().jobs else 0
+    index = 0 if resolver.task_type == "chief" else resolver.task_id + chiefs
+    return index, len(cluster_workers())
+
+
+def any_worker(strategy: tf.distribute.Strategy) -> Callable[[bool], bool]:
+    """Return a function that takes this worker's flag and returns whether any worker's is set.
+
+    The function waits until every worker has called it; a single worker is not kept waiting.
+    """
+    if worker_of(strategy)[1] == 1:
+        return bool
+
+    def on_replica(flag: tf.Tensor) -> tf.Tensor:
+        here = tf.identity(flag)  # on the replica's device, which an argument is not
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, here)
+
+    @tf.function
+    def total(flag: tf.Tensor) -> Any:
+        return strategy.run(on_replica, args=(flag,))
+
+    def is_any_set(flag: bool) -> bool:
+        totals = strategy.experimental_local_results(total(tf.constant(float(flag))))
+        return float(totals[0]) > 0
+
+    return is_any_set
