@@ -1,6 +1,7 @@
 """`yt8m download` against a local server, well-behaved or not."""
 
 import contextlib
+import errno
 import json
 import shutil
 from collections import namedtuple
@@ -11,6 +12,7 @@ from tests.support.commands import run_command
 from tests.support.mirror import FOLDER, PLAN, shard
 from yt8m.data.files.shards import find_shards
 from yt8m.download import plan
+from yt8m.download.partial_file import PartialFile
 from yt8m.download.web import Dropped
 
 GOLDEN = ["Ix", "Wy", "qP", "sT"]  # a thousandth of the training split
@@ -108,6 +110,21 @@ def test_drops_that_bring_bytes_do_not_count(mirror, get, tmp_path):
     mirror.faults[path("aa")] = ["drop 100"] * 8
     assert get("--retries=1").code == 0
     assert_complete(mirror, tmp_path / "data")
+
+
+def test_a_silent_connection_counts_as_dropped(mirror, get, tmp_path):
+    mirror.faults[path("aa")] = ["stall 1000"]
+    assert get("--timeout_seconds=0.3").code == 0
+    assert_complete(mirror, tmp_path / "data")
+    assert [r.start for r in mirror.gets("trainaa")] == [0, 1000]
+
+
+def test_a_redirect_keeps_the_range(mirror, get, tmp_path):
+    mirror.faults[path("aa")] = ["drop 1000", "moved"]
+    assert get().code == 0
+    assert_complete(mirror, tmp_path / "data")
+    moved = [r for r in mirror.requests if r.path.startswith("/moved")]
+    assert [(r.start, r.sent) for r in moved] == [(1000, 2036)]
 
 
 def test_a_busy_server_is_tried_again(mirror, get, tmp_path):
@@ -239,6 +256,28 @@ def test_a_full_disk_is_seen_before_the_start(mirror, get, tmp_path, monkeypatch
     assert get().code == 0
 
 
+def test_a_disk_that_fills_up_ends_the_download(mirror, get, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(PartialFile, "append", full)
+        ended = get("--parallel=1")
+    assert ended.code == 2
+    assert "cannot be written ([Errno 28] No space left on device)" in ended.err
+    assert len(mirror.gets()) == 1
+    assert get().code == 0
+    assert_complete(mirror, tmp_path / "data")
+
+
+def test_places_that_cannot_be_written(get, tmp_path):
+    (tmp_path / "file").write_text("")
+    ended = get(f"--out_dir={tmp_path}/file/data")
+    assert ended.code == 2
+    assert "file/data cannot be written" in ended.err
+    assert get(f"--list_gs={tmp_path}/file/list.txt").code == 2
+
+
 def test_the_vocabulary_comes_along(mirror, get, tmp_path):
     content = b"Index,Name\n" + b"0,Game\n" * 10_000
     mirror.files["/csv/2/vocabulary.csv"] = content
@@ -246,6 +285,9 @@ def test_the_vocabulary_comes_along(mirror, get, tmp_path):
     assert ended.code == 0
     assert (tmp_path / "data/vocabulary.csv").read_bytes() == content
     assert "100% 5/5 files, 0.08 MB of 0.08 MB" in ended.out
+    (tmp_path / "data/vocabulary.csv").write_bytes(b"my own")
+    assert get("--vocabulary").code == 0
+    assert (tmp_path / "data/vocabulary.csv").read_bytes() == b"my own"
     assert_complete(mirror, tmp_path / "data")
 
 

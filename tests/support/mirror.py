@@ -48,7 +48,8 @@ class Mirror:
     Attributes:
       files: path -> content.
       faults: path -> what to do with the next GETs of it, one each: "drop N" (close after N bytes),
-        "wrong" (other bytes), "short" (a smaller whole), or a status such as "503".
+        "stall N" (send no more after N bytes), "wrong" (other bytes), "short" (a smaller whole),
+        "moved" (redirect to "/moved" and the same path), or a status such as "503".
       ranges: whether byte ranges are answered.
       sizes: whether HEAD is answered.
       pause: seconds between two blocks of a file.
@@ -63,6 +64,7 @@ class Mirror:
         self.ranges, self.sizes, self.pause = True, True, 0.0
         self.requests: list[Request] = []
         self.lock = threading.Lock()
+        self.closing = threading.Event()
         self.publish()
         handler = type("Handler", (_Handler,), {"mirror": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -85,6 +87,7 @@ class Mirror:
         ]
 
     def close(self):
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -102,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._note(0, 0)
 
     def do_GET(self):
-        mirror, content = self.mirror, self.mirror.files.get(self.path)
+        mirror, content = self.mirror, self.mirror.files.get(self.path.removeprefix("/moved"))
         with mirror.lock:
             fault = mirror.faults[self.path].pop(0) if mirror.faults[self.path] else ""
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
@@ -110,6 +113,12 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None or fault.isdigit():
             self._start(int(fault or 404), 0)
             self._note(start, 0)
+            return
+        if fault == "moved":
+            self.send_response(302)
+            self.send_header("Location", f"/moved{self.path}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         if fault == "wrong":
             content = bytes(255 - b for b in content)
@@ -123,8 +132,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._note(start, 0)
             return
         self._start(206 if start else 200, len(content) - start, start, len(content))
-        end = start + int(fault.split()[1]) if fault.startswith("drop") else len(content)
+        end = start + int(fault.split()[1]) if fault[:4] in ("drop", "stal") else len(content)
         self._note(start, self._send(content[start:end]))
+        if fault.startswith("stall"):
+            mirror.closing.wait(30)
 
     def _start(self, code, length, start=0, total=0):
         self.send_response(code)

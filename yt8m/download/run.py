@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from yt8m.download import plan as plans
+from yt8m.download import report
+from yt8m.download.existing import missing_of, size_on_disk
 from yt8m.download.partial_file import SUFFIX
 from yt8m.download.plan import Plan
 from yt8m.download.progress import Progress, size_text
@@ -17,12 +19,11 @@ from yt8m.download.published import Partition, partition_of
 from yt8m.download.settings import DownloadSettings
 from yt8m.download.shares import choose
 from yt8m.download.transfer import Transfer
-from yt8m.download.verify import Item, problem_of
+from yt8m.download.verify import Item
 from yt8m.download.web import Dropped, size_of
-from yt8m.download.workers import Outcome, get_all
+from yt8m.download.workers import get_all
 from yt8m.errors import UserError
 
-_SHOWN = 10  # files that a dry run lists
 _MANY = 200  # sizes to ask for that take a while
 _REQUESTS = 16  # sizes asked for at the same time
 
@@ -39,8 +40,8 @@ def download(settings: DownloadSettings) -> int:
       KeyboardInterrupt: after the message that says how to go on.
     """
     partition = partition_of(settings)
-    only_lists = settings.dry_run or bool(settings.list_gs)
-    if not settings.out_dir and not only_lists:
+    only_names = settings.dry_run or bool(settings.list_gs)
+    if not settings.out_dir and not only_names:
         raise UserError("--out_dir is missing; name the folder for the files.")
     if "://" in settings.out_dir:
         raise UserError(
@@ -48,33 +49,39 @@ def download(settings: DownloadSettings) -> int:
             " are, write their paths with --list_gs=FILE and train with"
             " --train_data_pattern=@FILE."
         )
-    plan = _plan(settings, partition, only_lists)
+    plan = _plan(settings, partition, only_names)
     names = choose(plan.sums, settings.share, settings.seed)
     if settings.list_gs:
-        return _write_list(settings, plan, names)
+        report.write_list(settings, partition, names)
+        return 0
     _add_sizes(plan, names, settings)
     items = _items(settings, plan, names)
-    _print_plan(settings, plan, items)
+    report.print_plan(settings, plan, items)
     if settings.dry_run:
-        _print_files(items)
+        report.print_files(items)
         return 0
-    os.makedirs(settings.out_dir, exist_ok=True)
-    plan.note_share(settings.share, settings.seed, len(names))
-    plans.save(settings.out_dir, plan)
-    missing = _missing(items, settings)
-    return _get(items, missing, settings)
+    try:
+        os.makedirs(settings.out_dir, exist_ok=True)
+        plan.note_share(settings.share, settings.seed, len(names))
+        plans.save(settings.out_dir, plan)
+        return _get(items, missing_of(items, settings), settings)
+    except OSError as error:
+        raise UserError(
+            f"--out_dir={settings.out_dir} cannot be written ({error}). Make room or choose another"
+            " folder; the same command goes on from here."
+        ) from None
 
 
-def _plan(settings: DownloadSettings, partition: Partition, only_lists: bool) -> Plan:
+def _plan(settings: DownloadSettings, partition: Partition, only_names: bool) -> Plan:
     """Return the plan in the folder, else the published one, else one from the naming rule."""
     kept = plans.load(settings.out_dir, partition) if settings.out_dir else None
     if kept:
         return kept
-    retries = 0 if only_lists else settings.retries
+    retries = 0 if only_names else settings.retries
     try:
         return plans.fetch(partition, settings.timeout_seconds, retries, settings.retry_seconds)
     except Dropped as error:
-        rule = plans.by_rule(partition) if only_lists and not partition.base_url else None
+        rule = plans.by_rule(partition) if only_names and not partition.base_url else None
         if rule is None:
             raise UserError(
                 f"{partition.plan_url} cannot be reached ({error}). Check the network;"
@@ -85,22 +92,6 @@ def _plan(settings: DownloadSettings, partition: Partition, only_lists: bool) ->
             " release, and the sizes are estimates."
         )
         return rule
-
-
-def _write_list(settings: DownloadSettings, plan: Plan, names: Sequence[str]) -> int:
-    """Write the gs:// paths of the files to a text file."""
-    folder = os.path.dirname(settings.list_gs)
-    os.makedirs(folder or ".", exist_ok=True)
-    lines = [
-        f"# YouTube-8M {plan.partition.folder}, share {settings.share}, seed {settings.seed}",
-        *(plan.partition.gs_path(name) for name in names),
-    ]
-    temporary = f"{settings.list_gs}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="utf-8") as out:
-        out.write("\n".join(lines) + "\n")
-    os.replace(temporary, settings.list_gs)
-    print(f"wrote the paths of {len(names)} files to {settings.list_gs}")
-    return 0
 
 
 def _add_sizes(plan: Plan, names: Sequence[str], settings: DownloadSettings) -> None:
@@ -130,59 +121,11 @@ def _items(settings: DownloadSettings, plan: Plan, names: Sequence[str]) -> list
     ]
     if settings.vocabulary:
         path = os.path.join(settings.out_dir, "vocabulary.csv")
-        size = size_of(partition.vocabulary_url, settings.timeout_seconds)
+        # A vocabulary that is there may be of another release, and is the user's choice.
+        is_kept = settings.existing == "keep" and os.path.exists(path)
+        size = None if is_kept else size_of(partition.vocabulary_url, settings.timeout_seconds)
         items.append(Item(partition.vocabulary_url, path, size=size, is_records=False))
     return items
-
-
-def _print_plan(settings: DownloadSettings, plan: Plan, items: Sequence[Item]) -> None:
-    records = [item for item in items if item.is_records]
-    known = [item.size for item in records if item.size is not None]
-    if len(known) == len(records):
-        size = size_text(sum(known)) + (" in total" if plan.source else " estimated in total")
-    elif known:
-        size = f"about {size_text(sum(known) / len(known) * len(records))} in total"
-    else:
-        size = "of unknown size"
-    seed = "" if "," in settings.share else f", seed {settings.seed}"
-    print(
-        f"YouTube-8M {plan.partition.folder}, share {settings.share}{seed}: {len(records)} of"
-        f" {len(plan.sums)} files, {size}",
-        flush=True,
-    )
-
-
-def _print_files(items: Sequence[Item]) -> None:
-    for item in items[:_SHOWN]:
-        size = "" if item.size is None else f"  {size_text(item.size)}"
-        print(f"  {item.url} -> {item.path}{size}")
-    if len(items) > _SHOWN:
-        print(f"  and {len(items) - _SHOWN} more")
-    print("dry run: nothing was downloaded")
-
-
-def _missing(items: Sequence[Item], settings: DownloadSettings) -> list[Item]:
-    """Return the files that are not complete under their final names."""
-    there = [item for item in items if os.path.exists(item.path)]
-    if settings.existing == "replace":
-        return list(items)
-    if settings.existing == "repair":
-        print(f"reading {len(there)} existing files", flush=True)
-        for item in there:
-            problem = problem_of(item.path, item, settings.check)
-            if problem:
-                print(f"{item.path}: {problem}; it is downloaded again", flush=True)
-                os.remove(item.path)
-    else:
-        wrong = [i for i in there if i.size is not None and os.path.getsize(i.path) != i.size]
-        if wrong:
-            raise UserError(
-                f"{len(wrong)} existing files do not have the published size; the first is"
-                f" {wrong[0].path}, with {os.path.getsize(wrong[0].path)} bytes instead of"
-                f" {wrong[0].size}. Choose another --out_dir, or have such files downloaded again"
-                " with --existing=repair."
-            )
-    return [item for item in items if not os.path.exists(item.path)]
 
 
 def _get(items: Sequence[Item], missing: list[Item], settings: DownloadSettings) -> int:
@@ -191,8 +134,9 @@ def _get(items: Sequence[Item], missing: list[Item], settings: DownloadSettings)
     if not missing:
         print(f"all {len(items)} files are complete in {settings.out_dir}")
         return 0
-    received = sum(_size_on_disk(item.path + SUFFIX) for item in missing)
-    there = sum(_size_on_disk(item.path) for item in items if item not in missing)
+    received = sum(size_on_disk(item.path + SUFFIX) for item in missing)
+    wanted = {item.path for item in missing}
+    there = sum(size_on_disk(item.path) for item in items if item.path not in wanted)
     left = max(0, sum(item.size or 0 for item in missing) - received)
     free = shutil.disk_usage(settings.out_dir).free
     print(
@@ -205,9 +149,8 @@ def _get(items: Sequence[Item], missing: list[Item], settings: DownloadSettings)
             f"{settings.out_dir} has {size_text(free)} free, and {size_text(left)} are needed;"
             " give a smaller --share or an --out_dir on a larger disk."
         )
-    total = there + left + received
     transfer = Transfer(
-        Progress(total, len(items), there + received, complete),
+        Progress(there + received + left, len(items), there + received, complete),
         threading.Event(),
         settings.check,
         settings.retries,
@@ -215,36 +158,11 @@ def _get(items: Sequence[Item], missing: list[Item], settings: DownloadSettings)
         settings.timeout_seconds,
     )
     try:
-        outcome = get_all(missing, transfer, settings.parallel, settings.existing == "replace")
+        failed = get_all(missing, transfer, settings.parallel, settings.existing == "replace")
     except KeyboardInterrupt:
         transfer.progress.show(last=True)
         print("stopped; the same command goes on from here", file=sys.stderr)
         raise
     transfer.progress.show(last=True)
-    return _report(items, outcome, settings)
-
-
-def _size_on_disk(path: str) -> int:
-    try:
-        return os.path.getsize(path)
-    except FileNotFoundError:
-        return 0
-
-
-def _report(items: Sequence[Item], outcome: Outcome, settings: DownloadSettings) -> int:
-    if isinstance(outcome.broken, OSError):
-        raise UserError(
-            f"cannot write to {settings.out_dir}: {outcome.broken}. Make room or choose another"
-            " --out_dir; the same command goes on from here."
-        )
-    if outcome.broken:
-        raise outcome.broken
-    if not outcome.failed:
-        print(f"all {len(items)} files are complete in {settings.out_dir}")
-        return 0
-    sys.stdout.flush()
-    print(f"{len(outcome.failed)} of {len(items)} files could not be had:", file=sys.stderr)
-    for name, reason in sorted(outcome.failed.items()):
-        print(f"  {name}: {reason}", file=sys.stderr)
-    print("The others are complete; the same command tries these again.", file=sys.stderr)
-    return 1
+    report.print_end(settings.out_dir, len(items), failed)
+    return int(bool(failed))
