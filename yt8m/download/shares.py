@@ -58,10 +58,14 @@ def _starter_part(names: list[str], part: int, parts: int, seed: int) -> list[st
             f"--share={part},{parts} is the starter code's division, which has no seed; give"
             f" --share=1/{parts} with --seed={seed}, or leave out --seed."
         )
-    chosen = [n for n in names if int(hashlib.md5(n.encode()).hexdigest(), 16) % parts == part - 1]
+    chosen = [name for name in names if _md5_number(name) % parts == part - 1]
     if not chosen:
         raise UserError(
             f"--share={part},{parts} holds none of the {len(names)} files; give a smaller N, or"
             " --share=1/N, which holds at least one."
         )
     return chosen
+
+
+def _md5_number(name: str) -> int:
+    return int(hashlib.md5(name.encode(), usedforsecurity=False).hexdigest(), 16)

@@ -48,7 +48,7 @@ def problem_of(path: str, item: Item, check_record: bool) -> str:
 
 def md5_of(path: str) -> str:
     """Return the MD5 sum of a file."""
-    total = hashlib.md5()
+    total = hashlib.md5(usedforsecurity=False)
     with open(path, "rb") as source:
         for block in iter(lambda: source.read(1 << 20), b""):
             total.update(block)
