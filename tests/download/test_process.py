@@ -1,5 +1,6 @@
 """A download is killed, interrupted, or done by several processes at once."""
 
+import random
 import signal
 import subprocess
 import sys
@@ -126,3 +127,27 @@ def test_without_a_terminal_a_line_appears_every_few_seconds(slow_mirror, start)
     assert "0/4 files" in lines[-1]
     assert "MB/s" in lines[-1]
     assert "\r" not in "".join(lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_at_any_moment_lose_nothing(slow_mirror, start, tmp_path, seed):
+    slow_mirror.pause = 0.01
+    rng = random.Random(seed)
+    running = [start(), start()]
+    kills = 0
+    while all(process.poll() is None for process in running):
+        time.sleep(rng.uniform(0.1, 0.8))
+        place = rng.randrange(2)
+        if running[place].poll() is None:
+            running[place].kill()
+            running[place].wait()
+            running[place] = start()
+            kills += 1
+    assert kills
+    for process in running:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert_complete(slow_mirror, tmp_path / "data")
+    # What was on its way at a kill is sent again, and nothing else.
+    assert sum(r.sent for r in slow_mirror.gets()) < 4 * (SIZE + 36) + kills * (1 << 19)
