@@ -26,6 +26,9 @@ class Predictor:
       model: a built model.
       batch_size: examples in a call, over this worker's replicas; rounded up to a multiple of them.
       jit_compile: compile with XLA; a TPU does so in any case.
+
+    Attributes:
+      run: from the model's inputs, with each replica's rows on that replica, to its outputs.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class Predictor:
         self._per_replica = -(-batch_size // self._replicas)
         jit_compile = jit_compile and not isinstance(strategy, tf.distribute.TPUStrategy)
         forward = tf.function(lambda inputs: model(inputs, training=False), jit_compile=jit_compile)
-        self._run = tf.function(lambda inputs: strategy.run(forward, args=(inputs,)))
+        self.run = tf.function(lambda inputs: strategy.run(forward, args=(inputs,)))
 
     def __call__(self, batch: Batch) -> NDArray[Any]:
         """Return the model's outputs for one batch of at most `batch_size` examples.
@@ -56,7 +59,7 @@ class Predictor:
             key: tf.pad(value, [[0, size - rows]] + [[0, 0]] * (len(value.shape) - 1))
             for key, value in inputs.items()
         }
-        parts = self._strategy.experimental_local_results(self._run(self._dealt(padded)))
+        parts = self._strategy.experimental_local_results(self.run(self._dealt(padded)))
         return np.concatenate([p.numpy() for p in parts])[:rows]
 
     def over(self, dataset: Iterable[Batch]) -> Iterator[tuple[Batch, NDArray[Any]]]:

@@ -76,6 +76,7 @@ class TrainStep:
 
     Attributes:
       step: the number of steps done.
+      sums: a variable, what `read_sums` reads.
       class_weights: [K], multiplies the classes' terms of the loss, or None; set it before the
         first step.
     """
@@ -100,7 +101,7 @@ class TrainStep:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         # Sums since they were last read: the loss, the regularisation, the steps, and the steps
         # whose gradient was not finite. They stay on the device, so that no step waits for them.
-        self._sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
+        self.sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
         self.class_weights: np.ndarray | None = None
         # A function of its own only where XLA needs one: batch normalisation cannot sum its
         # statistics over replicas from within a nested function.
@@ -118,8 +119,8 @@ class TrainStep:
           tf.errors.OutOfRangeError: the data ended; `step` counts the steps done.
         """
         for _ in tf.range(steps - 1):
-            self._one(iterator)
-        return self._one(iterator)
+            self.on_batch(next(iterator))
+        return self.on_batch(next(iterator))
 
     def done(self) -> int:
         """Return the number of steps done in this run."""
@@ -127,7 +128,7 @@ class TrainStep:
 
     def is_finite(self) -> bool:
         """Return whether every loss and gradient since `read_sums` was finite; keep the sums."""
-        sums = self._sums.numpy()
+        sums = self.sums.numpy()
         return not sums[3] and bool(np.isfinite(sums).all())
 
     def read_sums(self) -> dict[str, float]:
@@ -136,8 +137,8 @@ class TrainStep:
         Returns:
           `loss` and `regularization`, means over the steps; `steps` and `broken`, counts.
         """
-        loss, extra, steps, broken = (float(x) for x in self._sums.numpy())
-        self._sums.assign(tf.zeros([4]))
+        loss, extra, steps, broken = (float(x) for x in self.sums.numpy())
+        self.sums.assign(tf.zeros([4]))
         return {
             "loss": loss / max(steps, 1),
             "regularization": extra / max(steps, 1),
@@ -145,8 +146,12 @@ class TrainStep:
             "broken": broken,
         }
 
-    def _one(self, iterator: Any) -> StepOutputs:
-        batch = next(iterator)
+    def on_batch(self, batch: Any) -> StepOutputs:
+        """Take one step on a batch, inside a compiled function; return its labels and predictions.
+
+        Args:
+          batch: what the strategy's data set yields, with each replica's part on that replica.
+        """
         if self._on_tpu:
             return batch["labels"], self.strategy.run(self._whole_step, args=(batch,))
         local = self.strategy.experimental_local_results
@@ -172,7 +177,7 @@ class TrainStep:
 
     def _count(self, strategy: tf.distribute.Strategy, sums: Any) -> None:
         """Count a step, and move the average; in cross-replica context."""
-        self._sums.assign_add(strategy.experimental_local_results(sums)[0])  # equal on all by now
+        self.sums.assign_add(strategy.experimental_local_results(sums)[0])  # equal on all by now
         self.step.assign_add(1)
         self.average.update(strategy, self.step)
 

@@ -64,7 +64,7 @@ def check(config: RunConfig, num_examples: int | None = None, train_dir: str = "
             " needs some."
         )
     local_folder(train_dir, LOCAL)
-    _moe_settings(config, 1, num_examples or config.alternation.step2_batch_size).check()
+    moe_settings(config, 1, num_examples or config.alternation.step2_batch_size).check()
 
 
 def run(context: Context, step: Step, source: str) -> float:
@@ -115,7 +115,7 @@ def _train(context: Context, step: Step, source: str, state: StepState) -> None:
     began, worked_before = time.monotonic(), state.elapsed
     store, validation_store = _features(context, step, source)
     own, experts = _head_arguments(context, store)
-    moe = _moe_settings(context.config, step.cycle, store.num_examples)
+    moe = moe_settings(context.config, step.cycle, store.num_examples)
     moe.check()
     epoch_steps, total_steps = moe.steps(store.num_examples)
     partitions = _partition_map(context, step, store, experts, moe)
@@ -209,7 +209,8 @@ def _with_new_head(context: Context, source: str, own: dict[str, Any]) -> Yt8mMo
     return new
 
 
-def _moe_settings(config: RunConfig, cycle: int, num_examples: int) -> MoeSettings:
+def moe_settings(config: RunConfig, cycle: int, num_examples: int) -> MoeSettings:
+    """Return how the partitions of step 2 are trained, in a cycle and on so many videos."""
     settings, training = alternation_of(config), config.training
     recipe = Recipe(
         base_learning_rate=settings.step2_learning_rate,

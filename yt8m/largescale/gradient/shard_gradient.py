@@ -101,10 +101,11 @@ class GradientWorker:
         if self._compute is None:
             # One program for all batch sizes: the digits must not depend on which came first.
             specs = {k: tf.TensorSpec([None, *v.shape[1:]], v.dtype) for k, v in tensors.items()}
-            self._compute = tf.function(self._traced, input_signature=[specs])
+            self._compute = tf.function(self.traced, input_signature=[specs])
         return self._compute(tensors)
 
-    def _traced(self, batch: Batch) -> Any:
+    def traced(self, batch: Batch) -> Any:
+        """Return the losses [B] and the gradients of their sum, inside a compiled function."""
         variables = [tf_variable(v) for v in self.variables["weights"]]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)

@@ -21,8 +21,9 @@ import tensorflow as tf
 
 from yt8m.errors import UserError, look_for_nan
 from yt8m.largescale.features.store import FeatureStore
+from yt8m.largescale.mixtures.block_steps import BlockSteps
 from yt8m.largescale.mixtures.blocks_file import read_arrays, read_header, write_arrays
-from yt8m.largescale.mixtures.mixture_block import BETA_1, BETA_2, MixtureBlock, cut, training_step
+from yt8m.largescale.mixtures.mixture_block import BETA_1, BETA_2
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_clock import PartitionClock
 from yt8m.largescale.tasks.prefetch import prefetched
@@ -126,17 +127,9 @@ class Partition:
         recipe = settings.recipe
         self._store, self._settings, self._path, self._report = store, settings, path, report
         self._epoch_steps, self.total_steps = settings.steps(store.num_examples)
-        self._blocks = [
-            MixtureBlock(together, k, store.width)
-            for k, together in cut(classes, num_mixtures, store.width, recipe.batch_size)
-        ]
+        self._take_step = BlockSteps(classes, num_mixtures, store.width, settings)
+        self._blocks = self._take_step.blocks
         self._headers = [block.header() for block in self._blocks]
-        self._block_steps = [
-            training_step(
-                recipe.label_loss, settings.l2, recipe.clip_gradient_norm, b.class_major, b.shapes
-            )
-            for b in self._blocks
-        ]
         schedule = make_schedule(recipe, self.total_steps * recipe.batch_size)
         rates = tf.cast(schedule(tf.range(self.total_steps)), tf.float32)
         self._rates = rates + tf.zeros([self.total_steps])  # a constant schedule has one number
@@ -181,13 +174,9 @@ class Partition:
 
     def train(self, features: np.ndarray, labels: np.ndarray) -> None:
         """Take one step of every block on features [B, D] and labels [B, C]."""
-        x, column = tf.cast(tf.constant(features), self._settings.dtype), 0
+        x = tf.cast(tf.constant(features), self._settings.dtype)
         powers = tf.constant([BETA_1 ** (self.step + 1), BETA_2 ** (self.step + 1)], tf.float32)
-        rate = self._rates[self.step]
-        for block, take_step in zip(self._blocks, self._block_steps):
-            y = tf.constant(labels[:, column : column + len(block.classes)])
-            take_step(x, y, block.weights, block.moments, rate, powers[0], powers[1], self._loss)
-            column += len(block.classes)
+        self._take_step(x, labels, self._rates[self.step], powers, self._loss)
         self.step += 1
 
     def report_and_save_if_due(self, until: int | None) -> None:

@@ -1,0 +1,1 @@
+"""The programs that an accelerator runs, compiled and measured without one."""
