@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.errors import one_of
+from yt8m.layers.recurrent import looped
 from yt8m.layers.recurrent.layer_norm_gru import LayerNormGruCell
 
 Cell = Literal["gru", "ln_gru", "lstm", "ln_lstm"]
@@ -51,10 +52,10 @@ def make_recurrent(
 ) -> tf.keras.layers.Layer:
     """Return a recurrent layer over [B, T, D].
 
-    cuDNN runs "lstm", and "gru" with `reset_after`, where the activations are Keras's defaults,
-    there is no recurrent dropout, and the mask marks right padding without an empty row. Keras
-    checks this itself, and otherwise runs the same maths in its own loop. Other cells always run in
-    the loop.
+    On a GPU, cuDNN runs "lstm", and "gru" with `reset_after`, where the mask marks right padding
+    without an empty row. Keras checks this itself, and otherwise runs the same maths in its own
+    loop. Without a GPU, these layers run in the loop of `scan`, and "ln_gru" and "gru" without
+    `reset_after` do so everywhere. "ln_lstm" always runs in Keras's loop.
 
     Args:
       cell: "gru"; "lstm"; "ln_gru", UTS' layer-normalised GRU; or "ln_lstm", tensorflow-addons'
@@ -74,30 +75,14 @@ def make_recurrent(
     options = {"return_sequences": return_sequences, "return_state": return_state, "name": name}
     if cell == "gru":
         options = {"reset_after": reset_after, "bias_initializer": GateBias(), **options}
-        layer = tf.keras.layers.GRU(cells, **options)
+        layer = looped.GRU(cells, **options)
     elif cell == "lstm":
-        layer = tf.keras.layers.LSTM(cells, unit_forget_bias=True, **options)
+        layer = looped.LSTM(cells, unit_forget_bias=True, **options)
+    elif cell == "ln_gru":
+        layer = looped.RNN(LayerNormGruCell(cells), **options)
     else:
-        inner = LayerNormGruCell(cells) if cell == "ln_gru" else _addons_lstm_cell(cells)
-        layer = tf.keras.layers.RNN(inner, **options)
-    if not bidirectional:
-        return _without_idle_cudnn(layer)
-    both = tf.keras.layers.Bidirectional(layer, name=name)
-    for one in (both.forward_layer, both.backward_layer):
-        _without_idle_cudnn(one)
-    return both
-
-
-def _without_idle_cudnn(layer: tf.keras.layers.Layer) -> tf.keras.layers.Layer:
-    """Remove the layer's cuDNN version on a machine without a GPU, and return the layer.
-
-    Keras 2 traces each such layer twice, for cuDNN and as its own loop, each with its gradient, and
-    chooses at run time. Without the cuDNN version the results are the same and about 30 % less is
-    traced. (Keras 3 looks for a GPU first, and has no such attribute.)
-    """
-    if hasattr(layer, "_could_use_gpu_kernel") and not tf.config.list_physical_devices("GPU"):
-        layer._could_use_gpu_kernel = False
-    return layer
+        layer = tf.keras.layers.RNN(_addons_lstm_cell(cells), **options)
+    return tf.keras.layers.Bidirectional(layer, name=name) if bidirectional else layer
 
 
 def _addons_lstm_cell(cells: int) -> tf.keras.layers.Layer:

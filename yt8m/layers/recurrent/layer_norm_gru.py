@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from yt8m.layers.base import Yt8mLayer
+from yt8m.layers.recurrent.looped import Recurrence
+from yt8m.layers.recurrent.scan import Product, product_with, state_dtype
 
 
 class LayerNormGruCell(Yt8mLayer):
@@ -56,24 +59,35 @@ class LayerNormGruCell(Yt8mLayer):
 
     def _normalised(self, of_x: tf.Tensor, of_h: tf.Tensor, gain: Any, offset: Any) -> tf.Tensor:
         """Return both products, each normalised, as [2, B, n], by one chain of operations."""
-        products = tf.cast(tf.stack([of_x, of_h]), tf.float32)
+        products = tf.stack([of_x, of_h])
         centred = products - tf.reduce_mean(products, axis=-1, keepdims=True)
         variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
         scale = tf.math.rsqrt(variance + self.epsilon)
-        gain = tf.expand_dims(tf.cast(gain, tf.float32), 1)  # [2, 1, n]
-        offset = tf.expand_dims(tf.cast(offset, tf.float32), 1)
-        return centred * scale * gain + offset
+        return centred * scale * gain[:, None] + offset[:, None]  # the gain is [2, 1, n] here
+
+    def recurrence(self) -> Recurrence:
+        """Return the equations of the cell."""
+        kernel = tf.concat([self.w_zr, self.w_c], axis=-1)
+        norms = [self.gain_zr, self.offset_zr, self.gain_c, self.offset_c]
+        return Recurrence(kernel, None, self._step, [self.u_zr, self.u_c], norms)
+
+    def _step(
+        self, x: tf.Tensor, states: Sequence[tf.Tensor], products: Sequence[Product], norms: Any
+    ) -> list[tf.Tensor]:
+        (h,), n = states, 2 * self.units
+        zr = self._normalised(x[:, :n], products[0](h), *norms[:2])
+        z, r = tf.split(tf.sigmoid(tf.reduce_sum(zr, axis=0)), 2, axis=-1)  # [B, units] each
+        from_x, from_h = tf.unstack(self._normalised(x[:, n:], products[1](h), *norms[2:]))
+        c = tf.tanh(r * from_h + from_x)
+        return [(1.0 - z) * h + z * c]
 
     def call(self, x: tf.Tensor, states: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Return the next state, as output and as state."""
         h = states[0] if isinstance(states, (list, tuple)) else states
-        kernels = (self.w_zr, self.w_c, self.u_zr, self.u_c)
-        w_zr, w_c, u_zr, u_c = (tf.cast(w, x.dtype) for w in kernels)
-        from_x, from_h = tf.matmul(x, w_zr), tf.matmul(h, u_zr)
-        both = self._normalised(from_x, from_h, self.gain_zr, self.offset_zr)
-        z, r = tf.split(tf.sigmoid(tf.reduce_sum(both, axis=0)), 2, axis=-1)  # [B, units] each
-        from_x, from_h = tf.matmul(x, w_c), tf.matmul(h, u_c)
-        from_x, from_h = tf.unstack(self._normalised(from_x, from_h, self.gain_c, self.offset_c))
-        c = tf.tanh(r * from_h + from_x)
-        new = tf.cast((1.0 - z) * tf.cast(h, tf.float32) + z * c, h.dtype)  # [B, units]
+        kernel, _, step, kernels, norms = self.recurrence()
+        products = [product_with(tf.cast(u, x.dtype)) for u in kernels]
+        wide = state_dtype(x.dtype)
+        fed = tf.cast(tf.matmul(x, tf.cast(kernel, x.dtype)), wide)
+        norms = [tf.cast(norm, wide) for norm in norms]
+        new = tf.cast(step(fed, [tf.cast(h, wide)], products, norms)[0], h.dtype)
         return new, [new]

@@ -72,41 +72,44 @@ class WindowedRecurrent(Yt8mLayer):
         steps = tf.concat([tf.ones_like(mask[:, :, :1]), mask[:, :, 1:]], axis=2)
         ones = tf.ones([batch, windows, self.cells], x.dtype)
         keep = self.drop(ones, training=training)  # 0 or 1 / (1 − rate)
+        fed, run = self.rnn.prepare(tf.transpose(x, [2, 0, 1, 3]))  # [W, B, S, N]
         if self.carry_state == "moe_stopgrad" and not training:
-            out = self._starts(x, steps, keep, windows)[:, 1:]
+            out = self._starts(fed, run, steps, keep, windows)[:, 1:]
         else:
             start = tf.zeros([batch, windows, self.cells], x.dtype)
             if self.carry_state != "none":
-                start = tf.stop_gradient(self._starts(x, steps, keep, windows - 1))
-            final = self.rnn(
-                tf.reshape(x, [-1, frames, x.shape[3]]),
-                initial_state=[tf.reshape(start, [-1, self.cells])],
-                mask=tf.reshape(steps, [-1, frames]),
-                training=training,
-            )  # [B · S, H]
+                start = tf.stop_gradient(self._starts(fed, run, steps, keep, windows - 1))
+            fed = tf.reshape(fed, [frames, -1, fed.shape[3]])  # [W, B · S, N]
+            start, mask_of_all = (
+                tf.reshape(start, [-1, self.cells]),
+                tf.reshape(steps, [-1, frames]),
+            )
+            final = run(fed, [start], mask_of_all, training)  # [B · S, H]
             out = tf.reshape(self._answer(final), [-1, windows, self.cells]) * keep
         return out * tf.cast(mask[:, :, :1], out.dtype)
 
-    def _starts(self, x: tf.Tensor, steps: tf.Tensor, keep: tf.Tensor, count: Any) -> tf.Tensor:
+    def _starts(
+        self, fed: tf.Tensor, run: Any, steps: tf.Tensor, keep: tf.Tensor, count: Any
+    ) -> tf.Tensor:
         """Return the initial state, 0, and the states that `count` windows pass on.
 
         Returns:
           [B, 1 + count, H].
         """
-        batch = tf.shape(x)[0]
+        batch, dtype = tf.shape(keep)[0], keep.dtype
 
         def window(i: tf.Tensor, state: tf.Tensor, handed: tf.TensorArray) -> Any:
-            state = self.rnn(x[:, i], initial_state=[state], mask=steps[:, i], training=False)
+            state = run(fed[:, :, i], [state], steps[:, i], False)
             if self.carry_state == "moe_stopgrad":
                 state = self._answer(state) * keep[:, i]
             state = tf.ensure_shape(state, [None, self.cells])
             return i + 1, state, handed.write(i + 1, state)
 
-        zeros = tf.zeros([batch, self.cells], x.dtype)
+        zeros = tf.zeros([batch, self.cells], dtype)
         # The array holds the zeros too: TensorFlow cannot stack an empty one of an unknown batch
         # size.
-        shape = [x.shape[0], self.cells]
-        handed = tf.TensorArray(x.dtype, size=count + 1, element_shape=shape).write(0, zeros)
+        shape = [keep.shape[0], self.cells]
+        handed = tf.TensorArray(dtype, size=count + 1, element_shape=shape).write(0, zeros)
         loop = (tf.constant(0), zeros, handed)
         _, _, handed = tf.while_loop(
             lambda i, *_: i < count, window, loop, maximum_iterations=count
