@@ -21,7 +21,7 @@ class Recurrence(NamedTuple):
       kernel: W [D, N].
       bias: b [N], or None.
       step: see `scan`; its input is x·W + b.
-      kernels: of the step's products.
+      kernels: the matrices of the step's products.
       others: the step's other weights.
     """
 
