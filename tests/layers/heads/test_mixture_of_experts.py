@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from yt8m.compat import tf_variable
 from yt8m.layers.heads import chunked_mixture
 from yt8m.layers.heads.mixture_math import STATES_FASTEST_FROM
 from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
@@ -170,3 +171,18 @@ def test_memory_holds_one_chunk_however_many_classes():
         if o.shape.is_fully_defined()
     ]
     assert max(sizes) <= chunked_mixture.CHUNK_BYTES // 4 < 2000 * 400 * 100
+
+
+def test_an_accelerator_moves_no_kernel_into_another_shape():
+    layer = MixtureOfExperts(7, 2)
+    layer.build((None, 5))
+
+    @tf.function(jit_compile=True)
+    def gradients(x):
+        with tf.GradientTape() as tape:
+            y = tf.reduce_sum(layer(x))
+        return tape.gradient(y, [tf_variable(v) for v in (layer.gates, layer.experts)])
+
+    program = gradients.experimental_get_compiler_ir(tf.TensorSpec([4, 5]))(stage="hlo")
+    assert "f32[5,3,7]" in program and "f32[5,2,7]" in program
+    assert "f32[5,21]" not in program and "f32[5,14]" not in program

@@ -107,7 +107,9 @@ class MixtureOfExperts(Yt8mLayer):
 
 
 def _product(x: tf.Tensor, kernel: Any) -> tf.Tensor:
-    """Return x · kernel as float32 [B, copies, K]."""
-    width, copies, classes = kernel.shape
-    flat = tf.matmul(x, tf.cast(tf.reshape(kernel, [width, copies * classes]), x.dtype))
-    return tf.reshape(tf.cast(flat, tf.float32), [-1, copies, classes])
+    """Return x · kernel as float32 [B, copies, K].
+
+    The kernel keeps its three axes: as [D, copies · K], an accelerator would move all of it in
+    memory in every step, since it pads the axis of the classes.
+    """
+    return tf.cast(tf.einsum("bd,dsk->bsk", x, tf.cast(kernel, x.dtype)), tf.float32)
