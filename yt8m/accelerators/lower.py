@@ -13,7 +13,7 @@ import tensorflow as tf
 from yt8m.accelerators.program import Program, Role
 from yt8m.errors import UserError
 
-# The version of StableHLO that artefacts are written in; jax 0.11 and newer read it.
+# The version of StableHLO that artifacts are written in; jax 0.11 and newer read it.
 STABLEHLO_VERSION = "1.10.0"
 
 
@@ -27,6 +27,7 @@ class Argument:
       shape: its sides.
       dtype: as NumPy and `ml_dtypes` call it.
       value: that of a constant; None for every other role.
+      variable: whose value it is; None for data and constants.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Argument:
     shape: tuple[int, ...]
     dtype: str
     value: np.ndarray | None = None
+    variable: tf.Variable | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Lowered:
 
     Attributes:
       program: what was lowered.
-      artifact: the module as a portable artefact.
+      artifact: the module as a portable artifact.
       arguments: in the module's order.
       results: in the module's order.
     """
@@ -106,7 +108,8 @@ def _captured(outer: tf.Tensor, known: dict[int, tuple[Role, tf.Variable]]) -> A
         raise ValueError(f"{outer} is a variable that the program does not list")
     role, variable = known[id(outer)]
     name = variable.name.partition(":")[0]
-    return Argument(name, role, tuple(variable.shape), variable.dtype.name)
+    shape, dtype = tuple(variable.shape), variable.dtype.name
+    return Argument(name, role, shape, dtype, variable=variable)
 
 
 def import_jax() -> Any:
@@ -131,7 +134,7 @@ def import_jax() -> Any:
 
 
 def _portable(hlo: bytes, num_outputs: int) -> tuple[bytes, list[int]]:
-    """Return HLO as a portable StableHLO artefact, and the arguments that results update.
+    """Return HLO as a portable StableHLO artifact, and the arguments that results update.
 
     Args:
       hlo: a serialised HLO module.
