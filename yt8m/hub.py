@@ -25,7 +25,7 @@ EXTRA = "huggingface_hub is not installed; install it: pip install 'yt8m[hub]'."
 
 def is_address(path: str) -> bool:
     """Return whether a path names a model on the Hub."""
-    return path.startswith(PREFIX)
+    return os.fspath(path).startswith(PREFIX)  # tests pass a pathlib.Path
 
 
 def refuse_to_write(path: str, flag: str) -> None:

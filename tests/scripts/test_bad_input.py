@@ -94,9 +94,10 @@ def test_a_refused_model_leaves_no_folder(place, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
-def test_tpu_with_a_local_path(place, monkeypatch):
+def test_a_tpu_of_another_machine(place, monkeypatch):
     monkeypatch.setenv("TPU_NAME", "elsewhere")
-    assert "gs://" in refused("train", "--strategy=tpu", place(VIDEO))
+    message = refused("train", "--strategy=tpu", place(VIDEO))
+    assert "TPU_NAME=elsewhere names a TPU of another machine" in message
 
 
 @pytest.mark.parametrize(
