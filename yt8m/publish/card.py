@@ -181,14 +181,19 @@ def _results(model: Described) -> str:
             " --train_dir=RUN` makes one, and `yt8m publish RUN` then states it here."
         )
     same = found["data"] == model.config.training.eval_data_pattern
-    chosen = same and model.checkpoint == "best"
+    chosen = (
+        "The best weights were chosen on the same records." if model.checkpoint == "best" else ""
+    )
     rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in measured(model).values())
+    about = (
+        f"Measured on {found['num_examples']:,} examples, in which"
+        f" {found['num_classes_with_positives']:,} of {model.config.schema.num_classes:,} classes"
+        f" have positives: {_files(model, 'eval_data' if same else '', found['data'])}"
+        f" {chosen if same else ''}"
+    )
     return f"""## Results
 
-Measured on {found["num_examples"]:,} examples, in which
-{found["num_classes_with_positives"]:,} of the {model.config.schema.num_classes:,} classes have
-positives: {_files(model, "eval_data" if same else "", found["data"])}
-{"The best weights were chosen on the same records." if chosen else ""}
+{about.rstrip()}
 
 | metric | value |
 |---|---|
