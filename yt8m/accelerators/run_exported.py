@@ -362,7 +362,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--only", default="*", help="names of programs, as *.train.* or MoeModel.*,AttnVLAD.*")
     add("--dtype", choices=("bfloat16", "float32"), help="only the programs of this type")
     add("--seconds", type=float, default=1, help="how long each program runs")
-    add("--limit", type=float, default=120, help="seconds for which a group of programs compiles")
+    add("--limit", type=float, default=300, help="seconds for which a group of programs compiles")
     add("--stop_after", type=float, default=1e9, help="seconds after which none is started")
     add("--json", default="results.json", help="where the results go, and are continued from")
     add("--threads", type=int, default=os.cpu_count(), help="programs that compile at a time")
