@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("yt8m.commands.train", "train a model, or resume its run"),
     "eval": ("yt8m.commands.evaluate", "evaluate a trained model"),
     "predict": ("yt8m.commands.predict", "predict, and write a Kaggle submission or scores"),
+    "export": ("yt8m.commands.export", "export a model for programs without this package"),
     "publish": ("yt8m.commands.publish", "write a run as a folder for a model hub"),
     "fuse": ("yt8m.commands.fuse", "fuse the scores of several models"),
     "download": ("yt8m.commands.download", "download a share of the published data set"),

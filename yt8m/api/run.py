@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from yt8m.api.dataset import Batch, Dataset
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.vocabulary import beside, read_vocabulary
 from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import TrainedModel
+from yt8m.serving.class_names import class_names
 from yt8m.submission.ids import decode_ids
 
 Scores = npt.NDArray[np.float32]
@@ -72,11 +72,7 @@ class Run:
           >>> all(isinstance(name, str) for name in yt8m.load_run("runs/moe").labels)
           True
         """
-        training, classes = self.config.training, self.config.schema.num_classes
-        path = RunFolder(self.train_dir).vocabulary()
-        path = path or training.vocabulary_file or beside(training.train_data_pattern.split(","))
-        names = list(read_vocabulary(path).names) if path else []
-        return names if len(names) == classes else [str(number) for number in range(classes)]
+        return class_names(RunFolder(self.train_dir), self.config)[0]
 
     def predict(
         self,

@@ -12,9 +12,10 @@ from yt8m import flags
 from yt8m.commands import overrides
 from yt8m.commands.command import Command
 from yt8m.commands.reading_settings import ReadingSettings
+from yt8m.commands.run_or_bundle import RunOrBundle
 from yt8m.errors import UserError
 from yt8m.flags import Section
-from yt8m.settings import setting
+from yt8m.settings import setting, settings_of
 from yt8m.submission.score_files import ScoresDtype
 from yt8m.submission.settings import SegmentSettings
 
@@ -23,12 +24,9 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class PredictSettings:
+class PredictSettings(RunOrBundle):
     """What to predict, and where to write it. Each field is the flag of the same name."""
 
-    train_dir: str = setting(
-        "", help="folder of the run, or a model on the Hub, hf://OWNER/NAME", common=True
-    )
     input_data_pattern: str = setting(
         "",
         help="comma-separated glob patterns of records, with or without labels",
@@ -53,29 +51,31 @@ class PredictSettings:
     output_model_tgz: str = setting(
         "", help="also bundle the model into this .tgz file", group="Bundled models"
     )
-    input_model_tgz: str = setting(
-        "", help="predict with a bundled model instead of --train_dir", group="Bundled models"
-    )
-    untar_model_dir: str = setting(
-        "/tmp/yt8m-model", help="folder where the bundle is unpacked", group="Bundled models"
+    input_json_pattern: str = setting(
+        "",
+        help="comma-separated glob patterns of predictions that TensorFlow Serving or a batch"
+        " prediction of an exported model returned as JSON, to write as --output_file; no model is"
+        " needed",
+        group="Predictions of an exported model",
     )
 
 
 def main(values: FlagValues) -> None:
     """Predict once over the records, and write every requested output."""
-    from yt8m.runs.bundle import open_bundle, write_bundle
+    from yt8m.runs.bundle import write_bundle
     from yt8m.runs.overrides import check_overrides
     from yt8m.runs.trained_model import TrainedModel
     from yt8m.submission.outputs import refuse_without_csv
 
     settings, reading = flags.read(PredictSettings, values), flags.read(ReadingSettings, values)
     segments = flags.read(SegmentSettings, values)
+    if settings.input_json_pattern:
+        _convert(settings, values)
+        return
     _check(settings)
     if not settings.output_file:
         refuse_without_csv(segments.segment_max_pred, segments.segment_label_ids_file)
-    train_dir = settings.train_dir or open_bundle(
-        settings.input_model_tgz, settings.untar_model_dir
-    )
+    train_dir = settings.folder()
     if settings.output_model_tgz:
         write_bundle(train_dir, settings.output_model_tgz, reading.checkpoint)
         print(f"wrote {settings.output_model_tgz}")
@@ -96,12 +96,25 @@ def main(values: FlagValues) -> None:
     print(f"wrote {' and '.join(x for x in (settings.output_file, settings.output_scores) if x)}")
 
 
-def _check(settings: PredictSettings) -> None:
-    """Refuse flags that leave the model or the output undefined."""
-    if bool(settings.train_dir) == bool(settings.input_model_tgz):
+def _convert(settings: PredictSettings, values: FlagValues) -> None:
+    """Write the CSV from predictions that were made elsewhere."""
+    from yt8m.submission.json_predictions import write_csv
+
+    used = {"input_json_pattern", "output_file", "top_k"}
+    names = settings_of(PredictSettings).keys() | settings_of(ReadingSettings).keys()
+    names |= settings_of(SegmentSettings).keys()
+    unused = sorted(name for name in names - used if values[name].present)
+    if unused:
         raise UserError(
-            "set either --train_dir, the folder of a run, or --input_model_tgz, a bundled model."
+            f"--{', --'.join(unused)}: not used with --input_json_pattern, which converts finished"
+            " predictions of whole videos; drop one or the other."
         )
+    count = write_csv(settings.input_json_pattern, settings.output_file, settings.top_k)
+    print(f"wrote {settings.output_file}: {count:,} videos")
+
+
+def _check(settings: PredictSettings) -> None:
+    """Refuse flags that leave the output undefined."""
     if not (settings.output_file or settings.output_scores or settings.output_model_tgz):
         raise UserError(
             "nothing to write: set --output_file (submission CSV), --output_scores (for fusion) or"

@@ -15,8 +15,8 @@ READING = "Reading"
 
 
 @dataclasses.dataclass(frozen=True)
-class ReadingSettings:
-    """How records are read and predictions computed. Each field is the flag of the same name."""
+class ModelSettings:
+    """Which model of a run, and what it is applied to. Each field is the flag of the same name."""
 
     checkpoint: Which = setting(
         "",
@@ -33,9 +33,6 @@ class ReadingSettings:
         common=True,
         group=SEGMENTS,
     )
-    batch_size: int = setting(
-        0, help="examples per batch; 0: as in the run", at_least=0, common=True, group=READING
-    )
     eval_frames: int | None = setting(
         None,
         help=(
@@ -44,6 +41,15 @@ class ReadingSettings:
         ),
         at_least=0,
         group=READING,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadingSettings(ModelSettings):
+    """How records are read and predictions computed. Each field is the flag of the same name."""
+
+    batch_size: int = setting(
+        0, help="examples per batch; 0: as in the run", at_least=0, common=True, group=READING
     )
     num_readers: int = setting(
         8, help="number of shards to read in parallel", at_least=1, group=READING

@@ -10,8 +10,6 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m import files
-from yt8m.data.vocabulary import beside, read_vocabulary
-from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.publish.data_sets import DataSet
 from yt8m.publish.licenses import LICENSES, License
@@ -88,31 +86,6 @@ def evaluation(run: RunFolder, checkpoint: str, step: int | None) -> tuple[str, 
             f" {checkpoint} model is now that of step {step:,}"
         )
     return folder, metrics
-
-
-def vocabulary_of(run: RunFolder, config: RunConfig, given: str) -> str | None:
-    """Return the path of the vocabulary of a run's classes, or None.
-
-    Args:
-      run: the folder.
-      config: its settings.
-      given: the value of --vocabulary_file, or "".
-
-    Raises:
-      UserError: the given file is not a vocabulary of so many classes.
-    """
-    training, classes = config.training, config.schema.num_classes
-    path = given or run.vocabulary() or training.vocabulary_file
-    if path and (given or tf.io.gfile.exists(path)):
-        found = read_vocabulary(path).num_classes
-        if found != classes:
-            raise UserError(
-                f"--vocabulary_file={path} has {found:,} classes, but the model has {classes:,};"
-                " name the vocabulary of its records."
-            )
-        return path
-    near = beside(training.train_data_pattern.split(","))
-    return near if near and read_vocabulary(near).num_classes == classes else None
 
 
 def command_line(config: RunConfig) -> str | None:

@@ -80,10 +80,24 @@ class CsvWriter(AtomicWriter):
             self._top_k = classes
         if len(ids) == 0:
             return
+        best_scores, best_classes = best_of_rows(scores, self._top_k)
+        self.write_best(ids, best_classes, best_scores)
+
+    def write_best(self, ids: Sequence[object], classes: np.ndarray, scores: np.ndarray) -> None:
+        """Append videos whose best classes are known.
+
+        Args:
+          ids: [B], str or bytes.
+          classes: int [B, k], in descending order of the score.
+          scores: float [B, k].
+
+        Raises:
+          UserError: no line can contain an id.
+        """
         texts = decode_ids(ids)
         refuse_empty(texts)
-        best_scores, best_classes = best_of_rows(scores, self._top_k)
-        self._file.write(format_lines(texts, best_classes, best_scores))
+        best = slice(self._top_k)
+        self._file.write(format_lines(texts, classes[:, best], scores[:, best]))
 
     def close(self) -> None:
         """Finish the file and rename it."""
