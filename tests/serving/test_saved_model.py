@@ -164,7 +164,7 @@ def test_a_vocabulary_gives_the_names(run_of, tmp_path):
     assert [n.decode() for n in answer["class_names"].numpy()[0]] == expected
     names.write_text("0,a\n1,b\n")
     flags = [f"--train_dir={folder}", f"--out_dir={tmp_path}", f"--vocabulary_file={names}"]
-    assert "has 2 classes, but the run has 12" in refused("export", *flags)
+    assert "has 2 classes, but the model has 12" in refused("export", *flags)
 
 
 def test_an_older_export_is_replaced_but_nothing_else(run_of, tmp_path):

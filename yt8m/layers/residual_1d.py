@@ -21,7 +21,8 @@ from yt8m.layers.regularizers import slim_l2
 
 def strided(count: Any, stride: int) -> Any:
     """Return ⌈count / stride⌉, the positions left of `count` (a number or a tensor of numbers)."""
-    return -(-count // stride)
+    # Without a negative number, whose division ONNX rounds the other way.
+    return (count + stride - 1) // stride
 
 
 class ConvNorm1D(Yt8mLayer):

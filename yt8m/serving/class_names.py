@@ -38,7 +38,8 @@ def vocabulary_of(run: RunFolder, config: RunConfig, given: str) -> str | None:
 def class_names(run: RunFolder, config: RunConfig, given: str = "") -> tuple[list[str], str]:
     """Return the names of the K classes, and the vocabulary file that has them.
 
-    Without a vocabulary the names are the numbers of the classes, and the file is "".
+    A class without a name is called by its number. Without a vocabulary all classes are, and the
+    file is "".
 
     Args:
       run: the folder.
@@ -50,5 +51,6 @@ def class_names(run: RunFolder, config: RunConfig, given: str = "") -> tuple[lis
     """
     path = vocabulary_of(run, config, given)
     if path:
-        return list(read_vocabulary(path).names), path
+        named = enumerate(read_vocabulary(path).names)
+        return [name or str(number) for number, name in named], path
     return [str(number) for number in range(config.schema.num_classes)], ""

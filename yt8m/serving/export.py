@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
 
+import tensorflow as tf
+
+from yt8m import files
 from yt8m.data.records.sampling import FrameSampling
 from yt8m.errors import UserError
 from yt8m.runs.config import RunConfig
-from yt8m.runs.folder import RunFolder
+from yt8m.runs.folder import RunFolder, reason
 from yt8m.runs.load import load_saved, weights_file
 from yt8m.runs.settings.training import Dtype, Which
 from yt8m.runs.trained_model import check_task, on_segments
 from yt8m.serving.class_names import class_names
+from yt8m.serving.litert_file import litert_file
+from yt8m.serving.onnx_file import onnx_file
 from yt8m.serving.saved_model import write_saved_model
-from yt8m.serving.settings import Signature
+from yt8m.serving.settings import Format, Quantize, Signature
 from yt8m.serving.signatures import Signatures
-
-Format = Literal["saved_model"]
-SAVED_MODEL = "saved_model"
 
 
 def signatures_of(
@@ -70,20 +71,51 @@ def _sampling(config: RunConfig, eval_frames: int | None) -> FrameSampling:
 
 
 def export(
-    signatures: Signatures,
+    load: Callable[[Dtype | None], Signatures],
     out_dir: str,
+    formats: Sequence[Format] = ("saved_model",),
     default: Signature = "records",
-) -> list[str]:
-    """Write a model in each of the formats; return the paths.
+    quantize: Quantize = "none",
+) -> Iterator[str]:
+    """Write a model in each of the formats; yield the paths.
 
     Args:
-      signatures: the model's.
+      load: returns the signatures of the model, computing in its own type or in that given.
       out_dir: folder for the files.
+      formats: what to write.
       default: the signature that a SavedModel also calls `serving_default`.
+      quantize: how a LiteRT file stores the weights.
 
     Raises:
       UserError: the model cannot be exported so, or a file cannot be written.
     """
-    path = os.path.join(out_dir, SAVED_MODEL)
-    write_saved_model(path, signatures, default)
-    return [path]
+    own = load(None)
+    only_tensorflow = set(formats) <= {"saved_model"}
+    in_floats = only_tensorflow or own.model.compute_dtype == "float32"
+    floats = own if in_floats else load("float32")
+    for name in dict.fromkeys(formats):
+        path = os.path.join(out_dir, _file(name, quantize))
+        if name == "saved_model":
+            write_saved_model(path, own, default)
+        else:
+            content = onnx_file(floats) if name == "onnx" else litert_file(floats, quantize)
+            _write(path, content)
+        yield path
+
+
+def _write(path: str, content: bytes) -> None:
+    try:
+        tf.io.gfile.makedirs(os.path.dirname(path))
+        files.write_bytes(path, content)
+    except (tf.errors.OpError, OSError) as error:
+        raise UserError(
+            f"{path} cannot be written ({reason(error)}); set --out_dir to a writable folder."
+        ) from None
+
+
+def _file(name: Format, quantize: Quantize) -> str:
+    if name == "saved_model":
+        return name
+    if name == "onnx":
+        return "model.onnx"
+    return "model.tflite" if quantize == "none" else f"model_{quantize}.tflite"

@@ -66,17 +66,20 @@ def _types(
     return types
 
 
-def array_types(schema: RecordSchema, batch: int | None = None) -> dict[str, tf.TensorSpec]:
+def array_types(
+    schema: RecordSchema, batch: int | None = None, length: int | None = None
+) -> dict[str, tf.TensorSpec]:
     """Return the names, shapes and types of the arrays that `from_arrays` takes.
 
     Args:
       schema: schema of the run's records.
       batch: examples in a batch; None is any number.
+      length: T, frames of a video with padding; None is any number.
     """
     if schema.level == "video":
         return {"video": tf.TensorSpec([batch, schema.feature_size], tf.float32, "video")}
     types = {
-        "frames": tf.TensorSpec([batch, None, schema.feature_size], tf.uint8, "frames"),
+        "frames": tf.TensorSpec([batch, length, schema.feature_size], tf.uint8, "frames"),
         "num_frames": tf.TensorSpec([batch], tf.int32, "num_frames"),
     }
     if schema.video_names:

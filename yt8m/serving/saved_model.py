@@ -38,18 +38,22 @@ def write_saved_model(path: str, signatures: Signatures, default: Signature = "r
         raise UserError(
             f"{path} exists and is not a SavedModel, so it is not replaced; name another --out_dir."
         )
-    module = tf.Module()
-    module.weights = [tf_variable(v) for v in signatures.model.variables]
     try:
         _remove(partial)
-        named: dict[Any, Any] = {**functions, "serving_default": functions[default]}
-        tf.saved_model.save(module, partial, signatures=named)
+        save_functions(partial, signatures, {**functions, "serving_default": functions[default]})
         _remove(path)
         files.rename(partial, path)
     except (tf.errors.OpError, OSError) as error:
         raise UserError(
             f"{path} cannot be written ({reason(error)}); set --out_dir to a writable folder."
         ) from None
+
+
+def save_functions(folder: str, signatures: Signatures, functions: dict[Any, Any]) -> None:
+    """Write a SavedModel with some functions of a model, and with its weights."""
+    module = tf.Module()
+    module.weights = [tf_variable(v) for v in signatures.model.variables]
+    tf.saved_model.save(module, folder, signatures=functions)
 
 
 def _remove(folder: str) -> None:

@@ -52,6 +52,11 @@ class Signatures:
         scores = self.probabilities(from_arrays(arrays, self.schema, self.sampling))
         return {"probabilities": scores, **self._best(scores)}
 
+    def probabilities_of(self, *arrays: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the probabilities of all classes for arrays, in the order of `array_types`."""
+        batch = from_arrays(dict(zip(array_types(self.schema), arrays)), self.schema, self.sampling)
+        return {"probabilities": self.probabilities(batch)}
+
     def mediapipe(self, rgb_and_audio: tf.Tensor, num_frames: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the probabilities of all classes, by MediaPipe's names."""
         batch = from_floats(rgb_and_audio, num_frames, self.schema, self.sampling)
