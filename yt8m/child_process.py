@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -35,7 +36,10 @@ class Finished:
 
 
 def run(
-    command: Sequence[str], log: str = "", say: Callable[[str], None] | None = None
+    command: Sequence[str],
+    log: str = "",
+    say: Callable[[str], None] | None = None,
+    limit: float = 0.0,
 ) -> Finished:
     """Run `command` in the current folder and wait until it ends.
 
@@ -47,6 +51,7 @@ def run(
       log: file that every line of the output is appended to.
       say: shows a line of the output. Without `log` and `say` the child inherits this process's
         output.
+      limit: seconds after which the child is killed, which gives it exit code 137; 0: none.
     """
     start = time.monotonic()
     signals = _Signals()
@@ -59,6 +64,9 @@ def run(
             text=True,
             errors="replace",
         )
+        timer = threading.Timer(limit, child.kill)
+        if limit:
+            timer.start()
         try:
             signals.watch(child)
             for line in child.stdout or ():
@@ -72,6 +80,8 @@ def run(
             child.terminate()
             child.wait()
             raise
+        finally:
+            timer.cancel()
     seconds = time.monotonic() - start
     return Finished(code if code >= 0 else 128 - code, seconds, peak, cpu, signals.stopped)
 

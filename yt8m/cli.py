@@ -37,7 +37,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score-segments": ("yt8m.evaluation.segment_csv", "score a segment submission"),
     "papers": ("yt8m.papers.__main__", "reproduce the papers' reported results"),
     "figures": ("yt8m.largescale.figures", "draw the learning curves of alternating training"),
-    "accelerators": ("yt8m.commands.accelerators", "export every model's steps for accelerators"),
+    "accelerators": (
+        "yt8m.commands.accelerators",
+        "compile or export the steps of every model",
+    ),
     "demo": ("yt8m.commands.demo", "run the main workflow on synthetic data"),
 }
 

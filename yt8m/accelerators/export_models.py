@@ -18,15 +18,12 @@ from yt8m import child_process
 from yt8m.accelerators import programs
 from yt8m.accelerators.export import export, name_of, write_runner
 from yt8m.accelerators.lower import import_jax
-from yt8m.accelerators.settings import ExportSettings
+from yt8m.accelerators.settings import FLOAT32_TOO, ExportSettings
 from yt8m.accelerators.sizes import Sizes
 from yt8m.errors import UserError
 from yt8m.files import read_json
 from yt8m.models.core import registry
 from yt8m.runs.settings.training import Dtype
-
-# A model of each family, whose float32 programs are exported as well.
-FLOAT32_TOO = ("AttnVLAD", "DbofCgate", "GruModel", "MoeModel", "ResNet1dModel")
 
 
 def export_models(settings: ExportSettings) -> None:

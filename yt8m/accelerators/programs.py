@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from yt8m.accelerators.large_scale import ALTERNATED, one_group, step2, step3, train_group
 from yt8m.accelerators.program import Batch, Program, Variables, compiled, variables_of
+from yt8m.accelerators.replicas import strategy_of
 from yt8m.accelerators.sizes import Sizes, batch_specs, config_of
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError
@@ -23,7 +24,7 @@ from yt8m.runs.build import make_model
 from yt8m.runs.config import RunConfig
 from yt8m.runs.predictor import Predictor
 from yt8m.training.step import TrainStep
-from yt8m.training.trainer import make_step
+from yt8m.training.trainer import check_replicas, make_step
 
 # Only the cosine schedule uses it, as a constant of the program.
 TOTAL_EXAMPLES = 10_000_000
@@ -53,9 +54,13 @@ def make(model: str, name: str, sizes: Sizes) -> Program:
       UserError: the model has no such program.
     """
     model = registry.own_name(model)
+    if sizes.replicas > 1 and name != "train":
+        raise UserError(f"{sizes.replicas} replicas share a training step only, not {name!r}.")
     if name not in names(model):
         raise UserError(f"{model} has no program {name!r}; it has {', '.join(names(model))}.")
     if registry.model_class(model).trainer == "partitioned":
+        if sizes.replicas > 1:
+            raise UserError(f"{model} is trained on one device, not on {sizes.replicas}.")
         if name == "train":
             return train_group(model, sizes)
         sizes = one_group(model, sizes)
@@ -68,15 +73,12 @@ def programs(model: str, sizes: Sizes) -> Iterator[Program]:
         yield make(model, name, sizes)
 
 
-def one_device() -> tf.distribute.Strategy:
-    """Return the strategy under which a program of one replica is made."""
-    return tf.distribute.OneDeviceStrategy("/cpu:0")
-
-
 def _train(model: str, sizes: Sizes) -> Program:
     config = config_of(model, sizes)
-    step = make_step(config, one_device(), TOTAL_EXAMPLES)
-    rows, frames = config.recipe.batch_size, sizes.frames(model, training=True)
+    check_replicas(config, sizes.replicas)
+    step = make_step(config, strategy_of(sizes.replicas), TOTAL_EXAMPLES)
+    rows = config.recipe.batch_size // sizes.replicas
+    frames = sizes.frames(model, training=True)
     specs = batch_specs(config, (*step.model.input_keys, "labels"), rows, frames)
     classifies = step.model.task == "classification"
 
@@ -91,9 +93,10 @@ def _train(model: str, sizes: Sizes) -> Program:
         specs,
         outputs=("predictions",) if classifies else (),
         variables=[*variables_of(step.model), *_variables_of_step(step)],
-        examples=rows,
+        examples=config.recipe.batch_size,
         num_frames=frames,
         dtype=sizes.dtype,
+        replicas=sizes.replicas,
         about=f"{config.recipe.optimizer}, {config.recipe.label_loss}",
     )
 
@@ -137,7 +140,7 @@ def _forward(
     function: Callable[[Callable[[Batch], tf.Tensor], Batch], list[tf.Tensor]],
 ) -> Program:
     """Return a program of `function`, which gets a predictor's function and a batch."""
-    strategy, rows = one_device(), config.recipe.batch_size
+    strategy, rows = strategy_of(1), config.recipe.batch_size
     with strategy.scope():
         model = make_model(config)
     predictor = Predictor(strategy, model, rows)
