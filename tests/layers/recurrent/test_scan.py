@@ -87,12 +87,13 @@ def test_the_loop_is_kerass_layer(kind, training, options):
 def rotating_step(x, states, products, others):
     """A step with all that a step may have: two states, two products, one of the other's result."""
     a, b = states
-    a = tf.tanh(x + products[0](b) * others[0])
+    a = tf.tanh((0.0 if x is None else x) + products[0](b) * others[0])
     return [a, tf.sin(b + products[1](a * b))]
 
 
+@pytest.mark.parametrize("adds", [True, False])
 @pytest.mark.parametrize("keep", [True, False])
-def test_the_loop_is_its_definition(keep):
+def test_the_loop_is_its_definition(keep, adds):
     parts = [
         tf.constant(RNG.normal(size=size))
         for size in ((T, B, U), (B, U), (B, U), (U, U), (U, U), (B, U))
@@ -102,7 +103,8 @@ def test_the_loop_is_its_definition(keep):
         with tf.GradientTape() as tape:
             tape.watch(parts)
             x, a, b, *kernels, other = parts
-            found = loop(rotating_step, x, [a, b], kernels, [other], tf.transpose(MASK), **options)
+            options = {"mask": tf.transpose(MASK), "adds": adds, **options}
+            found = loop(rotating_step, x, [a, b], kernels, [other], **options)
             total = tf.add_n([tf.reduce_sum(tf.exp(f)) for f in tf.nest.flatten(found)])
         results.append(tf.nest.flatten([found, tape.gradient(total, parts)]))
     for one, other in zip(*results, strict=True):

@@ -1,11 +1,12 @@
 """A GRU that reconstructs a sequence of frames while it attends to the outputs of an encoder.
 
-The loop is written here because the attention of a step is an input of the next one, and the RNN of
-Keras 3 cannot pass the encoder's outputs to its cell.
+It is no Keras cell, because the RNN of Keras 3 cannot pass the encoder's outputs to its cell.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ import tensorflow as tf
 from yt8m.layers.base import Yt8mLayer
 from yt8m.layers.masks import masked_softmax
 from yt8m.layers.recurrent.cells import GateBias
+from yt8m.layers.recurrent.scan import Product, scan
 
 
 class AttentionDecoder(Yt8mLayer):
@@ -33,6 +35,7 @@ class AttentionDecoder(Yt8mLayer):
 
     Call: (given frames [B, L, D], start=[B, M], memory=[B, S, M], memory_mask=bool [B, S],
     training) -> frames [B, L, D] in the compute dtype. The first state is tanh(W_s · start + b_s).
+    No gradient reaches the memory.
     """
 
     def __init__(
@@ -84,7 +87,7 @@ class AttentionDecoder(Yt8mLayer):
         training: Any = None,
     ) -> tf.Tensor:
         """Return the output frames [B, L, D]."""
-        dtype, length, c = given.dtype, int(given.shape[1]), self.cells
+        dtype = given.dtype
         names = [name for name in vars(self) if name.startswith("w_")]
         w = {name[2:]: tf.cast(getattr(self, name), dtype) for name in names}
         biases = (self.b_start, self.b_gru, self.b_score, self.b_write)
@@ -93,28 +96,33 @@ class AttentionDecoder(Yt8mLayer):
         given = self.drop_given(given, training=training)
         inputs = tf.einsum("bld,dc->blc", given, w["given"]) + b_gru
         inputs = tf.transpose(inputs, [1, 0, 2])  # [L, B, 3 · cells]
+        memory = tf.stop_gradient(memory)
         keys = tf.einsum("bsm,ma->bsa", memory, w["memory_keys"]) + b_score  # [B, S, a]
-
-        def step(t: tf.Tensor, h: tf.Tensor, attention: tf.Tensor, out: tf.TensorArray) -> Any:
-            x = inputs[t] + tf.matmul(attention, w["attended"])
-            gates = tf.sigmoid(x[:, : 2 * c] + tf.matmul(h, w["gates"]))
-            update, reset = gates[:, :c], gates[:, c:]
-            candidate = tf.tanh(x[:, 2 * c :] + tf.matmul(reset * h, w["candidate"]))
-            h = update * h + (1.0 - update) * candidate
-            score = tf.einsum("bsa,a->bs", tf.tanh(keys + tf.matmul(h, w["query"])[:, None, :]), v)
-            weights = masked_softmax(score, memory_mask)
-            context = tf.einsum("bs,bsm->bm", tf.cast(weights, dtype), memory)
-            attention = tf.matmul(tf.concat([h, context], axis=-1), w["mix"])
-            return t + 1, h, attention, out.write(t, attention)
-
         first = tf.tanh(tf.matmul(start, w["start"]) + b_start)
-        steps = tf.TensorArray(dtype, size=length, element_shape=[None, c])
-        *_, steps = tf.while_loop(
-            lambda t, *_: t < length,
-            step,
-            (tf.constant(0), first, tf.zeros_like(first), steps),
-            maximum_iterations=length,  # XLA needs it for the gradient
-        )
-        attentions = tf.transpose(steps.stack(), [1, 0, 2])  # [B, L, cells]
+        kernels = [w[name] for name in ("attended", "gates", "candidate", "query", "mix")]
+        states = [tf.zeros_like(first), first]
+        step = functools.partial(self._step, memory, memory_mask)
+        _, attentions = scan(step, inputs, states, kernels, [keys, v], keep=bool(training))
+        attentions = tf.transpose(attentions, [1, 0, 2])  # [B, L, cells]
         attentions = self.drop_attention(attentions, training=training)
         return tf.einsum("blc,cd->bld", attentions, w["write"]) + b_write
+
+    def _step(
+        self,
+        memory: tf.Tensor,
+        memory_mask: tf.Tensor,
+        x: tf.Tensor,
+        states: Sequence[tf.Tensor],
+        products: Sequence[Product],
+        others: Sequence[tf.Tensor],
+    ) -> list[tf.Tensor]:
+        """Return (a', h')."""
+        (attention, h), (keys, v), c = states, others, self.cells
+        attended, gates, candidate, query, mix = products
+        x = x + attended(attention)
+        update, reset = tf.split(tf.sigmoid(x[:, : 2 * c] + gates(h)), 2, axis=-1)
+        h = update * h + (1.0 - update) * tf.tanh(x[:, 2 * c :] + candidate(reset * h))
+        score = tf.einsum("bsa,a->bs", tf.tanh(keys + query(h)[:, None, :]), v)
+        weights = tf.cast(masked_softmax(score, memory_mask), memory.dtype)
+        context = tf.einsum("bs,bsm->bm", weights, memory)
+        return [mix(tf.concat([h, tf.cast(context, h.dtype)], axis=-1)), h]

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from yt8m.compat import NO_AUTOCAST
 from yt8m.errors import one_of
 from yt8m.layers.base import Yt8mLayer
 from yt8m.layers.heads.prior_logits import Initial
@@ -76,7 +77,9 @@ class LabelDecoder(Yt8mLayer):
     def build(self, input_shape: Any) -> None:
         """Create the weights for memory [B, T, D]."""
         width, units, attention = int(input_shape[-1]), self.units, self.attention_size
-        self.embedding = self.new_weight("embedding", (self.tokens, self.embedding_size), "uniform")
+        # Only rows of the table are cast, not the table.
+        table = (self.tokens, self.embedding_size)
+        self.embedding = self.new_weight("embedding", table, "uniform", **NO_AUTOCAST)
         if attention:
             self.w_x = self.new_weight("w_x", (width, attention))
             self.b_x = self.new_weight("b_x", (attention,), "zeros")
@@ -113,63 +116,72 @@ class LabelDecoder(Yt8mLayer):
         p = np.concatenate([(1.0 - _END_AT_START) * p / p.sum(), [1e-6, 1e-6, _END_AT_START]])
         self.bias.assign(np.log(np.maximum(p, 1e-9)).astype(np.float32))
 
-    def _begin(self, memory: tf.Tensor, mask: tf.Tensor | None) -> tuple[Any, list[tf.Tensor]]:
-        """Return what every step attends to, and the initial states, which are zeros."""
+    def _begin(self, memory: tf.Tensor, mask: tf.Tensor | None) -> tuple[Any, Any, list[tf.Tensor]]:
+        """Return what every step attends to, the weights, and the initial states, which are zeros.
+
+        The weights of each GRU, and last the kernel, are cast here, once for all steps.
+        """
         memory = tf.cast(memory, self.compute_dtype)
+        layers = zip(self.inputs, self.recurrent, self.gates, self.inner)
+        cast = [[tf.cast(w, memory.dtype) for w in layer] for layer in layers]
+        cast.append(tf.cast(self.kernel, memory.dtype))
         states = [tf.zeros([tf.shape(memory)[0], self.units], memory.dtype)] * self.depth
         mask = mask_or_all(mask, memory)
         if not self.attention_size:
             weight = tf.cast(mask, memory.dtype)[:, :, None]
             total = tf.reduce_sum(weight * memory, axis=1)
-            return tf.math.divide_no_nan(total, tf.reduce_sum(weight, axis=1)), states
-        w_x, b_x = (tf.cast(w, memory.dtype) for w in (self.w_x, self.b_x))
+            return tf.math.divide_no_nan(total, tf.reduce_sum(weight, axis=1)), cast, states
+        attending = (self.w_x, self.b_x, self.w_q, self.v)
+        w_x, b_x, w_q, v = (tf.cast(w, memory.dtype) for w in attending)
         keys = tf.einsum("btd,da->bta", memory, w_x) + b_x  # [B, T, A]
-        return (memory, keys, mask), states
+        return (memory, keys, mask, w_q, v), cast, states
 
     def _context(self, attended: Any, query: tf.Tensor) -> tf.Tensor:
         """Return the mean of the memory [B, D], weighted by Bahdanau's attention for a state."""
         if not self.attention_size:
             return attended
-        memory, keys, mask = attended
-        w_q, v = (tf.cast(w, memory.dtype) for w in (self.w_q, self.v))
+        memory, keys, mask, w_q, v = attended
         hidden = tf.tanh(keys + tf.matmul(query, w_q)[:, None, :])
         scores = tf.einsum("bta,ao->bto", hidden, v)[:, :, 0]  # [B, T]
         attention = tf.cast(masked_softmax(scores, mask), memory.dtype)
         return tf.einsum("bt,btd->bd", attention, memory)
 
     def _step(
-        self, attended: Any, token: tf.Tensor, states: list[tf.Tensor]
+        self, attended: Any, cast: Any, token: tf.Tensor, states: list[tf.Tensor]
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Return the features [B, units + D] of the token after `token` [B], and the new states."""
+        """Return the features [B, units + D] of the token after `token` [B, E], and the states."""
         context = self._context(attended, states[-1])
-        x = tf.concat([_rows(tf.cast(self.embedding, context.dtype), token), context], axis=-1)
+        x = tf.concat([token, context], axis=-1)
         following = []
-        for i, state in enumerate(states):
-            x = self._gru(i, x, state)
+        for weights, state in zip(cast, states):
+            x = self._gru(weights, x, state)
             following.append(x)
         return tf.concat([x, context], axis=-1), following
 
-    def _gru(self, i: int, x: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
-        """Return the new state [B, units] of GRU `i`, which resets after the recurrent product.
+    def _embed(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Return the rows of tokens [N] in the table, [N, E] in the compute type."""
+        return tf.cast(_rows(tf.convert_to_tensor(self.embedding), tokens), self.compute_dtype)
+
+    def _gru(self, weights: list[tf.Tensor], x: tf.Tensor, h: tf.Tensor) -> tf.Tensor:
+        """Return the new state [B, units] of a GRU, which resets after the recurrent product.
 
         Keras's own cell computes the same in three times as many operations, which would slow down
         the tracing of an unrolled loop.
         """
-        weights = (self.inputs[i], self.recurrent[i], self.gates[i], self.inner[i])
-        w, u, b, c = (tf.cast(weight, x.dtype) for weight in weights)
+        w, u, b, c = weights
         from_x, from_h, n = tf.matmul(x, w) + b, tf.matmul(h, u), self.units
         gates = tf.sigmoid(from_x[:, : 2 * n] + from_h[:, : 2 * n])
         candidate = tf.tanh(from_x[:, 2 * n :] + gates[:, n:] * (from_h[:, 2 * n :] + c))
         return candidate + gates[:, :n] * (h - candidate)
 
-    def _logits(self, features: tf.Tensor) -> tf.Tensor:
+    def _logits(self, features: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """Return float32 [N, K + 3] for features [N, units + D]."""
-        product = tf.matmul(features, tf.cast(self.kernel, features.dtype))
+        product = tf.matmul(features, kernel)
         return tf.cast(product, tf.float32) + tf.cast(self.bias, tf.float32)
 
     def call(self, memory: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return class scores [B, K]; no labels are used."""
-        attended, states = self._begin(memory, mask)
+        attended, cast, states = self._begin(memory, mask)
         token = tf.fill([tf.shape(memory)[0]], self.start)
         unfinished = tf.ones_like(token, tf.bool)
         scores = None
@@ -177,8 +189,8 @@ class LabelDecoder(Yt8mLayer):
         choosable = tf.constant([0.0] * self.num_classes + [-1e9, -1e9, 0.0])
         # The loop is unrolled: it has few steps, and XLA needs to know their number.
         for _ in range(self.max_labels + 1):
-            features, states = self._step(attended, token, states)
-            logits = self._logits(features)
+            features, states = self._step(attended, cast, self._embed(token), states)
+            logits = self._logits(features, cast[-1])
             p = tf.nn.softmax(logits)[:, : self.num_classes]  # [B, K]
             token = tf.argmax(logits + choosable, axis=-1, output_type=tf.int32)
             unfinished = unfinished & (token != self.end)
@@ -209,18 +221,19 @@ class LabelDecoder(Yt8mLayer):
         """
         draw = tf.random.uniform([tf.shape(labels)[0]])
         targets, lengths = label_sequences(labels, self.max_labels, self.order, draw)  # [B, L + 1]
-        attended, states = self._begin(memory, mask)
-        token = tf.fill([tf.shape(targets)[0]], self.start)
+        attended, cast, states = self._begin(memory, mask)
+        given = tf.pad(targets[:, :-1], [[0, 0], [1, 0]], constant_values=self.start)  # [B, L + 1]
+        steps = self.max_labels + 1
+        tokens = tf.split(self._embed(tf.reshape(tf.transpose(given), [-1])), steps)  # [B, E] each
         each_step = []
-        for step in range(self.max_labels + 1):
-            features, states = self._step(attended, token, states)
+        for token in tokens:
+            features, states = self._step(attended, cast, token, states)
             each_step.append(features)
-            token = targets[:, step]
         features = tf.stack(each_step, axis=1)  # [B, L + 1, units + D]
-        logits = self._logits(tf.reshape(features, [-1, features.shape[-1]]))
-        logits = tf.reshape(logits, [-1, self.max_labels + 1, self.tokens])
+        logits = self._logits(tf.reshape(features, [-1, features.shape[-1]]), cast[-1])
+        logits = tf.reshape(logits, [-1, steps, self.tokens])
         each = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)  # [B, L + 1]
-        weight = tf.cast(tf.range(self.max_labels + 1)[None, :] < lengths[:, None], tf.float32)
+        weight = tf.cast(tf.range(steps)[None, :] < lengths[:, None], tf.float32)
         if weights is not None:
             classes = tf.minimum(targets, self.num_classes - 1)
             of_class = tf.gather(tf.cast(weights, tf.float32), classes, batch_dims=1)

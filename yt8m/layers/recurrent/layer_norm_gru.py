@@ -84,7 +84,7 @@ class LayerNormGruCell(Yt8mLayer):
     def call(self, x: tf.Tensor, states: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Return the next state, as output and as state."""
         h = states[0] if isinstance(states, (list, tuple)) else states
-        kernel, _, step, kernels, norms = self.recurrence()
+        kernel, _, step, kernels, norms, _ = self.recurrence()
         products = [product_with(tf.cast(u, x.dtype)) for u in kernels]
         wide = state_dtype(x.dtype)
         fed = tf.cast(tf.matmul(x, tf.cast(kernel, x.dtype)), wide)

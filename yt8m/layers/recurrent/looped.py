@@ -23,6 +23,7 @@ class Recurrence(NamedTuple):
       step: see `scan`; its input is x·W + b.
       kernels: the matrices of the step's products.
       others: the step's other weights.
+      adds: see `scan`.
     """
 
     kernel: tf.Tensor
@@ -30,6 +31,7 @@ class Recurrence(NamedTuple):
     step: Step
     kernels: list[tf.Tensor]
     others: list[tf.Tensor]
+    adds: bool = False
 
 
 class Looped(tf.keras.layers.RNN):
@@ -68,13 +70,13 @@ class Looped(tf.keras.layers.RNN):
         """
         if self.fits_cudnn() and tf.config.list_physical_devices("GPU"):
             return x, self._run_by_keras
-        kernel, bias, step, kernels, others = self.recurrence()
+        kernel, bias, step, kernels, others, adds = self.recurrence()
         flat = tf.matmul(tf.reshape(x, [-1, kernel.shape[0]]), tf.cast(kernel, x.dtype))
         flat = flat if bias is None else flat + tf.cast(bias, x.dtype)
         shape = [size or tf.shape(x)[i] for i, size in enumerate(x.shape[:-1])]
         kernels = [tf.cast(kernel, x.dtype) for kernel in kernels]
         others = [tf.cast(other, state_dtype(x.dtype)) for other in others]
-        run = functools.partial(self._run, step, kernels, others)
+        run = functools.partial(self._run, step, kernels, others, adds)
         return tf.reshape(flat, [*shape, flat.shape[-1]]), run
 
     def _run_by_keras(self, x: tf.Tensor, initial_state: Any, mask: Any, training: Any) -> Any:
@@ -86,6 +88,7 @@ class Looped(tf.keras.layers.RNN):
         step: Step,
         kernels: list[tf.Tensor],
         others: list[tf.Tensor],
+        adds: bool,
         fed: tf.Tensor,
         initial_state: Any,
         mask: Any,
@@ -102,6 +105,7 @@ class Looped(tf.keras.layers.RNN):
             kernels,
             others,
             mask,
+            adds,
             sequences=self.return_sequences,
             keep=bool(training),
         )
@@ -130,7 +134,7 @@ class LSTM(Looped, tf.keras.layers.LSTM):
     def recurrence(self) -> Recurrence:
         """Return the equations of the layer."""
         cell = self.cell
-        return Recurrence(cell.kernel, cell.bias, lstm_step, [cell.recurrent_kernel], [])
+        return Recurrence(cell.kernel, cell.bias, lstm_step, [cell.recurrent_kernel], [], True)
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
@@ -161,11 +165,11 @@ class RNN(Looped):
 
 
 def lstm_step(
-    x: tf.Tensor, states: Sequence[tf.Tensor], products: Sequence[Product], _: Any
+    _: None, states: Sequence[tf.Tensor], products: Sequence[Product], others: Any
 ) -> list[tf.Tensor]:
-    """Return h' = σ(o)∘tanh c' and c' = σ(f)∘c + σ(i)∘tanh g for i, f, g, o = x + h·U."""
+    """Return h' = σ(o)∘tanh c' and c' = σ(f)∘c + σ(i)∘tanh g, where i, f, g, o are the product."""
     h, c = states
-    i, f, g, o = tf.split(x + products[0](h), 4, axis=-1)
+    i, f, g, o = tf.split(products[0](h), 4, axis=-1)
     c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
     return [tf.sigmoid(o) * tf.tanh(c), c]
 

@@ -36,12 +36,15 @@ def plain_scan(
     kernels: Sequence[tf.Tensor],
     others: Sequence[tf.Tensor] = (),
     mask: tf.Tensor | None = None,
+    adds: bool = False,
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Return what `scan` returns, by the definition: an unrolled loop, which the tests compare."""
     products, outputs = [product_with(kernel) for kernel in kernels], []
     for t in range(inputs.shape[0]):
         x = tf.cast(inputs[t], state_dtype(inputs.dtype))
-        states = _masked(step(x, states, products, others), states, mask, t)
+        first = (lambda v, x=x: x + product_with(kernels[0])(v)) if adds else products[0]
+        new = step(None if adds else x, states, [first, *products[1:]], others)
+        states = _masked(new, states, mask, t)
         outputs.append(tf.cast(states[0], inputs.dtype))
     return list(states), tf.stack(outputs)
 
@@ -53,6 +56,7 @@ def scan(
     kernels: Sequence[tf.Tensor],
     others: Sequence[tf.Tensor] = (),
     mask: tf.Tensor | None = None,
+    adds: bool = False,
     sequences: bool = True,
     keep: bool = True,
 ) -> tuple[list[tf.Tensor], tf.Tensor | None]:
@@ -67,6 +71,8 @@ def scan(
         that is the same in every step.
       others: small tensors that the step needs, cast to `state_dtype`.
       mask: bool [T, B]; where it is false, the states stay as they are.
+      adds: whether the first product is to be returned with the step's input added, for a step that
+        needs the input for nothing else: it gets None as its input. This takes half the memory.
       sequences: whether the first state of each step is needed.
       keep: whether to keep what the gradient needs. Without it, the gradient runs the loop again.
 
@@ -86,13 +92,13 @@ def scan(
     @tf.custom_gradient
     def run(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Any]:
         (x,), first, kernels, others = (list(flat[a:b]) for a, b in zip(ends, ends[1:]))
-        last, outputs, kept = _forward(step, x, first, kernels, others, mask, sequences, keep)
+        last, outputs, kept = _forward(step, x, first, kernels, others, mask, adds, sequences, keep)
 
         def gradient(*upstream: tf.Tensor) -> list[tf.Tensor]:
-            again = kept or _forward(step, x, first, kernels, others, mask, False, True)[2]
+            again = kept or _forward(step, x, first, kernels, others, mask, adds, False, True)[2]
             to_last = list(upstream[: len(first)])
             to_outputs = upstream[-1] if sequences else None
-            return _backward(step, x, kernels, others, mask, again, to_last, to_outputs)
+            return _backward(step, x, kernels, others, mask, adds, again, to_last, to_outputs)
 
         return last + outputs, gradient
 
@@ -107,6 +113,7 @@ def _forward(
     kernels: list[tf.Tensor],
     others: list[tf.Tensor],
     mask: tf.Tensor | None,
+    adds: bool,
     sequences: bool,
     keep: bool,
 ) -> tuple[list[tf.Tensor], list[tf.Tensor], list[tf.Tensor]]:
@@ -125,11 +132,13 @@ def _forward(
         def noted(i: int) -> Product:
             def product(v: tf.Tensor) -> tf.Tensor:
                 products[i] = tf.matmul(tf.cast(v, dtype), kernels[i])
+                if adds and i == 0:
+                    products[i] += inputs[t]
                 return tf.cast(products[i], v.dtype)
 
             return product
 
-        x = tf.cast(inputs[t], states[0].dtype)
+        x = None if adds else tf.cast(inputs[t], states[0].dtype)
         new = step(x, states, [noted(i) for i in range(len(kernels))], others)
         new = _masked(new, states, mask, t)
         outputs = [a.write(t, tf.cast(new[0], dtype)) for a in outputs]
@@ -148,6 +157,7 @@ def _backward(
     kernels: list[tf.Tensor],
     others: list[tf.Tensor],
     mask: tf.Tensor | None,
+    adds: bool,
     kept: list[tf.Tensor],
     to_last: list[tf.Tensor],
     to_outputs: tf.Tensor | None,
@@ -177,23 +187,27 @@ def _backward(
         if to_outputs is not None:
             to_states = [to_states[0] + tf.cast(to_outputs[t], to_states[0].dtype), *to_states[1:]]
         before = [states[t] for states in kept[:count]]
-        x = tf.cast(inputs[t], before[0].dtype)
+        x = [] if adds else [tf.cast(inputs[t], before[0].dtype)]
         with tf.GradientTape() as tape:
             tape.watch([x, before, others])
-            after = step(x, before, [known(k) for k in range(len(kernels))], others)
+            after = step(
+                x[0] if x else None, before, [known(k) for k in range(len(kernels))], others
+            )
             after = _masked(after, before, mask, t)
         to_x, to_before, more = tape.gradient(
             after, [x, before, others], to_states, unconnected_gradients="zero"
         )
-        values = [tf.cast(to_x, dtype), *(factor for pair in factors for factor in pair)]
+        values = [tf.cast(d, dtype) for d in to_x] + [factor for pair in factors for factor in pair]
         arrays = [a.write(t, value) for a, value in zip(arrays, values)]
         return i + 1, to_before, [a + b for a, b in zip(to_others, more)], arrays
 
-    widths = [inputs.shape[-1], *(width for kernel in kernels for width in kernel.shape)]
+    widths = [] if adds else [inputs.shape[-1]]
+    widths += [width for kernel in kernels for width in kernel.shape]
     zeros = [tf.zeros_like(other) for other in others]
     loop = (tf.constant(0), to_last, zeros, [array(width) for width in widths])
     _, to_first, to_others, arrays = tf.while_loop(lambda i, *_: i < length, body, loop)
-    to_inputs, *factors = [a.stack() for a in arrays]
+    stacked = [a.stack() for a in arrays]
+    to_inputs, factors = (stacked[1], stacked) if adds else (stacked[0], stacked[1:])
     flat = [tf.reshape(factor, [-1, factor.shape[-1]]) for factor in factors]  # [T · B, n]
     to_kernels = [tf.matmul(v, d, transpose_a=True) for v, d in zip(flat[::2], flat[1::2])]
     return [to_inputs, *to_first, *to_kernels, *to_others]

@@ -94,7 +94,7 @@ class ContextEncoderModel(ReconstructionModel):
         context = self.encoder(frames, mask=mask, training=training)  # [B, L, M]
         length = tf.clip_by_value(count - start, 1, self.clip_size)  # [B]
         last = tf.gather(context, length - 1, batch_dims=1)  # [B, M]
-        memory = tf.stop_gradient(self.drop_memory(context, training=training))
+        memory = self.drop_memory(context, training=training)
         losses = []
         for decoder, indices in zip(self.decoders, self._targets(start, length, steps)):
             truth, known = take_frames(x, indices, count)
