@@ -1,10 +1,11 @@
-"""Examples a second of a training step, beside this machine's matrix product in the same run.
+"""Speed and memory of a training step, beside this machine's matrix product in the same run.
 
 `python benchmarks/step_speed.py --model=MoeModel --num_classes=3862 --batch_size=512`
 """
 
 from __future__ import annotations
 
+import resource
 import time
 from typing import Any, Callable
 
@@ -86,7 +87,8 @@ def main() -> None:
     product_speed = 2 * ROWS * INNER * COLUMNS / product_seconds
     print(
         f"{FLAGS.model}, batch {FLAGS.batch_size}, {FLAGS.dtype}:"
-        f" {FLAGS.batch_size / seconds:,.0f} examples/s"
+        f" {FLAGS.batch_size / seconds:,.1f} examples/s,"
+        f" {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB at most"
     )
     print(
         f"matrix product {ROWS} x {INNER} x {COLUMNS}, {FLAGS.dtype}:"

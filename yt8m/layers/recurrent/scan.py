@@ -42,7 +42,7 @@ def plain_scan(
     products, outputs = [product_with(kernel) for kernel in kernels], []
     for t in range(inputs.shape[0]):
         x = tf.cast(inputs[t], state_dtype(inputs.dtype))
-        first = (lambda v, x=x: x + product_with(kernels[0])(v)) if adds else products[0]
+        first = _plus(x, products[0]) if adds else products[0]
         new = step(None if adds else x, states, [first, *products[1:]], others)
         states = _masked(new, states, mask, t)
         outputs.append(tf.cast(states[0], inputs.dtype))
@@ -211,6 +211,10 @@ def _backward(
     flat = [tf.reshape(factor, [-1, factor.shape[-1]]) for factor in factors]  # [T · B, n]
     to_kernels = [tf.matmul(v, d, transpose_a=True) for v, d in zip(flat[::2], flat[1::2])]
     return [to_inputs, *to_first, *to_kernels, *to_others]
+
+
+def _plus(x: tf.Tensor, product: Product) -> Product:
+    return lambda v: x + product(v)
 
 
 def _length(inputs: tf.Tensor) -> Any:
