@@ -21,3 +21,10 @@ MEAN_OVER_REPLICAS: Any = "mean" if KERAS_3 else tf.VariableAggregation.MEAN
 def tf_variable(variable: Any) -> tf.Variable:
     """Return the `tf.Variable` behind a Keras 2 or Keras 3 variable."""
     return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def variable_index(optimizer: Any, variable: Any) -> int:
+    """Return the position of a variable among those that a Keras optimizer was built for."""
+    if KERAS_3:
+        return optimizer._get_variable_index(variable)
+    return optimizer._index_dict[optimizer._var_key(variable)]

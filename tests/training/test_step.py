@@ -164,8 +164,13 @@ def test_clip_against_numpy():
     assert float(norm) == pytest.approx(np.sqrt(25.25))
     overall, _ = clip(gradients, 0.0, 1.0)
     np.testing.assert_allclose(tf.linalg.global_norm(overall), 1.0, rtol=1e-6)
-    untouched, _ = clip(gradients, 0.0, 0.0)
-    np.testing.assert_allclose(untouched[0], gradients[0])
+    both, norm = clip(gradients, 1.0, 0.5)
+    np.testing.assert_allclose(both[0], np.array([0.6, 0.8]) * 0.5 / np.sqrt(1.25), rtol=1e-6)
+    np.testing.assert_allclose(both[1], np.array([0.3, 0.4]) * 0.5 / np.sqrt(1.25), rtol=1e-6)
+    assert float(norm) == pytest.approx(np.sqrt(25.25))
+    for limits in ((0.0, 0.0), (5.5, 0.0), (0.0, 5.5), (5.5, 5.5)):
+        untouched, _ = clip(gradients, *limits)
+        np.testing.assert_array_equal(untouched[0], gradients[0])
 
 
 def test_a_gradient_that_is_not_finite_is_counted():

@@ -1,13 +1,18 @@
 """The weight average against a NumPy loop, and its swap in and out."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from yt8m.training import weight_average
 from yt8m.training.weight_average import WeightAverage
 
 
-def test_follows_the_warm_up_rule():
-    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("large", [True, False], ids=["large", "small"])
+def test_follows_the_warm_up_rule(large, replicas, mirrored, monkeypatch):
+    monkeypatch.setattr(weight_average, "LARGE", 1 if large else 3)
+    strategy = mirrored if replicas == 2 else tf.distribute.OneDeviceStrategy("/cpu:0")
     with strategy.scope():
         v = tf.Variable([1.0, 2.0])
         average = WeightAverage([v], 0.99)
@@ -17,12 +22,16 @@ def test_follows_the_warm_up_rule():
     def move(step):
         average.update(strategy, step)
 
+    graph = move.get_concrete_function(tf.constant(1, tf.int64)).graph
+    compiled = [op for op in graph.get_operations() if op.type.endswith("PartitionedCall")]
+    assert len(compiled) == (replicas if large else 0)
     for t in range(1, 30):
         v.assign(np.array([t, -t], np.float32))
         move(tf.constant(t, tf.int64))
         d = min(0.99, (1 + t) / (10 + t))
         expected = d * expected + (1 - d) * v.numpy()
-    np.testing.assert_allclose(average.shadows[0], expected, rtol=1e-5)
+    for shadow in strategy.experimental_local_results(average.shadows[0]):
+        np.testing.assert_allclose(shadow, expected, rtol=1e-5)
 
 
 def test_applied_swaps_and_restores():

@@ -29,14 +29,17 @@ def clip(
     Returns:
       The gradients, and their norm before clipping (a scalar; not finite if any gradient is not).
     """
-    norms = [tf.norm(g) for g in gradients]
+    # `tf.norm` would write the squares of each gradient first; `l2_loss` only reads the gradient.
+    norms = [tf.sqrt(2.0 * tf.nn.l2_loss(g)) for g in gradients]
     norm = tf.norm(tf.stack(norms))
+    scales = [tf.ones_like(n) for n in norms]
     if each > 0:
-        gradients = [g * (each / tf.maximum(n, each)) for g, n in zip(gradients, norms)]
-        norms = [tf.minimum(n, each) for n in norms]
+        scales = [each / tf.maximum(n, each) for n in norms]
     if overall > 0:
-        clipped_norm = tf.norm(tf.stack(norms))
-        gradients = [g * (overall / tf.maximum(clipped_norm, overall)) for g in gradients]
+        clipped_norm = tf.norm(tf.stack([n * s for n, s in zip(norms, scales)]))
+        scales = [s * (overall / tf.maximum(clipped_norm, overall)) for s in scales]
+    if each > 0 or overall > 0:
+        gradients = [g * s for g, s in zip(gradients, scales)]
     return gradients, norm
 
 

@@ -13,6 +13,9 @@ import tensorflow as tf
 
 from yt8m.compat import tf_variable
 
+# Elements of a variable whose pass over the memory of a CPU costs more than compiling it.
+LARGE = 1 << 20
+
 
 class WeightAverage(tf.Module):
     """Averages with decay min(decay, (1 + t) / (10 + t)) after t steps.
@@ -41,13 +44,9 @@ class WeightAverage(tf.Module):
     def update(self, strategy: tf.distribute.Strategy, step: tf.Tensor) -> None:
         """Move the averages after step `step` (counted from 1); call in cross-replica context."""
         t = tf.cast(step, tf.float32)
-        decay = tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
-
-        def move(shadow: tf.Variable, variable: tf.Variable) -> None:
-            shadow.assign_sub((1.0 - decay) * (shadow - variable))
-
+        rate = 1.0 - tf.minimum(self.decay, (1.0 + t) / (10.0 + t))
         for shadow, variable in zip(self.shadows, self._variables):
-            strategy.extended.update(shadow, move, args=(variable,))
+            strategy.extended.update(shadow, _move, args=(variable, rate))
 
     @contextlib.contextmanager
     def applied(self) -> Iterator[None]:
@@ -60,3 +59,17 @@ class WeightAverage(tf.Module):
         finally:
             for variable, value in zip(self._variables, trained):
                 variable.assign(value)
+
+
+def _move(shadow: tf.Variable, variable: tf.Variable, rate: tf.Tensor) -> None:
+    """Move an average by the share `rate` towards its variable, in one pass if they are large."""
+    if "CPU" in shadow.device and shadow.shape.num_elements() >= LARGE:
+        # As three operations, this would write two tensors of the variable's size on the way.
+        compiled = tf.function(_move_by, jit_compile=True)
+        compiled.get_concrete_function(shadow, variable, rate)(shadow, variable, rate)
+    else:
+        _move_by(shadow, variable, rate)
+
+
+def _move_by(shadow: tf.Variable, variable: tf.Variable, rate: tf.Tensor) -> None:
+    shadow.assign_sub(rate * (shadow - variable))
