@@ -8,9 +8,9 @@ gradient g, weight w, moments m and v, learning rate η, and t counted from 1:
     v ← v + (1 − β₂)(g² − v)
     w ← w − η √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)
 
-The state is that of Keras, under the same names, so that either resumes the other's checkpoints. Its
-numbers differ by 1.3e-5 of v: the operation, which TensorFlow 1's Adam was too, subtracts β₂ from 1
-in float32, and Keras in float64.
+The state is that of Keras, under the same names, so that either resumes the other's checkpoints.
+Its v differs by 1.3e-5 in relative terms: this operation, which is also the Adam of TensorFlow 1,
+subtracts β₂ from 1 in float32, and Keras in float64.
 """
 
 from __future__ import annotations
