@@ -6,12 +6,12 @@ import tensorflow as tf
 
 from yt8m.compat import tf_variable
 from yt8m.models.core.recipe import Recipe
-from yt8m.training.fused_adam import FusedAdam, FusedAdamW
+from yt8m.training.fused_adam import Adam, AdamW
 from yt8m.training.optimizers import ExamplesSchedule, apply_reduced, make_optimizer, prepare
 
 SHAPES = ((6, 5), (5,))
 KERAS = {"Adam": tf.keras.optimizers.Adam, "AdamW": tf.keras.optimizers.AdamW}
-FUSED = {"Adam": FusedAdam, "AdamW": FusedAdamW}
+FUSED = {"Adam": Adam, "AdamW": AdamW}
 
 
 def gradients(step):
@@ -99,6 +99,8 @@ def test_resumes_checkpoints_to_and_from_keras(name, before, after, tmp_path):
 def test_an_update_is_one_operation_for_each_variable(name):
     optimizer = make_optimizer(Recipe(optimizer=name), 100)
     assert isinstance(optimizer, FUSED[name])
+    plain = optimizer.name.lower().replace("_", "")  # variables are named after it
+    assert plain.startswith(name.lower())
     run = Run(FUSED[name], one())
     graph = run.update.get_concrete_function(*map(tf.constant, gradients(0))).graph
     kinds = [op.type for op in graph.get_operations()]

@@ -54,9 +54,9 @@ class _OnePass:
         )
 
 
-class FusedAdam(_OnePass, tf.keras.optimizers.Adam):
+class Adam(_OnePass, tf.keras.optimizers.Adam):
     """Adam; its arguments are those of `tf.keras.optimizers.Adam`, but without `amsgrad`."""
 
 
-class FusedAdamW(_OnePass, tf.keras.optimizers.AdamW):
+class AdamW(_OnePass, tf.keras.optimizers.AdamW):
     """AdamW, whose decay w ← w − ηλw comes first; its arguments are those of Keras' `AdamW`."""

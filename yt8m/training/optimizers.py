@@ -11,7 +11,7 @@ import tensorflow as tf
 from yt8m.compat import KERAS_3
 from yt8m.errors import UserError, near_misses
 from yt8m.models.core.recipe import Recipe, Schedule
-from yt8m.training.fused_adam import FusedAdam, FusedAdamW
+from yt8m.training.fused_adam import Adam, AdamW
 
 
 @tf.keras.utils.register_keras_serializable(package="yt8m")
@@ -72,8 +72,8 @@ def _native() -> _Table:
     keras = tf.keras.optimizers
     table = {
         # Both papers and the starter code ran with TensorFlow 1's epsilon, 1e-8; Keras has 1e-7.
-        "Adam": lambda rate, r: FusedAdam(rate, epsilon=1e-8),
-        "AdamW": lambda rate, r: FusedAdamW(rate, weight_decay=r.weight_decay, epsilon=1e-8),
+        "Adam": lambda rate, r: Adam(rate, epsilon=1e-8),
+        "AdamW": lambda rate, r: AdamW(rate, weight_decay=r.weight_decay, epsilon=1e-8),
         "SGD": lambda rate, r: keras.SGD(rate, momentum=0.9),
         # The starter code took the rest by their names in TensorFlow 1.
         "GradientDescent": lambda rate, r: keras.SGD(rate),
