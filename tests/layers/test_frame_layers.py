@@ -8,7 +8,11 @@ from yt8m.layers.dequantize import DequantizeFrames, NormalizeVideo
 from yt8m.layers.heads.logistic_head import LogisticHead
 from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.layers.normalisation.context_gating import ContextGating
-from yt8m.layers.normalisation.debiased_batch_norm import DebiasedBatchNorm
+from yt8m.layers.normalisation.debiased_batch_norm import (
+    DebiasedBatchNorm,
+    scale_and_shift,
+    sum_to_last,
+)
 from yt8m.layers.pooling.attention import AttentionPooling
 from yt8m.layers.pooling.frames import FramePooling
 from yt8m.layers.pooling.vlad import AttnVlad
@@ -99,6 +103,25 @@ def test_attention_pooling_against_numpy():
         a = _softmax(np.tanh(x @ inner + bias) @ outer, axis=0)
         np.testing.assert_allclose(pooled[video], (a.T @ x).ravel(), rtol=1e-4, atol=1e-5)
     assert np.all(np.isfinite(pooled[2]))
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (4, 3, 5)])
+def test_batch_norms_fast_formulas_have_the_values_and_gradients_of_the_plain_ones(shape):
+    rng = np.random.RandomState(0)
+    x, factor, offset, upstream = (
+        tf.constant(rng.normal(size=size), tf.float32) for size in (shape, 5, 5, shape)
+    )
+    axes = list(range(len(shape) - 1))
+    results = []
+    for fast in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch([x, factor, offset])
+            total = sum_to_last(x * x) if fast else tf.reduce_sum(x * x, axes)
+            y = scale_and_shift(x, factor, offset) if fast else x * factor + offset
+            score = tf.reduce_sum(y * upstream) + tf.reduce_sum(total * factor)
+        results.append([total, y, *tape.gradient(score, [x, factor, offset])])
+    for plain, fast in zip(*results):
+        np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-5)
 
 
 def test_batch_norm_moments_leave_out_padding():

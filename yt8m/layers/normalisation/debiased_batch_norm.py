@@ -63,19 +63,17 @@ class DebiasedBatchNorm(Yt8mLayer):
         if self.scale:
             factor = factor * tf.cast(self.gamma, tf.float32)
         offset = tf.cast(self.beta, tf.float32) - mean * factor
-        return tf.cast(x * factor + offset, self.compute_dtype)
+        return tf.cast(scale_and_shift(x, factor, offset), self.compute_dtype)
 
     def _moments(self, x: tf.Tensor, mask: Any | None) -> tuple[tf.Tensor, tf.Tensor]:
         """Return mean and variance [D] over the true positions of all replicas."""
-        axes = list(range(x.shape.rank - 1))
         if mask is None:
             count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
             valid = x
         else:
             weight = tf.cast(mask, tf.float32)[..., None]
             count, valid = tf.reduce_sum(weight), x * weight
-        total = tf.reduce_sum(valid, axes)  # [D]
-        square = tf.reduce_sum(valid * x, axes)
+        total, square = sum_to_last(valid), sum_to_last(valid * x)  # [D]
         context = tf.distribute.get_replica_context()
         if context is not None and context.num_replicas_in_sync > 1:
             local = tf.concat([total, square, count[None]], 0)
@@ -92,3 +90,29 @@ class DebiasedBatchNorm(Yt8mLayer):
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(keep * tf.cast(moving, tf.float32) + (1.0 - keep) * tf.stop_gradient(now))
         self.updates_done.assign(done + 1.0)
+
+
+def sum_to_last(x: tf.Tensor) -> tf.Tensor:
+    """Return the sum [D] of x [..., D] over all axes but the last.
+
+    One axis after the other, because TensorFlow on a CPU is slow over two axes at once.
+    """
+    for axis in reversed(range(x.shape.rank - 1)):
+        x = tf.reduce_sum(x, axis)
+    return x
+
+
+def scale_and_shift(x: tf.Tensor, factor: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
+    """Return x · factor + offset for float32 x [..., D] and vectors [D].
+
+    The gradient is what TensorFlow would derive, with the sums of `sum_to_last`.
+    """
+
+    @tf.custom_gradient
+    def run(x: tf.Tensor, factor: tf.Tensor, offset: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(dy: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            return dy * factor, sum_to_last(dy * x), sum_to_last(dy)
+
+        return x * factor + offset, gradient
+
+    return run(x, factor, offset)
