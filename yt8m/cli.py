@@ -64,16 +64,9 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
     if not isinstance(command, Command):
         return guarded(lambda: importlib.import_module(module).main(list(arguments)))
     if asks_for_help:
-        usage = f"{program or f'yt8m {name}'} {command.usage}"
-        print(flags.help_text(usage, command.about, command.sections), end="")
+        print(command.help_text(program or f"yt8m {name}"), end="")
         return 0
-    return guarded(lambda: _parse_and_run(command, arguments))
-
-
-def _parse_and_run(command: Command, arguments: Sequence[str]) -> int | None:
-    values = flags.define(command.sections)
-    flags.parse(values, arguments, command.positional)
-    return command.main(values)
+    return guarded(lambda: command.run(arguments))
 
 
 def guarded(main: Callable[[], object]) -> int:

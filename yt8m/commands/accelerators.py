@@ -90,13 +90,8 @@ def main(arguments: list[str]) -> int | None:
     if flags.asks_for_help(rest):
         print(_help(name))
         return 0
-    action = ACTIONS[name]
-    values = flags.define(action.sections)
-    flags.parse(values, rest)
-    return action.main(values)
+    return ACTIONS[name].run(rest)
 
 
 def _help(name: str) -> str:
-    action = ACTIONS[name]
-    usage = f"yt8m accelerators {name} {action.usage}"
-    return flags.help_text(usage, action.about, action.sections).rstrip()
+    return ACTIONS[name].help_text(f"yt8m accelerators {name}").rstrip()

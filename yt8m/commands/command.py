@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from absl.flags import FlagValues
 
+from yt8m import flags
 from yt8m.flags import Section
 
 
@@ -27,3 +28,17 @@ class Command:
     sections: tuple[Section, ...]
     main: Callable[[FlagValues], int | None]
     positional: str = ""
+
+    def run(self, arguments: Sequence[str]) -> int | None:
+        """Parse the arguments, do the work, and return the exit code, None for 0."""
+        values = flags.define(self.sections)
+        flags.parse(values, arguments, self.positional)
+        return self.main(values)
+
+    def help_text(self, called: str) -> str:
+        """Return the text of `--help`.
+
+        Args:
+          called: how the user calls the command, such as "yt8m train".
+        """
+        return flags.help_text(f"{called} {self.usage}", self.about, self.sections)

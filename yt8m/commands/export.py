@@ -11,9 +11,9 @@ from absl.flags import FlagValues
 from yt8m import flags
 from yt8m.commands.command import Command
 from yt8m.commands.reading_settings import ModelSettings
-from yt8m.commands.run_or_bundle import RunOrBundle
 from yt8m.errors import UserError
 from yt8m.flags import Section
+from yt8m.runs.run_or_bundle import RunOrBundle
 from yt8m.serving.settings import Format, Quantize, Signature
 from yt8m.settings import setting
 

@@ -12,9 +12,9 @@ from yt8m import flags
 from yt8m.commands import overrides
 from yt8m.commands.command import Command
 from yt8m.commands.reading_settings import ReadingSettings
-from yt8m.commands.run_or_bundle import RunOrBundle
 from yt8m.errors import UserError
 from yt8m.flags import Section
+from yt8m.runs.run_or_bundle import RunOrBundle
 from yt8m.settings import setting, settings_of
 from yt8m.submission.score_files import ScoresDtype
 from yt8m.submission.settings import SegmentSettings

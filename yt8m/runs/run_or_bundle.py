@@ -30,7 +30,7 @@ class RunOrBundle:
         Raises:
           UserError: both or neither are given, or there is no such bundle.
         """
-        from yt8m.runs.bundle import open_bundle
+        from yt8m.runs.bundle import open_bundle  # with TensorFlow, which --help does without
 
         if bool(self.train_dir) == bool(self.input_model_tgz):
             raise UserError(
