@@ -23,9 +23,9 @@ _NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>\S+))?")
 EXTRA = "huggingface_hub is not installed; install it: pip install 'yt8m[hub]'."
 
 
-def is_address(path: str) -> bool:
+def is_address(path: str | os.PathLike[str]) -> bool:
     """Return whether a path names a model on the Hub."""
-    return os.fspath(path).startswith(PREFIX)  # tests pass a pathlib.Path
+    return os.fspath(path).startswith(PREFIX)
 
 
 def refuse_to_write(path: str, flag: str) -> None:
