@@ -34,6 +34,23 @@ def test_follows_the_warm_up_rule(large, replicas, mirrored, monkeypatch):
         np.testing.assert_allclose(shadow, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_follows_a_layer_of_any_policy(policy, monkeypatch):
+    monkeypatch.setattr(weight_average, "LARGE", 1)
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+    with strategy.scope():
+        layer = tf.keras.layers.Dense(2, use_bias=False, dtype=policy)
+        layer.build([None, 3])
+        average = WeightAverage(layer.trainable_variables, 0.5)
+    layer.kernel.assign(tf.ones([3, 2]))
+    start = average.shadows[0].numpy()
+    rate = 1.0 - 2.0 / 11.0  # the warm-up's, after one step
+
+    tf.function(lambda step: average.update(strategy, step))(tf.constant(1, tf.int64))
+
+    np.testing.assert_allclose(average.shadows[0], start + rate * (1.0 - start), rtol=1e-6)
+
+
 def test_applied_swaps_and_restores():
     v = tf.Variable([1.0])
     average = WeightAverage([v], 0.9)

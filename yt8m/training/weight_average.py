@@ -63,13 +63,15 @@ class WeightAverage(tf.Module):
 
 def _move(shadow: tf.Variable, variable: tf.Variable, rate: tf.Tensor) -> None:
     """Move an average by the share `rate` towards its variable, in one pass if they are large."""
+    # A tensor, because a compiled function does not take the variables of mixed precision.
+    value = tf.convert_to_tensor(variable)
     if "CPU" in shadow.device and shadow.shape.num_elements() >= LARGE:
         # As three operations, this would write two tensors of the variable's size on the way.
         compiled = tf.function(_move_by, jit_compile=True)
-        compiled.get_concrete_function(shadow, variable, rate)(shadow, variable, rate)
+        compiled.get_concrete_function(shadow, value, rate)(shadow, value, rate)
     else:
-        _move_by(shadow, variable, rate)
+        _move_by(shadow, value, rate)
 
 
-def _move_by(shadow: tf.Variable, variable: tf.Variable, rate: tf.Tensor) -> None:
-    shadow.assign_sub(rate * (shadow - variable))
+def _move_by(shadow: tf.Variable, value: tf.Tensor, rate: tf.Tensor) -> None:
+    shadow.assign_sub(rate * (shadow - value))
