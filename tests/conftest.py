@@ -2,8 +2,15 @@
 
 import yt8m.quiet  # noqa: F401
 
+import os
+
 import pytest
 import tensorflow as tf
+
+from yt8m.runs.devices.dtype import VARIABLE
+
+# A test must not compute in another type on another machine, nor must the processes that it starts.
+os.environ[VARIABLE] = "float32"
 
 # The quiet import lists physical devices only, so the logical ones can still be configured; once
 # TensorFlow has started its devices, they cannot.

@@ -2,18 +2,23 @@
 
 import dataclasses
 
+import pytest
+
 from tests.support.commands import run_command
 from tests.support.runs import run_on
 from yt8m.commands import start_run as module
-from yt8m.commands.start_run import open_devices, start_run
+from yt8m.commands.start_run import Devices, open_devices, start_run
+from yt8m.runs.devices.dtype import VARIABLE, ChosenDtype
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.settings.training import TrainingConfig
 
 
 def test_the_line_says_how_many_steps_a_call_of_the_joint_trainer_takes(capsys):
     def line(model, **settings):
-        strategy = open_devices(model, {"strategy": "one", **settings})
-        assert strategy.num_replicas_in_sync == 1
+        opened = open_devices(model, {"strategy": "one", **settings}, "no_folder")
+        assert opened.strategy.num_replicas_in_sync == 1
         return capsys.readouterr().out.partition(": ")[2]
 
     assert line("MoeModel").startswith("1 replica, float32, 1")
@@ -26,11 +31,67 @@ def test_the_devices_are_recorded_and_given_to_the_trainer(small_data, tmp_path,
     monkeypatch.setattr(
         module.trainers, "get", lambda _: lambda *given: got.update(config=given[0])
     )
-    devices = make_strategy("mirrored")
+    devices = Devices(make_strategy("mirrored"), ChosenDtype("bfloat16", "it was measured"))
     data = small_data.pattern("train", "video")
     start_run("LogisticModel", data, "", str(tmp_path), devices, batch_size=50, num_epochs=1)
-    assert got["config"].facts["devices"] == dataclasses.asdict(UsedDevices.of(devices))
-    assert got["config"].facts["devices"]["replicas"] == devices.num_replicas_in_sync
+    used, facts = UsedDevices.of(devices.strategy), got["config"].facts
+    assert facts["devices"] == dataclasses.asdict(used)
+    assert facts["devices"]["replicas"] == devices.strategy.num_replicas_in_sync
+    assert (got["config"].training.dtype, facts["dtype_because"]) == ("bfloat16", "it was measured")
+
+
+@pytest.fixture
+def on_amx(monkeypatch):
+    """Let this machine choose bfloat16."""
+    monkeypatch.delenv(VARIABLE)
+    chosen = ChosenDtype("bfloat16", "the CPU has AMX")
+    monkeypatch.setattr(module, "choose_dtype", lambda kind, machine: chosen)
+
+
+def dtype_of(folder="no_folder", *more, **settings):
+    """Return the type of a run that begins, or goes on, in a folder."""
+    return open_devices("LogisticModel", settings, str(folder), *more).dtype.dtype
+
+
+def test_a_new_run_computes_in_what_its_devices_are_built_for(on_amx, capsys):
+    assert dtype_of() == "bfloat16"
+    assert capsys.readouterr().out == (
+        "computing on the CPU: 1 replica, bfloat16 (because the CPU has AMX; --dtype=float32 turns"
+        " it off), 1 step per call\n"
+    )
+    assert dtype_of(dtype="auto") == "bfloat16"
+    assert dtype_of(dtype="float32") == "float32"
+    assert dtype_of("no_folder", False, True) == "float32", "the starter code's"
+
+
+def test_a_run_keeps_its_type_on_any_machine(on_amx, small_data, tmp_path, monkeypatch):
+    flags = [
+        "--model=LogisticModel",
+        f"--train_data_pattern={small_data.pattern('train', 'video')}",
+        f"--train_dir={tmp_path}",
+        "--batch_size=50",
+        "--num_epochs=1",
+    ]
+
+    def train(*more):
+        ended = run_command("train", *flags, *more)
+        assert ended.code == 0, ended.err
+        return RunFolder(str(tmp_path)).load_config().training.dtype, ended.out.splitlines()[0]
+
+    assert train("--dtype=float32", "--max_steps=1")[0] == "float32"
+    dtype, line = train("--max_steps=2")
+    assert (dtype, "float32, 1 step" in line) == ("float32", True)
+    assert train("--start_new_model", "--max_steps=1")[0] == "bfloat16"
+    monkeypatch.setattr(module, "choose_dtype", lambda kind, machine: ChosenDtype("float32"))
+    assert train("--max_steps=2")[0] == "bfloat16"
+    assert run_command("train", *flags, "--dtype=float32").code == 2
+
+
+def test_a_run_of_before_the_choice_keeps_float32(on_amx, finished_run):
+    config = RunFolder(str(finished_run)).load_config()
+    assert config.training.dtype == "float32"
+    assert dtype_of(finished_run) == "float32"
+    assert TrainingConfig("a*").dtype == "float32", "a config.json without the setting"
 
 
 def test_evaluation_begins_with_its_devices(finished_run, small_data):

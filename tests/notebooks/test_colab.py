@@ -14,7 +14,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "colab.ipynb"
 SMALL = """
-FLAGS = ["--num_epochs=2", "--batch_size=256", "--progress_seconds=1"]
+FLAGS = ["--num_epochs=2", "--batch_size=256", "--progress_seconds=1", "--dtype=float32"]
 MODELS = {"AttnVLAD": [], "FrameLevelLogisticModel": []}
 """
 

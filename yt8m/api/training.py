@@ -55,7 +55,7 @@ def train(
         train_data,
         eval_data,
         train_dir,
-        open_devices(model, settings),
+        open_devices(model, settings, train_dir, start_new_model, starter_defaults),
         start_new_model=start_new_model,
         arguments=arguments,
         starter_defaults=starter_defaults,

@@ -62,6 +62,7 @@ def commands(out_dir: str) -> list[list[str]]:
                 f"--eval_data_pattern={validate}",
                 f"--train_dir={run}",
                 "--max_frames=48",  # as long as the sample's videos are
+                "--dtype=float32",  # the same results on every machine
                 *more,
             ]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -11,30 +12,70 @@ import tensorflow as tf
 from yt8m import hub
 from yt8m.errors import UserError
 from yt8m.models.core import registry
+from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all
+from yt8m.runs.devices.machine import this_machine
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices, announce
+from yt8m.runs.folder import RunFolder
 from yt8m.runs.new_run import new_run
+from yt8m.runs.settings.training import Dtype
 from yt8m.training import label_experiments, trainers
 from yt8m.training.optimizers import decays
 
 
-def open_devices(model: str, settings: Mapping[str, Any]) -> tf.distribute.Strategy:
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """Where a run computes, and in which type."""
+
+    strategy: tf.distribute.Strategy
+    dtype: ChosenDtype
+
+
+def open_devices(
+    model: str,
+    settings: Mapping[str, Any],
+    train_dir: str,
+    start_new_model: bool = False,
+    starter_defaults: bool = False,
+) -> Devices:
     """Return where a run will compute, and print it, which is a training command's first line.
 
     Args:
       model: registered name or alias.
       settings: the given settings of the run; see `new_run`.
+      train_dir: folder of the run.
+      start_new_model: an earlier run in `train_dir` will be deleted.
+      starter_defaults: use the starter code's values, which include its type.
 
     Raises:
-      UserError: the model is not known, or the requested hardware is not available.
+      UserError: the model is not known, the requested hardware is not available, or `train_dir` is
+        on a hub.
     """
+    hub.refuse_to_write(train_dir, "--train_dir")
     trainer = settings.get("trainer", "auto")
     if trainer == "auto":
         trainer = registry.model_class(model).trainer
     strategy = make_strategy(settings.get("strategy", "auto"), settings.get("num_gpu", 0))
+    used, asked = UsedDevices.of(strategy), settings.get("dtype", "auto")
+    if asked != "auto":
+        dtype = ChosenDtype(asked)
+    else:
+        began = "" if start_new_model else _dtype_of_run(train_dir)
+        dtype = ChosenDtype(began or "float32")
+        if not began and not starter_defaults:
+            dtype = dtype_of_all(strategy, choose_dtype(used.kind, this_machine()))
     steps = settings.get("steps_per_call", 0) if trainer == "joint" else None
-    announce(UsedDevices.of(strategy), settings.get("dtype", "float32"), steps)
-    return strategy
+    announce(used, dtype, steps)
+    return Devices(strategy, dtype)
+
+
+def _dtype_of_run(train_dir: str) -> Dtype | None:
+    """Return the type in which the run in a folder began, or None if there is none."""
+    run = RunFolder(train_dir)
+    # A folder that cannot be read is reported where it is to be written.
+    with contextlib.suppress(tf.errors.OpError, OSError):
+        return run.load_config().training.dtype if run.exists() else None
+    return None
 
 
 def start_run(
@@ -42,7 +83,7 @@ def start_run(
     train_data: str,
     eval_data: str,
     train_dir: str,
-    devices: tf.distribute.Strategy,
+    devices: Devices,
     start_new_model: bool = False,
     **settings: Any,
 ) -> int | None:
@@ -53,7 +94,7 @@ def start_run(
       train_data: comma-separated glob patterns of the training records.
       eval_data: those of the validation records; empty for none.
       train_dir: folder of the run.
-      devices: where to compute.
+      devices: where to compute, and in which type.
       start_new_model: delete an earlier run in `train_dir`.
       **settings: for `new_run`.
 
@@ -61,7 +102,7 @@ def start_run(
       UserError: a setting is wrong, the records do not match the model, or `train_dir` contains
         another run.
     """
-    hub.refuse_to_write(train_dir, "--train_dir")
+    settings["dtype"] = devices.dtype.dtype
     run = new_run(model, train_data, eval_data, **settings)
     optimizer = run.config.recipe.optimizer
     if settings.get("weight_decay") and not decays(optimizer):
@@ -72,6 +113,9 @@ def start_run(
     print(run.found, flush=True)
     label_experiments.check(run.config)
     train = trainers.get(run.config.training.trainer)
-    facts = {**run.config.facts, "devices": UsedDevices.of(devices).facts()}
-    config = dataclasses.replace(run.config, facts=facts)
-    return train(config, train_dir, start_new_model, devices)
+    chosen = {
+        "devices": UsedDevices.of(devices.strategy).facts(),
+        **({"dtype_because": devices.dtype.because} if devices.dtype.because else {}),
+    }
+    config = dataclasses.replace(run.config, facts={**run.config.facts, **chosen})
+    return train(config, train_dir, start_new_model, devices.strategy)

@@ -107,7 +107,10 @@ def main(values: FlagValues) -> int | None:
     if command.log_device_placement:
         tf.debugging.set_log_device_placement(True)
     # Before anything touches TensorFlow's devices: workers must join their cluster first.
-    devices = open_devices(command.model, settings)
+    train_dir = command.train_dir or os.path.join("runs", registry.own_name(command.model))
+    devices = open_devices(
+        command.model, settings, train_dir, command.start_new_model, command.starter_defaults
+    )
     if not values.train_data_pattern:
         use_synthetic_sample(values, model.level)
         settings["max_frames"] = values.max_frames
@@ -115,7 +118,7 @@ def main(values: FlagValues) -> int | None:
         command.model,
         values.train_data_pattern,
         values.eval_data_pattern,
-        command.train_dir or os.path.join("runs", registry.own_name(command.model)),
+        train_dir,
         devices,
         start_new_model=command.start_new_model,
         arguments=arguments,

@@ -85,6 +85,7 @@ class OutDir:
         command = self.recorded(step)
         if state.is_done(step.name, command):
             return
+        step = _in_float32(step)
         self.say("$ " + step.shown())
         log = os.path.join(folder, f"{step.name}.log")
         state.begin(step.name, command, log)
@@ -99,6 +100,13 @@ class OutDir:
                 f"{step.arguments[0]} ended with exit code {ended.code}; its output is in {log}"
             )
             raise Failed(message, ended.code)
+
+
+def _in_float32(step: Step) -> Step:
+    """Return the command with its type named, which was the default when the rows were measured."""
+    if step.kind != "train" or any(a.startswith("--dtype=") for a in step.arguments):
+        return step
+    return dataclasses.replace(step, arguments=(*step.arguments, "--dtype=float32"))
 
 
 def _process(step: Step) -> list[str]:

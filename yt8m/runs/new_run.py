@@ -118,6 +118,8 @@ def choose(model: type[Yt8mModel], starter_defaults: bool, settings: Mapping[str
     if trainer == "auto":
         trainer = model.trainer
     training = {"train_data_pattern": "", **split[TrainingConfig], "trainer": trainer}
+    if training.get("dtype") == "auto":
+        del training["dtype"]  # Where the devices count, `open_devices` has chosen by now.
     chosen = Chosen(
         data=DataSettings(**split[DataSettings]),
         recipe=base.updated(split[Recipe]),

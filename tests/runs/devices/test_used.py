@@ -1,7 +1,10 @@
 """The first line of a command, and the number of steps in a call, per device."""
 
+import dataclasses
+
 import pytest
 
+from yt8m.runs.devices.dtype import ChosenDtype
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices, announce
 
@@ -34,7 +37,7 @@ WORKERS = UsedDevices("GPU", "Tesla T4", 2, 4, 2)
     ],
 )
 def test_the_line_names_what_was_chosen(devices, line, capsys):
-    announce(devices, "float32", 0)
+    announce(devices, ChosenDtype("float32"), 0)
     printed = capsys.readouterr()
     assert printed.out == line + "\n"
     assert ("--dtype=bfloat16" in printed.err) == (devices.kind == "TPU")
@@ -46,8 +49,15 @@ def test_a_given_number_of_steps_is_kept():
     assert CPU.line("float32") == "computing on the CPU: 1 replica, float32"
 
 
+def test_threads_are_named_where_a_quota_limits_them():
+    assert str(dataclasses.replace(CPU, threads=3)) == "the CPU"
+    limited = dataclasses.replace(CPU, threads=3, quota=True)
+    assert str(limited) == "the CPU (3 threads, by the container's quota)"
+    assert limited.facts()["threads"] == 3
+
+
 def test_bfloat16_is_suggested_only_where_it_is_not_used(capsys):
-    announce(TPU, "bfloat16", 0)
+    announce(TPU, ChosenDtype("bfloat16"), 0)
     assert capsys.readouterr().err == ""
 
 

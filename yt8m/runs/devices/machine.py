@@ -14,9 +14,11 @@ import importlib.metadata
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Callable
+from typing import Any, Callable
 
 import tensorflow as tf
+
+from yt8m.runs.devices.cpu import cpu_flags, cpu_quota, schedulable_cpus
 
 # The chips by their PCI device number, as in JAX's `hardware_utils`; v2 and v3 share one.
 _GOOGLE = "0x1ae0"
@@ -40,17 +42,25 @@ class Machine:
       environment: the environment variables.
       list_files: from a glob pattern to the paths that match it.
       gpus: the names of the GPUs that TensorFlow lists.
+      gpu_capabilities: their compute capabilities, (0, 0) where one is unknown.
       tpu_cores: the number of TPU cores that TensorFlow lists.
       tensorflow_tpu: whether the package tensorflow-tpu is installed.
       pci: (vendor, device) of each device on the PCI bus, as "0x1ae0".
+      cpu_flags: the instruction sets of the CPU, as "avx512_bf16".
+      cpus: the cores on which this process may run.
+      cpu_quota: the cores whose time a container may use; 0 is no limit.
     """
 
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     list_files: Callable[[str], list[str]] = lambda pattern: []
     gpus: Sequence[str] = ()
+    gpu_capabilities: Sequence[tuple[int, int]] = ()
     tpu_cores: int = 0
     tensorflow_tpu: bool = False
     pci: Sequence[tuple[str, str]] = ()
+    cpu_flags: frozenset[str] = frozenset()
+    cpus: int = 1
+    cpu_quota: int = 0
 
     @property
     def can_use_tpu(self) -> bool:
@@ -79,19 +89,24 @@ def this_machine() -> Machine:
         tensorflow_tpu = True
     except importlib.metadata.PackageNotFoundError:
         tensorflow_tpu = False
-    gpus = tf.config.list_physical_devices("GPU")
+    gpus = [_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     return Machine(
         environment=dict(os.environ),
         list_files=glob.glob,
-        gpus=[_name(gpu) for gpu in gpus],
+        gpus=[gpu.get("device_name", "unknown model") for gpu in gpus],
+        gpu_capabilities=[gpu.get("compute_capability", (0, 0)) for gpu in gpus],
         tpu_cores=len(tf.config.list_physical_devices("TPU")),
         tensorflow_tpu=tensorflow_tpu,
         pci=_pci_devices(),
+        cpu_flags=cpu_flags(),
+        cpus=schedulable_cpus(),
+        cpu_quota=cpu_quota(),
     )
 
 
-def _name(gpu: tf.config.PhysicalDevice) -> str:
-    return tf.config.experimental.get_device_details(gpu).get("device_name", "unknown model")
+def _details(gpu: tf.config.PhysicalDevice) -> dict[str, Any]:
+    details: dict[str, Any] = tf.config.experimental.get_device_details(gpu)
+    return details
 
 
 def _pci_devices() -> list[tuple[str, str]]:

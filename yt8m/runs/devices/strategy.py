@@ -10,12 +10,15 @@ import tensorflow as tf
 from yt8m.errors import UserError
 from yt8m.runs.devices.choose import choose
 from yt8m.runs.devices.machine import Machine, this_machine, tpu_of
+from yt8m.runs.devices.threads import limit_threads
 from yt8m.runs.devices.workers import MULTI_WORKER, cluster_workers
 from yt8m.runs.settings.training import Strategy
 
 
 def make_strategy(name: Strategy, num_gpu: int = 0, workers: bool = True) -> tf.distribute.Strategy:
     """Return the strategy called `name`, and warn of accelerators that it leaves unused.
+
+    The first call also limits TensorFlow's threads to a container's share of the CPU.
 
     Args:
       name: "one", "mirrored", "multi_worker" (the cluster in TF_CONFIG), "tpu" (the one in this
@@ -31,6 +34,7 @@ def make_strategy(name: Strategy, num_gpu: int = 0, workers: bool = True) -> tf.
     # Only physical devices are listed here: the logical ones would start TensorFlow without the
     # other workers.
     machine = this_machine()
+    limit_threads(machine)
     count = len(cluster_workers()) if workers and name == "auto" else 1
     choice = choose(name, machine, count, num_gpu)
     for line in choice.warnings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Literal, get_args
 
 from yt8m.models.core.recipe import FRAMES, OPTIMIZATION
 from yt8m.settings import setting
@@ -82,8 +82,11 @@ class TrainingConfig:
     )
     dtype: Dtype = setting(
         "float32",
-        help="data type of the computation (weights stay float32)",
-        choices=Dtype,
+        flag_default="auto",
+        help="data type of the computation (weights stay float32); auto: bfloat16 where the device"
+        " is clearly faster in it, else float32, and float32 with --starter_defaults; a resumed"
+        " run keeps its own",
+        choices=("auto", *get_args(Dtype)),
         group=DEVICES,
     )
     jit_compile: bool = setting(
