@@ -1,7 +1,7 @@
 """The cost of a pass of the full-batch gradient, beside a plain loop over the same data.
 
-    YT8M_SAMPLE_DIR=... python benchmarks/full_batch_gradient.py   # a folder with train/*.tfrecord
-    python benchmarks/full_batch_gradient.py --data_pattern=...
+    YT8M_SAMPLE_DIR=... python -m benchmarks.full_batch_gradient   # a folder with train/*.tfrecord
+    python -m benchmarks.full_batch_gradient --data_pattern=...
 
 Every way computes the same gradient, in turn, `--rounds` times. Ratios are taken within a round, so
 that a machine whose speed drifts affects all ways alike. The plain loop is `build_dataset`, a tape

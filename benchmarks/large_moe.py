@@ -1,6 +1,6 @@
 """A training step of a large mixture, beside this machine's matrix product: speed, share, memory.
 
-`python benchmarks/large_moe.py` measures a part of one PMoE group (k = 200 on 1152 features) and of
+`python -m benchmarks.large_moe` measures a part of one PMoE group (k = 200 on 1152 features) and of
 the KDD paper's head (50 experts on 2048), each in float32 and bfloat16. A group of 500 classes only
 has more blocks of the same kind, so `--classes=500` changes the memory and not the share.
 

@@ -3,8 +3,8 @@
 `benchmarks/SCALE.md` explains the model and shows its results.
 
     # 500 M videos, 16,675 classes, 50 to 5,000 workers
-    python benchmarks/scale_simulator.py
-    python benchmarks/scale_simulator.py --videos=11790 --classes=3862 --workers=1,2 --level=video
+    python -m benchmarks.scale_simulator
+    python -m benchmarks.scale_simulator --videos=11790 --classes=3862 --workers=1,2 --level=video
 
 Every assumption is an argument with a default. Nothing is measured, and TensorFlow is not needed.
 """

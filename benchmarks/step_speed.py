@@ -1,10 +1,12 @@
 """Speed and memory of a training step, beside this machine's matrix product in the same run.
 
-`python benchmarks/step_speed.py --model=MoeModel --num_classes=3862 --batch_size=512`
+`python -m benchmarks.step_speed --model=MoeModel --num_classes=3862 --batch_size=512`; `--profile`
+also prints where the step's time goes. The batch is constant: nothing is read.
 """
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 from typing import Any, Callable
@@ -13,9 +15,12 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
+from benchmarks.children.operations import profile
+from benchmarks.harness.profiles import LINE
 from yt8m import cli
 from yt8m.losses import registry as losses
 from yt8m.models.core import registry
+from yt8m.models.core.recipe import STARTER_RECIPE
 from yt8m.training.optimizers import make_optimizer, prepare
 from yt8m.training.step import TrainStep
 from yt8m.training.weight_average import WeightAverage
@@ -28,6 +33,8 @@ flags.DEFINE_integer("num_frames", 300, "frames of a video, for frame-level mode
 flags.DEFINE_integer("steps", 10, "steps in a round")
 flags.DEFINE_integer("rounds", 5, "rounds, of which the medians are printed")
 flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "the type of the computation")
+flags.DEFINE_bool("starter_defaults", False, "as in train.py")
+flags.DEFINE_bool("profile", False, "also print the milliseconds of a step by operation")
 WIDTH = 1152
 ROWS, INNER, COLUMNS = 1024, 1152, 11586  # the sizes of the matrix product
 
@@ -46,9 +53,12 @@ def training_step() -> tuple[Callable[[], Any], Any]:
     device = "/gpu:0" if tf.config.list_logical_devices("GPU") else "/cpu:0"
     strategy = tf.distribute.OneDeviceStrategy(device)
     cls = registry.model_class(FLAGS.model)
-    recipe = cls.recipe.updated({"batch_size": FLAGS.batch_size})
+    starter = FLAGS.starter_defaults
+    recipe = STARTER_RECIPE.updated(cls.starter_recipe) if starter else cls.recipe
+    recipe = recipe.updated({"batch_size": FLAGS.batch_size})
     with strategy.scope():
-        model = cls(FLAGS.num_classes).build_weights()
+        model = cls(FLAGS.num_classes, **(cls.starter_arguments if starter else {}))
+        model = model.build_weights()
         optimizer = make_optimizer(recipe, 10**9)
         prepare(optimizer, model.trainable_variables)
         average = WeightAverage(model.trainable_variables, recipe.weight_average)
@@ -98,6 +108,10 @@ def main() -> None:
         shapes = [v.shape for v in model.trainable_variables if len(v.shape) > 1]
         flop = 2 * 2 * FLAGS.batch_size * sum(int(np.prod(shape)) for shape in shapes)
         print(f"share of that product's speed: {flop / seconds / product_speed:.2f}")
+    if FLAGS.profile:
+        spent = [(kind, round(ms, 2)) for kind, ms in profile(one_step, FLAGS.steps)]
+        print("\n".join(f"{ms:10.1f} ms {kind}" for kind, ms in spent))
+        print(f"{LINE}{json.dumps(spent)}")
 
 
 if __name__ == "__main__":

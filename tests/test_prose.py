@@ -35,6 +35,7 @@ TEXTS = sorted(
         "Makefile",
         "docs/*.md",
         "benchmarks/*",
+        "benchmarks/**/*.py",
         "yt8m/**/*.py",
         "tests/**/*.py",
     )

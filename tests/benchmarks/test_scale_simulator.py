@@ -1,20 +1,12 @@
 """The model of benchmarks/SCALE.md agrees with measurements and with the paper's report."""
 
 import dataclasses
-import importlib.util
-import os
-import sys
 
 import numpy as np
 import pytest
 
-PATH = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "benchmarks", "scale_simulator.py"
-)
-_spec = importlib.util.spec_from_file_location("scale_simulator", PATH)
-simulator = importlib.util.module_from_spec(_spec)
-sys.modules["scale_simulator"] = simulator  # dataclasses look their module up
-_spec.loader.exec_module(simulator)
+from benchmarks import scale_simulator as simulator
+
 STEADY = simulator.Costs(spread=0.0, deaths=0.0, task_seconds=0.0)
 
 

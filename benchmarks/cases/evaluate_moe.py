@@ -1,0 +1,46 @@
+"""eval.py as a whole process with a MoeModel on 50 shards (14,517 videos of the sample).
+
+The starter code's eval.py reads the same shards in the same batches of 1024. Its metrics are of the
+same kind; ours also write the average precision of every class.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness import limits, ours, starter, whole
+from benchmarks.harness.benchmark import Benchmark, Command, Comparison
+from benchmarks.harness.work import Work
+
+_VIDEOS = 14517
+
+
+def _flags(work: Work, folder: Path) -> Sequence[str]:
+    data = work.linked("evaluated", work.size(50, 4))
+    return [f"--eval_data_pattern={data}", "--batch_size=1024", "--run_once"]
+
+
+def _starter(work: Work, flags: Sequence[str]) -> Command:
+    return starter.command(work.settings, "eval.py", *flags)
+
+
+BENCHMARK = Benchmark(
+    "eval-moe",
+    "eval.py, MoeModel, 14,517 videos",
+    [
+        *whole.moe("eval.py", _flags, _starter),
+        *(
+            limits.products(dtype, 1024, [f"1024x1152x{3862 * 5}"], examples=_VIDEOS)
+            for dtype in ours.DTYPES
+        ),
+    ],
+    [
+        *(Comparison(dtype, "starter", "wall_seconds") for dtype in ours.DTYPES),
+        Comparison("float32", "", "wall_seconds", 7.0),
+        Comparison("bfloat16", "", "wall_seconds", 5.0),
+        *(
+            Comparison(d, f"products {d}", "wall_seconds", beside_metric="product_seconds")
+            for d in ours.DTYPES
+        ),
+        *(Comparison(dtype, "starter", "processor_seconds") for dtype in ours.DTYPES),
+    ],
+)

@@ -1,0 +1,1 @@
+"""How benchmarks are measured, stored and printed; the benchmarks are in `benchmarks.cases`."""
