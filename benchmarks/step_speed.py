@@ -109,7 +109,7 @@ def main() -> None:
         flop = 2 * 2 * FLAGS.batch_size * sum(int(np.prod(shape)) for shape in shapes)
         print(f"share of that product's speed: {flop / seconds / product_speed:.2f}")
     if FLAGS.profile:
-        spent = [(kind, round(ms, 2)) for kind, ms in profile(one_step, FLAGS.steps)]
+        spent = [(k, round(ms, 2)) for k, ms in profile(one_step, FLAGS.steps) if ms >= 0.05]
         print("\n".join(f"{ms:10.1f} ms {kind}" for kind, ms in spent))
         print(f"{LINE}{json.dumps(spent)}")
 

@@ -4,6 +4,7 @@ The starter code's eval.py reads the same shards in the same batches of 1024. It
 same kind; ours also write the average precision of every class.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,11 +24,17 @@ def _starter(work: Work, flags: Sequence[str]) -> Command:
     return starter.command(work.settings, "eval.py", *flags)
 
 
+def count(output: str, folder: Path) -> int:
+    """Return the number of videos that our eval.py or the starter code's says it has processed."""
+    found = re.findall(r"(?:^over |Total: examples_processed: )([\d,]+)", output, re.M)
+    return int(found[-1].replace(",", "")) if found else 0
+
+
 BENCHMARK = Benchmark(
     "eval-moe",
     "eval.py, MoeModel, 14,517 videos",
     [
-        *whole.moe("eval.py", _flags, _starter),
+        *whole.moe("eval.py", _flags, _starter, count),
         *(
             limits.products(dtype, 1024, [f"1024x1152x{3862 * 5}"], examples=_VIDEOS)
             for dtype in ours.DTYPES

@@ -25,11 +25,16 @@ def _starter(work: Work, flags: Sequence[str]) -> Command:
     return starter.inference(work.settings, *flags)
 
 
+def _count(output: str, folder: Path) -> int:
+    with open(folder / "predictions.csv") as lines:
+        return sum(1 for _ in lines) - 1
+
+
 BENCHMARK = Benchmark(
     "predict-moe",
     "inference.py to CSV, MoeModel, 57,975 videos",
     [
-        *whole.moe("inference.py", _flags, _starter),
+        *whole.moe("inference.py", _flags, _starter, _count),
         *(
             limits.products(dtype, 1024, [f"1024x1152x{3862 * 5}"], examples=_VIDEOS)
             for dtype in ours.DTYPES

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from benchmarks.cases.evaluate_moe import count
 from benchmarks.children.operations import kind_of
 from benchmarks.children.products import parse as parse_shape
 from benchmarks.harness import ours, starter
@@ -39,6 +40,18 @@ def test_the_speeds_that_a_run_has_recorded(tmp_path):
     events += [{"event": "validation", "examples_per_second": 1e9}]
     (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, events)))
     assert ours.speed(tmp_path) == {"examples_per_second": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("output", "videos"),
+    [
+        ("GAP 0.7\nover 14,517 examples; 982 classes have positives\n", 14517),
+        ("I1126 eval.py:277] Total: examples_processed: 1202\n", 1202),
+        ("I1126 eval.py:273] Unexpected exception: no such file\n", 0),
+    ],
+)
+def test_the_videos_that_an_evaluation_counts(output, videos, tmp_path):
+    assert count(output, tmp_path) == videos
 
 
 def test_the_last_line_is_the_result():
