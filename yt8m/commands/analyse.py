@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from absl.flags import FlagValues
 
-from yt8m import flags
+from yt8m import flags, listing
 from yt8m.analysis.settings import AnalysisSettings
 from yt8m.commands.command import Command
 from yt8m.flags import Section
@@ -14,7 +14,8 @@ def main(values: FlagValues) -> None:
     """Read the labels and write the report."""
     from yt8m.analysis.analyse import analyse
 
-    analyse(flags.read(AnalysisSettings, values))
+    with listing.asked_once():
+        analyse(flags.read(AnalysisSettings, values))
 
 
 COMMAND = Command(

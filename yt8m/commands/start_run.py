@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m import hub
+from yt8m import hub, listing
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all
@@ -78,6 +78,7 @@ def _dtype_of_run(train_dir: str) -> Dtype | None:
     return None
 
 
+@listing.asked_once()
 def start_run(
     model: str,
     train_data: str,

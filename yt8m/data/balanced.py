@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import tensorflow as tf
 
+from yt8m import listing
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.cache import RecordCache
 from yt8m.data.record_index import RecordIndex
@@ -90,7 +91,7 @@ class BalancedRecords:
             path = self.files[shard]
             if self.cache is not None:
                 with self._copying:
-                    path = self.cache.local(path)
+                    path = self.cache.local(path, listing.status(path))
             places = np.flatnonzero(shards == shard)
             with tf.io.gfile.GFile(path, "rb") as f:
                 for place in places[np.argsort(self.index.offset[records[places]])]:

@@ -16,8 +16,8 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
+from yt8m import listing
 from yt8m.data.files.bad_records import BadRecord
 from yt8m.data.files.count import count_records
 from yt8m.data.files.scan import scan
@@ -94,7 +94,7 @@ def _print_broken(bad: Sequence[BadRecord]) -> None:
 
 def _print_size(files: Sequence[str]) -> None:
     count, exact = count_records(list(files))
-    size = sum(tf.io.gfile.stat(f).length for f in files)
+    size = sum(listing.sizes(files))
     print(f"{len(files)} files, {size:,} bytes, {'' if exact else 'about '}{count:,} records")
 
 
@@ -130,8 +130,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     try:
-        files = find_shards(",".join(arguments.pattern), _FLAG)
-        return 1 if report(files, arguments.full) else 0
+        with listing.asked_once():
+            files = find_shards(",".join(arguments.pattern), _FLAG)
+            return 1 if report(files, arguments.full) else 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

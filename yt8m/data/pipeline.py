@@ -13,6 +13,8 @@ import tensorflow as tf
 from yt8m.data.balanced import BalancedRecords
 from yt8m.data.files.bad_records import PARSE_ERRORS, BadRecords
 from yt8m.data.files.cache import RecordCache
+from yt8m.data.files.counts import ShardCounts
+from yt8m.data.files.finished import Finished
 from yt8m.data.files.reader import read_records, without_left_out
 from yt8m.data.records.check import leave_out_unparsable
 from yt8m.data.records.frame import parse_frame_record
@@ -42,6 +44,7 @@ def build_dataset(
     with_labels: bool = True,
     bad_records: BadRecords | None = None,
     worker: tuple[int, int] = (0, 1),
+    counts: ShardCounts | None = None,
     beyond: Beyond = "raise",
     balanced: BalancedRecords | None = None,
 ) -> tf.data.Dataset:
@@ -56,7 +59,8 @@ def build_dataset(
       seed: with `epoch`, decides the order and the frames drawn; equal ones give an equal stream.
       epoch: number of the pass.
       skip_examples: number of examples to leave out at the start of the stream, to resume within
-        an epoch. They are read but not parsed.
+        an epoch. They are not parsed, and shards that have no others are not opened if `counts`
+        knows them.
       sampling: which frames of a video are read.
       num_readers: shards read in parallel, 8 at most; the order does not depend on it.
       shuffle_buffer: number of serialised records (and then of segments) shuffled together; 0
@@ -70,6 +74,8 @@ def build_dataset(
         `read_batches`.
       worker: (index, count) of this worker, which gets a part of the shards, or of the records if
         there are fewer shards than workers.
+      counts: keeps the number of records of each shard that is read, and knows those of the shards
+        that the run has read before.
       beyond: "raise" an error for a label index beyond the classes, or "drop" the label.
       balanced: draws the records of whole videos in place of the shuffled shards.
 
@@ -93,8 +99,13 @@ def build_dataset(
         beyond=beyond,
     )
     if balanced is None:
+        finished = Finished(counts, (epoch, skip_examples * worker[1]), bad)
         records = _ordered(
-            files, plan, worker, lambda own: read_records(own, bad, num_readers, cache)
+            files,
+            plan,
+            worker,
+            finished,
+            lambda own, blanks: read_records(own, bad, num_readers, cache, counts, blanks),
         )
     else:
         records = balanced.stream(plan.seed, skip_examples, worker)
@@ -140,7 +151,8 @@ def _ordered(
     files: list[str],
     plan: _Plan,
     worker: tuple[int, int],
-    read: Callable[[list[str]], tf.data.Dataset],
+    finished: Finished,
+    read: Callable[[list[str], dict[int, int]], tf.data.Dataset],
 ) -> tf.data.Dataset:
     """Return this worker's serialised records, shuffled in training, without those to skip."""
     index, count = worker
@@ -148,13 +160,17 @@ def _ordered(
     own = files[index::count] if by_file else list(files)
     if plan.training:
         own = [own[i] for i in np.random.default_rng(plan.seed).permutation(len(own))]
-    records = read(own)
-    if count > 1 and not by_file:
+    # A record has several segments, so those are skipped once they are parsed.
+    skip = 0 if plan.kind == "segments" else plan.skip
+    by_record = count > 1 and not by_file
+    shuffle = plan.shuffled if plan.training else None
+    blanks = {} if by_record else finished.shards(own, skip, shuffle)
+    records = read(own, blanks)
+    if by_record:
         records = records.shard(count, index)
     if plan.training:
         records = plan.shuffled(records)
-    # A record has several segments, so those are skipped once they are parsed.
-    return records if plan.kind == "segments" or not plan.skip else records.skip(plan.skip)
+    return records.skip(skip) if skip else records
 
 
 def _parsed(records: tf.data.Dataset, parse: Callable[..., Any]) -> tf.data.Dataset:

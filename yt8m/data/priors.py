@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.files.reader import read_shard
+from yt8m.data.files.reader import first_records
 from yt8m.data.files.scan import record_sizes
 from yt8m.data.records.isolate import parse_or_isolate
 from yt8m.data.schema import RecordSchema
@@ -25,6 +25,7 @@ MAX_RECORDS = 100_000
 MAX_BYTES = 512 << 20  # of records read for their labels
 _RECORDS_BESIDE_VOCABULARY = 2000
 _TOGETHER = 256  # records parsed together
+_MOST_SHARDS = 256  # each takes a few requests, if it is in a bucket
 
 Counts = tuple[np.ndarray, Union[int, np.ndarray]]
 
@@ -54,16 +55,11 @@ def _sample(files: list[str], max_records: int) -> tf.data.Dataset:
     """Return serialised records in batches."""
     size = next((s for f in files for s in record_sizes(f, 1)), 1)
     budget = max(len(files[:1]), min(max_records, MAX_BYTES // size))
-    step = max(1, -(-len(files) // budget))
+    step = max(1, -(-len(files) // min(budget, _MOST_SHARDS)))
     chosen = files[::step]
     per_shard = max(1, -(-budget // len(chosen)))
     bad = BadRecords(limit=sys.maxsize)
-    records = tf.data.Dataset.from_tensor_slices(chosen).interleave(
-        lambda f: read_shard(f, bad, chunk=min(16, per_shard)).take(per_shard),
-        cycle_length=8,
-        num_parallel_calls=8,
-    )
-    return records.batch(_TOGETHER)
+    return first_records(chosen, per_shard, bad).batch(_TOGETHER)
 
 
 def _video_counts(batches: tf.data.Dataset, schema: RecordSchema) -> Counts:

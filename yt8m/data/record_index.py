@@ -15,6 +15,7 @@ from typing import Any, Callable, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from yt8m import listing
 from yt8m.data.files.bad_records import BadRecord, BadRecords, label_beyond
 from yt8m.data.files.scan import OVERHEAD, scan
 from yt8m.data.files.shards import fingerprint
@@ -159,7 +160,7 @@ def _parts(
         sizes = _sizes(payloads) + OVERHEAD
         yield from part(payloads, seen + np.cumsum(sizes) - sizes)
         seen += int(sizes.sum())
-    if seen == tf.io.gfile.stat(path).length:
+    if seen == listing.sizes([path])[0]:
         return
     for record in scan(path, seen):  # the fast reader stopped at a broken record
         if record.payload is None:

@@ -32,7 +32,7 @@ from yt8m.training.optimizers import make_optimizer, prepare
 from yt8m.training.priors import starting_priors
 from yt8m.training.step import TrainStep
 from yt8m.training.step_report import StepReport
-from yt8m.training.training_data import TrainingData
+from yt8m.training.training_data import TrainingData, counts_of
 from yt8m.training.validation import Validation
 from yt8m.training.weight_average import WeightAverage
 
@@ -92,6 +92,7 @@ class Trainer:
         self.step = make_step(config, self.strategy, self.length.examples)
         self.state = TrainState()
         self.checkpoints = make_checkpoints(config, run, self.step, self.state)
+        self.counts = counts_of(run, self.strategy)
         self.bad = BadRecords(t.max_bad_records)
         self.stop = StopVote(StopSignal(), any_worker(self.strategy))
         # Opened before the first step: records that do not fit would show only after an epoch.
@@ -171,7 +172,9 @@ class Trainer:
         experiments = label_experiments.prepare_experiments(
             self.config, self.run, self.files, self.bad, cache, self.chief, self.progress.say
         )
-        data = TrainingData(self.config, self.files, self.strategy, self.bad, cache, experiments)
+        data = TrainingData(
+            self.config, self.files, self.strategy, self.bad, cache, experiments, self.counts
+        )
         return Epochs(
             self.config,
             self.length,
@@ -193,6 +196,8 @@ class Trainer:
 
     def _save(self) -> None:
         self._report.check_finite()
+        # First: a checkpoint needs the counts of all shards that were read before it.
+        self.counts.save((int(self.state.epoch), int(self.state.examples_in_epoch)))
         self.checkpoints.save(self.step.done())
         if not self.config.training.eval_data_pattern:
             # Nothing is validated, so nothing is best: eval.py --watch follows this model, and a

@@ -8,12 +8,19 @@ import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.cache import RecordCache
+from yt8m.data.files.counts import ShardCounts
 from yt8m.data.pipeline import build_dataset, whole_rounds
 from yt8m.data.records.check import leave_out_unparsable
 from yt8m.data.records.sampling import FrameSampling
 from yt8m.runs.config import RunConfig
 from yt8m.runs.devices.workers import worker_of
+from yt8m.runs.folder import RunFolder
 from yt8m.training.label_experiments import LabelExperiments
+
+
+def counts_of(run: RunFolder, strategy: tf.distribute.Strategy) -> ShardCounts:
+    """Return what this worker has found in the shards of a run; it is kept with the checkpoints."""
+    return ShardCounts(run.file("checkpoints", f"shards-{worker_of(strategy)[0]}.json"))
 
 
 class TrainingData:
@@ -26,6 +33,7 @@ class TrainingData:
       bad: counts the broken records.
       cache: copies of the records, or None.
       experiments: what the run does to its labels.
+      counts: what this worker has found in its shards.
 
     Attributes:
       num_workers: processes that share the records.
@@ -39,9 +47,11 @@ class TrainingData:
         bad: BadRecords,
         cache: RecordCache | None,
         experiments: LabelExperiments,
+        counts: ShardCounts | None = None,
     ):
         self._config, self._files, self._strategy = config, files, strategy
         self._bad, self._cache, self._experiments = bad, cache, experiments
+        self._counts = counts
         self._worker, self.num_workers = worker_of(strategy)
 
     def open(self, epoch: int, skip_examples: int) -> Any:
@@ -85,6 +95,7 @@ class TrainingData:
             cache=self._cache,
             bad_records=self._bad,
             worker=(self._worker, self.num_workers),
+            counts=self._counts,
             balanced=self._experiments.balanced,
         )
         dataset = self._experiments.noisy(dataset)

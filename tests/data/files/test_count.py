@@ -31,3 +31,23 @@ def test_sample_reaches_the_last_shard(make, monkeypatch):
 
 def test_no_record(make):
     assert count.count_records([make.shard("empty.tfrecord", [])]) == (0, True)
+
+
+def test_remote_shards_are_counted_from_their_first_records(make, monkeypatch):
+    folder = f"file://{make.folder}"
+    files = [make.shard(f"{s:03d}.tfrecord", [b"x" * 1000] * 500) for s in range(3)]
+    walked = []
+    sizes = count.record_sizes
+    monkeypatch.setattr(
+        count, "record_sizes", lambda *a: (walked.append(s) or s for s in sizes(*a))
+    )
+    remote = [f.replace(str(make.folder), folder) for f in files]
+    assert count.count_records(remote) == (1500, False)
+    assert len(walked) == 3 * 64  # and not the 1,500 of whole shards
+
+
+def test_zeros_at_the_end_of_a_shard_do_not_count(make):
+    files = [make.shard(f"{s}.tfrecord", [b"x" * 100] * 60) for s in range(3)]
+    with open(files[1], "ab") as f:
+        f.write(bytes(5_000_000))
+    assert count.count_records(files) == (180, True)

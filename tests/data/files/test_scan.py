@@ -1,5 +1,7 @@
 """The scan finds the records behind broken ones."""
 
+import os
+
 import pytest
 
 from yt8m.data.files.checksum import masked_crc32c
@@ -60,3 +62,18 @@ def test_record_sizes(make, shard):
     sizes = list(record_sizes(shard))
     assert sizes == [len(make.video_payload(i)) + 16 for i in range(40)]
     assert list(record_sizes(shard, 3)) == sizes[:3]
+
+
+def test_zeros_at_the_end_are_no_records(make, shard):
+    with open(shard, "ab") as f:
+        f.write(bytes(5_000_000))
+    assert len(list(record_sizes(shard))) == 40
+    assert len(list(record_sizes(f"file://{shard}"))) == 40
+
+
+def test_sizes_take_a_few_bytes_of_a_record(make, monkeypatch):
+    path = make.shard("x.tfrecord", [bytes(100_000)] * 30)
+    read, pread = [], os.pread
+    monkeypatch.setattr(os, "pread", lambda *a: read.append(pread(*a)) or read[-1])
+    assert len(list(record_sizes(path))) == 30
+    assert sum(map(len, read)) == 30 * 12

@@ -58,3 +58,11 @@ def test_a_list_that_cannot_be_read_is_refused(folder):
     (folder / "empty.txt").write_text("# nothing\n")
     with pytest.raises(UserError, match="--train_data_pattern is empty"):
         find_shards(f"@{folder}/empty.txt")
+
+
+def test_a_dangling_link_is_named(folder):
+    (folder / "d.tfrecord").symlink_to(folder / "gone")
+    with pytest.raises(
+        UserError, match=r"--train_data_pattern=.*\.tfrecord matches a file that is"
+    ):
+        find_shards(f"{folder}/*.tfrecord")

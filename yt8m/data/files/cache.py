@@ -7,6 +7,8 @@ import os
 
 import tensorflow as tf
 
+from yt8m.listing import FileStatus
+
 _MEMORY = "ram://yt8m-records"  # a file system that TensorFlow keeps in this process
 
 
@@ -21,10 +23,14 @@ class RecordCache:
     def __init__(self, where: str):
         self.where = _MEMORY if where == "memory" else where
 
-    def local(self, path: str) -> str:
-        """Return the path of a shard's copy, which is made now if it does not exist."""
-        about = tf.io.gfile.stat(path)  # a shard that was rewritten is copied again
-        key = f"{path} {about.length} {about.mtime_nsec}"
+    def local(self, path: str, status: FileStatus) -> str:
+        """Return the path of a shard's copy, which is made now if it does not exist.
+
+        Args:
+          path: the shard.
+          status: its status now; a shard that was rewritten is copied again.
+        """
+        key = f"{path} {status.size} {status.modified}"
         stem = hashlib.sha1(key.encode()).hexdigest()[:10] + "-" + os.path.basename(path)
         copy = os.path.join(self.where, stem)
         if not tf.io.gfile.exists(copy):

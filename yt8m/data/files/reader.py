@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
 import tensorflow as tf
 
+from yt8m import listing
 from yt8m.data.files.bad_records import HASHES, BadRecords
 from yt8m.data.files.cache import RecordCache
+from yt8m.data.files.counts import ShardCount, ShardCounts
+from yt8m.data.files.opening import Opening
 from yt8m.data.files.scan import OVERHEAD
 
-_CYCLE = 8  # shards open at once; fixed, because the order of the stream depends on it
+# Fixed, because the order of the stream depends on them.
+CYCLE = 8  # shards open at once
+BLOCK = 16  # records read of one before the next one's turn
 _CHUNK = 16  # records whose bytes are counted together; 8 shards times 16 videos are 45 MB
 
 
-def read_shard(
-    name: tf.Tensor, bad: BadRecords, cache: RecordCache | None = None, chunk: int = _CHUNK
+class _Shard(NamedTuple):
+    """A shard in a pipeline, as scalar tensors; see `Opening`."""
+
+    name: tf.Tensor
+    path: tf.Tensor
+    size: tf.Tensor
+    modified: tf.Tensor
+
+
+def _records(
+    shard: _Shard, bad: BadRecords, counts: ShardCounts | None = None, chunk: int = _CHUNK
 ) -> tf.data.Dataset:
     """Return the serialised records of a shard, including those after a broken record.
 
     Args:
-      name: path of the shard, a string scalar.
+      shard: the shard; if its path is empty, there are no records.
       bad: counts the broken records.
-      cache: where to read a copy of the shard from.
+      counts: keeps the number of records when the shard has been read.
       chunk: number of records read at a time.
     """
-
-    def local(encoded: bytes) -> bytes:
-        path = encoded.decode()
-        # TensorFlow's reader, which is to ignore errors, would try to open a missing file forever.
-        if not tf.io.gfile.exists(path):
-            bad.refuse(
-                f"{path} no longer exists, or is not on this machine; every worker must see the"
-                " files that the run began with."
-            )
-        return path.encode() if cache is None else cache.local(path).encode()
-
-    path = tf.ensure_shape(tf.numpy_function(local, [name], tf.string), [])
-    records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
+    paths = tf.boolean_mask([shard.path], [shard.path != ""])
+    records = tf.data.TFRecordDataset(paths, buffer_size=1 << 20).ignore_errors()
     chunks = records.batch(chunk).map(lambda r: (r, False))
     end = tf.data.Dataset.from_tensors((tf.constant([], tf.string), True))
 
@@ -43,19 +50,37 @@ def read_shard(
     # of the file at its end, and the careful scan reads the rest of a file that falls short.
     def account(seen: tf.Tensor, part: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         found, is_end = part
-        size = tf.reduce_sum(tf.cast(tf.strings.length(found), tf.int64) + OVERHEAD)
+        lengths = tf.cast(tf.strings.length(found), tf.int64) + OVERHEAD
+        read = tf.stack([tf.reduce_sum(lengths), tf.size(lengths, tf.int64)])
 
         def rest() -> tf.Tensor:
-            recovered = tf.numpy_function(bad.recover, [path, seen, name], tf.string)
+            recovered = tf.numpy_function(ended, [seen, *shard], tf.string)
             return tf.ensure_shape(recovered, [None])
 
-        return seen + size, tf.cond(is_end, rest, lambda: found)
+        return seen + read, tf.cond(is_end, rest, lambda: found)
 
-    return chunks.concatenate(end).scan(tf.constant(0, tf.int64), account).unbatch()
+    def ended(
+        seen: np.ndarray, name: bytes, path: bytes, size: np.ndarray, modified: np.ndarray
+    ) -> np.ndarray:
+        if not path:
+            return np.array([], dtype=object)
+        rest = bad.recover(path, seen[0], size, name)
+        if counts is not None:
+            broken = tuple((b.offset, b.problem) for b in bad.found if b.file == name.decode())
+            found = ShardCount(int(size), int(modified), int(seen[1]) + len(rest), broken)
+            counts.add(name.decode(), found)
+        return rest
+
+    return chunks.concatenate(end).scan(tf.zeros([2], tf.int64), account).unbatch()
 
 
 def read_records(
-    files: list[str], bad: BadRecords, num_readers: int = 8, cache: RecordCache | None = None
+    files: list[str],
+    bad: BadRecords,
+    num_readers: int = 8,
+    cache: RecordCache | None = None,
+    counts: ShardCounts | None = None,
+    blanks: Mapping[int, int] | None = None,
 ) -> tf.data.Dataset:
     """Return the serialised records of shards read in parallel.
 
@@ -64,16 +89,56 @@ def read_records(
       bad: counts the broken records.
       num_readers: shards read in parallel, 8 at most.
       cache: where to read copies of the shards from.
+      counts: keeps the number of records of each shard that has been read.
+      blanks: the places among `files` of the shards that are not opened, each with the number of
+        empty records that are read in place of its own.
     """
+    blanks = blanks or {}
+    opening = Opening(files, bad, cache, blanks)
 
-    def shard(name: tf.Tensor) -> tf.data.Dataset:
-        return read_shard(name, bad, cache)
+    def shard(index: tf.Tensor, name: tf.Tensor, blank: tf.Tensor) -> tf.data.Dataset:
+        records = _records(_Shard(name, *opening(index)), bad, counts)
+        if not blanks:
+            return records
+        return tf.data.Dataset.from_tensors("").repeat(blank).concatenate(records)
 
-    paths = tf.data.Dataset.from_tensor_slices(files)
-    cycle = min(_CYCLE, len(files))
+    places = range(len(files))
+    numbers = np.array([blanks.get(i, 0) for i in places], np.int64)
+    names = tf.data.Dataset.from_tensor_slices((np.array(places), files, numbers))
+    cycle = min(CYCLE, len(files))
     readers = max(1, min(num_readers, cycle))
-    return paths.interleave(
-        shard, cycle_length=cycle, block_length=16, num_parallel_calls=readers, deterministic=True
+    return names.interleave(
+        shard,
+        cycle_length=cycle,
+        block_length=BLOCK,
+        num_parallel_calls=readers,
+        deterministic=True,
+    )
+
+
+def first_records(files: list[str], count: int, bad: BadRecords) -> tf.data.Dataset:
+    """Return the first `count` serialised records of each shard, in any order.
+
+    Args:
+      files: shards.
+      count: number of records.
+      bad: counts the broken records among them.
+    """
+    opening = Opening(files, bad)
+
+    def shard(index: tf.Tensor, name: tf.Tensor) -> tf.data.Dataset:
+        opened = _Shard(name, *opening(index))
+        return _records(opened, bad, chunk=min(_CHUNK, count)).take(count)
+
+    return (
+        tf.data.Dataset.from_tensor_slices(files)
+        .enumerate()
+        .interleave(
+            shard,
+            cycle_length=min(listing.AT_ONCE, len(files)),
+            num_parallel_calls=min(listing.AT_ONCE, len(files)),
+            deterministic=False,
+        )
     )
 
 

@@ -7,14 +7,16 @@ found.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import tempfile
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 import tensorflow as tf
 
+from yt8m import listing
 from yt8m.data.files.checksum import masked_crc32c
 
 OVERHEAD = 16  # bytes around each payload
@@ -70,7 +72,7 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
     The scan continues after a record whose payload is broken. It ends at a broken length or a
     cut-off record, because then the next record cannot be found.
     """
-    size = tf.io.gfile.stat(path).length
+    size = listing.status(path).size
     offset, held, batch = start, 0, []
     problem = None
     with tf.io.gfile.GFile(path, "rb") as f:
@@ -100,16 +102,41 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
 
 
 def record_sizes(path: str, limit: int | None = None) -> Iterator[int]:
-    """Yield the size of each record with its overhead, up to a broken one; reads only headers."""
-    size = tf.io.gfile.stat(path).length
-    offset = 0
-    count = 0
-    with tf.io.gfile.GFile(path, "rb") as f:
+    """Yield the size of each record with its overhead, up to a broken length; reads only headers.
+
+    The checksums of the lengths are checked, so that what is no record, such as the zeros at the
+    end of a download that was cut off, does not count. Those of the payloads are not.
+
+    Args:
+      path: shard. Of a remote one, the file system reads what is between the headers too.
+      limit: number of records after which to stop; None reads all.
+    """
+    offset = count = 0
+    with _headers(path) as (size, read):
         while offset + OVERHEAD <= size and (limit is None or count < limit):
-            f.seek(offset)
-            (length,) = struct.unpack("<Q", f.read(8))
-            if offset + length + OVERHEAD > size:
+            header = read(offset)
+            if len(header) < 12:
+                return
+            length, crc = struct.unpack("<QI", header)
+            if masked_crc32c(header[:8]) != crc or offset + length + OVERHEAD > size:
                 return
             yield length + OVERHEAD
             offset += length + OVERHEAD
             count += 1
+
+
+@contextlib.contextmanager
+def _headers(path: str) -> Iterator[tuple[int, Callable[[int], bytes]]]:
+    """Open a shard; return its size, and a function that reads the 12 bytes at an offset."""
+    if "://" not in path:  # GFile would read half a megabyte for each header
+        with open(path, "rb", buffering=0) as local:
+            size = os.fstat(local.fileno()).st_size
+            yield size, lambda offset: os.pread(local.fileno(), 12, offset)
+        return
+    with tf.io.gfile.GFile(path, "rb") as remote:
+
+        def read(offset: int) -> bytes:
+            remote.seek(offset)
+            return remote.read(12)
+
+        yield listing.sizes([path])[0], read

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from yt8m import listing
 from yt8m.errors import UserError
 from yt8m.files import read_text
 
@@ -32,7 +33,12 @@ def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
             files.append(glob)
             continue
         try:
-            found = [f for f in tf.io.gfile.glob(glob) if not tf.io.gfile.isdir(f)]
+            found = _files_of(listing.matching(glob))
+        except tf.errors.NotFoundError as error:
+            raise UserError(
+                f"{flag}={glob} matches a file that is not there, such as a link to a file that"
+                f" was deleted ({error.message}). Remove it, or name the other files."
+            ) from None
         except tf.errors.OpError as error:
             raise UserError(f"{flag}={glob} cannot be listed ({error.message}).") from None
         if not found:
@@ -44,6 +50,11 @@ def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
             f" {flag}='data/train*.tfrecord'."
         )
     return sorted(set(files))
+
+
+def _files_of(paths: list[str]) -> list[str]:
+    found = listing.statuses(paths)
+    return [path for path, status in zip(paths, found) if not status.is_folder]
 
 
 def _globs(pattern: str, flag: str) -> list[tuple[str, bool]]:
@@ -86,7 +97,7 @@ def evenly_spaced(files: Sequence[str], count: int) -> list[str]:
 
 def fingerprint(files: list[str]) -> dict[str, object]:
     """Return the number and total bytes of the shards, and a hash of their names and sizes."""
-    sizes = [tf.io.gfile.stat(f).length for f in files]
+    sizes = listing.sizes(files)
     text = "\n".join(f"{os.path.basename(f)} {s}" for f, s in zip(files, sizes))
     return {
         "shards": len(files),

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.files.scan import scan
+from yt8m.data.files.scan import Scanned, scan
 from yt8m.data.records.check import RecordCheck
 from yt8m.data.records.frame import parse_frame_record
 from yt8m.data.records.isolate import parse_or_isolate
@@ -89,9 +89,7 @@ class RecordSource:
         """Yield the chosen records that can be read."""
         keeps = rows.keeps() if rows else itertools.repeat(True)
         for path in shards:
-            if not tf.io.gfile.exists(path):
-                raise not_shared(f"The records {path} are not there")
-            for record in scan(path):
+            for record in _scanned(path):
                 keep = next(keeps)
                 if record.payload is None:
                     self._count(path, record.offset, str(record.problem), broken)
@@ -125,6 +123,13 @@ class RecordSource:
                 f" yt8m.data.inspect --full {path}` lists them; raise --max_bad_records to skip"
                 " them."
             )
+
+
+def _scanned(path: str) -> Iterator[Scanned]:
+    try:
+        yield from scan(path)
+    except tf.errors.NotFoundError:
+        raise not_shared(f"The records {path} are not there") from None
 
 
 def _stacked(examples: Iterable[Batch], batch_size: int) -> Iterator[Batch]:

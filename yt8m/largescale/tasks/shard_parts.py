@@ -5,17 +5,16 @@ Both depend only on the data and the seed, never on the worker that computes the
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import tensorflow as tf
+
+from yt8m import listing
 
 # About 1,500 video-level records; each frame-level shard of the release is a task of its own.
 TASK_BYTES = 8 << 20
-_STAT_THREADS = 32  # a remote file system takes its time to answer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +51,9 @@ def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> list[Sha
     megabyte is too small for a task of its own. The grouping depends only on the sizes of the
     files: any number of workers gets the same tasks, and so the same sums.
     """
-    with concurrent.futures.ThreadPoolExecutor(_STAT_THREADS) as pool:
-        sizes = list(pool.map(lambda path: tf.io.gfile.stat(path).length, shards))
     tasks: list[list[str]] = []
     held = 0
-    for path, size in zip(shards, sizes):
+    for path, size in zip(shards, listing.sizes(shards)):
         if not tasks or held + size > task_bytes:
             tasks.append([])
             held = 0
