@@ -98,7 +98,8 @@ def test_what_a_resumed_run_may_change_is_what_does_not_change_what_it_learns():
     classes = {"recipe": Recipe, "training": TrainingConfig, "alternation": AlternationConfig}
     assert may_change(classes) == {
         "alternation.executor", "alternation.task_minutes", "recipe.num_epochs",
-        "training.cache", "training.checkpoint_minutes", "training.eval_batch_size",
+        "training.cache", "training.cache_dir", "training.cache_gb",
+        "training.checkpoint_minutes", "training.eval_batch_size",
         "training.export_model_steps", "training.keep_checkpoints", "training.max_bad_records",
         "training.max_steps", "training.min_gain", "training.num_gpu", "training.num_readers",
         "training.patience", "training.progress_seconds", "training.steps_per_call",

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.files.cache import RecordCache
+from yt8m.data.files.cache import open_cache
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
 from yt8m.losses import registry as losses
@@ -168,7 +168,7 @@ class Trainer:
 
     def _epochs(self) -> Epochs:
         t = self.config.training
-        cache = RecordCache(t.cache) if t.cache else None
+        cache = open_cache(t.cache, t.cache_dir, t.cache_gb, self.files)
         experiments = label_experiments.prepare_experiments(
             self.config, self.run, self.files, self.bad, cache, self.chief, self.progress.say
         )

@@ -1,10 +1,14 @@
 """Copies of shards serve later epochs, and change nothing."""
 
+import os
+
 import pytest
 import tensorflow as tf
 
 from tests.support.records import numbers, same, stream
-from yt8m.data.files.cache import RecordCache
+from yt8m import listing
+from yt8m.data.files.cache import RecordCache, open_cache
+from yt8m.errors import UserError
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -46,3 +50,53 @@ def test_cache_does_not_serve_a_shard_that_was_written_anew(make):
     assert numbers(stream([path], make.video, cache=cache)["id"]) == [0, 1, 2, 3]
     make.shard("x.tfrecord", [make.video_payload(i) for i in range(7)])
     assert numbers(stream([path], make.video, cache=cache)["id"]) == list(range(7))
+
+
+def test_a_full_folder_leaves_the_rest_where_it_is(make, tmp_path):
+    files = make.shards("video", 400, 8)
+    size = os.path.getsize(files[0])
+    cache = RecordCache(str(tmp_path / "cache"), most_bytes=int(3.5 * size))
+    options = dict(training=True, seed=3, batch_size=50)
+    plain = stream(files, make.video, **options)
+    for _ in range(2):
+        same(plain, stream(files, make.video, cache=cache, **options))
+        kept = [path.stat().st_size for path in (tmp_path / "cache").iterdir()]
+        assert 2 <= len(kept) <= 3
+        assert sum(kept) <= 3.5 * size
+
+
+def test_a_copy_of_another_size_is_made_again(make, tmp_path):
+    (path,) = make.shards("video", 40, 1)
+    cache = RecordCache(str(tmp_path / "cache"))
+    plain = stream([path], make.video, cache=cache)
+    (copy,) = (tmp_path / "cache").iterdir()
+    copy.write_bytes(copy.read_bytes()[:100])
+    same(plain, stream([path], make.video, cache=cache))
+    assert copy.stat().st_size == os.path.getsize(path)
+
+
+def test_a_copy_that_another_process_makes_is_left_to_it(make, tmp_path):
+    (path,) = make.shards("video", 40, 1)
+    cache = RecordCache(str(tmp_path / "cache"))
+    copy = cache.local(path, listing.status(path))
+    os.rename(copy, copy + ".partial")
+    assert cache.local(path, listing.status(path)) == path
+    os.utime(copy + ".partial", (1, 1))  # of a process that was killed
+    assert cache.local(path, listing.status(path)) == copy
+    assert os.listdir(tmp_path / "cache") == [os.path.basename(copy)]
+
+
+def test_memory_that_is_too_small_is_refused(make, monkeypatch):
+    files = make.shards("video", 40, 2)
+    assert isinstance(open_cache("memory", "", 0, files), RecordCache)
+    monkeypatch.setattr("yt8m.data.files.cache._available_memory", lambda: 1000)
+    with pytest.raises(UserError, match=r"--cache=memory: the 2 shards have .* --cache_dir"):
+        open_cache("memory", "", 0, files)
+
+
+@pytest.mark.parametrize(
+    "settings", [("memory", "there", 0), ("", "", 5), ("", "gs://bucket/there", 5)]
+)
+def test_settings_that_contradict_are_refused(settings):
+    with pytest.raises(UserError, match="--cache"):
+        open_cache(*settings, files=[])

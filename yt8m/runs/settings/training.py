@@ -191,6 +191,20 @@ class TrainingConfig:
         may_change=True,
         group=DATA,
     )
+    cache_dir: str = setting(
+        "",
+        help="local folder that keeps remote records for later epochs; processes of one machine may"
+        " share it",
+        may_change=True,
+        group=DATA,
+    )
+    cache_gb: float = setting(
+        0.0,
+        help="1e9 bytes that --cache_dir may hold, the rest is read where it is; 0: no limit",
+        at_least=0,
+        may_change=True,
+        group=DATA,
+    )
     shuffle_buffer: int = setting(
         0,
         help=(
