@@ -103,7 +103,7 @@ def test_what_a_resumed_run_may_change_is_what_does_not_change_what_it_learns():
         "training.export_model_steps", "training.keep_checkpoints", "training.max_bad_records",
         "training.max_steps", "training.min_gain", "training.num_gpu", "training.num_readers",
         "training.patience", "training.progress_seconds", "training.steps_per_call",
-        "training.strategy",
+        "training.strategy", "training.validate_every_minutes",
     }  # fmt: skip
 
 

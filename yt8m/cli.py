@@ -1,7 +1,8 @@
 """The `yt8m` command, and how every command starts and ends.
 
 Exit codes: 0 on success, 1 if `download` could not get some of the files, 2 for a user's mistake,
-130 after an interrupt, and 128 + n if signal n stopped a run that can be resumed.
+75 if --max_minutes ended the session of a run that can be resumed, 130 after an interrupt, and
+128 + n if signal n stopped a run that can be resumed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -66,11 +68,28 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
     if asks_for_help:
         print(command.help_text(program or f"yt8m {name}"), end="")
         return 0
-    return guarded(lambda: command.run(arguments))
+    return guarded(
+        lambda: command.run(arguments), resume_command(program or f"yt8m {name}", arguments)
+    )
 
 
-def guarded(main: Callable[[], object]) -> int:
-    """Return the exit code of `main`; a user's mistake becomes one message without a traceback."""
+def resume_command(program: str, arguments: Sequence[str]) -> str:
+    """Return the command line that resumes a run: this one, unless it says to delete the run."""
+    deletes = ("start_new_model", "start_new_model=true", "start_new_model=1")
+    kept = [a for a in arguments if a.lstrip("-").lower() not in deletes]
+    word, _, rest = program.partition(" ")
+    if word == "python":  # The interpreter may have another name, or be that of an environment.
+        word = shlex.quote(getattr(sys, "orig_argv", [sys.executable])[0])
+    return " ".join([word, *filter(None, [rest]), *map(shlex.quote, kept)])
+
+
+def guarded(main: Callable[[], object], resume: str = "") -> int:
+    """Return the exit code of `main`; a user's mistake becomes one message without a traceback.
+
+    Args:
+      main: does everything.
+      resume: the command line that resumes a run whose session has ended, which is printed last.
+    """
     try:
         code = main()
         return code if isinstance(code, int) else 0
@@ -84,7 +103,9 @@ def guarded(main: Callable[[], object]) -> int:
     except SystemExit as end:  # argparse
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Stopped as stopped:
-        return 128 + stopped.number
+        if stopped.number is None and resume:
+            print(resume, flush=True)
+        return stopped.code
 
 
 def _start_logging() -> None:

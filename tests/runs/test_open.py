@@ -57,6 +57,18 @@ def test_a_run_of_one_step_a_call_goes_on_as_its_devices_need(finished_run, smal
     assert changed.endswith("training.steps_per_call 1 -> 4")
 
 
+def test_a_finished_run_is_not_extended_under_another_keras(finished_run, small_data, tmp_path):
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    config = run_config(small_data, "LogisticModel", epochs=1)
+    began = dataclasses.replace(config, facts={"keras": "2.15.0"})
+    (run / "config.json").write_text(began.to_json())
+    now = dataclasses.replace(config, facts={"keras": "3.5.0"})
+    assert open_run(now, str(run))[2]  # It is done, and nothing is restored.
+    longer = dataclasses.replace(now, recipe=dataclasses.replace(now.recipe, num_epochs=2))
+    with pytest.raises(UserError, match=r"begun under Keras 2\.15\.0"):
+        open_run(longer, str(run))
+
+
 @pytest.mark.parametrize("flag", ["init_from", "priors_from"])
 def test_a_run_is_not_deleted_to_start_from_it(flag, small_data, tmp_path):
     (tmp_path / "config.json").write_text("{}")

@@ -15,6 +15,7 @@ from yt8m.flags import Section
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.settings.data import DataSettings
+from yt8m.runs.settings.session import SessionSettings
 from yt8m.runs.settings.training import DEVICES, TrainingConfig
 from yt8m.settings import setting
 
@@ -82,7 +83,7 @@ def arguments_from_flags(values: FlagValues, model: type[Yt8mModel]) -> dict[str
 
 def settings_from_flags(values: FlagValues) -> dict[str, Any]:
     """Return the settings of a run that the flags give, for `yt8m.runs.new_run.new_run`."""
-    classes = (DataSettings, Recipe, TrainingConfig, AlternationConfig)
+    classes = (DataSettings, Recipe, TrainingConfig, AlternationConfig, SessionSettings)
     return {name: value for cls in classes for name, value in flags.given(cls, values).items()}
 
 
@@ -133,6 +134,7 @@ COMMAND = Command(
     usage="--model=NAME --train_data_pattern=GLOBS --eval_data_pattern=GLOBS --train_dir=DIR",
     sections=(
         Section(TrainingConfig),
+        Section(SessionSettings),
         Section(TrainSettings),
         Section(Recipe, optional=True),
         Section(DataSettings),

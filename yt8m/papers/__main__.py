@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Returns:
-      Exit code: 0, 1 if a command of a row failed, 2 for a user's mistake, 128 + n on signal n.
+      Exit code: 0, 1 if a command of a row failed, 2 for a user's mistake, or that of `Stopped`.
     """
     from yt8m.papers.one_run import Failed
 
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2 if error.code == 2 else 1
     except Stopped as stopped:
         print(f"error: {stopped}; the same command resumes it", file=sys.stderr)
-        return 128 + stopped.number
+        return stopped.code
     except BrokenPipeError:  # as of `... list | head`, which needs no more; a run is not finished
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         prints = a.what in ("list", "show")

@@ -10,12 +10,14 @@ from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.settings.alternation import AlternationConfig
+from yt8m.runs.settings.session import Session
 from yt8m.runs.settings.training import TrainingConfig
 from yt8m.settings import may_change
 
 CONFIG_FILE = "config.json"
 
-# Settings that change how fast or how long a run learns, but not what it learns.
+# Settings that a resumed run may change. Most change only how fast it computes; the number of
+# epochs or of steps also changes its learning rates, since a cosine is zero at the last step.
 _MAY_CHANGE = may_change(
     {"recipe": Recipe, "training": TrainingConfig, "alternation": AlternationConfig}
 )
@@ -33,7 +35,8 @@ class ModelConfig:
 class RunConfig:
     """Everything that determines a run; `facts` records the versions and data at its start.
 
-    `alternation` is None unless the trainer is "alternating".
+    `alternation` is None unless the trainer is "alternating". `session` belongs to this process: it
+    is not stored and makes no two runs different.
     """
 
     schema: RecordSchema
@@ -42,10 +45,12 @@ class RunConfig:
     training: TrainingConfig
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     alternation: AlternationConfig | None = None
+    session: Session = dataclasses.field(default_factory=Session, compare=False)
 
     def to_json(self) -> str:
         """Return the JSON text that `from_json` reads."""
         values = dataclasses.asdict(self)
+        del values["session"]
         if self.alternation is None:
             del values["alternation"]
         return json.dumps({"format": 1, **values}, indent=1, sort_keys=True) + "\n"
@@ -93,9 +98,13 @@ def _flatten(prefix: str, value: Any) -> dict[str, Any]:
 
 
 def differences(old: RunConfig, new: RunConfig) -> list[tuple[str, Any, Any]]:
-    """Return (setting, old value, new value) wherever two runs differ, except in facts."""
+    """Return (setting, old value, new value) wherever two runs differ, except in facts.
+
+    How long a session lasts is no difference.
+    """
+    left_out = ("facts", "session")
     flat_old, flat_new = (
-        _flatten("", {k: v for k, v in dataclasses.asdict(c).items() if k != "facts"})
+        _flatten("", {k: v for k, v in dataclasses.asdict(c).items() if k not in left_out})
         for c in (old, new)
     )
     return [

@@ -19,19 +19,20 @@ from yt8m.errors import UserError
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 
 BEST: Final = "best"  # a folder: weights and metrics of the best validation, averaged weights
-LAST: Final = "last"  # a folder: the same at the end of the run, or with each checkpoint
+LAST: Final = "last"  # a folder: the same with each checkpoint, and at the end of the run
 WEIGHTS = "model.weights.h5"
 METRICS = "metrics.json"
 # In a weight file and beside it: the arguments in which its model differs from the run's.
 MODEL_FILE = "model.json"
 # In a published folder (`yt8m publish`), whose weights lie beside its settings.
 PUBLICATION = "publication.json"
+STEP_1 = "step1"  # a folder: the joint training of the alternating trainer, a run of its own
 ALTERNATION = "alternation"  # a folder: what the steps of the alternating trainer keep
 LABEL_INDEX = "label_index.npz"  # labels and places of the training records
 _LOG, _PRIORS, _DONE = "metrics.jsonl", "priors.npy", "done"
 _OURS = frozenset(
     (
-        CONFIG_FILE, "checkpoints", _LOG, "logs", _DONE, _PRIORS, BEST, LAST, "eval", "step1",
+        CONFIG_FILE, "checkpoints", _LOG, "logs", _DONE, _PRIORS, BEST, LAST, "eval", STEP_1,
         ALTERNATION, "groups", "features", LABEL_INDEX,
     )
 )  # fmt: skip

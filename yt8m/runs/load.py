@@ -16,7 +16,7 @@ from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
-from yt8m.runs.folder import BEST, LAST, METRICS, MODEL_FILE, WEIGHTS, RunFolder, reason
+from yt8m.runs.folder import BEST, LAST, METRICS, MODEL_FILE, STEP_1, WEIGHTS, RunFolder, reason
 from yt8m.runs.settings.training import Dtype, Which
 
 
@@ -33,7 +33,9 @@ def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -
     Raises:
       UserError: there are none yet.
     """
-    for name in [which] if which else [BEST, LAST]:
+    names = [which] if which else [BEST, LAST]
+    # An alternating run has no model of its own before its first step, a run like any, ends.
+    for name in [*names, *(os.path.join(STEP_1, name) for name in names)]:
         path = run.file(name, WEIGHTS)
         if tf.io.gfile.exists(path):
             return path
@@ -46,8 +48,9 @@ def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -
             f" {published['checkpoint']} ones of its run; drop --checkpoint={which}."
         )
     raise UserError(
-        f"{flag}={run.path} contains no {which or 'saved'} model yet: train.py saves one after each"
-        " validation (with each checkpoint if nothing is validated), and at the end."
+        f"{flag}={run.path} contains no {which or 'saved'} model yet: train.py saves one in last/"
+        " with each checkpoint and at the end, and one in best/ after each validation that is the"
+        " best so far."
     )
 
 
@@ -55,6 +58,24 @@ def saved_step(weights: str) -> int | None:
     """Return after how many steps a weight file was saved, or None if the run does not say."""
     path = os.path.join(os.path.dirname(weights), METRICS)
     return files.read_json(path).get("step") if tf.io.gfile.exists(path) else None
+
+
+def described(weights: str) -> str:
+    """Return the path of a weight file, and how far its training was if the run says that.
+
+    It reads "last/model.weights.h5 (step 1,200 of 9,000, not validated)".
+    """
+    path = os.path.join(os.path.dirname(weights), METRICS)
+    about = files.read_json(path) if tf.io.gfile.exists(path) else {}
+    if "step" not in about:
+        return weights
+    of = f" of {about['steps_of_run']:,}" if "steps_of_run" in about else ""
+    if "gap" in about:
+        validated = f"validation GAP {about['gap']:.4f}"
+    else:
+        validated = f"validation loss {about['loss']:.4g}" if "loss" in about else "not validated"
+    part = f" on {about['shards']} of {about['of_shards']} shards" if "shards" in about else ""
+    return f"{weights} (step {about['step']:,}{of}, {validated}{part})"
 
 
 def config_of(run: RunFolder, weights: str) -> RunConfig:

@@ -17,10 +17,17 @@ from yt8m.runs import build
 from yt8m.runs.config import ModelConfig, RunConfig
 from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.settings.data import DataSettings
+from yt8m.runs.settings.session import Session, SessionSettings
 from yt8m.runs.settings.training import TrainingConfig
 from yt8m.settings import check, settings_of
 
-_CLASSES: tuple[type, ...] = (DataSettings, Recipe, TrainingConfig, AlternationConfig)
+_CLASSES: tuple[type, ...] = (
+    DataSettings,
+    Recipe,
+    TrainingConfig,
+    AlternationConfig,
+    SessionSettings,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Chosen:
     recipe: Recipe
     training: TrainingConfig
     alternation: AlternationConfig | None
+    session: Session
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +70,8 @@ def new_run(
       eval_data: those of the validation records; empty for none.
       arguments: arguments of the model's constructor.
       starter_defaults: use the starter code's values in place of the model's recipe.
-      **settings: any field of `DataSettings`, `Recipe`, `TrainingConfig` or `AlternationConfig`;
-        each is also the train.py flag of that name.
+      **settings: any setting of `DataSettings`, `Recipe`, `TrainingConfig`, `AlternationConfig` or
+        `SessionSettings`; each is also the train.py flag of that name.
 
     Raises:
       UserError: a setting is unknown or out of bounds, or the records do not match the model.
@@ -95,6 +103,7 @@ def new_run(
         recipe=chosen.recipe,
         training=training,
         alternation=chosen.alternation,
+        session=chosen.session,
         facts={**build.facts(files, eval_files), "records": records},
     )
     about = "" if exact else "about "
@@ -125,8 +134,9 @@ def choose(model: type[Yt8mModel], starter_defaults: bool, settings: Mapping[str
         recipe=base.updated(split[Recipe]),
         training=TrainingConfig(**training),
         alternation=_alternation(trainer, split[AlternationConfig]),
+        session=Session(**split[SessionSettings]),
     )
-    for part in (chosen.data, chosen.recipe, chosen.training):
+    for part in (chosen.data, chosen.recipe, chosen.training, chosen.session):
         check(part)
     return chosen
 

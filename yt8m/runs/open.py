@@ -47,7 +47,7 @@ def open_run(
     old = run.load_config()
     changes = check_same_run(old, config, train_dir)
     done = run.is_done()
-    if not done:
+    if changes or not done:
         check_same_keras(old, config, train_dir)
     if changes:
         print(changes, flush=True)

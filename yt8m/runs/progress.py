@@ -97,10 +97,14 @@ class Progress:
         """Print and log the result of a validation, and whether it is the best so far."""
         self._log("validation", values)
         shown = [f"{name} {values[key]:.4f}  " for name, key in _SHOWN.items() if key in values]
+        within = f"step {values['step']:,}, within" if values.get("within_epoch") else "after"
+        part = (
+            f" of {values['shards']} of {values['of_shards']} shards" if "shards" in values else ""
+        )
         self.say(
-            f"validation after epoch {values['epoch']}: {''.join(shown)}loss {values['loss']:.4g}"
-            f"  ({values['num_examples']:,} {self._what} in {duration(values['seconds'])})"
-            + ("  best so far" if best else "")
+            f"validation {within} epoch {values['epoch']}: {''.join(shown)}loss"
+            f" {values['loss']:.4g}  ({values['num_examples']:,} {self._what}{part} in"
+            f" {duration(values['seconds'])})" + ("  best so far" if best else "")
         )
 
     def event(self, name: str, **values: Any) -> None:

@@ -1,41 +1,127 @@
-"""Signals that end a run: the first lets the run save its state, and a second ends it at once."""
+"""What ends a run early: a signal, or the end of the session that --max_minutes sets.
+
+The first signal lets the run save its state, and a second ends it at once.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import signal
+from collections.abc import Iterator
 from typing import Any, Callable
+
+from yt8m.runs.settings.session import Session
+
+OUT_OF_TIME = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong, and trying again continues
 
 
 class Stopped(Exception):
-    """A run that ended early on a signal, after it saved everything that it needs to resume.
+    """A run that ended early, after it saved everything that it needs to resume.
 
     Attributes:
-      number: the signal's; a command exits with 128 + `number`.
+      number: the signal's; None if the session's time was over.
+      why: "by a signal" or "by --max_minutes".
+      code: the exit code of a command, 128 + `number` or 75.
     """
 
-    def __init__(self, number: int):
-        super().__init__(f"stopped by signal {number}")
+    def __init__(self, number: int | None):
         self.number = number
+        self.why = "by --max_minutes" if number is None else "by a signal"
+        self.code = OUT_OF_TIME if number is None else 128 + number
+        super().__init__("stopped " + (self.why if number is None else f"by signal {number}"))
+
+
+class Deadline:
+    """The end of a session, and whether a run must save now to have saved by then.
+
+    What must still fit before the end is estimated from this session: one and a half times the
+    longest saving so far, the time from one question to the next (a step, a batch of the
+    validation, a shard), and a margin of 10 s and 1 % of the session, at most 60 s.
+
+    Args:
+      session: its length, its beginning and its clock.
+    """
+
+    def __init__(self, session: Session):
+        minutes = session.max_minutes
+        self._clock = session.clock
+        self.end = session.began + 60.0 * minutes if minutes else math.inf
+        self._margin = min(60.0, 10.0 + 0.6 * minutes)
+        self._unmeasured = min(60.0, 1.2 * minutes)  # a guess for a saving, 2 % of the session
+        self._longest_saving: float | None = None
+        self._between = 0.0
+        self._asked: float | None = None
+        self._compiled = False
+        self._is_over = False
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the session has an end."""
+        return math.isfinite(self.end)
+
+    @property
+    def wants_a_saving(self) -> bool:
+        """Whether the session has an end, and nothing says yet how long saving takes."""
+        return self.is_set and self._longest_saving is None
+
+    def reserve(self) -> float:
+        """Return the seconds before the end at which a run must stop."""
+        saving = self._longest_saving
+        saving = self._unmeasured if saving is None else saving
+        return self._margin + self._between + 1.5 * saving
+
+    def __call__(self) -> bool:
+        """Return whether it is time to save; once it is, it stays so."""
+        if not self.is_set:
+            return False
+        now = self._clock()
+        if self._asked is not None:
+            # The first interval includes compiling. A long one is forgotten in time.
+            if self._compiled:
+                self._between = max(now - self._asked, 0.98 * self._between)
+            self._compiled = True
+        self._asked = now
+        self._is_over = self._is_over or now + self.reserve() >= self.end
+        return self._is_over
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """Measure the time that the run takes to save its state in this context."""
+        began = self._clock()
+        yield
+        self._longest_saving = max(self._longest_saving or 0.0, self._clock() - began)
+        self._asked = None
 
 
 class StopSignal:
     """A context that notes SIGTERM and SIGINT; a second signal raises KeyboardInterrupt.
 
+    Args:
+      session: has the time at which the run must end as well; None is no limit.
+
     Attributes:
       number: the signal that this process has received, or None.
+      deadline: the end of the session.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session | None = None) -> None:
         self.number: int | None = None
+        self.deadline = Deadline(session or Session())
         self._previous: dict[int, Any] = {}
 
     def __call__(self) -> bool:
-        """Return whether a signal was received."""
-        return self.number is not None
+        """Return whether a signal was received, or the session's time is over."""
+        return self.number is not None or self.deadline()
 
     def raise_if_set(self) -> None:
-        """Raise `Stopped` if a signal was received."""
-        if self.number is not None:
+        """Raise `Stopped` if a signal was received, or the session's time is over."""
+        if self():
+            raise Stopped(self.number)
+
+    def raise_if_out_of_time(self) -> None:
+        """Raise `Stopped` if the session's time is over, in work that a signal lets end."""
+        if self.deadline():
             raise Stopped(self.number)
 
     def __enter__(self) -> StopSignal:
@@ -64,15 +150,28 @@ class StopVote:
       any_worker: returns whether any worker's flag is set; every worker must call it.
 
     Attributes:
-      number: the signal that ends the run, or 0 while the workers continue.
+      stopped: why the run ends, or None while the workers continue.
     """
 
     def __init__(self, received: StopSignal, any_worker: Callable[[bool], bool]):
         self.received, self.any_worker = received, any_worker
-        self.number = 0
+        self.stopped: Stopped | None = None
 
     def __call__(self) -> bool:
         """Return whether the run stops here; every worker must ask after the same steps."""
-        if not self.number and self.any_worker(self.received()):
-            self.number = self.received.number or signal.SIGTERM
-        return bool(self.number)
+        if self.stopped is None and self.any_worker(self.received()):
+            self.stopped = Stopped(self._number())
+        return self.stopped is not None
+
+    def raise_if_set(self) -> None:
+        """Raise `Stopped` if the run stops here; every worker must ask after the same steps."""
+        if self():
+            assert self.stopped is not None
+            raise self.stopped
+
+    def _number(self) -> int | None:
+        """Return the signal that any worker has received, or None if the time is over for one."""
+        number = self.received.number
+        if self.received.deadline.is_set and not self.any_worker(number is not None):
+            return None
+        return number or signal.SIGTERM

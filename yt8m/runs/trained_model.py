@@ -18,7 +18,7 @@ from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices
 from yt8m.runs.evaluation_records import EvaluationRecords
 from yt8m.runs.folder import RunFolder
-from yt8m.runs.load import load_saved, weights_file
+from yt8m.runs.load import described, load_saved, weights_file
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.settings.training import Strategy, Which
 
@@ -128,5 +128,5 @@ class TrainedModel:
         records = EvaluationRecords(self.config, pattern, flag, batch_size, eval_frames, rated)
         about = f"{records.description}; {len(records.files)} files"
         say(UsedDevices.of(self.strategy).line(self.config.training.dtype))
-        say(f"{self.config.model.name} from {self.path}\n{about}")
+        say(f"{self.config.model.name} from {described(self.path)}\n{about}")
         return records.batches(bad, **more), self.predictor(records.batch_size)

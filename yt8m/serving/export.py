@@ -12,7 +12,7 @@ from yt8m.data.records.sampling import FrameSampling
 from yt8m.errors import UserError
 from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import RunFolder, reason
-from yt8m.runs.load import load_saved, weights_file
+from yt8m.runs.load import described, load_saved, weights_file
 from yt8m.runs.settings.training import Dtype, Which
 from yt8m.runs.trained_model import check_task, on_segments
 from yt8m.serving.class_names import class_names
@@ -57,7 +57,7 @@ def signatures_of(
         config = on_segments(config, train_dir)
     names, names_file = class_names(run, config, vocabulary_file)
     origin = f"class names from {names_file}" if names_file else "class numbers as names"
-    say(f"{config.model.name} from {path}; {origin}")
+    say(f"{config.model.name} from {described(path)}; {origin}")
     return Signatures(model, config.schema, _sampling(config, eval_frames), names, top_k)
 
 

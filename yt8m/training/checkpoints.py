@@ -41,9 +41,12 @@ class TrainState(tf.Module):
 
 
 def make_checkpoints(
-    config: RunConfig, run: RunFolder, step: TrainStep, state: TrainState
+    config: RunConfig, run: RunFolder, step: TrainStep, state: TrainState, pace: tf.Module
 ) -> Checkpoints:
-    """Return the checkpoints of a run, which contain everything that its steps change."""
+    """Return the checkpoints of a run, which contain everything that its steps change.
+
+    Those of a run that an earlier version of this program began lack `pace`.
+    """
     t = config.training
     # The keys are names in the checkpoint files.
     objects = {
@@ -56,6 +59,7 @@ def make_checkpoints(
     return Checkpoints(
         run,
         objects,
+        newer={"pace": pace},
         keep=t.keep_checkpoints,
         every_seconds=60.0 * t.checkpoint_minutes,
         every_steps=t.export_model_steps,
@@ -69,27 +73,34 @@ class Checkpoints:
     Args:
       run: the run's folder.
       objects: what `tf.train.Checkpoint` tracks, by name.
+      newer: further objects, which a checkpoint to be restored may lack.
       keep: the number of checkpoints to keep.
       every_seconds, every_steps: how often a checkpoint is due; 0 is never.
       chief: all workers take part in saving (it may hold collective reads), but only the chief's
         files are kept.
+
+    Attributes:
+      is_old: whether the checkpoint that was restored lacks the newer objects.
     """
 
     def __init__(
         self,
         run: RunFolder,
         objects: dict[str, Any],
+        newer: dict[str, Any],
         keep: int,
         every_seconds: float,
         every_steps: int,
         chief: bool,
     ):
-        self._checkpoint = tf.train.Checkpoint(**objects)
+        self._checkpoint = tf.train.Checkpoint(**objects, **newer)
+        self._old_checkpoint, self._newer = tf.train.Checkpoint(**objects), newer
         self._folder = run.file("checkpoints")
         self._throwaway = None if chief else tempfile.mkdtemp()
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, self._throwaway or self._folder, max_to_keep=keep
         )
+        self.is_old = False
         self._every_seconds, self._every_steps = every_seconds, every_steps
         self._last_time, self._last_step = time.monotonic(), 0
 
@@ -125,7 +136,10 @@ class Checkpoints:
     def _read(self, path: str) -> None:
         try:
             # Every object must be restored: a weight left at its initial value would go unnoticed.
-            self._checkpoint.restore(path).assert_existing_objects_matched()
+            names = {name.partition("/")[0] for name, _ in tf.train.list_variables(path)}
+            self.is_old = not names.issuperset(self._newer)
+            checkpoint = self._old_checkpoint if self.is_old else self._checkpoint
+            checkpoint.restore(path).assert_existing_objects_matched()
         except (AssertionError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise UserError(
                 f"the checkpoint {path} does not match this program ({reason(error)}). Resume a run"

@@ -49,6 +49,10 @@ class RunLength:
         steps = min(steps, max_steps) if max_steps else steps
         return cls(in_epoch, steps * recipe.batch_size, "segments" if segments else "videos")
 
+    def steps(self, config: RunConfig) -> int:
+        """Return the steps of the whole run."""
+        return self.examples // config.recipe.batch_size
+
 
 class Epochs:
     """Runs the steps of a run, from the position in `state`.
@@ -61,7 +65,8 @@ class Epochs:
       data: the training records.
       stop: ends an epoch early; it is checked before each call of `step`.
       steps_per_call: the most steps in a call of `step`.
-      until_due: from the steps done to those that may follow before a checkpoint is due.
+      until_due: from the steps done to those that may follow before a checkpoint or a validation
+        is due.
     """
 
     def __init__(
@@ -128,9 +133,13 @@ class Epochs:
         A call that the end of the data cuts off returns nothing to report. So it ends with the
         epoch, whose length may be an estimate: after it, single steps look for more data.
         """
-        in_epoch = self._whole_batches() - self._done_in_epoch()
+        in_epoch = self.left_in_epoch()
         until_due = self._until_due(self._step.done())
         return int(min(self._steps_per_call, left, max(1, in_epoch), max(1, until_due)))
+
+    def left_in_epoch(self) -> int:
+        """Return the steps that are left in the epoch; it is negative if there is more data."""
+        return self._whole_batches() - self._done_in_epoch()
 
     def _whole_batches(self) -> int:
         return self._length.epoch_examples // self._batch_size
@@ -144,14 +153,14 @@ class Epochs:
         if self._max_steps:
             left = self._max_steps - self._step.done()
         if self._data.num_workers > 1:
-            left = min(left, self._whole_batches() - self._done_in_epoch())
+            left = min(left, self.left_in_epoch())
         return left
 
     def _is_out_of_steps(self) -> bool:
         return bool(self._max_steps) and self._step.done() >= self._max_steps
 
     def _check_not_empty(self) -> None:
-        is_cut = self._stop.number or self._is_out_of_steps()
+        is_cut = self._stop.stopped or self._is_out_of_steps()
         if is_cut or int(self._state.examples_in_epoch):
             return
         raise UserError(

@@ -7,7 +7,7 @@ from typing import Callable
 from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
-from yt8m.runs.load import load_run
+from yt8m.runs.load import described, load_run
 
 
 def initialize(model: Yt8mModel, config: RunConfig, say: Callable[[str], None]) -> None:
@@ -25,6 +25,6 @@ def initialize(model: Yt8mModel, config: RunConfig, say: Callable[[str], None]) 
     if t.init_from:
         other_config, other, path = load_run(t.init_from, "--init_from", t.dtype)
         model.initialize_from(other)
-        say(f"started from the {other_config.model.name} in {path}")
+        say(f"started from the {other_config.model.name} in {described(path)}")
     elif model.lacks:
         raise UserError(f"--model={config.model.name} needs --init_from=RUN_DIR: {model.lacks}.")

@@ -27,6 +27,7 @@ class ModelKeeper:
       validation: the validation set, or None.
       progress: prints and logs.
       min_gain: the smallest increase in the score that counts as a gain.
+      total_steps: the steps of the whole run.
 
     Attributes:
       score_name: what is validated, "GAP" or "loss".
@@ -40,21 +41,23 @@ class ModelKeeper:
         validation: Validation | None,
         progress: Progress,
         min_gain: float,
+        total_steps: int = 0,
     ):
         self._run, self._step, self._state = run, step, state
         self._validation, self._progress, self._min_gain = validation, progress, min_gain
-        self._chief = is_chief(step.strategy)
+        self._chief, self._total_steps = is_chief(step.strategy), total_steps
         self._predictor: Predictor | None = None
+        self._validated: tuple[int, dict[str, Any]] = (-1, {})  # the last validation's step
         self.score_name = "GAP" if step.model.task == "classification" else "loss"
 
-    def validate(self) -> bool:
-        """Evaluate the averaged weights after an epoch, and save them if they are the best so far.
+    def validate(self, within_epoch: bool = False) -> None:
+        """Evaluate the averaged weights, if there is a validation set; keep the best so far.
 
-        Returns:
-          Whether the score improved enough; True if nothing is validated.
+        Args:
+          within_epoch: the epoch goes on; the log and the printed line say so.
         """
         if self._validation is None:
-            return True
+            return
         if self._predictor is None:
             self._predictor = self._validation.predictor(self._step.model)
         epoch, before = int(self._state.epoch) + 1, float(self._state.best_score)
@@ -66,15 +69,25 @@ class ModelKeeper:
                 self._write(BEST, {**result, "epoch": epoch})
         if is_best:
             self._state.best_score.assign(score)
+        self._validated = self._step.done(), {**result, "epoch": epoch}
         logged = {**result, "epoch": epoch, "step": self._step.done()}
+        if within_epoch:
+            logged["within_epoch"] = True
         self._progress.validation(logged, is_best)
-        return score > before + self._min_gain
+
+    def gained(self, before: float) -> bool:
+        """Return whether the best score exceeds an earlier one by more than the smallest gain.
+
+        It is True if nothing is validated.
+        """
+        return self._validation is None or float(self._state.best_score) > before + self._min_gain
 
     def keep_last(self) -> None:
-        """Save the current averaged weights."""
+        """Save the current averaged weights, with their metrics if they were just validated."""
         if self._chief:
+            step, metrics = self._validated
             with self._step.average.applied():
-                self._write(LAST, {})
+                self._write(LAST, metrics if step == self._step.done() else {})
 
     def best(self) -> float | None:
         """Return the best GAP or loss, or None if nothing was validated."""
@@ -84,4 +97,6 @@ class ModelKeeper:
     def _write(self, name: str, result: dict[str, Any]) -> None:
         save_weights(self._step.model, self._run.file(name, WEIGHTS))
         about = {"step": self._step.done(), "epoch": int(self._state.epoch), **result}
+        if self._total_steps:
+            about["steps_of_run"] = self._total_steps
         files.write_json(self._run.file(os.path.join(name, METRICS)), about)

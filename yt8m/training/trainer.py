@@ -33,7 +33,7 @@ from yt8m.training.priors import starting_priors
 from yt8m.training.step import TrainStep
 from yt8m.training.step_report import StepReport
 from yt8m.training.training_data import TrainingData, counts_of
-from yt8m.training.validation import Validation
+from yt8m.training.validation import Pace, Validation, check
 from yt8m.training.weight_average import WeightAverage
 
 
@@ -54,8 +54,10 @@ def train(
     Raises:
       UserError: the folder contains a run with other settings, the data do not match, or the loss
         diverged.
-      Stopped: a signal was received; the run is saved, and the same call resumes it.
+      Stopped: a signal was received, or the session's time was over; the run is saved, and the same
+        call resumes it.
     """
+    check(config)
     config, run, finished = open_run(config, train_dir, start_new_model, strategy)
     if not finished:
         trainer = Trainer(config, run, strategy)
@@ -91,13 +93,25 @@ class Trainer:
         self.progress = Progress(run, self.chief, t.progress_seconds, self.length.unit)
         self.step = make_step(config, self.strategy, self.length.examples)
         self.state = TrainState()
-        self.checkpoints = make_checkpoints(config, run, self.step, self.state)
+        vote = any_worker(self.strategy)
+        self.pace = Pace(t.validate_every_minutes, config.session.clock, vote)
+        self.checkpoints = make_checkpoints(config, run, self.step, self.state, self.pace)
         self.counts = counts_of(run, self.strategy)
         self.bad = BadRecords(t.max_bad_records)
-        self.stop = StopVote(StopSignal(), any_worker(self.strategy))
+        self.stop = StopVote(StopSignal(config.session), vote)
         # Opened before the first step: records that do not fit would show only after an epoch.
         validation = Validation(config, self.strategy) if t.eval_data_pattern else None
-        self.models = ModelKeeper(run, self.step, self.state, validation, self.progress, t.min_gain)
+        if validation is not None:
+            validation.check = self.stop.raise_if_set
+        self.models = ModelKeeper(
+            run,
+            self.step,
+            self.state,
+            validation,
+            self.progress,
+            t.min_gain,
+            self.length.steps(config),
+        )
         self._report = StepReport(config, self.step, self.state, self.progress, self.length)
         self._config_is_kept = False
 
@@ -105,31 +119,47 @@ class Trainer:
         """Train to the end.
 
         Raises:
-          Stopped: a signal was received; the run is saved.
+          Stopped: a signal was received, or the session's time is over; the run is saved.
           UserError: the data do not match, or the loss diverged.
         """
         self.begin()
         with self._running():
             epochs = self._epochs()
             while not epochs.are_over():
-                last = None
-                for last in epochs.steps():
-                    self._keep_config()
-                    if self.progress.due():
-                        self._report(last)
-                    if self.checkpoints.due(self.step.done()):
-                        self._save()
-                if last is not None:
-                    self._report(last)
-                if self.stop():
-                    self._save_stopped()
-                    raise Stopped(self.stop.number)
-                gained = self._validate()
-                self.state.next_epoch(gained)
+                try:
+                    self._take_steps(epochs)
+                    self.stop.raise_if_set()
+                    self._validate()
+                except Stopped as stopped:
+                    self._save_stopped(stopped)
+                    raise
+                self.state.next_epoch(self.models.gained(float(self.pace.best_before_epoch)))
+                self.pace.next_epoch(float(self.state.best_score))
                 self._save()
                 if self._is_out_of_patience():
                     break
             self._end()
+
+    def _take_steps(self, epochs: Epochs) -> None:
+        """Take the steps of the rest of an epoch, and validate within it where that is due."""
+        last = None
+        if self.pace.is_pending(self.step.done(), epochs.left_in_epoch()):
+            self._validate_within_epoch()
+        for last in epochs.steps():
+            self._keep_config()
+            if self.progress.due():
+                self._report(last)
+            if self.pace.due(self.step.done(), epochs.left_in_epoch()):
+                self._report(last)
+                self._validate_within_epoch()
+            elif self.checkpoints.due(self.step.done()) or self._time_saving():
+                self._save()
+        if last is not None:
+            self._report(last)
+
+    def _time_saving(self) -> bool:
+        """Return whether to save only to know how long that takes, for the end of the session."""
+        return self.stop.received.deadline.wants_a_saving
 
     def begin(self) -> None:
         """Resume from the last checkpoint, or start from the label priors and --init_from."""
@@ -137,8 +167,11 @@ class Trainer:
             epoch = int(self.state.epoch) + 1
             self.progress.say(f"resumed at step {self.step.done():,}, epoch {epoch}")
             self.progress.event("resumed", step=self.step.done(), devices=str(self.devices))
+            if self.checkpoints.is_old:
+                self.pace.next_epoch(float(self.state.best_score))
         else:
             self._start()
+        self.pace.start(self.step.done())
         power = self.config.training.label_weight_power
         if power:
             self.step.class_weights = class_weights(self._priors(), power)
@@ -183,7 +216,9 @@ class Trainer:
             data,
             self.stop,
             self.devices.steps_per_call(t.steps_per_call),
-            self.checkpoints.steps_until_due,
+            lambda done: min(
+                self.checkpoints.steps_until_due(done), self.pace.steps_until_due(done)
+            ),
         )
 
     def _keep_config(self) -> None:
@@ -196,21 +231,26 @@ class Trainer:
 
     def _save(self) -> None:
         self._report.check_finite()
-        # First: a checkpoint needs the counts of all shards that were read before it.
-        self.counts.save((int(self.state.epoch), int(self.state.examples_in_epoch)))
-        self.checkpoints.save(self.step.done())
-        if not self.config.training.eval_data_pattern:
-            # Nothing is validated, so nothing is best: eval.py --watch follows this model, and a
-            # killed run leaves it.
+        with self.stop.received.deadline.saving():
+            # First: a checkpoint needs the counts of all shards that were read before it.
+            self.counts.save((int(self.state.epoch), int(self.state.examples_in_epoch)))
+            self.checkpoints.save(self.step.done())
+            # Before the first validation, it is all that a killed run leaves to evaluate.
             self.models.keep_last()
 
-    def _validate(self) -> bool:
-        """Validate after an epoch; if that fails, a resumed run validates this epoch first."""
+    def _validate(self, within_epoch: bool = False) -> None:
+        """Validate; if that fails, a resumed run begins with this validation."""
         try:
-            return self.models.validate()
+            with self.pace.around_validation(self.step.done()):
+                self.models.validate(within_epoch)
         except UserError:
             self._save()
             raise
+
+    def _validate_within_epoch(self) -> None:
+        self._validate(within_epoch=True)
+        self._save()  # so that a run that is killed does not validate this step again
+        self.progress.start(self.step.done() * self.config.recipe.batch_size)
 
     def _is_out_of_patience(self) -> bool:
         patience = self.config.training.patience
@@ -220,10 +260,12 @@ class Trainer:
         self.progress.say(f"no better {name} for {patience} epochs: stopped early")
         return True
 
-    def _save_stopped(self) -> None:
+    def _save_stopped(self, stopped: Stopped) -> None:
         self._save()
         step = self.step.done()
-        self.progress.say(f"stopped by a signal at step {step:,}; the same command resumes the run")
+        self.progress.say(
+            f"stopped {stopped.why} at step {step:,}; the same command resumes the run"
+        )
         self.progress.event("stopped", step=step)
 
     def _end(self) -> None:

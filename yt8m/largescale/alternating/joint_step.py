@@ -87,7 +87,7 @@ def _described(config: RunConfig) -> str:
 
 
 def epochs(run_folder: RunFolder) -> Iterator[tuple[int, dict[str, Any], float]]:
-    """Yield the validations in a run's log.
+    """Yield the validations in a run's log that end its epochs.
 
     Yields:
       (epoch, metrics, seconds of training so far in all processes, without validation).
@@ -100,5 +100,5 @@ def epochs(run_folder: RunFolder) -> Iterator[tuple[int, dict[str, Any], float]]
         elif name in ("stopped", "validation") and since is not None:
             worked += max(0.0, now - since - event.get("seconds", 0.0))
             since = now if name == "validation" else None
-        if name == "validation":
+        if name == "validation" and not event.get("within_epoch"):
             yield int(event["epoch"]), event, worked

@@ -160,6 +160,7 @@ class AdamPasses:
         end = contextlib.suppress(tf.errors.OutOfRangeError)
         with end, bad.explained(config.schema.num_classes):
             while True:
+                self._context.stop.raise_if_out_of_time()
                 self._step(iterator, tf.constant(1))
         sums = self._step.read_sums()
         if not sums["steps"]:

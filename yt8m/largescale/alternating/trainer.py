@@ -141,7 +141,10 @@ def _context(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy
     if not run.exists():
         run.write_text(CONFIG_FILE, config.to_json())
     executor = make_executor(alternation.executor, task_timeout=60.0 * alternation.task_minutes)
-    return Context(config, run, strategy, executor, validation, Log(run), StopSignal(), files)
+    stop = StopSignal(config.session)
+    # A signal lets an iteration of step 3 and its validation end; the end of the session cannot.
+    executor.check = validation.check = stop.raise_if_out_of_time
+    return Context(config, run, strategy, executor, validation, Log(run), stop, files)
 
 
 class Alternation:
@@ -177,10 +180,10 @@ class Alternation:
         if step not in self.finished.gaps:
             try:
                 self._finish(step, self._take(step))
-            except Stopped:
+            except Stopped as stopped:
                 self.context.log.event("stopped", step=step.name)
                 self.context.log.say(
-                    f"stopped by a signal in {step.name}; the same command resumes"
+                    f"stopped {stopped.why} in {step.name}; the same command resumes"
                 )
                 raise
         self._last = step

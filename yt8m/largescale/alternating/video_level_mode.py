@@ -128,8 +128,8 @@ def run(context: Context, alternate: Callable[..., None]) -> None:
             pooled("train", context.files, config.schema, config.training.max_bad_records),
             pooled("validation", validation.files, validation.schema, 0),
         )
-    except Stopped:
-        context.log.say("stopped by a signal; the same command resumes")
+    except Stopped as stopped:
+        context.log.say(f"stopped {stopped.why}; the same command resumes")
         raise
     width = int(network.pooled_frames(network.example_inputs()).shape[-1])
     half = _video_config(config, network, width, *patterns)

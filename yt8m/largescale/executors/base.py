@@ -48,7 +48,14 @@ Combine = Callable[[Optional[Any], Any], Any]
 
 
 class Executor(Protocol):
-    """Runs task functions; made by `make_executor`. A task runs at least once and counts once."""
+    """Runs task functions; made by `make_executor`. A task runs at least once and counts once.
+
+    Attributes:
+      check: called before each task, or about every second while a cluster runs them; it may raise
+        an exception, which ends the call.
+    """
+
+    check: Callable[[], None]
 
     @property
     def local(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Callable
 
 from yt8m.largescale.executors.base import (
     Broadcast,
@@ -20,6 +20,9 @@ class InProcessExecutor:
 
     local = True
 
+    def __init__(self) -> None:
+        self.check: Callable[[], None] = lambda: None
+
     def broadcast(self, value: Any) -> Broadcast:
         """Return the value itself under a new key."""
         return Broadcast(new_key(), value)
@@ -29,6 +32,7 @@ class InProcessExecutor:
     ) -> Iterator[tuple[int, Any]]:
         """Yield (task id, value) in the order of the ids."""
         for task_id, task in enumerate(tasks):
+            self.check()
             yield task_id, function(task, shared)
 
     def map_reduce(

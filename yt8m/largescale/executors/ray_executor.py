@@ -36,8 +36,9 @@ import os
 import platform
 import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from yt8m.errors import UserError
 from yt8m.largescale.executors.base import (
@@ -48,6 +49,8 @@ from yt8m.largescale.executors.base import (
     check_counted,
     new_key,
 )
+
+_POLL_SECONDS = 1.0  # between two questions whether the run must end
 
 
 class RayHandle(NamedTuple):
@@ -128,6 +131,7 @@ class RayExecutor:
             os.environ.setdefault("RAY_AUTH_MODE", "token")
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         self._ray = ray = _import_ray()
+        self.check: Callable[[], None] = lambda: None
         self._limit, self._threads = float(task_timeout), int(threads)
         self._own = not ray.is_initialized()
         if self._own:
@@ -234,9 +238,13 @@ class RayExecutor:
 
     def _as_completed(self, refs: Sequence[Any]) -> Iterator[Any]:
         pending, patience = list(refs), 2 * self._limit + 60
+        last = time.monotonic()
         while pending:
-            done, pending = self._ray.wait(pending, num_returns=1, timeout=patience)
-            if not done:
+            done, pending = self._ray.wait(pending, num_returns=1, timeout=_POLL_SECONDS)
+            self.check()
+            if done:
+                last = time.monotonic()
+            elif time.monotonic() - last > patience:
                 raise UserError(
                     f"--executor: no task ended within {patience:.0f} s, and {len(pending)} tasks"
                     " are left; `ray status` shows whether the cluster has a worker with enough"

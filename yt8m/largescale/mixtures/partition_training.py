@@ -27,7 +27,7 @@ from yt8m.largescale.mixtures.mixture_block import BETA_1, BETA_2
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_clock import PartitionClock
 from yt8m.largescale.tasks.prefetch import prefetched
-from yt8m.runs.stop_signal import StopSignal
+from yt8m.runs.stop_signal import Stopped, StopSignal
 from yt8m.training.optimizers import make_schedule
 
 CHECKPOINT = ".checkpoint"  # the ending of the file that resumes a partition
@@ -98,11 +98,12 @@ def train_partition(
     for features, labels in prefetched(part.batches(until)):
         if stop():
             part.save()
-            stop.raise_if_set()
+            raise Stopped(stop.number)
         part.train(features, labels)
         part.report_and_save_if_due(until)
     if part.step < part.total_steps:
-        part.save()
+        with stop.deadline.saving():
+            part.save()
         return None
     return part.finish()
 

@@ -17,6 +17,8 @@ _REASONS = {
     "--segment_labels": "rated segments have weights, which are not stored with features",
     "--cache=memory": "features are stored on disk; name a local folder",
     "--shuffle_buffer": "features are shuffled in windows of 256 MB, not records",
+    "--validate_every_minutes": "there is no complete model before the end",
+    "--validate_examples": "it validates once; name fewer records with --eval_data_pattern",
     "--strategy": "it computes on one device",
 }
 
@@ -41,6 +43,8 @@ def check_settings(config: RunConfig, strategy: tf.distribute.Strategy | None = 
         "--segment_labels": config.schema.segment_labels,
         "--cache=memory": training.cache == "memory",
         "--shuffle_buffer": training.shuffle_buffer,
+        "--validate_every_minutes": training.validate_every_minutes,
+        "--validate_examples": training.validate_examples,
         "--strategy": strategy is not None and strategy.num_replicas_in_sync > 1,
     }
     for flag in filter(given.get, given):

@@ -110,7 +110,7 @@ class PartitionedTrainer:
         self.settings.check()
         self.eval_batch = training.eval_batch_size or config.recipe.batch_size
         self.progress = Progress(run, True, training.progress_seconds)
-        self.stop = StopSignal()
+        self.stop = StopSignal(config.session)
         self.groups = Groups(
             run,
             groups,
@@ -149,8 +149,8 @@ class PartitionedTrainer:
                 self._train_groups(store, validation)
                 self._finish(store, validation)
             self.progress.event("ended", seconds=round(time.monotonic() - began, 1))
-        except Stopped:
-            self.progress.say("stopped by a signal; the same command resumes")
+        except Stopped as stopped:
+            self.progress.say(f"stopped {stopped.why}; the same command resumes")
             self.progress.event("stopped", groups_done=self.groups.num_trained())
             raise
         finally:

@@ -116,7 +116,8 @@ class TrainingConfig:
     )
     patience: int = setting(
         0,
-        help="stop after this many epochs without an improved validation GAP; 0: never",
+        help="stop after this many epochs in which no validation has improved the best GAP; 0:"
+        " never",
         at_least=0,
         may_change=True,
         group=VALIDATION,
@@ -161,6 +162,21 @@ class TrainingConfig:
         help="scores for the training records (from inference.py --output_scores) that decide"
         " which labels are removed or added; if empty, labels are chosen at random",
         group=LOSS,
+    )
+    validate_every_minutes: float = setting(
+        0.0,
+        help="minutes between validations within an epoch, which the run counts in steps; 0: only"
+        " at the end of each epoch",
+        at_least=0,
+        may_change=True,
+        group=VALIDATION,
+    )
+    validate_examples: int = setting(
+        0,
+        help="validate on whole shards with about so many examples in total, evenly spaced over"
+        " those of --eval_data_pattern and always the same; 0: all of them",
+        at_least=0,
+        group=VALIDATION,
     )
     eval_batch_size: int = setting(
         0,
