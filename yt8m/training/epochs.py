@@ -18,6 +18,7 @@ from yt8m.runs.config import RunConfig
 from yt8m.runs.progress import Unit
 from yt8m.runs.stop_signal import StopVote
 from yt8m.training.checkpoints import TrainState
+from yt8m.training.optimizers import make_schedule
 from yt8m.training.step import StepOutputs, TrainStep
 from yt8m.training.training_data import TrainingData
 
@@ -52,6 +53,27 @@ class RunLength:
     def steps(self, config: RunConfig) -> int:
         """Return the steps of the whole run."""
         return self.examples // config.recipe.batch_size
+
+
+def other_rates(before: RunConfig, config: RunConfig, files: list[str], step: int) -> str | None:
+    """Return a line that says how another length of a run changes its next learning rate, or None.
+
+    Args:
+      before: the run's settings so far.
+      config: those with which it is resumed.
+      files: the training shards.
+      step: steps done.
+    """
+    lengths = [RunLength.of(c, files) for c in (before, config)]
+    was, now = (float(make_schedule(config.recipe, n.examples)(step)) for n in lengths)
+    if was == now:
+        return None
+    steps_before, steps = (length.steps(config) for length in lengths)
+    return (
+        f"the run now has {steps:,} steps, not {steps_before:,}, which stretches its cosine: the"
+        f" learning rate of the next step is {now:.3g}, not {was:.3g} (the base rate is"
+        f" {config.recipe.base_learning_rate:.3g})"
+    )
 
 
 class Epochs:

@@ -25,7 +25,7 @@ from yt8m.runs.progress import Progress
 from yt8m.runs.stop_signal import Stopped, StopSignal, StopVote
 from yt8m.training import label_experiments
 from yt8m.training.checkpoints import TrainState, make_checkpoints
-from yt8m.training.epochs import Epochs, RunLength
+from yt8m.training.epochs import Epochs, RunLength, other_rates
 from yt8m.training.initial_weights import initialize
 from yt8m.training.keep_best import ModelKeeper
 from yt8m.training.optimizers import make_optimizer, prepare
@@ -164,6 +164,8 @@ class Trainer:
     def begin(self) -> None:
         """Resume from the last checkpoint, or start from the label priors and --init_from."""
         if self.checkpoints.restore():
+            if self.run.exists():
+                self._say_other_rates(self.run.load_config())
             epoch = int(self.state.epoch) + 1
             self.progress.say(f"resumed at step {self.step.done():,}, epoch {epoch}")
             self.progress.event("resumed", step=self.step.done(), devices=str(self.devices))
@@ -175,6 +177,12 @@ class Trainer:
         power = self.config.training.label_weight_power
         if power:
             self.step.class_weights = class_weights(self._priors(), power)
+
+    def _say_other_rates(self, before: RunConfig) -> None:
+        if before.recipe.schedule == "cosine":
+            line = other_rates(before, self.config, self.files, self.step.done())
+            if line:
+                self.progress.say(line)
 
     def _start(self) -> None:
         if self.chief and not self.run.exists():
