@@ -1,5 +1,6 @@
 """A damaged checkpoint costs the steps since the one before it."""
 
+import numpy as np
 import pytest
 
 from tests.support.runs import begun, metrics_of, run_config, stop_at
@@ -22,3 +23,15 @@ def test_where_the_newest_checkpoint_is_damaged_an_older_one_is_taken(small_data
     (tmp_path / "done").unlink()
     with pytest.raises(UserError, match=r"no checkpoint of .* can be read.*--init_from"):
         train(config, str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["DbofModel", "ResNet1dModel", "GruModel"])
+def test_a_resumed_run_has_every_variable_of_its_model(name, small_data, tmp_path):
+    config = run_config(small_data, name, epochs=2)
+    stopped = Trainer(config, begun(config, tmp_path))
+    stop_at(stopped, 3)
+    resumed = Trainer(config, begun(config, tmp_path))
+    resumed.begin()
+    # Moving statistics and the state of dropout are not trained, and change all the same.
+    for variable, found in zip(stopped.step.model.variables, resumed.step.model.variables):
+        np.testing.assert_array_equal(variable.numpy(), found.numpy(), err_msg=variable.name)

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m.compat import tf_variable
 from yt8m.errors import UserError
 from yt8m.runs.config import RunConfig
 from yt8m.runs.devices.workers import is_chief
@@ -45,7 +46,7 @@ def make_checkpoints(
 ) -> Checkpoints:
     """Return the checkpoints of a run, which contain everything that its steps change.
 
-    Those of a run that an earlier version of this program began lack `pace`.
+    Those of a run that an earlier version of this program began lack `pace` and `weights`.
     """
     t = config.training
     # The keys are names in the checkpoint files.
@@ -59,7 +60,9 @@ def make_checkpoints(
     return Checkpoints(
         run,
         objects,
-        newer={"pace": pace},
+        # By themselves, because Keras 3 does not track the layers in a model's list: the optimizer
+        # has their trainable weights, but moving statistics and the state of dropout were lost.
+        newer={"pace": pace, "weights": [tf_variable(v) for v in step.model.variables]},
         keep=t.keep_checkpoints,
         every_seconds=60.0 * t.checkpoint_minutes,
         every_steps=t.export_model_steps,
