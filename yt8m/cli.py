@@ -7,7 +7,9 @@ Exit codes: 0 on success, 1 if `download` could not get some of the files, 2 for
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
+import gc
 import importlib
 import os
 import shlex
@@ -111,6 +113,8 @@ def guarded(main: Callable[[], object], resume: str = "") -> int:
 def _start_logging() -> None:
     """Set up absl's logging as `absl.app.run` does, with the level of warnings."""
     faulthandler.enable()
+    # Otherwise the interpreter looks for cycles in all of TensorFlow when it ends: 0.5 to 0.8 s.
+    atexit.register(gc.freeze)
     absl_flags.FLAGS.mark_as_parsed()
     absl_logging.use_absl_handler()
     absl_logging.set_verbosity(absl_logging.WARNING)
