@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from yt8m.layers.heads import mixture_loss
 from yt8m.losses.registry import get
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.video.moe import MoeModel
@@ -185,3 +186,29 @@ def test_a_gradient_that_is_not_finite_is_counted():
         tf.constant(1),
     )
     assert step.read_sums()["broken"] == 1
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_on_a_cpu_the_loss_of_a_large_batch_is_one_pass_over_the_logits(
+    replicas, mirrored, monkeypatch
+):
+    strategy = mirrored if replicas == 2 else tf.distribute.OneDeviceStrategy("/cpu:0")
+    recipe = RECIPES["sgd, each clipped"]
+    expected = run(strategy, recipe)
+    monkeypatch.setattr(mixture_loss, "LARGE", 0)
+    found = run(strategy, recipe)
+    for a, b in zip(expected[0], found[0]):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert found[2]["loss"] == pytest.approx(expected[2]["loss"], rel=1e-5)
+    step = make_step(strategy, recipe)
+    data = strategy.distribute_datasets_from_function(
+        lambda _: batches().batch(B // replicas, drop_remainder=True)
+    )
+    for on_cpu in (True, False):
+        step.on_cpu = on_cpu
+        function = tf.function(lambda iterator: step.on_batch(next(iterator)))
+        graph = function.get_concrete_function(iter(data)).graph
+        compiled = [
+            f for f in graph.as_graph_def().library.function if "at_logits" in f.signature.name
+        ]
+        assert bool(compiled) == on_cpu

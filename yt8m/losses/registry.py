@@ -83,6 +83,11 @@ def sums_over_classes(name: str) -> bool:
     return _entry(name).sums_over_classes
 
 
+def is_sum_over_classes(loss: Loss) -> bool:
+    """Return whether a function is a registered loss with a term for each class."""
+    return any(entry.function is loss and entry.sums_over_classes for entry in _LOSSES.values())
+
+
 def check_output(name: str, sums_to_one: bool, model: str) -> None:
     """Refuse a loss on softmax probabilities for a model with other probabilities.
 

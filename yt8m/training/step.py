@@ -12,6 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.compat import tf_variable
+from yt8m.layers.heads.mixture_loss import loss_and_predictions
+from yt8m.losses.registry import is_sum_over_classes
 from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.training.optimizers import apply_reduced
@@ -80,6 +82,7 @@ class TrainStep:
     Attributes:
       step: the number of steps done.
       sums: a variable, what `read_sums` reads.
+      on_cpu: whether the program is written for CPUs without XLA; set it before the first step.
       class_weights: [K], multiplies the classes' terms of the loss, or None; set it before the
         first step.
     """
@@ -101,6 +104,8 @@ class TrainStep:
         self.average, self.recipe, self.penalty = average, recipe, penalty
         self._variables, self._inference = variables, inference
         self._on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+        devices = strategy.extended.worker_devices
+        self.on_cpu = not (jit_compile or self._on_tpu) and all("CPU" in d.upper() for d in devices)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         # Sums since they were last read: the loss, the regularisation, the steps, and the steps
         # whose gradient was not finite. They stay on the device, so that no step waits for them.
@@ -224,10 +229,22 @@ class TrainStep:
         self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weights: tf.Tensor | None
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the loss of each example [B], and the predictions."""
-        if not self._inference:
+        if self._inference:
+            predictions = self.model(inputs, training=False)
+            return self.loss(labels, predictions, weights), predictions
+        if not (self.on_cpu and is_sum_over_classes(self.loss)):
             return self.model.training_loss(inputs, labels, weights, self.loss)
-        predictions = self.model(inputs, training=False)
-        return self.loss(labels, predictions, weights), predictions
+        better: dict[int, tf.Tensor] = {}
+
+        def loss(labels: tf.Tensor, predictions: tf.Tensor, weights: Any = None) -> tf.Tensor:
+            found = loss_and_predictions(predictions, self.loss, labels, weights)
+            if found is None:
+                return self.loss(labels, predictions, weights)
+            each, better[id(predictions)] = found
+            return each
+
+        each, predictions = self.model.training_loss(inputs, labels, weights, loss)
+        return each, better.get(id(predictions), predictions)
 
     def _trained(self) -> list[Any]:
         return self.model.trainable_variables if self._variables is None else self._variables

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from yt8m.compat import NO_AUTOCAST
 from yt8m.layers.base import Yt8mLayer
 from yt8m.layers.heads.chunked_mixture import chunked_mixture
+from yt8m.layers.heads.mixture_loss import Mixture, remember
 from yt8m.layers.heads.mixture_math import STATES_FASTEST_FROM, mix
 from yt8m.layers.heads.prior_logits import Initial, prior_logits
 from yt8m.layers.regularizers import slim_l2
@@ -94,22 +95,24 @@ class MixtureOfExperts(Yt8mLayer):
     def call(self, x: tf.Tensor) -> tf.Tensor:
         """Return probabilities (or linear mixtures) [B, K]."""
         sigmoid = self.activation == "sigmoid"
+        shape = [self.num_mixtures, self.num_classes]
+        no_bias = tf.zeros(shape[::-1] if self.class_major else shape)
         if self.class_major:
-            no_bias = tf.zeros([self.num_classes, self.num_mixtures])
             bias = tf.convert_to_tensor(self.bias) if self.expert_bias else no_bias
             gates, experts = tf.convert_to_tensor(self.gates), tf.convert_to_tensor(self.experts)
             return chunked_mixture(x, gates, experts, bias, sigmoid)
-        gates = _product(x, self.gates)  # [B, k (+ 1), K]
-        experts = _product(x, self.experts)  # [B, k, K]
-        if self.expert_bias:
-            experts = experts + tf.cast(self.bias, tf.float32)
-        return mix(gates, experts, sigmoid)
+        gates, experts = (
+            tf.cast(tf.convert_to_tensor(v), x.dtype) for v in (self.gates, self.experts)
+        )
+        bias = tf.cast(self.bias, tf.float32) if self.expert_bias else no_bias
+        p = mix(_product(x, gates), _product(x, experts) + bias, sigmoid)
+        return remember(p, Mixture(x, gates, experts, bias, sigmoid))
 
 
-def _product(x: tf.Tensor, kernel: Any) -> tf.Tensor:
+def _product(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
     """Return x · kernel as float32 [B, copies, K].
 
     The kernel keeps its three axes: as [D, copies · K], an accelerator would move all of it in
     memory in every step, since it pads the axis of the classes.
     """
-    return tf.cast(tf.einsum("bd,dsk->bsk", x, tf.cast(kernel, x.dtype)), tf.float32)
+    return tf.cast(tf.einsum("bd,dsk->bsk", x, kernel), tf.float32)
