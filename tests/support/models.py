@@ -85,10 +85,19 @@ def gradients_of(model, inputs, training=True):
     """Return the gradient of `loss_of` by each trainable weight."""
     with tf.GradientTape() as tape:
         loss = loss_of(model, inputs, training)
-    return tape.gradient(loss, [tf_variable(v) for v in model.trainable_variables])
+    variables = [tf_variable(v) for v in model.trainable_variables]
+    return tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
 
 
 def dead_weights(model, inputs):
-    """Return the names of the trainable weights that no gradient reaches."""
-    pairs = zip(model.trainable_variables, gradients_of(model, inputs))
-    return [v.name for v, g in pairs if g is None or not np.any(np.abs(g) > 0)]
+    """Return the names of the trainable weights that no gradient reaches.
+
+    In training, one normalisation removes every constant that another one before it has added. The
+    gradient of that constant is 0 then, but not in inference.
+    """
+    pairs = [gradients_of(model, inputs, training) for training in (True, False)]
+    return [
+        v.name
+        for v, *both in zip(model.trainable_variables, *pairs)
+        if all(not np.any(np.abs(g) > 0) for g in both)
+    ]

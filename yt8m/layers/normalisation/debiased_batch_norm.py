@@ -12,8 +12,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m.compat import MEAN_OVER_REPLICAS
+from yt8m.compat import MEAN_OVER_REPLICAS, NO_AUTOCAST
 from yt8m.layers.base import Yt8mLayer
+
+Sums = tuple[tf.Tensor, tf.Tensor, tf.Tensor]  # of values [D], of their squares [D], and the count
 
 
 class DebiasedBatchNorm(Yt8mLayer):
@@ -28,60 +30,71 @@ class DebiasedBatchNorm(Yt8mLayer):
 
     Call: (float [..., D], mask=bool [...] or None, training) -> [..., D] in the compute dtype. The
     moments leave out the positions where the mask is false, and are those of the whole batch where
-    it is spread over replicas.
+    it is spread over replicas. Three more arguments serve a product that comes after or before:
+      affine: False leaves out γ and β, for `NormalizedDense`; the result is then 0 where the mask
+        is false.
+      sums: take the moments from these sums instead of x, which is then only a part of what is
+        normalised (the maxima over the frames, for instance).
+      shift: [D] or None; what is normalised is x + shift. A constant does not change what training
+        computes, so that it enters only the moving mean.
     """
 
     def __init__(
         self, momentum: float = 0.99, epsilon: float = 1e-3, scale: bool = True, **kwargs: Any
     ):
-        super().__init__(**kwargs)
+        # Everything is computed in float32, whatever the policy: `call` casts its input itself.
+        super().__init__(**{"autocast": False, **kwargs})
         self.momentum, self.epsilon, self.scale = float(momentum), float(epsilon), bool(scale)
 
     def build(self, input_shape: Any) -> None:
         """Create γ and β [D], and the moving statistics."""
         shape = (int(input_shape[-1]),)
         if self.scale:
-            self.gamma = self.new_weight("gamma", shape, "ones")
-        self.beta = self.new_weight("beta", shape, "zeros")
-        # Every replica assigns the same numbers, as the moments are summed over replicas.
+            self.gamma = self.new_weight("gamma", shape, "ones", **NO_AUTOCAST)
+        self.beta = self.new_weight("beta", shape, "zeros", **NO_AUTOCAST)
+        # Every replica assigns the same numbers, as the moments are summed over replicas. In
+        # bfloat16 the count of the steps would stop at 256.
         fixed = {"trainable": False, "dtype": "float32", "aggregation": MEAN_OVER_REPLICAS}
+        fixed = {**fixed, **NO_AUTOCAST}
         self.moving_mean = self.new_weight("moving_mean", shape, "zeros", **fixed)
         self.moving_variance = self.new_weight("moving_variance", shape, "ones", **fixed)
         self.updates_done = self.new_weight("updates_done", (), "zeros", **fixed)
         self.built = True
 
-    def call(self, x: Any, mask: Any | None = None, training: Any = None) -> tf.Tensor:
+    def signs(self) -> tf.Tensor | None:
+        """Return the signs of γ, ±1 [D], or None where all are positive: without γ or weights."""
+        if not (self.scale and self.built):
+            return None
+        gamma = tf.stop_gradient(tf.cast(self.gamma, tf.float32))
+        return tf.where(gamma < 0, -tf.ones_like(gamma), tf.ones_like(gamma))
+
+    def call(
+        self,
+        x: Any,
+        mask: Any | None = None,
+        training: Any = None,
+        affine: bool = True,
+        sums: Sums | None = None,
+        shift: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Return x normalised by the batch's moments in training, otherwise by the moving ones."""
         x = tf.cast(x, tf.float32)
         if training:
-            mean, variance = self._moments(x, mask)
-            self._update(mean, variance)
+            mean, variance = _moments(_sums(x, mask) if sums is None else sums)
+            self._update(mean if shift is None else mean + shift, variance)
         else:
             mean = tf.cast(self.moving_mean, tf.float32)
+            mean = mean if shift is None else mean - shift
             variance = tf.cast(self.moving_variance, tf.float32)
         factor = tf.math.rsqrt(variance + self.epsilon)  # [D]
+        if not affine:
+            x = scale_and_shift(x, factor, -mean * factor)
+            x = x if mask is None else x * tf.cast(mask, tf.float32)[..., None]
+            return tf.cast(x, self.compute_dtype)
         if self.scale:
             factor = factor * tf.cast(self.gamma, tf.float32)
         offset = tf.cast(self.beta, tf.float32) - mean * factor
         return tf.cast(scale_and_shift(x, factor, offset), self.compute_dtype)
-
-    def _moments(self, x: tf.Tensor, mask: Any | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return mean and variance [D] over the true positions of all replicas."""
-        if mask is None:
-            count = tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
-            valid = x
-        else:
-            weight = tf.cast(mask, tf.float32)[..., None]
-            count, valid = tf.reduce_sum(weight), x * weight
-        total, square = sum_to_last(valid), sum_to_last(valid * x)  # [D]
-        context = tf.distribute.get_replica_context()
-        if context is not None and context.num_replicas_in_sync > 1:
-            local = tf.concat([total, square, count[None]], 0)
-            sums = context.all_reduce(tf.distribute.ReduceOp.SUM, local)
-            total, square, count = sums[: x.shape[-1]], sums[x.shape[-1] : -1], sums[-1]
-        count = tf.maximum(count, 1.0)
-        mean = total / count
-        return mean, tf.nn.relu(square / count - tf.square(mean))
 
     def _update(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
         """Move the moving statistics towards those of this batch."""
@@ -90,6 +103,29 @@ class DebiasedBatchNorm(Yt8mLayer):
         for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(keep * tf.cast(moving, tf.float32) + (1.0 - keep) * tf.stop_gradient(now))
         self.updates_done.assign(done + 1.0)
+
+
+def _sums(x: tf.Tensor, mask: Any | None) -> Sums:
+    """Return the sums over the true positions of x [..., D]."""
+    if mask is None:
+        return sum_to_last(x), sum_to_last(x * x), tf.cast(tf.size(x) / tf.shape(x)[-1], tf.float32)
+    weight = tf.cast(mask, tf.float32)[..., None]
+    valid = x * weight
+    return sum_to_last(valid), sum_to_last(valid * x), tf.reduce_sum(weight)
+
+
+def _moments(sums: Sums) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return mean and variance [D] over the positions of all replicas."""
+    total, square, count = sums
+    context = tf.distribute.get_replica_context()
+    if context is not None and context.num_replicas_in_sync > 1:
+        width = total.shape[-1]
+        local = tf.concat([total, square, count[None]], 0)
+        everywhere = context.all_reduce(tf.distribute.ReduceOp.SUM, local)
+        total, square, count = everywhere[:width], everywhere[width:-1], everywhere[-1]
+    count = tf.maximum(count, 1.0)
+    mean = total / count
+    return mean, tf.nn.relu(square / count - tf.square(mean))
 
 
 def sum_to_last(x: tf.Tensor) -> tf.Tensor:

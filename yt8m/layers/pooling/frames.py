@@ -9,6 +9,7 @@ import tensorflow as tf
 from yt8m.errors import one_of
 from yt8m.layers.base import Yt8mLayer
 from yt8m.layers.masks import mask_or_all
+from yt8m.layers.pooling.normalized_maximum import maximum
 
 PoolingMethod = Literal["average", "max", "l2", "swap"]
 SwapWeight = Literal["elementwise", "l1", "l2"]
@@ -41,8 +42,7 @@ class FramePooling(Yt8mLayer):
         """Return the pooled frames [B, D]."""
         mask = mask_or_all(mask, x)
         if self.method == "max":
-            highest = tf.reduce_max(tf.where(mask[:, :, None], x, x.dtype.min), axis=1)
-            return tf.where(tf.reduce_any(mask, axis=1)[:, None], highest, tf.zeros_like(highest))
+            return maximum(x, mask)
         weight = tf.cast(mask, x.dtype)[:, :, None]  # [B, T, 1]
         if self.method == "swap":
             return _weighted_mean(x, weight * self._size(x))

@@ -24,7 +24,8 @@ from yt8m.models.dbof.video_network import (
     ResOuter,
     Variant,
     VideoNetwork,
-    fully_connected,
+    normalized_dense,
+    normalized_product,
 )
 
 # Model -> the video-level model that is its second half. The block of ResNet is on frames, so its
@@ -93,7 +94,8 @@ class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, ChosenHead, Frame
         super().__init__(num_classes, feature_sizes, num_mixtures=num_mixtures, **kwargs)
         self.dequantize = DequantizeFrames(self.input_norm)
         self.input_norm_layer = batch_norm("input_norm") if input_batch_norm else None
-        self.frame_fc, self.frame_bn = fully_connected(width, "frame"), batch_norm("frame_bn")
+        self.frame_fc = normalized_dense(width, "frame", self.input_norm_layer)
+        self.frame_bn = batch_norm("frame_bn")
         self.pool = make_pooling(pooling, swap_weight)
         gated = self.variant == "cgate"
         self.make_video_network(width, gated, gate_batch_norm)
@@ -125,9 +127,8 @@ class _KddDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, ChosenHead, Frame
         With attention pooling it is [B, hops · width].
         """
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
-        if self.input_norm_layer is not None:
-            x = self.input_norm_layer(x, mask=mask, training=training)
-        x = self.frame_bn(self.frame_fc(x), mask=mask, training=training)
+        norm, dense = self.input_norm_layer, self.frame_fc
+        x = normalized_product(x, norm, dense, self.frame_bn, mask=mask, training=training)
         x = tf.sigmoid(x)  # [B, T, width]
         if self.frame_gate is not None:
             x = self.frame_gate(x, mask=mask, training=training)

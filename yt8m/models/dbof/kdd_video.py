@@ -68,12 +68,13 @@ class _VideoDbof(AggregatorAndHead, VideoNetwork, ResidualBlock, ChosenHead, Vid
             self.make_residual_block(width, res_inner, res_outer)
         self.head = self.make_head(groups)
 
+    def norm_of_video(self) -> Any:
+        """Return the normalisation of the video, or None."""
+        return self.input_norm_layer
+
     def aggregate(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return v [B, width]."""
-        x = self.normalize(inputs["video"])
-        if self.input_norm_layer is not None:
-            x = self.input_norm_layer(x, training=training)
-        v = self.video_network(x, training=training)
+        v = self.video_network(self.normalize(inputs["video"]), training=training)
         return self.residual_block(v, training=training) if self.variant == "resnet" else v
 
 

@@ -9,12 +9,17 @@ import tensorflow as tf
 
 from yt8m.layers.dequantize import DequantizeFrames
 from yt8m.layers.normalisation.batch_norm import batch_norm
+from yt8m.layers.normalisation.normalized_dense import NormalizedDense
 from yt8m.layers.pooling.attention import AttentionPooling
 from yt8m.layers.pooling.frames import FramePooling, PoolingMethod, SwapWeight
+from yt8m.layers.pooling.normalized_maximum import normalized_maximum
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.registry import register
+
+# The activations that never decrease: a maximum may be taken before them.
+_INCREASING = ("sigmoid", "relu", "relu6", "tanh", "linear", "elu", "selu", "softplus")
 
 Pooling = Union[PoolingMethod, Literal["attention"]]
 
@@ -77,32 +82,50 @@ class DbofModel(ChosenHead, FrameModel):
         self.norms = [batch_norm(f"norm_{i}") for i in range(3)] if add_batch_norm else []
         # The starter code's kernels are N(0, 1 / fan_in) and its biases N(0, deviation²).
         deviation = self.feature_size**-0.5
-        self.cluster = _fully_connected(cluster_size, add_batch_norm, deviation, "cluster")
+        wide = NormalizedDense if add_batch_norm else tf.keras.layers.Dense
+        self.cluster = _fully_connected(cluster_size, add_batch_norm, deviation, "cluster", wide)
         self.activate = tf.keras.layers.Activation(activation)
-        self.pool = make_pooling(pooling_method)
+        pools_first = pooling_method == "max" and activation in _INCREASING and add_batch_norm
+        self.pool = None if pools_first else make_pooling(pooling_method)
         self.hidden = _fully_connected(hidden_size, add_batch_norm, 0.01, "hidden")
         self.head = self.make_head()
-
-    def _norm(self, index: int, x: tf.Tensor, mask: Any, training: Any) -> tf.Tensor:
-        return self.norms[index](x, mask=mask, training=training) if self.norms else x
 
     def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
-        x = self._norm(0, x, mask, training)
-        x = self.activate(self._norm(1, self.cluster(x), mask, training))  # [B, T, cluster]
-        x = self.pool(x, mask=mask)
-        x = self.activate(self._norm(2, self.hidden(x), None, training))  # [B, hidden]
-        return self.head(x)
+        x = self.hidden(self._pooled(x, mask, training))
+        x = self.norms[2](x, training=training) if self.norms else x
+        return self.head(self.activate(x))  # of [B, hidden]
+
+    def _pooled(self, x: tf.Tensor, mask: tf.Tensor, training: Any) -> tf.Tensor:
+        """Return the pooled activations of the wide layer, [B, cluster]."""
+        if self.pool is None:
+            before, after, _ = self.norms
+            x = before(x, mask=mask, training=training, affine=False)
+            signs = after.signs()
+            x, shift = self.cluster(x, norm=before, signs=signs)
+            x = self.activate(normalized_maximum(x, mask, after, training, signs, shift))
+            return tf.where(tf.reduce_any(mask, axis=1)[:, None], x, tf.zeros_like(x))
+        if not self.norms:
+            return self.pool(self.activate(self.cluster(x)), mask=mask)
+        before, after, _ = self.norms
+        x = before(x, mask=mask, training=training, affine=False)
+        x, shift = self.cluster(x, norm=before)  # [B, T, cluster]
+        x = self.activate(after(x, mask=mask, training=training, shift=shift))
+        return self.pool(x, mask=mask)
 
 
 def _fully_connected(
-    units: int, normalised: bool, bias_deviation: float, name: str
+    units: int,
+    normalised: bool,
+    bias_deviation: float,
+    name: str,
+    kind: Any = tf.keras.layers.Dense,
 ) -> tf.keras.layers.Dense:
     """Return a layer initialised as in the starter code; it has no bias if normalised."""
     kernel = tf.keras.initializers.VarianceScaling(1.0, "fan_in", "untruncated_normal")
     bias = tf.keras.initializers.RandomNormal(stddev=bias_deviation)
-    return tf.keras.layers.Dense(
+    return kind(
         units,
         use_bias=not normalised,
         kernel_initializer=kernel,

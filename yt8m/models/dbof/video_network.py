@@ -13,6 +13,7 @@ import tensorflow as tf
 from yt8m.errors import one_of
 from yt8m.layers.normalisation.batch_norm import batch_norm
 from yt8m.layers.normalisation.context_gating import ContextGating
+from yt8m.layers.normalisation.normalized_dense import NormalizedDense
 
 Variant = Literal["basic", "cgate", "resnet"]
 ResInner = Literal["bn_relu", "relu", "linear", "bn_sigmoid"]
@@ -29,11 +30,41 @@ def fully_connected(width: int, name: str) -> tf.keras.layers.Dense:
     return tf.keras.layers.Dense(width, use_bias=False, name=name)
 
 
+def normalized_dense(width: int, name: str, norm: Any) -> tf.keras.layers.Dense:
+    """Return a layer as `fully_connected` does, for data that `norm` (or None) normalises."""
+    if norm is None:
+        return fully_connected(width, name)
+    return NormalizedDense(width, name=name)
+
+
+def normalized_product(
+    x: tf.Tensor, norm: Any, dense: Any, following: Any, mask: Any = None, training: Any = None
+) -> tf.Tensor:
+    """Return following(dense(norm(x))) for data x and a layer by `normalized_dense`.
+
+    Args:
+      x: [..., D].
+      norm: a `DebiasedBatchNorm`, or None.
+      dense: the layer.
+      following: the `DebiasedBatchNorm` of what the layer returns.
+      mask: bool [...] or None, for both normalisations.
+      training: as in `DebiasedBatchNorm`.
+    """
+    if norm is None:
+        return following(dense(x), mask=mask, training=training)
+    y, shift = dense(norm(x, mask=mask, training=training, affine=False), norm=norm)
+    return following(y, mask=mask, training=training, shift=shift)
+
+
 class VideoNetwork:
     """A mixin with the video-level half: x [B, D] → FC, BN, σ → [gate] → v [B, width].
 
     Source: KDD §3.1.1 (docs/sources.md#dbof-networks).
     """
+
+    def norm_of_video(self) -> Any:
+        """Return the normalisation of x, or None; x is then data, and not computed by weights."""
+        return None
 
     def make_video_network(self, width: int, gated: bool, gate_batch_norm: bool) -> None:
         """Create the layers.
@@ -43,12 +74,18 @@ class VideoNetwork:
           gated: whether a context gate follows, as in DBoF-Cgate.
           gate_batch_norm: give the gate a batch normalisation in place of a bias.
         """
-        self.video_fc, self.video_bn = fully_connected(width, "video"), batch_norm("video_bn")
+        norm = self.norm_of_video()
+        self.video_fc, self.video_bn = (
+            normalized_dense(width, "video", norm),
+            batch_norm("video_bn"),
+        )
         self.video_gate = ContextGating(gate_batch_norm, name="video_gate") if gated else None
 
     def video_network(self, x: tf.Tensor, training: Any = None) -> tf.Tensor:
         """Return v [B, width]."""
-        x = tf.sigmoid(self.video_bn(self.video_fc(x), training=training))  # [B, width]
+        norm = self.norm_of_video()
+        x = normalized_product(x, norm, self.video_fc, self.video_bn, training=training)
+        x = tf.sigmoid(x)  # [B, width]
         return x if self.video_gate is None else self.video_gate(x, training=training)
 
 
