@@ -40,7 +40,7 @@ def test_contenders_take_turns(work, store, capsys):
     values = store.rounds("toy")[1]["ours"]
     assert values["videos_per_second"] == 30.0
     assert 0 < values["processor_seconds"] < 60
-    assert 0.001 < values["peak_gb"] < 1
+    assert values["peak_gb"] > 0.001  # at least that of this process, from which it was forked
     assert "videos_per_second, ours / slow: 3.00 (3.00 to 3.00)" in capsys.readouterr().out
 
 

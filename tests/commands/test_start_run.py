@@ -1,6 +1,7 @@
 """What a training command prints and records of its devices."""
 
 import dataclasses
+import shutil
 
 import pytest
 
@@ -94,8 +95,9 @@ def test_a_run_of_before_the_choice_keeps_float32(on_amx, finished_run):
     assert TrainingConfig("a*").dtype == "float32", "a config.json without the setting"
 
 
-def test_evaluation_begins_with_its_devices(finished_run, small_data):
+def test_evaluation_begins_with_its_devices(finished_run, small_data, tmp_path):
+    run = shutil.copytree(finished_run, tmp_path / "run")
     assert run_on(small_data, "LogisticModel").training.steps_per_call == 0
-    ended = run_command("eval", f"--train_dir={finished_run}", "--output_dir=", "--strategy=one")
+    ended = run_command("eval", f"--train_dir={run}", "--output_dir=", "--strategy=one")
     assert ended.out.startswith("computing on ")
     assert ended.out.splitlines()[0].endswith(": 1 replica, float32")
