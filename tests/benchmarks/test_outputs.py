@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks.cases.evaluate_moe import count
-from benchmarks.children.operations import kind_of
+from benchmarks.children.operations import covered, kind_of
 from benchmarks.children.products import parse as parse_shape
 from benchmarks.harness import ours, starter
 from benchmarks.harness.context import machine
@@ -90,3 +90,7 @@ def test_the_machine():
     assert found["processor"] == "AMD EPYC"
     assert found["family"] == "26/2"
     assert (found["avx512_bf16"], found["amx"], found["memory_gb"]) == (True, False, 25)
+
+
+def test_time_that_two_products_share_counts_once():
+    assert covered([(10, 20), (0, 5), (15, 30), (16, 18)]) == 25

@@ -234,7 +234,7 @@ class TrainStep:
             return self.loss(labels, predictions, weights), predictions
         if not (self.on_cpu and is_sum_over_classes(self.loss)):
             return self.model.training_loss(inputs, labels, weights, self.loss)
-        better: dict[int, tf.Tensor] = {}
+        better = {}
 
         def loss(labels: tf.Tensor, predictions: tf.Tensor, weights: Any = None) -> tf.Tensor:
             found = loss_and_predictions(predictions, self.loss, labels, weights)
