@@ -47,7 +47,7 @@ def operations(trace: bytes, calls: int) -> Operations:
     for plane in space.planes:
         if plane.name != "/host:CPU":
             continue
-        for line, event in ((line, event) for line in plane.lines for event in line.events):
+        for line, event in ((thread, one) for thread in plane.lines for one in thread.events):
             name = plane.event_metadata[event.metadata_id].name
             kind = WHOLE if name.startswith("EagerLocalExecute") else kind_of(name)
             if kind:
