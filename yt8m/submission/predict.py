@@ -11,6 +11,7 @@ import numpy as np
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.runs.progress import duration
 from yt8m.runs.trained_model import TrainedModel
+from yt8m.submission.background import Background
 from yt8m.submission.ids import IdWatch, decode_ids
 
 _SECONDS_BETWEEN_REPORTS = 10.0
@@ -61,13 +62,18 @@ def predict(
     what = "segments" if schema.segment_labels else "videos"
     destinations, id_watch, count = list(writers), IdWatch(), 0
     start = reported = time.monotonic()
-    with bad.explained(schema.num_classes):
+
+    def write(raw_ids: np.ndarray, scores: np.ndarray) -> None:
+        ids = decode_ids(raw_ids)
+        id_watch.add(ids)
+        for writer in destinations:
+            writer.write(ids, scores)
+
+    # The device computes a batch while the one before it is ranked, formatted and written.
+    with bad.explained(schema.num_classes), Background() as background:
         for batch, scores in predictor.over(batches):
-            ids: list[str] = decode_ids(batch["id"].numpy())
-            id_watch.add(ids)
-            for writer in destinations:
-                writer.write(ids, scores)
-            count += len(ids)
+            background(write, batch["id"].numpy(), scores)
+            count += len(scores)
             now = time.monotonic()
             if now - reported > _SECONDS_BETWEEN_REPORTS:
                 reported = now
