@@ -18,9 +18,8 @@ from benchmarks.harness.benchmark import Benchmark
 from benchmarks.harness.context import context
 from benchmarks.harness.rounds import measure
 from benchmarks.harness.settings import parse
-from benchmarks.harness.store import Store
+from benchmarks.harness.store import Store, write_text
 from benchmarks.harness.table import page
-from benchmarks.harness.text_file import write_text
 from benchmarks.harness.work import Work
 from yt8m import cli
 

@@ -77,7 +77,7 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
 
 def resume_command(program: str, arguments: Sequence[str]) -> str:
     """Return the command line that resumes a run: this one, unless it says to delete the run."""
-    deletes = ("start_new_model", "start_new_model=true", "start_new_model=1")
+    deletes = ("start_new_model", *(f"start_new_model={yes}" for yes in ("true", "t", "1")))
     kept = [a for a in arguments if a.lstrip("-").lower() not in deletes]
     word, _, rest = program.partition(" ")
     if word == "python":  # The interpreter may have another name, or be that of an environment.

@@ -96,7 +96,7 @@ def statuses(paths: Sequence[str]) -> list[FileStatus]:
     if unknown:
         said = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            for done, (path, found) in enumerate(zip(unknown, pool.map(status, unknown))):
+            for done, (path, found) in enumerate(zip(unknown, pool.map(status, unknown)), 1):
                 answers.statuses[path] = found
                 if time.monotonic() - said > _SILENT_SECONDS:
                     said = time.monotonic()

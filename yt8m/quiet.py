@@ -61,7 +61,7 @@ def _light_import() -> Iterator[None]:
         yield
     finally:
         for name in hidden:
-            del sys.modules[name]
+            sys.modules.pop(name, None)
         gc.freeze()
         if collects:
             gc.enable()

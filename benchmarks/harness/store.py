@@ -1,13 +1,24 @@
-"""The results of a run of the benchmarks in one JSON file, written after every measurement."""
+"""The results of a run of the benchmarks in one JSON file, written after every measurement.
+
+The file is written without `yt8m.files`, which imports TensorFlow 2. That sets TF2_BEHAVIOR for
+child processes, and the starter code, which needs TensorFlow 1, would then refuse to start.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness.text_file import write_text
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, and its folder if necessary; a killed process leaves the old file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text)
+    os.replace(part, path)
 
 
 class Store:

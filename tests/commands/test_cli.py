@@ -32,6 +32,19 @@ def test_each_ending_has_its_exit_code(error, code, capsys):
         assert capsys.readouterr().err == "error: wrong\n"
 
 
+def test_the_end_of_a_session_prints_the_command_that_resumes_it(capsys):
+    given = ["--train_dir=a b", "--start_new_model=t", "--start_new_model", "--max_minutes=5"]
+    command = cli.resume_command("yt8m train", given)
+    assert command == "yt8m train '--train_dir=a b' --max_minutes=5"
+
+    def main():
+        print("stopped")
+        raise Stopped(None)
+
+    assert cli.guarded(main, command) == 75
+    assert capsys.readouterr().out == f"stopped\n{command}\n"
+
+
 def test_a_fault_of_ours_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         ending(ZeroDivisionError())

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.support.commands import run_command
+from tests.support.commands import refused, run_command
 from tests.support.runs import run_on
 from yt8m.commands import start_run as module
 from yt8m.commands.start_run import Devices, open_devices, start_run
@@ -101,3 +101,18 @@ def test_evaluation_begins_with_its_devices(finished_run, small_data, tmp_path):
     ended = run_command("eval", f"--train_dir={run}", "--output_dir=", "--strategy=one")
     assert ended.out.startswith("computing on ")
     assert ended.out.splitlines()[0].endswith(": 1 replica, float32")
+
+
+def test_a_refused_cache_leaves_the_run_that_was_to_be_deleted(finished_run, small_data, tmp_path):
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    message = refused(
+        "train",
+        "--model=LogisticModel",
+        f"--train_data_pattern={small_data.pattern('train', 'video')}",
+        f"--train_dir={run}",
+        "--batch_size=50",
+        "--start_new_model",
+        "--cache_gb=5",
+    )
+    assert "--cache_gb=5 limits --cache_dir" in message
+    assert (run / "done").exists()

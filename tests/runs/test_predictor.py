@@ -1,6 +1,7 @@
 """Predictions on several replicas."""
 
 import numpy as np
+import tensorflow as tf
 
 from tests.support.runs import run_on
 from yt8m.data.files.shards import find_shards
@@ -25,3 +26,21 @@ def test_two_replicas_predict_what_one_predicts(small_data, mirrored):
     many = predicted(mirrored, two)
     assert many.shape == (160, 12)
     np.testing.assert_allclose(many, predicted(make_strategy("one"), one), atol=1e-6)
+
+
+class Branching:
+    """Stands for a model whose `call` has a branch that AutoGraph must convert."""
+
+    def select_inputs(self, batch):
+        return batch
+
+    def __call__(self, inputs, training):
+        x = inputs["video"]
+        if tf.reduce_sum(x) > 0:
+            return x + 1.0
+        return x
+
+
+def test_a_model_may_branch_on_a_tensor():
+    predictor = Predictor(make_strategy("one"), Branching(), 2)
+    np.testing.assert_array_equal(predictor({"video": tf.ones([2, 3])}), np.full([2, 3], 2.0))

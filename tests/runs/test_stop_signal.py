@@ -93,3 +93,10 @@ def test_workers_agree_on_the_reason():
     others["signal"] = True
     assert vote()
     assert vote.stopped.code == 143
+
+
+def test_a_worker_without_a_limit_votes_on_the_reason_as_well():
+    answers = iter([True, False])  # another worker's time is over, and none has a signal
+    vote = StopVote(StopSignal(Session()), lambda own: own or next(answers))
+    assert vote()
+    assert vote.stopped.code == 75

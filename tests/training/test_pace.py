@@ -1,6 +1,7 @@
 """Validation within an epoch: when it is made, what it keeps, and how it is resumed."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -127,3 +128,12 @@ def test_workers_whose_clocks_differ_validate_after_the_same_step():
         if due[0]:
             break
     assert step == 20  # of the worker whose minute is over first
+
+
+def test_workers_take_calls_of_one_length(config, tmp_path, monkeypatch):
+    """Each decides its next validation by its own clock; calls of unlike lengths would hang."""
+    trainer = Trainer(config, begun(config, tmp_path))
+    trainer.pace.next_step.assign(7)
+    assert trainer._epochs()._until_due(4) == 3
+    monkeypatch.setattr("yt8m.training.training_data.worker_of", lambda _: (0, 2))
+    assert trainer._epochs()._until_due(4) == math.inf

@@ -77,7 +77,7 @@ def _train(model: str, sizes: Sizes) -> Program:
     config = config_of(model, sizes)
     check_replicas(config, sizes.replicas)
     step = make_step(config, strategy_of(sizes.replicas), TOTAL_EXAMPLES)
-    step.on_cpu = False  # it is only traced on one
+    step.on_cpu = False  # it is traced on one, and runs elsewhere
     rows = config.recipe.batch_size // sizes.replicas
     frames = sizes.frames(model, training=True)
     specs = batch_specs(config, (*step.model.input_keys, "labels"), rows, frames)

@@ -35,7 +35,8 @@ def train(
     Raises:
       UserError: a setting is wrong, the records do not match the model, or `train_dir` contains
         another run.
-      yt8m.runs.stop_signal.Stopped: a signal ended the run, which the same call resumes.
+      yt8m.runs.stop_signal.Stopped: a signal or `max_minutes` ended the session; the same
+        call resumes the run.
 
     Example:
       >>> import yt8m

@@ -10,6 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m import hub, listing
+from yt8m.data.files.cache import open_cache
+from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all
@@ -113,7 +115,10 @@ def start_run(
         )
     print(run.found, flush=True)
     label_experiments.check(run.config)
-    train = trainers.get(run.config.training.trainer)
+    training = run.config.training
+    # Refused here, before the trainer deletes an earlier run.
+    open_cache(training.cache, training.cache_dir, training.cache_gb, find_shards(train_data))
+    train = trainers.get(training.trainer)
     chosen = {
         "devices": UsedDevices.of(devices.strategy).facts(),
         **({"dtype_because": devices.dtype.because} if devices.dtype.because else {}),

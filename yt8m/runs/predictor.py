@@ -42,10 +42,8 @@ class Predictor:
         self._replicas = max(1, len(strategy.extended.worker_devices))
         self._per_replica = -(-batch_size // self._replicas)
         jit_compile = jit_compile and not isinstance(strategy, tf.distribute.TPUStrategy)
-        # Converting these two for AutoGraph would take 0.2 s; Keras converts a model's `call`.
-        forward = tf.function(
-            lambda inputs: model(inputs, training=False), jit_compile=jit_compile, autograph=False
-        )
+        # A model may need AutoGraph in its `call`; what is around it does not.
+        forward = tf.function(lambda inputs: model(inputs, training=False), jit_compile=jit_compile)
         self.run = tf.function(
             lambda inputs: strategy.run(forward, args=(inputs,)), autograph=False
         )

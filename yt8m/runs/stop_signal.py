@@ -172,6 +172,4 @@ class StopVote:
     def _number(self) -> int | None:
         """Return the signal that any worker has received, or None if the time is over for one."""
         number = self.received.number
-        if self.received.deadline.is_set and not self.any_worker(number is not None):
-            return None
-        return number or signal.SIGTERM
+        return (number or signal.SIGTERM) if self.any_worker(number is not None) else None

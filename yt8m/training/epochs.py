@@ -64,13 +64,17 @@ def other_rates(before: RunConfig, config: RunConfig, files: list[str], step: in
       files: the training shards.
       step: steps done.
     """
+    was_asked, asked = ((c.recipe.num_epochs, c.training.max_steps) for c in (before, config))
+    if was_asked == asked:  # The records need not be counted.
+        return None
     lengths = [RunLength.of(c, files) for c in (before, config)]
     was, now = (float(make_schedule(config.recipe, n.examples)(step)) for n in lengths)
     if was == now:
         return None
     steps_before, steps = (length.steps(config) for length in lengths)
+    changes = "stretches" if steps > steps_before else "compresses"
     return (
-        f"the run now has {steps:,} steps, not {steps_before:,}, which stretches its cosine: the"
+        f"the run now has {steps:,} steps, not {steps_before:,}, which {changes} its cosine: the"
         f" learning rate of the next step is {now:.3g}, not {was:.3g} (the base rate is"
         f" {config.recipe.base_learning_rate:.3g})"
     )

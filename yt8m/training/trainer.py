@@ -216,6 +216,13 @@ class Trainer:
         data = TrainingData(
             self.config, self.files, self.strategy, self.bad, cache, experiments, self.counts
         )
+
+        def until_due(done: int) -> float:
+            steps = self.checkpoints.steps_until_due(done)
+            if data.num_workers > 1:  # They measure unlike speeds, but must take the same steps.
+                return steps
+            return min(steps, self.pace.steps_until_due(done))
+
         return Epochs(
             self.config,
             self.length,
@@ -224,9 +231,7 @@ class Trainer:
             data,
             self.stop,
             self.devices.steps_per_call(t.steps_per_call),
-            lambda done: min(
-                self.checkpoints.steps_until_due(done), self.pace.steps_until_due(done)
-            ),
+            until_due,
         )
 
     def _keep_config(self) -> None:

@@ -19,8 +19,12 @@ from yt8m.training.label_experiments import LabelExperiments
 
 
 def counts_of(run: RunFolder, strategy: tf.distribute.Strategy) -> ShardCounts:
-    """Return what this worker has found in the shards of a run; it is kept with the checkpoints."""
-    return ShardCounts(run.file("checkpoints", f"shards-{worker_of(strategy)[0]}.json"))
+    """Return what this worker has found in the shards of a run; it is kept with the checkpoints.
+
+    With another number of workers, each reads other shards, and the counts of before do not apply.
+    """
+    index, workers = worker_of(strategy)
+    return ShardCounts(run.file("checkpoints", f"shards-{index}-of-{workers}.json"))
 
 
 class TrainingData:

@@ -41,7 +41,7 @@ def test_cache_serves_later_epochs_without_the_files(make, tmp_path, where):
     if where == "folder":
         kept = sorted(p.name for p in (tmp_path / "cache").iterdir())
         assert len(kept) == 3
-        assert not any(n.endswith(".tmp") for n in kept)
+        assert not any(n.endswith(".partial") for n in kept)
 
 
 def test_cache_does_not_serve_a_shard_that_was_written_anew(make):
@@ -100,3 +100,21 @@ def test_memory_that_is_too_small_is_refused(make, monkeypatch):
 def test_settings_that_contradict_are_refused(settings):
     with pytest.raises(UserError, match="--cache"):
         open_cache(*settings, files=[])
+
+
+def test_a_full_disk_leaves_the_shard_where_it_is(make, tmp_path, monkeypatch):
+    (path,) = make.shards("video", 40, 1)
+
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "no space left on device")
+
+    monkeypatch.setattr(tf.io.gfile, "copy", full)
+    cache = RecordCache(str(tmp_path / "cache"))
+    assert cache.local(path, listing.status(path)) == path
+    assert not os.listdir(tmp_path / "cache")
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"--cache_dir=.*file cannot be written"):
+        open_cache("", str(tmp_path / "file"), 0, files=[])

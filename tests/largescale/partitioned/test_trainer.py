@@ -160,6 +160,8 @@ def test_without_validation_the_model_is_the_last(small_data, tmp_path):
         ({"jit_compile": True}, "--jit_compile"),
         ({"init_from": "x"}, "--init_from"),
         ({"cache": "memory"}, "--cache=memory"),
+        ({"cache_dir": "there"}, "--cache_dir"),
+        ({"cache_gb": 5.0}, "--cache_gb"),
         ({"cache": "gs://bucket/x"}, "local folder"),
         ({"recipe": {"optimizer": "SGD"}}, "--optimizer=SGD"),
         ({"recipe": {"batch_size": 601}}, "--batch_size=601"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,10 @@ def _size(path: str) -> int:
 
 
 def _copied(path: str, copy: str, size: int) -> bool:
-    """Copy a shard, and return whether the copy is there and has its size."""
+    """Copy a shard, and return whether the copy is there and has its size.
+
+    There is none if another process is making it, or if the disk is full.
+    """
     partial = copy + _PARTIAL
     if "://" not in copy and not _begin(partial):
         return False
@@ -94,9 +98,11 @@ def _copied(path: str, copy: str, size: int) -> bool:
             tf.io.gfile.remove(partial)
             return False
         tf.io.gfile.rename(partial, copy, overwrite=True)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(tf.errors.OpError):
             tf.io.gfile.remove(partial)
+        if isinstance(error, tf.errors.ResourceExhaustedError):  # the disk is full
+            return False
         raise
     return True
 
@@ -127,7 +133,8 @@ def open_cache(
       files: the shards.
 
     Raises:
-      UserError: both are set, the folder is remote, or the shards need more memory than there is.
+      UserError: both are set, the folder is remote or cannot be written, or the shards need more
+        memory than there is.
     """
     if cache and cache_dir:
         raise UserError(f"--cache={cache} and --cache_dir={cache_dir}: set one of them.")
@@ -138,8 +145,19 @@ def open_cache(
     if cache == "memory":
         _check_memory(files)
     if cache_dir:
+        _check_folder(cache_dir)
         return RecordCache(cache_dir, int(cache_gb * 1e9))
     return RecordCache(cache) if cache else None
+
+
+def _check_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(
+            f"--cache_dir={folder} cannot be written ({error.strerror}); name another folder."
+        ) from None
 
 
 def _check_memory(files: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from yt8m.layers.heads.mixture_math import by_state, by_state_gradient
 
-LARGE = 1 << 20  # logits of a batch; fewer are done before their compilation would pay
+LARGE = 1 << 20  # logits of a batch; for fewer, compiling takes longer than it saves
 _ATTRIBUTE = "_yt8m_mixture"
 
 

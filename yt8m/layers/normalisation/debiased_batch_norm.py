@@ -54,8 +54,12 @@ class DebiasedBatchNorm(Yt8mLayer):
         self.beta = self.new_weight("beta", shape, "zeros", **NO_AUTOCAST)
         # Every replica assigns the same numbers, as the moments are summed over replicas. In
         # bfloat16 the count of the steps would stop at 256.
-        fixed = {"trainable": False, "dtype": "float32", "aggregation": MEAN_OVER_REPLICAS}
-        fixed = {**fixed, **NO_AUTOCAST}
+        fixed = {
+            "trainable": False,
+            "dtype": "float32",
+            "aggregation": MEAN_OVER_REPLICAS,
+            **NO_AUTOCAST,
+        }
         self.moving_mean = self.new_weight("moving_mean", shape, "zeros", **fixed)
         self.moving_variance = self.new_weight("moving_variance", shape, "ones", **fixed)
         self.updates_done = self.new_weight("updates_done", (), "zeros", **fixed)

@@ -2,8 +2,8 @@
 
 A batch normalisation is increasing in its input where γ ≥ 0, so that the maximum of the normalised
 values is the normalised maximum. With the signs of γ in the kernel before (`NormalizedDense`), this
-holds for every unit. The wide values [B, T, D] are then read, once for the sums and the maximum and
-once for their gradient, and all else is [B, D].
+holds for every unit. Of the wide values [B, T, D], only the sums, the maximum and their gradient
+are then computed, and all else is [B, D].
 """
 
 from __future__ import annotations

@@ -75,10 +75,8 @@ class VideoNetwork:
           gate_batch_norm: give the gate a batch normalisation in place of a bias.
         """
         norm = self.norm_of_video()
-        self.video_fc, self.video_bn = (
-            normalized_dense(width, "video", norm),
-            batch_norm("video_bn"),
-        )
+        self.video_fc = normalized_dense(width, "video", norm)
+        self.video_bn = batch_norm("video_bn")
         self.video_gate = ContextGating(gate_batch_norm, name="video_gate") if gated else None
 
     def video_network(self, x: tf.Tensor, training: Any = None) -> tf.Tensor:

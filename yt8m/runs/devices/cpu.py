@@ -13,7 +13,7 @@ _QUOTA_V2 = "cpu.max"  # "max 100000" where there is no quota
 
 
 def cpu_flags(root: pathlib.Path = pathlib.Path("/")) -> frozenset[str]:
-    """Return the instruction sets of the CPU by Linux' names; none where there is no /proc."""
+    """Return the instruction sets of the CPU by Linux's names; none where there is no /proc."""
     with contextlib.suppress(OSError):
         for line in (root / "proc/cpuinfo").read_text().splitlines():
             name, _, value = line.partition(":")

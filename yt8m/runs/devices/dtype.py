@@ -1,6 +1,7 @@
 """The type in which a new run computes where its user names none, from what was measured.
 
-docs/training.md has the speed of bfloat16 on each kind of device, and the GAP that it costs.
+docs/training.md has the rule; benchmarks/RESULTS.md the speed of bfloat16 on a CPU, and the GAP
+that it costs; docs/accelerators.md its speed on a GPU.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def _on_cpu(machine: Machine, is_faster: Callable[[], bool]) -> ChosenDtype:
     limited = any(limit and not any(e in limit.upper() for e in _ENOUGH) for limit in limits)
     if limited or not is_faster():
         return ChosenDtype(
-            "float32", f"this TensorFlow does not use the CPU's {has[0]} to be faster"
+            "float32", f"the CPU has {has[0]}, but this TensorFlow is not faster with it"
         )
     return ChosenDtype("bfloat16", f"the CPU has {has[0]}")
 

@@ -216,7 +216,7 @@ class TrainingConfig:
     )
     cache_gb: float = setting(
         0.0,
-        help="1e9 bytes that --cache_dir may hold, the rest is read where it is; 0: no limit",
+        help="gigabytes that --cache_dir may hold; what does not fit is not copied; 0: no limit",
         at_least=0,
         may_change=True,
         group=DATA,

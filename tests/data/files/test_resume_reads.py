@@ -31,7 +31,7 @@ def test_the_finished_shards_are_not_opened(tmp_path):
     train(config, str(tmp_path / "whole"))
     stopped = tmp_path / "stopped"
     stop_at(Trainer(config, begun(config, stopped)), 30)  # of 40 steps
-    kept = json.loads((stopped / "checkpoints" / "shards-0.json").read_text())
+    kept = json.loads((stopped / "checkpoints" / "shards-0-of-1.json").read_text())
     assert kept["position"] == [0, 600]
     with listing.asked_once():
         trainer = Trainer(config, begun(config, stopped))
