@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.harness import limits, ours, starter, whole
-from benchmarks.harness.benchmark import Benchmark, Command, Comparison
+from benchmarks.harness import starter, whole
+from benchmarks.harness.benchmark import Benchmark, Command
 from benchmarks.harness.work import Work
 
 _VIDEOS = 14547
@@ -33,21 +33,6 @@ def count(output: str, folder: Path) -> int:
 BENCHMARK = Benchmark(
     "eval-moe",
     "eval.py, MoeModel, 14,547 videos",
-    [
-        *whole.moe("eval.py", _flags, _starter, count),
-        *(
-            limits.products(dtype, 1024, [f"1024x1152x{3862 * 5}"], examples=_VIDEOS)
-            for dtype in ours.DTYPES
-        ),
-    ],
-    [
-        *(Comparison(dtype, "starter", "wall_seconds") for dtype in ours.DTYPES),
-        Comparison("float32", "", "wall_seconds", 7.0),
-        Comparison("bfloat16", "", "wall_seconds", 5.0),
-        *(
-            Comparison(d, f"products {d}", "wall_seconds", beside_metric="product_seconds")
-            for d in ours.DTYPES
-        ),
-        *(Comparison(dtype, "starter", "processor_seconds") for dtype in ours.DTYPES),
-    ],
+    whole.moe("eval.py", _flags, _starter, count, _VIDEOS),
+    whole.comparisons({"float32": 7.0, "bfloat16": 5.0}),
 )

@@ -8,8 +8,8 @@ which `benchmarks/children/starter_inference.py` gives it. The limit is the prod
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.harness import limits, ours, starter, whole
-from benchmarks.harness.benchmark import Benchmark, Command, Comparison
+from benchmarks.harness import starter, whole
+from benchmarks.harness.benchmark import Benchmark, Command
 from benchmarks.harness.work import Work
 
 _VIDEOS = 57584
@@ -33,22 +33,6 @@ def _count(output: str, folder: Path) -> int:
 BENCHMARK = Benchmark(
     "predict-moe",
     "inference.py to CSV, MoeModel, 57,584 videos",
-    [
-        *whole.moe("inference.py", _flags, _starter, _count),
-        *(
-            limits.products(dtype, 1024, [f"1024x1152x{3862 * 5}"], examples=_VIDEOS)
-            for dtype in ours.DTYPES
-        ),
-    ],
-    [
-        *(Comparison(dtype, "starter", "wall_seconds") for dtype in ours.DTYPES),
-        Comparison("bfloat16", "", "wall_seconds", 8.0),
-        Comparison(
-            "float32", "products float32", "wall_seconds", 0.87, beside_metric="product_seconds"
-        ),
-        Comparison(
-            "bfloat16", "products bfloat16", "wall_seconds", beside_metric="product_seconds"
-        ),
-        *(Comparison(dtype, "starter", "processor_seconds") for dtype in ours.DTYPES),
-    ],
+    whole.moe("inference.py", _flags, _starter, _count, _VIDEOS),
+    whole.comparisons({"bfloat16": 8.0}, {"float32": 0.87}),
 )
