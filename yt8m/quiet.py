@@ -1,4 +1,4 @@
-"""Imports TensorFlow in half the time and without its start-up lines; commands import this first.
+"""Imports TensorFlow faster and without its start-up lines; commands import this first.
 
 No user can act on these lines; `TF_CPP_MIN_LOG_LEVEL=0` shows them. This module also lets a process
 take a GPU's memory as it needs it. Importing it redirects file descriptor 2 for a moment, sets
@@ -47,10 +47,10 @@ def _stderr_held() -> Iterator[None]:
 def _light_import() -> Iterator[None]:
     """Import without what costs much and is not needed.
 
-    Importing TensorFlow creates a million objects and deletes hardly any. The garbage collector,
-    which would go over them again and again, takes a third of the time, and as much when the
-    process ends. TensorFlow Lite and Keras 3 import JAX and matplotlib where they are installed,
-    which takes another quarter; commands that use them import them themselves.
+    Importing TensorFlow creates very many objects and deletes hardly any, but the garbage collector
+    would go over them again and again. TensorFlow Lite and Keras 3 import JAX and matplotlib where
+    they are installed; commands that use them import them themselves. On two cores, the import took
+    1.1 s of processor time instead of 1.5 with Keras 2, and 1.3 s instead of 2.2 with Keras 3.
     """
     hidden = [name for name in ("jax", "matplotlib") if name not in sys.modules]
     for name in hidden:
