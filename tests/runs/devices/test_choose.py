@@ -60,6 +60,11 @@ MACHINES = {
         "tpu",
         "",
     ),
+    "no TPU, look-up failed": (
+        machine({"TPU_WORKER_ID": "WARNING: could not determine TPU worker number"}),
+        "one",
+        "",
+    ),
     "TPU VM": (machine({}, ["/dev/accel0"], tensorflow_tpu=True), "tpu", ""),
     "TPU VM, chips alone": (machine(pci=V5E_CHIPS, tensorflow_tpu=True), "tpu", ""),
     "GKE, which names its TPU": (machine(GKE, tpu_cores=4), "tpu", ""),

@@ -121,12 +121,21 @@ def _pci_devices() -> list[tuple[str, str]]:
 
 def tpu_of(machine: Machine) -> Tpu | None:
     """Return the TPU in a machine, or None if nothing shows one."""
-    # Google's virtual machines without a TPU set some of the variables to an empty string.
-    given = {name: machine.environment.get(name, "") for name in _VARIABLES}
+    given = {name: _given(machine, name) for name in _VARIABLES}
     chips = [_CHIPS[d] for vendor, d in machine.pci if vendor == _GOOGLE and d in _CHIPS]
     kind = given["TPU_ACCELERATOR_TYPE"] or (chips[0] if chips else "")
     evidence = _evidence(machine, given, len(chips))
     return Tpu(kind, evidence) if evidence else None
+
+
+def _given(machine: Machine, name: str) -> str:
+    """Return the value of a variable, or an empty string if it has none.
+
+    Google's virtual machines without a TPU set some variables to an empty string. Where a look-up
+    fails, Kaggle and the TPU's library put a sentence into a variable.
+    """
+    value = machine.environment.get(name, "")
+    return "" if " " in value.strip() else value
 
 
 def _evidence(machine: Machine, given: Mapping[str, str], chips: int) -> str:
@@ -158,9 +167,8 @@ def remote_tpu(machine: Machine) -> str:
 
 def tpu_hosts(machine: Machine) -> int:
     """Return the number of machines that share this machine's TPU, 1 if it is the only one."""
-    names = machine.environment.get("TPU_WORKER_HOSTNAMES", "").split(",")
-    # Kaggle has been seen to put a sentence there when its look-up failed.
-    return len(names) if all(name and " " not in name.strip() for name in names) else 1
+    names = _given(machine, "TPU_WORKER_HOSTNAMES").split(",")
+    return len(names) if all(names) else 1
 
 
 def unlisted_gpu(machine: Machine) -> str:
