@@ -18,6 +18,10 @@ from yt8m.errors import UserError
 _Writer = TypeVar("_Writer", bound="AtomicWriter")
 
 
+class CannotGoOn(Exception):
+    """What a killed process has left is not what was noted of it; the message says why."""
+
+
 def read_text(path: str) -> str:
     """Return the text of a file, local or remote (gs://)."""
     import tensorflow as tf
@@ -52,6 +56,21 @@ def write_text(path: str, text: str) -> None:
 def write_json(path: str, values: Any, indent: int | None = 1) -> None:
     """Write `values` as JSON with a final newline; NumPy numbers become floats."""
     write_text(path, json.dumps(values, indent=indent, default=float) + "\n")
+
+
+def cut_to(path: str, size: int) -> None:
+    """Cut a local file, which a killed process has left, to the bytes that it had at some moment.
+
+    Raises:
+      CannotGoOn: the file is not there, or has fewer bytes.
+    """
+    try:
+        found = os.path.getsize(path)
+        if found < size:
+            raise CannotGoOn(f"{path} has {found:,} bytes, not {size:,}")
+        os.truncate(path, size)
+    except OSError as error:
+        raise CannotGoOn(f"{path} cannot be opened ({error.strerror})") from None
 
 
 class AtomicWriter(abc.ABC):
@@ -92,12 +111,15 @@ class WholeFile(AtomicWriter):
     Args:
       path: local or remote (gs://).
       flag: flag that error messages name.
+      at: bytes of the unfinished file of a killed process after which to go on; None starts from
+        the beginning.
 
     Raises:
       UserError: the path cannot be written.
+      CannotGoOn: there is no such unfinished file.
     """
 
-    def __init__(self, path: str, flag: str = "--output_file"):
+    def __init__(self, path: str, flag: str = "--output_file", at: int | None = None):
         import tensorflow as tf
 
         self.path, self._flag, self._partial = path, flag, path + ".partial"
@@ -106,9 +128,11 @@ class WholeFile(AtomicWriter):
             raise UserError(f"{flag}={path!r} is {'a folder' if path else 'empty'}; name a file.")
         self._gfile = tf.io.gfile
         self._open = False
+        if at is not None:
+            cut_to(self._partial, at)
         try:
             tf.io.gfile.makedirs(os.path.dirname(path) or ".")
-            self._out = tf.io.gfile.GFile(self._partial, "w")
+            self._out = tf.io.gfile.GFile(self._partial, "w" if at is None else "a")
             self._out.write("")
             self._out.flush()
         except self._errors as error:
@@ -119,6 +143,21 @@ class WholeFile(AtomicWriter):
         """Append text."""
         try:
             self._out.write(text)
+        except self._errors as error:
+            raise self._unwritable(error) from None
+
+    def position(self) -> int | None:
+        """Return the bytes that were written, once they are on the disk; None for a remote file.
+
+        A file in a bucket can neither be cut nor appended to.
+        """
+        if "://" in self.path:
+            return None
+        try:
+            self._out.flush()
+            with open(self._partial, "rb+") as written:
+                os.fsync(written.fileno())
+            return os.path.getsize(self._partial)
         except self._errors as error:
             raise self._unwritable(error) from None
 
@@ -139,6 +178,12 @@ class WholeFile(AtomicWriter):
             self._open = False
             self._out.close()
             self._gfile.remove(self._partial)
+
+    def leave(self) -> None:
+        """Close the file without giving it its name, so that it can be gone on with."""
+        if self._open:
+            self._open = False
+            self._out.close()
 
     def _unwritable(self, error: BaseException) -> UserError:
         reason = getattr(error, "message", None) or str(error)

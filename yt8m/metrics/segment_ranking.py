@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,21 @@ class SegmentRanking:
         starts = np.flatnonzero(np.diff(classes, prepend=-1))
         for start, end in zip(starts, np.append(starts[1:], len(classes))):
             yield int(classes[start]), [self._ids[r] for r in rows[start:end]]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the ranking so far as arrays, for `restore`."""
+        self._cut()
+        empty = np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.int64)
+        classes, scores, rows = self._parts[0] if self._parts else empty
+        ids = np.frombuffer("\n".join(self._ids).encode(), np.uint8)
+        return {"classes": classes, "scores": scores, "rows": rows, "ids": ids}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from the arrays that `state` returned."""
+        classes, scores, rows = (state[name] for name in ("classes", "scores", "rows"))
+        self._ids = state["ids"].tobytes().decode().split("\n") if len(rows) else []
+        self._parts = [(classes, scores, rows)] if len(rows) else []
+        self._pending = 0
 
     def _cut(self) -> None:
         """Sort the pairs by class and descending score, and keep `max_per_class` of each class."""

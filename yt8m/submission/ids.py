@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from yt8m.errors import UserError
 
+ID_BYTES = 8  # of an id and its line end, about: an id of the release has 4 characters, or 11
+
 
 def as_text(video: object) -> str:
     r"""Return an id as str.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import urllib.request
 from collections.abc import Iterator, Sequence
+from typing import Callable
 
 import numpy as np
 
 from yt8m.errors import UserError
-from yt8m.files import AtomicWriter, WholeFile, read_text
+from yt8m.files import CannotGoOn, WholeFile, read_text
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
 from yt8m.submission.ids import decode_ids, refuse_empty
 from yt8m.submission.text_lines import numbered_lines, shortened
+from yt8m.submission.writer import Position, PredictionWriter
 
 HEADER = "Class,Segments"
+_SEGMENT_BYTES = 10  # " abcd:125", about
 
 
 def read_whitelist(path: str) -> list[int] | None:
@@ -50,15 +55,19 @@ def read_whitelist(path: str) -> list[int] | None:
     return list(dict.fromkeys(classes))
 
 
-class SegmentCsvWriter(AtomicWriter):
+class SegmentCsvWriter(PredictionWriter):
     """Writes the best segments of each class when it is closed.
+
+    Each position has the ranking so far in a file of its own, `path + ".partial.N.npz"`.
 
     Args:
       path: local or remote.
       whitelist, top_k, max_per_class: see `SegmentRanking`.
+      at: position in what a killed process has left; None starts from the beginning.
 
     Raises:
       UserError: the path cannot be written.
+      CannotGoOn: the ranking of that position is not there.
     """
 
     def __init__(
@@ -67,9 +76,17 @@ class SegmentCsvWriter(AtomicWriter):
         whitelist: Sequence[int] | None = None,
         top_k: int = 20,
         max_per_class: int = MAX_PER_CLASS,
+        at: Position | None = None,
     ):
         self._ranking = SegmentRanking(whitelist, top_k, max_per_class)
+        self._lines = None if whitelist is None else len(whitelist)
+        self._top_k, self._max_per_class = top_k, max_per_class
+        self._number = 0 if at is None else int(at["number"])
+        self._saved = path + ".partial.{}.npz"
+        if at is not None:
+            self._restore()
         self._file = WholeFile(path, "--output_file")
+        self._remove_saved(but=self._number)
 
     def write(self, ids: Sequence[object], scores: np.ndarray) -> None:
         """Append segments; see `SegmentRanking.add`.
@@ -85,16 +102,59 @@ class SegmentCsvWriter(AtomicWriter):
         refuse_empty(texts)
         self._ranking.add(texts, scores)
 
+    def position(self) -> Position | None:
+        """Return the number of the file with the ranking so far; None if the CSV is remote."""
+        if self._file.position() is None:
+            return None
+        # The file of the position before is kept: that position may be the one that was noted.
+        self._remove_saved(but=self._number)
+        self._number += 1
+        with open(self._saved.format(self._number), "wb") as out:
+            save: Callable[..., None] = np.savez  # whose own type takes no names
+            save(out, **self._ranking.state())
+            out.flush()
+            os.fsync(out.fileno())
+        return {"number": self._number}
+
+    def _restore(self) -> None:
+        path = self._saved.format(self._number)
+        try:
+            with np.load(path) as state:
+                self._ranking.restore(state)
+        except (OSError, ValueError, KeyError) as error:
+            raise CannotGoOn(f"{path} cannot be read ({error})") from None
+
+    def _remove_saved(self, but: int = 0) -> None:
+        if "://" in self._saved:
+            return
+        kept = self._saved.format(but)
+        for path in glob.glob(glob.escape(self._saved.format("#")).replace("#", "*")):
+            if path != kept:
+                os.remove(path)
+
+    def leave(self) -> None:
+        """Close the file, and keep the rankings of the last positions."""
+        self._file.leave()
+
+    def estimated_bytes(self, examples: int) -> int:
+        """Return the bytes of the lines at their longest."""
+        ranked = examples * self._top_k
+        if self._lines is not None:
+            ranked = min(ranked, self._lines * self._max_per_class)
+        return ranked * _SEGMENT_BYTES
+
     def close(self) -> None:
         """Rank the segments, write one line per class in ascending order, and rename the file."""
         self._file.write(HEADER + "\n")
         for label, segments in self._ranking.lists():
             self._file.write(f"{label},{' '.join(segments)}\n")
         self._file.close()
+        self._remove_saved()
 
     def abandon(self) -> None:
         """Delete what was written."""
         self._file.abandon()
+        self._remove_saved()
 
 
 def read_segment_csv(path: str) -> Iterator[tuple[int, list[str]]]:

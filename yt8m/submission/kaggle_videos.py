@@ -10,13 +10,15 @@ import numpy as np
 from absl import logging
 
 from yt8m.errors import UserError
-from yt8m.files import AtomicWriter, WholeFile
+from yt8m.files import WholeFile
 from yt8m.metrics.top_k import top_k as best_of_rows
-from yt8m.submission.ids import decode_ids, refuse_empty
+from yt8m.submission.ids import ID_BYTES, decode_ids, refuse_empty
 from yt8m.submission.kaggle_segments import HEADER as SEGMENT_HEADER
 from yt8m.submission.text_lines import numbered_lines, shortened
+from yt8m.submission.writer import Position, PredictionWriter
 
 HEADER = "VideoId,LabelConfidencePairs"
+_PAIR_BYTES = 14  # " 1234 0.123456"
 _HEADERS = (HEADER.lower(), "videoid,labels", "videoid,labelscorepairs")  # the last two: 2018
 
 
@@ -38,24 +40,27 @@ def format_lines(ids: Sequence[str], classes: np.ndarray, scores: np.ndarray) ->
     return (line * batch) % tuple(cells.ravel().tolist())
 
 
-class CsvWriter(AtomicWriter):
+class CsvWriter(PredictionWriter):
     """Writes a submission.
 
     Args:
       path: local or remote.
       top_k: pairs per line; with fewer classes than that, all of them are written, and a warning
         is logged.
+      at: position in the unfinished file of a killed process; None starts from the beginning.
 
     Raises:
       UserError: the path cannot be written, or `top_k` is below 1.
+      CannotGoOn: there is no such unfinished file.
     """
 
-    def __init__(self, path: str, top_k: int = 20):
+    def __init__(self, path: str, top_k: int = 20, at: Position | None = None):
         if top_k < 1:
             raise UserError(f"--top_k={top_k}: a line needs at least one pair.")
         self._top_k = top_k
-        self._file = WholeFile(path, "--output_file")
-        self._file.write(HEADER + "\n")
+        self._file = WholeFile(path, "--output_file", None if at is None else at["bytes"])
+        if at is None:
+            self._file.write(HEADER + "\n")
 
     def write(self, ids: Sequence[object], scores: np.ndarray) -> None:
         """Append videos.
@@ -98,6 +103,19 @@ class CsvWriter(AtomicWriter):
         refuse_empty(texts)
         best = slice(self._top_k)
         self._file.write(format_lines(texts, classes[:, best], scores[:, best]))
+
+    def position(self) -> Position | None:
+        """Return the bytes of the file, once they are on the disk; None if the file is remote."""
+        written = self._file.position()
+        return None if written is None else {"bytes": written}
+
+    def leave(self) -> None:
+        """Close the file without renaming it."""
+        self._file.leave()
+
+    def estimated_bytes(self, examples: int) -> int:
+        """Return the bytes of as many lines with ids and scores of the usual length."""
+        return examples * (ID_BYTES + _PAIR_BYTES * self._top_k)
 
     def close(self) -> None:
         """Finish the file and rename it."""

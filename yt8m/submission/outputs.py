@@ -8,6 +8,7 @@ from yt8m.errors import UserError
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS
 from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_whitelist
 from yt8m.submission.kaggle_videos import CsvWriter
+from yt8m.submission.writer import Position
 
 
 def csv_writer(
@@ -17,6 +18,7 @@ def csv_writer(
     segment_max_pred: int = 0,
     segment_label_ids_file: str = "",
     say: Callable[[str], None] = print,
+    at: Position | None = None,
 ) -> CsvWriter | SegmentCsvWriter:
     """Return the writer of a submission.
 
@@ -27,8 +29,10 @@ def csv_writer(
       segment_max_pred: maximum number of segments per class; 0 means 100,000.
       segment_label_ids_file: file of the classes to rank; "" means all classes.
       say: prints a line.
+      at: position in what a killed process has left; None starts from the beginning.
 
     Raises:
+      CannotGoOn: there is nothing to go on with.
       UserError: the path cannot be written, the file of classes cannot be read, or a setting for
         segments is given for whole videos.
     """
@@ -39,14 +43,14 @@ def csv_writer(
                 "without --segment_label_ids_file every class gets a line, but the challenge"
                 " requires only the 1000 classes of segment_label_ids.csv"
             )
-        return SegmentCsvWriter(path, whitelist, top_k, segment_max_pred or MAX_PER_CLASS)
+        return SegmentCsvWriter(path, whitelist, top_k, segment_max_pred or MAX_PER_CLASS, at)
     given = _given(segment_max_pred, segment_label_ids_file)
     if given:
         raise UserError(
             f"{', '.join(given)}: applies only to five-second segments, but these are scores of"
             " whole videos; drop the flag (inference.py --segment_labels predicts segments)."
         )
-    return CsvWriter(path, top_k)
+    return CsvWriter(path, top_k, at)
 
 
 def refuse_without_csv(segment_max_pred: int = 0, segment_label_ids_file: str = "") -> None:

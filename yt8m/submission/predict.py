@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any, Callable, Protocol
+from typing import Callable
 
 import numpy as np
 
@@ -13,21 +13,15 @@ from yt8m.runs.progress import duration
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.background import Background
 from yt8m.submission.ids import IdWatch, decode_ids
+from yt8m.submission.writer import PredictionWriter
 
 _SECONDS_BETWEEN_REPORTS = 10.0
-
-
-class ScoresWriter(Protocol):
-    """A destination of scores."""
-
-    def write(self, ids: Any, scores: np.ndarray) -> None:
-        """Append videos: ids [B], scores float [B, K]."""
 
 
 def predict(
     trained: TrainedModel,
     pattern: str,
-    writers: Iterable[ScoresWriter],
+    writers: Iterable[PredictionWriter],
     batch_size: int = 0,
     eval_frames: int | None = None,
     max_bad_records: int = 0,

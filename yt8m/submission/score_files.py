@@ -17,15 +17,16 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 
 from yt8m.errors import UserError, one_of
-from yt8m.files import AtomicWriter
-from yt8m.submission.ids import decode_ids
+from yt8m.files import cut_to
+from yt8m.submission.ids import ID_BYTES, decode_ids
+from yt8m.submission.writer import Position, PredictionWriter
 
 SCORES, IDS, META = "scores.npy", "ids.txt", "meta.json"
 ScoresDtype = Literal["float32", "float16"]
 _HEADER_BYTES = 128
 
 
-class ScoreWriter(AtomicWriter):
+class ScoreWriter(PredictionWriter):
     """Appends batches to a score folder.
 
     It writes to `path + ".partial"`, which replaces an existing score folder on `close()`.
@@ -37,9 +38,11 @@ class ScoreWriter(AtomicWriter):
       meta: further content of meta.json, such as "covered_classes", the classes that the model was
         trained on if these are not all, or "segments", whether the ids are `<video>:<start>`.
       flag: the flag that gave the path; error messages name it.
+      at: position in the unfinished folder of a killed process; None starts from the beginning.
 
     Raises:
       UserError: the path is remote, cannot be written, or is a folder of something else.
+      CannotGoOn: there is no such unfinished folder.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class ScoreWriter(AtomicWriter):
         dtype: ScoresDtype = "float32",
         meta: dict[str, Any] | None = None,
         flag: str = "--output_scores",
+        at: Position | None = None,
     ):
         self._path, self._num_classes, self._num_videos = _local(path, flag), int(num_classes), 0
         self._dtype = np.dtype(one_of("dtype", dtype, ScoresDtype)).newbyteorder("<")
@@ -60,17 +64,30 @@ class ScoreWriter(AtomicWriter):
                 " another folder."
             )
         self._files = files = contextlib.ExitStack()
+        paths = [os.path.join(self._partial, name) for name in (SCORES, IDS)]
+        if at is not None:
+            self._cut(paths, at)
         try:
-            self._remove_unfinished()
-            os.makedirs(self._partial)
-            scores, ids = (os.path.join(self._partial, name) for name in (SCORES, IDS))
-            self._scores = files.enter_context(_create(scores))
-            self._ids = files.enter_context(_create(ids))
-            self._scores.write(b" " * _HEADER_BYTES)
-            self._scores.flush()
+            if at is None:
+                self._remove_unfinished()
+                os.makedirs(self._partial)
+            mode: Literal["wb", "r+b"] = "wb" if at is None else "r+b"
+            opened = [files.enter_context(_opened(path, mode)) for path in paths]
+            self._scores, self._ids = opened
+            if at is None:
+                self._scores.write(b" " * _HEADER_BYTES)
+                self._scores.flush()
+            for out in opened:
+                out.seek(0, os.SEEK_END)
         except OSError as error:
             raise self._unwritable(error) from None
         self._open = True
+
+    def _cut(self, paths: list[str], at: Position) -> None:
+        """Cut the files of a killed process to a position."""
+        for path, size in zip(paths, (at["scores"], at["ids"])):
+            cut_to(path, size)
+        self._num_videos = at["videos"]
 
     def _remove_unfinished(self) -> None:
         """Remove the partial folder of a process that was killed."""
@@ -107,6 +124,27 @@ class ScoreWriter(AtomicWriter):
         except OSError as error:
             raise self._unwritable(error) from None
         self._num_videos += len(texts)
+
+    def position(self) -> Position:
+        """Return the bytes of both files and the number of videos, once they are on the disk."""
+        try:
+            for out in (self._scores, self._ids):
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise self._unwritable(error) from None
+        sizes = {"scores": self._scores.tell(), "ids": self._ids.tell()}
+        return {**sizes, "videos": self._num_videos}
+
+    def leave(self) -> None:
+        """Close the files without renaming the folder."""
+        if self._open:
+            self._open = False
+            self._files.close()
+
+    def estimated_bytes(self, examples: int) -> int:
+        """Return the bytes of the scores and of ids of a video's usual length."""
+        return examples * (self._num_classes * self._dtype.itemsize + ID_BYTES)
 
     def close(self) -> None:
         """Finish the files and rename the folder."""
@@ -202,8 +240,8 @@ def _local(path: str, flag: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def _create(path: str) -> BinaryIO:
-    return open(path, "wb")
+def _opened(path: str, mode: Literal["wb", "r+b"]) -> BinaryIO:
+    return open(path, mode)
 
 
 def _is_replaceable(path: str) -> bool:
