@@ -7,8 +7,11 @@ Importing this package is cheap: TensorFlow is imported when one of them is used
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
+# For a command, nearly the start of its process: TensorFlow is imported seconds later.
+IMPORTED_AT = time.monotonic()
 __version__ = "0.2.0"
 __all__ = [
     "Dataset",

@@ -20,9 +20,10 @@ from typing import NoReturn
 from absl import flags as absl_flags
 from absl import logging as absl_logging
 
-from yt8m import flags
+from yt8m import IMPORTED_AT, flags
 from yt8m.commands.command import Command
 from yt8m.errors import UserError, near_misses
+from yt8m.runs.settings.session import begun_at
 from yt8m.runs.stop_signal import Stopped
 
 # Command -> (module with `COMMAND` or with `main(argv)`, what it does). Modules are imported on
@@ -125,7 +126,8 @@ def run(name: str) -> NoReturn:
     _start_logging()
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     program = f"-m {spec.name.removesuffix('.__main__')}" if spec else os.path.basename(sys.argv[0])
-    sys.exit(call(name, sys.argv[1:], f"python {program}"))
+    with begun_at(IMPORTED_AT):
+        sys.exit(call(name, sys.argv[1:], f"python {program}"))
 
 
 def run_script(main: Callable[[], object]) -> NoReturn:
@@ -156,7 +158,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         print(f"error: {name!r} is not a command of yt8m.{hint}\n\n{_overview()}", file=sys.stderr)
         sys.exit(2)
     _start_logging()
-    sys.exit(call(name, arguments[1:], f"yt8m {name}"))
+    with begun_at(IMPORTED_AT):
+        sys.exit(call(name, arguments[1:], f"yt8m {name}"))
 
 
 def _overview() -> str:

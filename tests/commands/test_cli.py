@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
+import yt8m
 from tests.support.commands import run_command
 from yt8m import cli
 from yt8m.errors import UserError
+from yt8m.runs.settings.session import Session
 from yt8m.runs.stop_signal import Stopped
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -43,6 +45,16 @@ def test_the_end_of_a_session_prints_the_command_that_resumes_it(capsys):
 
     assert cli.guarded(main, command) == 75
     assert capsys.readouterr().out == f"stopped\n{command}\n"
+
+
+def test_a_session_of_a_command_begins_with_its_process(monkeypatch):
+    began = []
+    monkeypatch.setattr(cli, "call", lambda *_: began.append(Session(max_minutes=1).began))
+    for start in (lambda: cli.main(["train"]), lambda: cli.run("train")):
+        with pytest.raises(SystemExit):
+            start()
+    assert began == [yt8m.IMPORTED_AT] * 2
+    assert Session().began > yt8m.IMPORTED_AT  # one that Python code begins
 
 
 def test_a_fault_of_ours_keeps_its_traceback():

@@ -7,7 +7,8 @@ import tensorflow as tf
 from yt8m.compat import tf_variable
 from yt8m.models.core.recipe import Recipe
 from yt8m.training.fused_adam import Adam, AdamW
-from yt8m.training.optimizers import ExamplesSchedule, apply_reduced, make_optimizer, prepare
+from yt8m.training.optimizers import apply_reduced, make_optimizer, prepare
+from yt8m.training.schedule.examples_schedule import ExamplesSchedule
 
 SHAPES = ((6, 5), (5,))
 KERAS = {"Adam": tf.keras.optimizers.Adam, "AdamW": tf.keras.optimizers.AdamW}

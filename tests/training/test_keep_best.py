@@ -1,10 +1,16 @@
 """Validation after each epoch, and the models that a run keeps."""
 
+import shutil
+
+import h5py
 import numpy as np
 import pytest
 
 from tests.support.runs import begun, events, losses_of, metrics_of, run_config, stop_at
+from yt8m import files
 from yt8m.errors import UserError
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.load import about_weights, described, saved_step
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.training.trainer import Trainer, train
 from yt8m.training.validation import Validation
@@ -54,6 +60,25 @@ def test_a_run_without_validation_keeps_its_last_model_and_may_be_given_one(smal
     train(validated, str(tmp_path))
     assert metrics_of(tmp_path)["step"] == 12
     assert run.load_config().training.eval_data_pattern  # for eval.py, which asks for none
+
+
+def test_a_model_is_described_by_its_own_file(finished_run, tmp_path):
+    """A process that is killed between two renames leaves the metrics of the model before."""
+    run = RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+    for name in ("best", "last"):
+        metrics = files.read_json(run.file(name, "metrics.json"))
+        weights = run.file(name, "model.weights.h5")
+        assert about_weights(weights) == metrics
+        files.write_json(run.file(name, "metrics.json"), {**metrics, "step": 3, "gap": 0.0})
+        assert saved_step(weights) == 12
+        assert f"(step 12 of 12, validation GAP {metrics['gap']:.4f})" in described(weights)
+
+
+def test_the_metrics_of_an_older_run_are_beside_its_model(finished_run, tmp_path):
+    run = RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+    with h5py.File(run.file("last", "model.weights.h5"), "r+") as f:
+        del f["metrics.json"]
+    assert saved_step(run.file("last", "model.weights.h5")) == 12
 
 
 @pytest.mark.parametrize(("rate", "min_gain"), [(0.0, 0.0), (0.02, 1.0)])

@@ -7,12 +7,12 @@ import tensorflow as tf
 from yt8m.errors import UserError
 from yt8m.models.core.recipe import Recipe
 from yt8m.training.optimizers import (
-    ExamplesSchedule,
     apply_reduced,
     available,
     make_optimizer,
     prepare,
 )
+from yt8m.training.schedule.examples_schedule import ExamplesSchedule
 
 
 def test_exponential_schedule_is_the_starters_staircase():

@@ -86,13 +86,3 @@ def test_every_checkpoint_leaves_a_model_that_says_how_far_it_is(small_data, tmp
     pattern = small_data.pattern("validate", "video")
     trained.records(pattern, "--x", 0, None, None, said.append)
     assert f"last/model.weights.h5 (step {step} of 36, not validated)" in said[1]
-
-
-def test_another_length_says_what_it_makes_of_the_learning_rate(small_data, tmp_path, capsys):
-    for epochs in (1, 2):
-        config = run_config(small_data, "LogisticModel", epochs=epochs)
-        train(config, str(tmp_path))
-    rates = [e["learning_rate"] for e in events(tmp_path, "train")]
-    assert rates[-1] < 0.001
-    line = "the run now has 24 steps, not 12, which stretches its cosine: the learning rate of the"
-    assert f"{line} next step is 0.01, not 0 (the base rate is 0.02)" in capsys.readouterr().out

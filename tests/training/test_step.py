@@ -148,7 +148,7 @@ def test_on_a_tpu_nothing_in_a_step_waits_for_the_data_of_others(tpu, mirrored, 
             lambda _: batches().batch(B // 2, drop_remainder=True)
         )
     )
-    graph = step.__call__.get_concrete_function(iterator, tf.constant(1)).graph
+    graph = step.compiled.get_concrete_function(iterator, tf.constant(1)).graph
     waiting = [
         op.name
         for op in graph.get_operations()

@@ -23,8 +23,9 @@ from yt8m.models.core import registry
 from yt8m.runs.build import make_model
 from yt8m.runs.config import RunConfig
 from yt8m.runs.predictor import Predictor
-from yt8m.training.step import TrainStep
-from yt8m.training.trainer import check_replicas, make_step
+from yt8m.training.schedule.examples_schedule import make_schedule
+from yt8m.training.step import TrainStep, make_step
+from yt8m.training.trainer import check_replicas
 
 # Only the cosine schedule uses it, as a constant of the program.
 TOTAL_EXAMPLES = 10_000_000
@@ -76,7 +77,8 @@ def programs(model: str, sizes: Sizes) -> Iterator[Program]:
 def _train(model: str, sizes: Sizes) -> Program:
     config = config_of(model, sizes)
     check_replicas(config, sizes.replicas)
-    step = make_step(config, strategy_of(sizes.replicas), TOTAL_EXAMPLES)
+    schedule = make_schedule(config.recipe, TOTAL_EXAMPLES)
+    step = make_step(config, strategy_of(sizes.replicas), schedule)
     step.on_cpu = False  # it is traced on one, and runs elsewhere
     rows = config.recipe.batch_size // sizes.replicas
     frames = sizes.frames(model, training=True)

@@ -10,14 +10,16 @@ from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.settings.alternation import AlternationConfig
+from yt8m.runs.settings.phases import Phase
 from yt8m.runs.settings.session import Session
 from yt8m.runs.settings.training import TrainingConfig
 from yt8m.settings import may_change
 
 CONFIG_FILE = "config.json"
 
-# Settings that a resumed run may change. Most change only how fast it computes; the number of
-# epochs or of steps also changes its learning rates, since a cosine is zero at the last step.
+# Settings that a resumed run may change. They change how fast a run computes or when it ends, and
+# two of them what is learnt: the number of epochs or of steps changes the learning rates from there
+# on, in a way that --extend chooses and that becomes one of the run's phases.
 _MAY_CHANGE = may_change(
     {"recipe": Recipe, "training": TrainingConfig, "alternation": AlternationConfig}
 )
@@ -35,8 +37,9 @@ class ModelConfig:
 class RunConfig:
     """Everything that determines a run; `facts` records the versions and data at its start.
 
-    `alternation` is None unless the trainer is "alternating". `session` belongs to this process: it
-    is not stored and makes no two runs different.
+    `alternation` is None unless the trainer is "alternating". `phases` are those of the learning
+    rate, and empty unless the run's length has changed. `session` belongs to this process: it is
+    not stored and makes no two runs different.
     """
 
     schema: RecordSchema
@@ -45,6 +48,7 @@ class RunConfig:
     training: TrainingConfig
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     alternation: AlternationConfig | None = None
+    phases: tuple[Phase, ...] = ()
     session: Session = dataclasses.field(default_factory=Session, compare=False)
 
     def to_json(self) -> str:
@@ -53,6 +57,8 @@ class RunConfig:
         del values["session"]
         if self.alternation is None:
             del values["alternation"]
+        if not self.phases:
+            del values["phases"]
         return json.dumps({"format": 1, **values}, indent=1, sort_keys=True) + "\n"
 
     @classmethod
@@ -79,6 +85,7 @@ class RunConfig:
                 training=TrainingConfig(**values["training"]),
                 facts=values.get("facts", {}),
                 alternation=AlternationConfig(**alternation) if alternation else None,
+                phases=tuple(Phase(**phase) for phase in values.get("phases", ())),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
@@ -100,9 +107,9 @@ def _flatten(prefix: str, value: Any) -> dict[str, Any]:
 def differences(old: RunConfig, new: RunConfig) -> list[tuple[str, Any, Any]]:
     """Return (setting, old value, new value) wherever two runs differ, except in facts.
 
-    How long a session lasts is no difference.
+    What only belongs to a session, or came of one, is no difference.
     """
-    left_out = ("facts", "session")
+    left_out = ("facts", "phases", "session")
     flat_old, flat_new = (
         _flatten("", {k: v for k, v in dataclasses.asdict(c).items() if k not in left_out})
         for c in (old, new)

@@ -186,6 +186,11 @@ class RunFolder:
         """Mark the run as ended."""
         self.write_text(_DONE, "")
 
+    def set_going_on(self) -> None:
+        """Take back that the run has ended."""
+        if self._has(_DONE):
+            tf.io.gfile.remove(self.file(_DONE))
+
     def _has(self, name: str) -> bool:
         return bool(tf.io.gfile.exists(self.file(name)))
 

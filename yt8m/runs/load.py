@@ -56,8 +56,16 @@ def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -
 
 def saved_step(weights: str) -> int | None:
     """Return after how many steps a weight file was saved, or None if the run does not say."""
-    path = os.path.join(os.path.dirname(weights), METRICS)
-    return files.read_json(path).get("step") if tf.io.gfile.exists(path) else None
+    return about_weights(weights).get("step")
+
+
+def about_weights(weights: str) -> dict[str, Any]:
+    """Return the step and the metrics of a weight file, as far as the run says them.
+
+    The file itself contains them. `metrics.json` beside it repeats them for people to read, and is
+    all that older runs have; a process that was killed may have left it one model behind.
+    """
+    return _belonging(weights, METRICS)
 
 
 def described(weights: str) -> str:
@@ -65,8 +73,7 @@ def described(weights: str) -> str:
 
     It reads "last/model.weights.h5 (step 1,200 of 9,000, not validated)".
     """
-    path = os.path.join(os.path.dirname(weights), METRICS)
-    about = files.read_json(path) if tf.io.gfile.exists(path) else {}
+    about = about_weights(weights)
     if "step" not in about:
         return weights
     of = f" of {about['steps_of_run']:,}" if "steps_of_run" in about else ""
@@ -92,17 +99,22 @@ def differing_arguments(weights: str) -> dict[str, Any]:
     itself contains them, so that one rename switches both; `model.json` beside it repeats them for
     people to read, and is all that older runs have.
     """
+    return _belonging(weights, MODEL_FILE)
+
+
+def _belonging(weights: str, name: str) -> dict[str, Any]:
+    """Return the JSON called `name` in a weight file, or else in the file beside it."""
     if tf.io.gfile.exists(weights):
         try:
             with (
                 tf.io.gfile.GFile(weights, "rb") as remote,
                 h5py.File(remote if "://" in weights else weights, "r") as f,
             ):
-                if MODEL_FILE in f:
-                    return json.loads(f[MODEL_FILE][()])
+                if name in f:
+                    return json.loads(f[name][()])
         except OSError:
             pass  # It is no such file: `load_weights` reports it.
-    path = os.path.join(os.path.dirname(weights), MODEL_FILE)
+    path = os.path.join(os.path.dirname(weights), name)
     return files.read_json(path) if tf.io.gfile.exists(path) else {}
 
 

@@ -97,6 +97,8 @@ def new_run(
     if exact:
         build.check_batch_size(chosen.recipe, records, schema)
     eval_files = find_shards(eval_data, "--eval_data_pattern") if eval_data else []
+    # The end of the first epoch corrects it.
+    estimated = {} if exact and not schema.segment_labels else {"records_estimated": True}
     config = RunConfig(
         schema=schema,
         model=ModelConfig(registry.own_name(model), dict(arguments or {})),
@@ -104,7 +106,7 @@ def new_run(
         training=training,
         alternation=chosen.alternation,
         session=chosen.session,
-        facts={**build.facts(files, eval_files), "records": records},
+        facts={**build.facts(files, eval_files), "records": records, **estimated},
     )
     about = "" if exact else "about "
     return NewRun(config, f"{found}; {len(files)} files, {about}{records:,} records")

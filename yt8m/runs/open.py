@@ -31,7 +31,7 @@ def open_run(
       strategy: where the run computes, if it is made already.
 
     Returns:
-      The settings, with the facts of the run's beginning; the folder; and whether the run is done
+      The settings, with the run's own facts and phases; the folder; and whether the run is done
       and nothing has changed.
 
     Raises:
@@ -56,7 +56,8 @@ def open_run(
             f"the run in {train_dir} is already done; --start_new_model trains it again.",
             flush=True,
         )
-    return dataclasses.replace(config, facts=old.facts), run, done and not changes
+    kept = dataclasses.replace(config, facts=old.facts, phases=old.phases)
+    return kept, run, done and not changes
 
 
 def _delete(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy | None) -> None:

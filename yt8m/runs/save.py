@@ -1,4 +1,7 @@
-"""Writing of weight files, on any file system: either a complete file appears or none."""
+"""Writing of weight files, on any file system: either a complete file appears or none.
+
+What belongs to the weights is in their file, so that one rename switches all of it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,15 @@ from typing import Any
 import h5py  # Keras writes `.weights.h5` with it, and requires it.
 import tensorflow as tf
 
-from yt8m.runs.folder import MODEL_FILE, WEIGHTS
+from yt8m.runs.folder import METRICS, MODEL_FILE, WEIGHTS
 
 
-def save_weights(model: tf.keras.Model, path: str, own: dict[str, Any] | None = None) -> None:
+def save_weights(
+    model: tf.keras.Model,
+    path: str,
+    own: dict[str, Any] | None = None,
+    about: dict[str, Any] | None = None,
+) -> None:
     """Write a model's weights as .weights.h5, which Keras 2 and 3 both read.
 
     Args:
@@ -21,28 +29,33 @@ def save_weights(model: tf.keras.Model, path: str, own: dict[str, Any] | None = 
       path: the file, local or remote.
       own: constructor arguments in which the model differs from the run's, kept in the file;
         see `yt8m.runs.load.differing_arguments`.
+      about: its step and metrics, kept in the file; see `yt8m.runs.load.about_weights`.
     """
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, WEIGHTS)
         model.save_weights(local)
-        _move(local, path, own)
+        _move(local, path, own, about)
 
 
-def copy_weights(source: str, path: str, own: dict[str, Any]) -> None:
-    """Write the weights in the file `source` and `own` to `path`, as `save_weights` does."""
+def copy_weights(
+    source: str, path: str, own: dict[str, Any], about: dict[str, Any] | None = None
+) -> None:
+    """Write the weights in the file `source` and the rest to `path`, as `save_weights` does."""
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, WEIGHTS)
         tf.io.gfile.copy(source, local)
-        _move(local, path, own)
+        _move(local, path, own, about)
 
 
-def _move(local: str, path: str, own: dict[str, Any] | None) -> None:
+def _move(local: str, path: str, own: dict[str, Any] | None, about: dict[str, Any] | None) -> None:
     # Keras ignores what it finds in the file beside its own groups.
-    if own is not None:
+    inside = {k: v for k, v in ((MODEL_FILE, own), (METRICS, about)) if v is not None}
+    if inside:
         with h5py.File(local, "r+") as f:
-            if MODEL_FILE in f:
-                del f[MODEL_FILE]
-            f[MODEL_FILE] = json.dumps(own)
+            for name, values in inside.items():
+                if name in f:
+                    del f[name]
+                f[name] = json.dumps(values, default=float)
     tf.io.gfile.makedirs(os.path.dirname(path))
     tf.io.gfile.copy(local, path + ".tmp", overwrite=True)
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)

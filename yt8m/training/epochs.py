@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -11,73 +10,13 @@ from typing import Any, Callable
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import PARSE_ERRORS
-from yt8m.data.files.count import count_records
-from yt8m.data.records.ratings import segments_a_record
 from yt8m.errors import UserError
 from yt8m.runs.config import RunConfig
-from yt8m.runs.progress import Unit
 from yt8m.runs.stop_signal import StopVote
 from yt8m.training.checkpoints import TrainState
-from yt8m.training.optimizers import make_schedule
+from yt8m.training.schedule.course import Course
 from yt8m.training.step import StepOutputs, TrainStep
 from yt8m.training.training_data import TrainingData
-
-
-@dataclasses.dataclass(frozen=True)
-class RunLength:
-    """The number of examples that a run trains on.
-
-    Attributes:
-      epoch_examples: examples in one epoch; an estimate if they are rated segments.
-      examples: examples in the whole run, without the partial batch at the end of each epoch.
-      unit: what an example is, "videos" or "segments".
-    """
-
-    epoch_examples: int
-    examples: int
-    unit: Unit
-
-    @classmethod
-    def of(cls, config: RunConfig, files: list[str]) -> RunLength:
-        """Count the training records, unless the run has recorded their number."""
-        recipe, max_steps = config.recipe, config.training.max_steps
-        counted = config.facts.get("records")
-        in_epoch = count_records(files)[0] if counted is None else int(counted)
-        segments = config.schema.segment_labels
-        if segments:
-            in_epoch = round(in_epoch * segments_a_record(files))
-        steps = recipe.num_epochs * (in_epoch // recipe.batch_size)
-        steps = min(steps, max_steps) if max_steps else steps
-        return cls(in_epoch, steps * recipe.batch_size, "segments" if segments else "videos")
-
-    def steps(self, config: RunConfig) -> int:
-        """Return the steps of the whole run."""
-        return self.examples // config.recipe.batch_size
-
-
-def other_rates(before: RunConfig, config: RunConfig, files: list[str], step: int) -> str | None:
-    """Return a line that says how another length of a run changes its next learning rate, or None.
-
-    Args:
-      before: the run's settings so far.
-      config: those with which it is resumed.
-      files: the training shards.
-      step: steps done.
-    """
-    was_asked, asked = ((c.recipe.num_epochs, c.training.max_steps) for c in (before, config))
-    if was_asked == asked:  # The records need not be counted.
-        return None
-    lengths = [RunLength.of(c, files) for c in (before, config)]
-    was, now = (float(make_schedule(config.recipe, n.examples)(step)) for n in lengths)
-    if was == now:
-        return None
-    steps_before, steps = (length.steps(config) for length in lengths)
-    changes = "stretches" if steps > steps_before else "compresses"
-    return (
-        f"the run now has {steps:,} steps, not {steps_before:,}, which {changes} its cosine: the"
-        f" learning rate of the next step is {now:.3g}, not {was:.3g} (the base rate is"
-        f" {config.recipe.base_learning_rate:.3g})"
-    )
 
 
 class Epochs:
@@ -85,7 +24,7 @@ class Epochs:
 
     Args:
       config: the run's settings.
-      length: the run's length.
+      course: the run's length.
       step: runs the steps.
       state: the position in the run, which is advanced.
       data: the training records.
@@ -93,12 +32,15 @@ class Epochs:
       steps_per_call: the most steps in a call of `step`.
       until_due: from the steps done to those that may follow before a checkpoint or a validation
         is due.
+
+    Attributes:
+      data_ended: whether the data of the last epoch have ended, so that its length is known.
     """
 
     def __init__(
         self,
         config: RunConfig,
-        length: RunLength,
+        course: Course,
         step: TrainStep,
         state: TrainState,
         data: TrainingData,
@@ -109,8 +51,9 @@ class Epochs:
         self._batch_size, self._num_epochs = config.recipe.batch_size, config.recipe.num_epochs
         self._max_steps = config.training.max_steps
         self._steps_per_call, self._until_due = steps_per_call, until_due
-        self._length, self._step, self._state = length, step, state
+        self._course, self._step, self._state = course, step, state
         self._data, self._stop = data, stop
+        self.data_ended = False
 
     def are_over(self) -> bool:
         """Return whether the run has done all of its epochs or all of its steps."""
@@ -124,6 +67,7 @@ class Epochs:
         Raises:
           UserError: the epoch contains no complete batch, or too many broken records.
         """
+        self.data_ended = False
         batches = self._open()
         while (left := self._steps_left()) > 0 and not self._stop():
             steps = tf.constant(self._steps_in_call(left), tf.int32)
@@ -131,6 +75,7 @@ class Epochs:
                 with self._examples_counted():
                     outputs = self._step(batches, steps)
             except tf.errors.OutOfRangeError:
+                self.data_ended = True
                 break
             except PARSE_ERRORS as error:
                 if not self._data.leaves_out(error):
@@ -168,7 +113,7 @@ class Epochs:
         return self._whole_batches() - self._done_in_epoch()
 
     def _whole_batches(self) -> int:
-        return self._length.epoch_examples // self._batch_size
+        return self._course.length.epoch_examples // self._batch_size
 
     def _done_in_epoch(self) -> int:
         return int(self._state.examples_in_epoch) // self._batch_size
@@ -189,7 +134,8 @@ class Epochs:
         is_cut = self._stop.stopped or self._is_out_of_steps()
         if is_cut or int(self._state.examples_in_epoch):
             return
+        length = self._course.length
         raise UserError(
-            f"--batch_size={self._batch_size} is larger than the number of {self._length.unit} in"
-            f" the training records, {self._length.epoch_examples}; lower it."
+            f"--batch_size={self._batch_size} is larger than the number of {length.unit} in the"
+            f" training records, {length.epoch_examples}; lower it."
         )

@@ -13,6 +13,7 @@ from yt8m.runs.predictor import Predictor
 from yt8m.runs.progress import Progress
 from yt8m.runs.save import save_weights
 from yt8m.training.checkpoints import TrainState
+from yt8m.training.schedule.course import Course
 from yt8m.training.step import TrainStep
 from yt8m.training.validation import Validation
 
@@ -27,7 +28,7 @@ class ModelKeeper:
       validation: the validation set, or None.
       progress: prints and logs.
       min_gain: the smallest increase in the score that counts as a gain.
-      total_steps: the steps of the whole run.
+      course: has the steps of the whole run.
 
     Attributes:
       score_name: what is validated, "GAP" or "loss".
@@ -41,11 +42,11 @@ class ModelKeeper:
         validation: Validation | None,
         progress: Progress,
         min_gain: float,
-        total_steps: int = 0,
+        course: Course,
     ):
         self._run, self._step, self._state = run, step, state
         self._validation, self._progress, self._min_gain = validation, progress, min_gain
-        self._chief, self._total_steps = is_chief(step.strategy), total_steps
+        self._chief, self._course = is_chief(step.strategy), course
         self._predictor: Predictor | None = None
         self._validated: tuple[int, dict[str, Any]] = (-1, {})  # the last validation's step
         self.score_name = "GAP" if step.model.task == "classification" else "loss"
@@ -95,8 +96,8 @@ class ModelKeeper:
         return best if math.isfinite(best) else None
 
     def _write(self, name: str, result: dict[str, Any]) -> None:
-        save_weights(self._step.model, self._run.file(name, WEIGHTS))
         about = {"step": self._step.done(), "epoch": int(self._state.epoch), **result}
-        if self._total_steps:
-            about["steps_of_run"] = self._total_steps
+        if self._course.steps:
+            about["steps_of_run"] = self._course.steps
+        save_weights(self._step.model, self._run.file(name, WEIGHTS), about=about)
         files.write_json(self._run.file(os.path.join(name, METRICS)), about)

@@ -1,8 +1,7 @@
-"""Optimizers by name, and learning-rate schedules that count examples, not steps."""
+"""Optimizers by name."""
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any, Callable
 
@@ -10,58 +9,9 @@ import tensorflow as tf
 
 from yt8m.compat import KERAS_3
 from yt8m.errors import UserError, near_misses
-from yt8m.models.core.recipe import Recipe, Schedule
+from yt8m.models.core.recipe import Recipe
 from yt8m.training.fused_adam import Adam, AdamW
-
-
-@tf.keras.utils.register_keras_serializable(package="yt8m")
-class ExamplesSchedule(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that depends on the examples seen, whatever the batch size.
-
-    Args:
-      base: the learning rate after the warm-up.
-      kind: "cosine" (to zero at `total_examples`), "exponential" (the starter code's staircase:
-        times `decay` every `decay_examples`), "exponential_continuous" (the same without stairs, as
-        in UTS; see `docs/sources.md#learning-rate-decay`) or "constant".
-      batch_size: examples in a step.
-      total_examples: examples in the whole run; only the cosine uses it.
-      decay, decay_examples: the exponential's factor, and the examples that it takes.
-      warmup_examples: examples of a linear warm-up from zero.
-    """
-
-    def __init__(
-        self,
-        base: float,
-        kind: Schedule,
-        batch_size: int,
-        total_examples: int,
-        decay: float = 0.95,
-        decay_examples: int = 4_000_000,
-        warmup_examples: int = 0,
-    ):
-        self.base, self.kind, self.batch_size = base, kind, batch_size
-        self.total_examples, self.decay, self.decay_examples = total_examples, decay, decay_examples
-        self.warmup_examples = warmup_examples
-
-    def __call__(self, step: Any) -> tf.Tensor:
-        """Return the learning rate for the step that follows `step` steps."""
-        examples = tf.cast(step, tf.float32) * float(self.batch_size)
-        rate = tf.constant(self.base, tf.float32)
-        if self.kind == "cosine":
-            part_done = tf.minimum(1.0, examples / max(1.0, float(self.total_examples)))
-            rate *= 0.5 * (1.0 + tf.cos(math.pi * part_done))
-        elif self.kind == "exponential":
-            rate *= tf.pow(self.decay, tf.floor(examples / self.decay_examples))
-        elif self.kind == "exponential_continuous":
-            rate *= tf.pow(self.decay, examples / self.decay_examples)
-        if self.warmup_examples:
-            rate *= tf.minimum(1.0, (examples + self.batch_size) / self.warmup_examples)
-        return rate
-
-    def get_config(self) -> dict[str, Any]:
-        """Return every constructor argument."""
-        return dict(vars(self))
-
+from yt8m.training.schedule.examples_schedule import ExamplesSchedule, make_schedule
 
 # Name -> what makes the optimizer, from a learning-rate schedule and a recipe.
 _Table = dict[str, Callable[[Any, Recipe], Any]]
@@ -114,25 +64,17 @@ def decays(name: str) -> bool:
     return name.lower().removesuffix("optimizer") in ("adamw", "lamb")
 
 
-def make_schedule(recipe: Recipe, total_examples: int) -> ExamplesSchedule:
-    """Return the recipe's learning-rate schedule for a run of `total_examples`."""
-    return ExamplesSchedule(
-        base=recipe.base_learning_rate,
-        kind=recipe.schedule,
-        batch_size=recipe.batch_size,
-        total_examples=total_examples,
-        decay=recipe.learning_rate_decay,
-        decay_examples=recipe.learning_rate_decay_examples,
-        warmup_examples=recipe.warmup_examples,
-    )
-
-
 def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
-    """Return the recipe's optimizer with its learning-rate schedule.
+    """Return the recipe's optimizer with the recipe's schedule for a run of `total_examples`."""
+    return optimizer_with(recipe, make_schedule(recipe, total_examples))
+
+
+def optimizer_with(recipe: Recipe, schedule: ExamplesSchedule) -> Any:
+    """Return the recipe's optimizer.
 
     Args:
       recipe: names the optimizer; names of the starter code, such as `AdamOptimizer`, work too.
-      total_examples: examples in the whole run.
+      schedule: the learning rates.
 
     Raises:
       UserError: the name is unknown, or only tensorflow-addons has it and that is not installed.
@@ -152,7 +94,7 @@ def make_optimizer(recipe: Recipe, total_examples: int) -> Any:
             f"--optimizer={recipe.optimizer} is not available; the optimizers are"
             f" {', '.join(sorted(table))}.{hint}"
         )
-    return table[found](make_schedule(recipe, total_examples), recipe)
+    return table[found](schedule, recipe)
 
 
 def prepare(optimizer: Any, variables: list[Any]) -> None:

@@ -13,10 +13,14 @@ import tensorflow as tf
 
 from yt8m.compat import tf_variable
 from yt8m.layers.heads.mixture_loss import loss_and_predictions
+from yt8m.losses import registry as losses
 from yt8m.losses.registry import is_sum_over_classes
 from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
-from yt8m.training.optimizers import apply_reduced
+from yt8m.runs.build import make_model
+from yt8m.runs.config import RunConfig
+from yt8m.training.optimizers import apply_reduced, optimizer_with, prepare
+from yt8m.training.schedule.examples_schedule import ExamplesSchedule
 from yt8m.training.weight_average import WeightAverage
 
 LossFn = Callable[..., tf.Tensor]
@@ -111,6 +115,7 @@ class TrainStep:
         # whose gradient was not finite. They stay on the device, so that no step waits for them.
         self.sums = tf.Variable(tf.zeros([4]), trainable=False, name="sums")
         self.class_weights: np.ndarray | None = None
+        self._traced = 0
         # A function of its own only where XLA needs one: batch normalisation cannot sum its
         # statistics over replicas from within a nested function.
         self._forward_backward = (
@@ -119,13 +124,22 @@ class TrainStep:
             else self._gradients
         )
 
-    @tf.function
     def __call__(self, iterator: Any, steps: tf.Tensor) -> StepOutputs:
         """Run `steps` (a scalar tensor) steps; return the last one's labels and predictions.
 
         Raises:
           tf.errors.OutOfRangeError: the data ended; `step` counts the steps done.
         """
+        return self.compiled(iterator, steps, self._traced)
+
+    def trace_again(self) -> None:
+        """Let the next call compile the steps again, because the learning rates have changed."""
+        self._traced += 1
+
+    @tf.function
+    def compiled(self, iterator: Any, steps: tf.Tensor, traced: int = 0) -> StepOutputs:
+        """Do what a call does, as a program that each value of `traced` compiles once."""
+        del traced
         for _ in tf.range(steps - 1):
             self.on_batch(next(iterator))
         return self.on_batch(next(iterator))
@@ -256,3 +270,26 @@ class TrainStep:
             return weights
         each = tf.ones_like(batch["labels"], tf.float32) if weights is None else weights
         return each * tf.constant(self.class_weights)[None, :]
+
+
+def make_step(
+    config: RunConfig, strategy: tf.distribute.Strategy, schedule: ExamplesSchedule
+) -> TrainStep:
+    """Return the training step of a new model, with its optimizer and its weight average."""
+    t, recipe = config.training, config.recipe
+    with strategy.scope():
+        model = make_model(config)
+        average = WeightAverage(model.trainable_variables, recipe.weight_average)
+        optimizer = optimizer_with(recipe, schedule)
+        prepare(optimizer, model.trainable_variables)
+        loss = losses.get(recipe.label_loss)
+        return TrainStep(
+            strategy,
+            model,
+            loss,
+            optimizer,
+            average,
+            recipe,
+            t.regularization_penalty,
+            t.jit_compile,
+        )

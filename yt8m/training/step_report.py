@@ -12,8 +12,7 @@ from yt8m.metrics.batch_metrics import batch_metrics
 from yt8m.runs.config import RunConfig
 from yt8m.runs.progress import Progress
 from yt8m.training.checkpoints import TrainState
-from yt8m.training.epochs import RunLength
-from yt8m.training.optimizers import make_schedule
+from yt8m.training.schedule.course import Course
 from yt8m.training.step import StepOutputs, TrainStep
 
 
@@ -25,7 +24,7 @@ class StepReport:
       step: runs the steps, and sums up their losses.
       state: the position in the run.
       progress: prints and logs.
-      length: the run's length.
+      course: the run's length and learning rates.
     """
 
     def __init__(
@@ -34,11 +33,10 @@ class StepReport:
         step: TrainStep,
         state: TrainState,
         progress: Progress,
-        length: RunLength,
+        course: Course,
     ):
         self._config, self._step, self._state = config, step, state
-        self._progress, self._length = progress, length
-        self._schedule = make_schedule(config.recipe, length.examples)
+        self._progress, self._course = progress, course
 
     def __call__(self, last: StepOutputs) -> None:
         """Print and log the means since the last report, with the metrics of the last batch.
@@ -54,12 +52,12 @@ class StepReport:
             return
         step, epoch, recipe = self._step.done(), int(self._state.epoch), self._config.recipe
         values: dict[str, Any] = {key: sums[key] for key in ("loss", "regularization")}
-        values["learning_rate"] = float(self._schedule(step - 1))  # of the last step
+        values["learning_rate"] = float(self._course.schedule(step - 1))  # of the last step
         if self._step.model.task == "classification":
             values.update(self._metrics(last))
         values.update(step=step, epoch=epoch + 1)
         self._progress.train(
-            step * recipe.batch_size, self._length.examples, epoch, recipe.num_epochs, values
+            step * recipe.batch_size, self._course.length.examples, epoch, recipe.num_epochs, values
         )
 
     def check_finite(self) -> None:

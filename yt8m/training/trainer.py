@@ -12,9 +12,7 @@ from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.cache import open_cache
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
-from yt8m.losses import registry as losses
 from yt8m.losses.class_weights import class_weights
-from yt8m.runs.build import make_model
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices
@@ -25,16 +23,16 @@ from yt8m.runs.progress import Progress
 from yt8m.runs.stop_signal import Stopped, StopSignal, StopVote
 from yt8m.training import label_experiments
 from yt8m.training.checkpoints import TrainState, make_checkpoints
-from yt8m.training.epochs import Epochs, RunLength, other_rates
+from yt8m.training.epochs import Epochs
 from yt8m.training.initial_weights import initialize
 from yt8m.training.keep_best import ModelKeeper
-from yt8m.training.optimizers import make_optimizer, prepare
 from yt8m.training.priors import starting_priors
-from yt8m.training.step import TrainStep
+from yt8m.training.schedule import extension
+from yt8m.training.schedule.course import Course
+from yt8m.training.step import make_step
 from yt8m.training.step_report import StepReport
 from yt8m.training.training_data import TrainingData, counts_of
 from yt8m.training.validation import Pace, Validation, check
-from yt8m.training.weight_average import WeightAverage
 
 
 def train(
@@ -58,6 +56,7 @@ def train(
         call resumes it.
     """
     check(config)
+    extension.check(config.session)
     config, run, finished = open_run(config, train_dir, start_new_model, strategy)
     if not finished:
         trainer = Trainer(config, run, strategy)
@@ -80,7 +79,7 @@ class Trainer:
     def __init__(
         self, config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy | None = None
     ):
-        self.config, self.run = config, run
+        self.run = run
         t = config.training
         self.files = find_shards(t.train_data_pattern, "--train_data_pattern")
         self.strategy = strategy or make_strategy(t.strategy, t.num_gpu)
@@ -89,9 +88,9 @@ class Trainer:
         label_experiments.check(config)
         self.chief = is_chief(self.strategy)
         tf.keras.utils.set_random_seed(t.seed)
-        self.length = RunLength.of(config, self.files)
-        self.progress = Progress(run, self.chief, t.progress_seconds, self.length.unit)
-        self.step = make_step(config, self.strategy, self.length.examples)
+        self.course = Course(config, self.files)
+        self.progress = Progress(run, self.chief, t.progress_seconds, self.course.length.unit)
+        self.step = make_step(config, self.strategy, self.course.schedule)
         self.state = TrainState()
         vote = any_worker(self.strategy)
         self.pace = Pace(t.validate_every_minutes, config.session.clock, vote)
@@ -110,10 +109,15 @@ class Trainer:
             validation,
             self.progress,
             t.min_gain,
-            self.length.steps(config),
+            self.course,
         )
-        self._report = StepReport(config, self.step, self.state, self.progress, self.length)
+        self._report = StepReport(config, self.step, self.state, self.progress, self.course)
         self._config_is_kept = False
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's settings, with what has become of its length by now."""
+        return self.course.config
 
     def train(self) -> None:
         """Train to the end.
@@ -156,6 +160,20 @@ class Trainer:
                 self._save()
         if last is not None:
             self._report(last)
+        if epochs.data_ended:
+            self._correct_length()
+
+    def _correct_length(self) -> None:
+        """Take the length of the epoch that has ended, if until now it was an estimate."""
+        batches = int(self.state.examples_in_epoch) // self.config.recipe.batch_size
+        before = self.config
+        line = self.course.count(batches, self.step.done())
+        if line is not None:
+            self.progress.say(line)
+            self.step.trace_again()
+        if self.config != before:
+            self._config_is_kept = False
+            self._keep_config()
 
     def _time_saving(self) -> bool:
         """Return whether to save only to know how long that takes, for the end of the session."""
@@ -165,7 +183,9 @@ class Trainer:
         """Resume from the last checkpoint, or start from the label priors and --init_from."""
         if self.checkpoints.restore():
             if self.run.exists():
-                self._say_other_rates(self.run.load_config())
+                line = self.course.resume(self.run.load_config(), self.step.done())
+                if line is not None:
+                    self.progress.say(line)
             epoch = int(self.state.epoch) + 1
             self.progress.say(f"resumed at step {self.step.done():,}, epoch {epoch}")
             self.progress.event("resumed", step=self.step.done(), devices=str(self.devices))
@@ -173,18 +193,14 @@ class Trainer:
                 self.pace.next_epoch(float(self.state.best_score))
         else:
             self._start()
+        self.progress.start(self.step.done() * self.config.recipe.batch_size)
         self.pace.start(self.step.done())
         power = self.config.training.label_weight_power
         if power:
             self.step.class_weights = class_weights(self._priors(), power)
 
-    def _say_other_rates(self, before: RunConfig) -> None:
-        if before.recipe.schedule == "cosine":
-            line = other_rates(before, self.config, self.files, self.step.done())
-            if line:
-                self.progress.say(line)
-
     def _start(self) -> None:
+        self.course.start()
         if self.chief and not self.run.exists():
             self.run.remove_priors()  # A refused command left them, perhaps for other data.
         model = self.step.model
@@ -225,7 +241,7 @@ class Trainer:
 
         return Epochs(
             self.config,
-            self.length,
+            self.course,
             self.step,
             self.state,
             data,
@@ -239,6 +255,7 @@ class Trainer:
         if self._config_is_kept:
             return
         if self.chief and not (self.run.exists() and self.run.load_config() == self.config):
+            self.run.set_going_on()  # First: a run that is done with its new length never resumes.
             self.run.write_text(CONFIG_FILE, self.config.to_json())
         self._config_is_kept = True
 
@@ -312,27 +329,4 @@ def check_replicas(config: RunConfig, replicas: int) -> None:
         raise UserError(
             f"--jit_compile works on one replica, but --strategy={strategy} has {replicas}; drop"
             " --jit_compile (a TPU compiles anyway)."
-        )
-
-
-def make_step(
-    config: RunConfig, strategy: tf.distribute.Strategy, total_examples: int
-) -> TrainStep:
-    """Return the training step of a new model, with its optimizer and its weight average."""
-    t, recipe = config.training, config.recipe
-    with strategy.scope():
-        model = make_model(config)
-        average = WeightAverage(model.trainable_variables, recipe.weight_average)
-        optimizer = make_optimizer(recipe, total_examples)
-        prepare(optimizer, model.trainable_variables)
-        loss = losses.get(recipe.label_loss)
-        return TrainStep(
-            strategy,
-            model,
-            loss,
-            optimizer,
-            average,
-            recipe,
-            t.regularization_penalty,
-            t.jit_compile,
         )

@@ -10,17 +10,19 @@ import numpy as np
 import pytest
 
 from tests.support.alternations import Killed, config_of, continued, dies_at, scores_of, steps_of
-from tests.support.runs import events, with_training
+from tests.support.runs import begun, events, stop_at, with_training
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.evaluation.evaluate_run import evaluate_run
-from yt8m.largescale.alternating import classifier_step, step3_updates, trainer
+from yt8m.largescale.alternating import classifier_step, joint_step, step3_updates, trainer
 from yt8m.largescale.alternating.step_model import copy_model, metrics_of
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.runs.bundle import open_bundle, write_bundle
 from yt8m.runs.config import ModelConfig
+from yt8m.runs.folder import RunFolder
 from yt8m.runs.trained_model import TrainedModel
+from yt8m.training.trainer import Trainer
 
 
 def test_a_full_run_takes_its_steps_and_logs_each_iteration(full):
@@ -38,6 +40,32 @@ def test_a_full_run_takes_its_steps_and_logs_each_iteration(full):
     steps = [{"number": 1, "cycle": 0}, {"number": 2, "cycle": 1}, {"number": 3, "cycle": 1}]
     assert [{"number": d["number"], "cycle": d["cycle"]} for d in state["done"]] == steps
     assert not (full / "alternation" / "cycle1_step2" / "features").exists()
+
+
+@pytest.mark.parametrize("change", [{"num_epochs": 3}, {"max_steps": 7}])
+def test_a_joint_training_that_has_ended_is_not_extended(change, full, small_data):
+    config, before = config_of(small_data), (full / "config.json").read_text()
+    if "num_epochs" in change:
+        config = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, **change))
+    else:
+        config = with_training(config, **change)
+    flag, value = next(iter(change.items()))
+    with pytest.raises(UserError, match=rf"--{flag}={value}: step 1, .* has ended with {flag}="):
+        trainer.train(config, str(full))
+    assert (full / "config.json").read_text() == before
+
+
+def test_a_joint_training_that_has_not_ended_is_extended(small_data, tmp_path):
+    config = config_of(small_data, alternation="baseline")
+    joint = joint_step.joint_config(config)
+    begun(config, tmp_path)
+    stop_at(Trainer(joint, begun(joint, tmp_path / "step1")), 7)
+    longer = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, num_epochs=3))
+    trainer.train(longer, str(tmp_path))
+    assert [iteration for _, iteration, _ in steps_of(tmp_path)] == [1, 2, 3]
+    for folder in (tmp_path, tmp_path / "step1"):  # so that the same command says no difference
+        assert RunFolder(str(folder)).load_config().recipe.num_epochs == 3
+    trainer.train(longer, str(tmp_path))
 
 
 def test_step_2_gives_each_class_the_experts_that_its_videos_allow(full, small_data, tmp_path):

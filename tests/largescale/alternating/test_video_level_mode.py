@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.runs import new_run
+from tests.support.runs import new_run, with_training
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
@@ -89,6 +89,17 @@ def test_the_settings_of_the_frame_network_need_not_be_given_again(
     assert (own["width"], own["pooling"]) == (16, "max")
     assert "groups" not in own
     assert TrainedModel(str(tmp_path / "run")).model.head.num_mixtures == 2
+
+
+def test_the_sample_of_the_validation_is_not_sampled_again(frames, tmp_path, without_training):
+    network = untrained(config_of(frames, {"width": 16}), tmp_path / "fn")
+    config = with_training(config_of(frames, frame_network=network), validate_examples=50)
+    for name, sampled_before in (("new", False), ("old", True)):
+        half = RunFolder(str(tmp_path / name / "alternation" / "video_level"))
+        if sampled_before:  # by the first version that had --validate_examples
+            half.write_text(CONFIG_FILE, config.to_json())
+        without_training(config, str(tmp_path / name))
+        assert half.load_config().training.validate_examples == (50 if sampled_before else 0)
 
 
 @pytest.mark.parametrize(

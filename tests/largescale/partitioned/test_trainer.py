@@ -16,6 +16,7 @@ from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.files import read_json
 from yt8m.largescale.partitioned import trainer
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.settings.session import Session
 from yt8m.runs.stop_signal import Stopped
 from yt8m.runs.trained_model import TrainedModel
 
@@ -171,6 +172,12 @@ def test_without_validation_the_model_is_the_last(small_data, tmp_path):
 def test_what_it_cannot_do_is_refused(change, message, small_data, tmp_path):
     with pytest.raises(UserError, match=message):
         trainer.train(run_config(small_data, **change), str(tmp_path / "run"))
+
+
+def test_it_cannot_be_extended(small_data, tmp_path):
+    config = dataclasses.replace(run_config(small_data), session=Session(extend="restart"))
+    with pytest.raises(UserError, match="--extend does not work with --trainer=partitioned"):
+        trainer.train(config, str(tmp_path / "run"))
 
 
 def test_more_groups_than_files_may_be_open_are_refused_before_any_is_trained(

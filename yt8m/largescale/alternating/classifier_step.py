@@ -21,10 +21,10 @@ from yt8m.evaluation.evaluate import Pairs
 from yt8m.largescale.alternating.context import Context, alternation_of
 from yt8m.largescale.alternating.plan import Step, best_index, is_over
 from yt8m.largescale.alternating.step_model import (
+    copy_model,
     load_model,
     metrics_of,
     save_model,
-    write_metrics,
 )
 from yt8m.largescale.alternating.step_state import StepState
 from yt8m.largescale.features.map import map_features
@@ -106,7 +106,8 @@ def _validate_on_records(context: Context, step: Step) -> None:
     with context.strategy.scope():
         model = load_model(context.run, step.best)
     result = context.validation(context.validation.predictor(model))
-    write_metrics(context.run, step.best, {**metrics_of(context.run, step.best), **result})
+    about = {**metrics_of(context.run, step.best), **result}
+    copy_model(context.run, step.best, step.best, about)
     context.run.write_text(f"{step.folder}/validated", "")
 
 

@@ -12,7 +12,7 @@ from yt8m.largescale.alternating.plan import Step
 from yt8m.largescale.alternating.step_model import save_model
 from yt8m.runs.build import make_model
 from yt8m.runs.config import RunConfig
-from yt8m.runs.folder import BEST, RunFolder
+from yt8m.runs.folder import BEST, STEP_1, RunFolder
 from yt8m.runs.load import load_weights, weights_file
 from yt8m.training.trainer import train
 
@@ -27,6 +27,36 @@ def joint_config(config: RunConfig) -> RunConfig:
         config.training, trainer="joint", patience=own.step1_patience, min_gain=own.step1_min_gain
     )
     return dataclasses.replace(config, training=training, alternation=None)
+
+
+def check_length(config: RunConfig, run: RunFolder) -> None:
+    """Refuse another length for a joint training that has ended, on which later steps build.
+
+    Args:
+      config: the requested settings.
+      run: the alternating run's folder.
+
+    Raises:
+      UserError: it names the flag.
+    """
+    if not run.exists():
+        return
+    joint = RunFolder(run.file(STEP_1))
+    taken = bool(alternation_of(config).step1_from)
+    if not taken and not joint.is_done():
+        return
+    before = (run if taken else joint).load_config()
+    for name, was, now in (
+        ("num_epochs", before.recipe.num_epochs, config.recipe.num_epochs),
+        ("max_steps", before.training.max_steps, config.training.max_steps),
+    ):
+        if was != now:
+            raise UserError(
+                f"--{name}={now}: step 1, the joint training of --train_dir={run.path}, has ended"
+                f" with {name}={was}, and the later steps build on its model. Set that value; or"
+                f" train the model longer by --trainer=joint, and name its folder by --step1_from"
+                " in a new --train_dir."
+            )
 
 
 def run(context: Context, step: Step) -> float:

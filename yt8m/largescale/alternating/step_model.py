@@ -9,10 +9,9 @@ import json
 import os
 from typing import Any
 
-from yt8m.files import read_json
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.folder import MODEL_FILE, RunFolder
-from yt8m.runs.load import differing_arguments, load_saved
+from yt8m.runs.load import about_weights, differing_arguments, load_saved
 from yt8m.runs.save import copy_weights, save_weights
 
 WEIGHTS = "model.weights.h5"
@@ -35,25 +34,20 @@ def save_model(
       about: its metrics and where it comes from. They are written last, so their presence marks the
         folder as complete.
     """
-    save_weights(model, run.file(folder, WEIGHTS), own)
+    save_weights(model, run.file(folder, WEIGHTS), own, about)
     _write_about(run, folder, own, about)
 
 
 def copy_model(run: RunFolder, source: str, target: str, about: dict[str, Any]) -> None:
     """Copy a model that `save_model` or the trainer wrote to another folder, with new metrics."""
     own = arguments_of(run, source)
-    copy_weights(run.file(source, WEIGHTS), run.file(target, WEIGHTS), own)
+    copy_weights(run.file(source, WEIGHTS), run.file(target, WEIGHTS), own, about)
     _write_about(run, target, own, about)
 
 
 def _write_about(run: RunFolder, folder: str, own: dict[str, Any], about: dict[str, Any]) -> None:
     run.write_text(os.path.join(folder, MODEL_FILE), json.dumps(own) + "\n")
-    write_metrics(run, folder, about)
-
-
-def write_metrics(run: RunFolder, folder: str, metrics: dict[str, Any]) -> None:
-    """Write the metrics of a folder's model."""
-    text = json.dumps(metrics, indent=1, default=float) + "\n"
+    text = json.dumps(about, indent=1, default=float) + "\n"
     run.write_text(os.path.join(folder, METRICS), text)
 
 
@@ -73,4 +67,4 @@ def arguments_of(run: RunFolder, folder: str) -> dict[str, Any]:
 
 def metrics_of(run: RunFolder, folder: str) -> dict[str, Any]:
     """Return the metrics with which a folder's model was written."""
-    return read_json(run.file(folder, METRICS))
+    return about_weights(run.file(folder, WEIGHTS))

@@ -112,10 +112,14 @@ def train(
     config, run, finished = open_run(config, train_dir, start_new_model)
     if finished:
         return
+    frames = alternation_of(config).frame_network
+    joint_step.check_length(
+        config, RunFolder(run.file(video_level_mode.VIDEO_RUN)) if frames else run
+    )
     context = _context(config, run, strategy)
     try:
         with context.stop:
-            if alternation_of(config).frame_network:
+            if frames:
                 video_level_mode.run(context, train)
             else:
                 Alternation(context).run()
@@ -138,7 +142,7 @@ def _context(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy
     _refuse_workers(strategy)
     validation = Validation(config, strategy)
     validation.files = [absolute(f) for f in validation.files]
-    if not run.exists():
+    if not (run.exists() and run.load_config() == config):
         run.write_text(CONFIG_FILE, config.to_json())
     executor = make_executor(alternation.executor, task_timeout=60.0 * alternation.task_minutes)
     stop = StopSignal(config.session)

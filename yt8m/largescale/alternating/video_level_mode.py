@@ -132,8 +132,9 @@ def run(context: Context, alternate: Callable[..., None]) -> None:
         context.log.say(f"stopped {stopped.why}; the same command resumes")
         raise
     width = int(network.pooled_frames(network.example_inputs()).shape[-1])
-    half = _video_config(config, network, width, *patterns)
-    alternate(half, run_folder.file(VIDEO_RUN), strategy=context.strategy)
+    video_run = RunFolder(run_folder.file(VIDEO_RUN))
+    half = _video_config(config, network, width, *patterns, video_run)
+    alternate(half, video_run.path, strategy=context.strategy)
     _finish(context, network)
 
 
@@ -156,18 +157,24 @@ def _arguments(config: RunConfig, network: Yt8mModel) -> dict[str, Any]:
 
 
 def _video_config(
-    config: RunConfig, network: Yt8mModel, width: int, train: str, validation: str
+    config: RunConfig, network: Yt8mModel, width: int, train: str, validation: str, run: RunFolder
 ) -> RunConfig:
     """Return the settings of the video-level half's run, whose layers match the whole model's."""
     arguments = {k: v for k, v in _arguments(config, network).items() if k in _SHARED}
     arguments.update(input_norm="none", input_batch_norm=False)
+    # What was pooled are the records of --validate_examples already. A run that an earlier version
+    # of this program began took a sample of them, and keeps it.
+    examples = run.load_config().training.validate_examples if run.exists() else 0
     return dataclasses.replace(
         config,
         schema=pooled_schema(config.schema, width),
         model=ModelConfig(VIDEO_HALF[config.model.name], arguments),
         recipe=dataclasses.replace(config.recipe, train_frames=0),
         training=dataclasses.replace(
-            config.training, train_data_pattern=train, eval_data_pattern=validation
+            config.training,
+            train_data_pattern=train,
+            eval_data_pattern=validation,
+            validate_examples=examples,
         ),
         alternation=dataclasses.replace(alternation_of(config), frame_network=""),
     )

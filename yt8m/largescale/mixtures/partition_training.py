@@ -28,7 +28,7 @@ from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_clock import PartitionClock
 from yt8m.largescale.tasks.prefetch import prefetched
 from yt8m.runs.stop_signal import Stopped, StopSignal
-from yt8m.training.optimizers import make_schedule
+from yt8m.training.schedule.examples_schedule import make_schedule
 
 CHECKPOINT = ".checkpoint"  # the ending of the file that resumes a partition
 REPORT_SECONDS = 10.0

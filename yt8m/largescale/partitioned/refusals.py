@@ -22,6 +22,7 @@ _REASONS = {
     "--validate_every_minutes": "there is no complete model before the end",
     "--validate_examples": "it validates once; name fewer records with --eval_data_pattern",
     "--strategy": "it computes on one device",
+    "--extend": "all groups of a model are trained equally long",
 }
 
 
@@ -50,6 +51,7 @@ def check_settings(config: RunConfig, strategy: tf.distribute.Strategy | None = 
         "--validate_every_minutes": training.validate_every_minutes,
         "--validate_examples": training.validate_examples,
         "--strategy": strategy is not None and strategy.num_replicas_in_sync > 1,
+        "--extend": config.session.extend is not None,
     }
     for flag in filter(given.get, given):
         raise UserError(f"{flag} does not work with --trainer=partitioned: {_REASONS[flag]}.")
