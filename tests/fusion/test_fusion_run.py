@@ -15,6 +15,8 @@ from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.submission.kaggle_segments import SegmentCsvWriter, read_segment_csv
 from yt8m.submission.kaggle_videos import CsvWriter, read_csv
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
+from yt8m.submission.score_formats import open_scores, scores_writer
+from yt8m.submission.scores.settings import ScoresSettings
 
 N, K = 300, 40
 IDS = [f"v{i:03d}" for i in range(N)]
@@ -82,6 +84,23 @@ def test_average_of_folders_and_a_csv(made, tmp_path, chunk):
     assert [r.id for r in rows] == IDS
     assert {len(r.classes) for r in rows} == {5}
     np.testing.assert_allclose(rows[3].scores, np.sort(expected[3])[::-1][:5], atol=1e-5)
+
+
+def test_inputs_of_every_format(made, tmp_path):
+    formats = (dict(scores_dtype="float16"), dict(scores_top_k=10), dict(scores_format="parquet"))
+    for number, settings in enumerate(formats):
+        with scores_writer(str(tmp_path / str(number)), K, ScoresSettings(**settings)) as w:
+            w.write(IDS[::-1], made[2][0][::-1])
+    names = f"a,c.csv,{tmp_path}/0,{tmp_path}/1,{tmp_path}/2"
+    fuse(made, names, output_scores=str(tmp_path / "s"), scores_top_k=8, scores_format="parquet")
+    out = open_scores(str(tmp_path / "s"))
+    assert (out.ids, out.width, out.meta["method"]) == (IDS, 8, "average")
+    few = open_scores(str(tmp_path / "1")).dense(np.arange(N))[::-1]
+    expected = (3 * made[2][0] + few + made[2][2]) / 5
+    best = np.argsort(-expected, axis=1)[:, :3]
+    classes, scores = out.best(np.arange(N), 3)
+    np.testing.assert_allclose(scores, np.take_along_axis(expected, best, 1), atol=1e-3)
+    assert (classes == best).mean() > 0.99  # float16 may swap classes whose scores are close
 
 
 def test_csv_first_sets_the_order(made, tmp_path):
@@ -167,11 +186,15 @@ def test_a_score_that_is_not_a_number_is_refused(made, tmp_path):
         (dict(fit_on_half=True), "fits nothing"),
         (dict(num_classes=41), "numbers of classes"),
         (dict(names="c.csv,a", num_classes=7), "numbers of classes"),
+        (dict(scores_top_k=5), "--scores_top_k: applies only to stored scores"),
+        (dict(output_scores="{0}/s", scores_top_k=41), "--scores_top_k=41: the scores have 40"),
         (dict(output_file="/proc/none/s.csv"), "cannot write"),
     ],
 )
 def test_refusals(made, tmp_path, settings, message):
     settings = {"output_file": str(tmp_path / "s.csv"), **settings}
+    if "output_scores" in settings:
+        settings["output_scores"] = settings["output_scores"].format(tmp_path)
     with pytest.raises(UserError, match=message):
         fuse(made, **settings)
     assert not list(tmp_path.iterdir())

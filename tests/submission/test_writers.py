@@ -11,6 +11,7 @@ from yt8m.files import CannotGoOn
 from yt8m.submission.kaggle_segments import SegmentCsvWriter
 from yt8m.submission.kaggle_videos import CsvWriter
 from yt8m.submission.score_files import ScoreWriter
+from yt8m.submission.scores.best import BestWriter
 
 CLASSES, VIDEOS = 30, 200
 SCORES = np.random.default_rng(0).random((VIDEOS, CLASSES), dtype=np.float32)
@@ -18,6 +19,7 @@ WRITERS = {
     "csv": (functools.partial(CsvWriter, top_k=20), "v{:03d}"),
     "segments": (functools.partial(SegmentCsvWriter, top_k=3, max_per_class=15), "v{:03d}:20"),
     "float32": (functools.partial(ScoreWriter, num_classes=CLASSES), "v{:03d}"),
+    "best": (functools.partial(BestWriter, num_classes=CLASSES, top_k=4), "v{:03d}"),
     "float16": (functools.partial(ScoreWriter, num_classes=CLASSES, dtype="float16"), "v{:03d}"),
 }
 

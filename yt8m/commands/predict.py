@@ -16,7 +16,7 @@ from yt8m.errors import UserError
 from yt8m.flags import Section
 from yt8m.runs.run_or_bundle import RunOrBundle
 from yt8m.settings import setting, settings_of
-from yt8m.submission.score_files import ScoresDtype
+from yt8m.submission.scores.settings import ScoresSettings, refuse_without_scores
 from yt8m.submission.settings import SegmentSettings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class PredictSettings(RunOrBundle):
+class PredictSettings(ScoresSettings, RunOrBundle):
     """What to predict, and where to write it. Each field is the flag of the same name."""
 
     input_data_pattern: str = setting(
@@ -35,7 +35,7 @@ class PredictSettings(RunOrBundle):
     output_file: str = setting("", help="the submission CSV", common=True)
     output_scores: str = setting(
         "",
-        help="folder for the scores of all classes at full precision, for fusion.py",
+        help="folder for the scores, of all classes unless --scores_top_k is given, for fusion.py",
         common=True,
     )
     top_k: int = setting(
@@ -44,9 +44,6 @@ class PredictSettings(RunOrBundle):
         " each segment may be ranked",
         at_least=1,
         common=True,
-    )
-    scores_dtype: ScoresDtype = setting(
-        "float32", help="data type of the scores in --output_scores", choices=ScoresDtype
     )
     output_model_tgz: str = setting(
         "", help="also bundle the model into this .tgz file", group="Bundled models"
@@ -120,6 +117,8 @@ def _check(settings: PredictSettings) -> None:
             "nothing to write: set --output_file (submission CSV), --output_scores (for fusion) or"
             " --output_model_tgz."
         )
+    if not settings.output_scores:
+        refuse_without_scores(settings)
 
 
 def _predict(
@@ -131,7 +130,7 @@ def _predict(
     """Predict every record into the CSV and the score folder."""
     from yt8m.submission.outputs import csv_writer
     from yt8m.submission.predict import predict
-    from yt8m.submission.score_files import ScoreWriter
+    from yt8m.submission.score_formats import scores_writer
 
     schema = trained.config.schema
     with contextlib.ExitStack() as stack:
@@ -150,9 +149,7 @@ def _predict(
             meta: dict[str, Any] = {"segments": schema.segment_labels}
             if covered is not None:
                 meta["covered_classes"] = covered
-            scores = ScoreWriter(
-                settings.output_scores, schema.num_classes, settings.scores_dtype, meta
-            )
+            scores = scores_writer(settings.output_scores, schema.num_classes, settings, meta)
             writers.append(stack.enter_context(scores))
         predict(
             trained,

@@ -9,7 +9,7 @@ import numpy as np
 
 from yt8m.errors import UserError
 from yt8m.submission.kaggle_videos import read_csv
-from yt8m.submission.score_files import ScoreFile, is_score_folder
+from yt8m.submission.score_formats import is_stored_scores, open_scores
 
 
 class FusionInput(abc.ABC):
@@ -36,18 +36,17 @@ class FusionInput(abc.ABC):
         """Return the scores of the videos `rows` [n] as float32 [n, K]."""
 
 
-class ScoreFolderInput(FusionInput):
-    """A memory-mapped score folder."""
+class StoredInput(FusionInput):
+    """A score folder of any format."""
 
     def __init__(self, path: str):
-        self._file = ScoreFile(path)
-        self.name, self.ids = path, self._file.ids
-        self.num_classes = self._file.num_classes
-        self.segments = bool(self._file.meta.get("segments"))
+        self._stored = stored = open_scores(path)
+        self.name, self.ids, self.num_classes = path, stored.ids, stored.num_classes
+        self.segments = bool(stored.meta.get("segments"))
 
     def covered(self, num_classes: int) -> np.ndarray:
-        """Return bool [K]: "covered_classes" of meta.json, or else all classes."""
-        listed = self._file.meta.get("covered_classes")
+        """Return bool [K]: "covered_classes" of the metadata, or else all classes."""
+        listed = self._stored.meta.get("covered_classes")
         if listed is None:
             return np.ones(num_classes, bool)
         known = np.zeros(num_classes, bool)
@@ -56,10 +55,7 @@ class ScoreFolderInput(FusionInput):
 
     def rows(self, rows: np.ndarray, num_classes: int) -> np.ndarray:
         """Return the scores of the videos `rows` [n] as float32 [n, K]."""
-        if len(rows) and np.all(np.diff(rows) == 1):
-            # A slice is read at once; an array of indices is read row by row.
-            return np.asarray(self._file.scores[rows[0] : rows[-1] + 1], np.float32)
-        return np.asarray(self._file.scores[rows], np.float32)
+        return self._stored.dense(rows)
 
 
 class CsvInput(FusionInput):
@@ -100,15 +96,15 @@ class CsvInput(FusionInput):
 
 
 def open_input(path: str) -> FusionInput:
-    """Open a score folder or a CSV.
+    """Open a score folder of any format, or a CSV.
 
     Raises:
       UserError: the path is neither, or cannot be read.
     """
     import tensorflow as tf
 
-    if is_score_folder(path) or tf.io.gfile.isdir(path):
-        return ScoreFolderInput(path)
+    if is_stored_scores(path):
+        return StoredInput(path)
     if not tf.io.gfile.exists(path):
         raise UserError(
             f"--inputs: {path!r} does not exist; name score folders (inference.py --output_scores)"

@@ -23,7 +23,7 @@ from yt8m.fusion.weights import AP_METHODS, bounded, fusion_weights, weighted_su
 from yt8m.submission.ground_truth import GroundTruth
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.outputs import csv_writer
-from yt8m.submission.score_files import ScoreWriter
+from yt8m.submission.score_formats import scores_writer
 
 Say = Callable[[str], None]
 
@@ -109,7 +109,7 @@ def _writers(
         yield csv_writer(settings.output_file, segments, settings.top_k, *ranked, say=say)
     if settings.output_scores:
         meta = {"fused_from": inputs.names, "method": settings.method, "segments": segments}
-        yield ScoreWriter(settings.output_scores, inputs.num_classes, settings.scores_dtype, meta)
+        yield scores_writer(settings.output_scores, inputs.num_classes, settings, meta)
 
 
 def _complete_truth(

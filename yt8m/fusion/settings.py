@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from yt8m.fusion.weights import METHODS
 from yt8m.settings import setting
-from yt8m.submission.score_files import ScoresDtype
+from yt8m.submission.scores.settings import ScoresSettings
 from yt8m.submission.settings import SegmentSettings
 
 WEIGHTS = "Weights"
@@ -16,7 +16,7 @@ READING = "Reading"
 
 
 @dataclasses.dataclass(frozen=True)
-class FusionSettings(SegmentSettings):
+class FusionSettings(ScoresSettings, SegmentSettings):
     """Settings of a fusion. Each field is the flag of the same name."""
 
     inputs: Sequence[str] = setting(
@@ -26,7 +26,7 @@ class FusionSettings(SegmentSettings):
     )
     output_file: str = setting("", help="the submission CSV", common=True)
     output_scores: str = setting(
-        "", help="folder for the fused scores of all classes, for another fusion", common=True
+        "", help="folder for the fused scores, for another fusion or as a teacher", common=True
     )
     method: str = setting(
         "average",
@@ -64,12 +64,6 @@ class FusionSettings(SegmentSettings):
     )
     seed: int = setting(0, help="seed for choosing the random half", group=MEASURING)
     power: float = setting(2.0, help="exponent of --method=power", at_least=0, group=WEIGHTS)
-    scores_dtype: ScoresDtype = setting(
-        "float32",
-        help=("data type of the scores in --output_scores"),
-        choices=ScoresDtype,
-        group=READING,
-    )
     num_classes: int = setting(
         0,
         help="number of classes (K) if all inputs are CSVs; 0: one more than the highest class in"

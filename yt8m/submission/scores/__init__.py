@@ -1,0 +1,1 @@
+"""The formats of stored scores: all classes, the best k of each video, or Parquet."""
