@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from yt8m.errors import UserError
-from yt8m.metrics.average_precision import descending_order, ranked_average_precision
+from yt8m.metrics.average_precision import ranked, ranked_average_precision
 from yt8m.metrics.mean_average_precision import (
     mean_average_precision,
     ranked_class_average_precision,
@@ -125,7 +125,7 @@ class EvaluationMetrics:
             raise UserError(
                 "no example was evaluated: the data contain no record. Check --eval_data_pattern."
             )
-        _, classes, hits = self._ranked()
+        classes, hits = self._ranked()
         ap = ranked_class_average_precision(classes, hits, self._class_positives)
         loss = self._sums["loss"] / self._num_losses if self._num_losses else None
         return {
@@ -141,17 +141,17 @@ class EvaluationMetrics:
 
     def per_class_ap(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return (AP float64 [K], positives int64 [K]); AP is 0 where there is no positive."""
-        _, classes, hits = self._ranked()
+        classes, hits = self._ranked()
         ap = ranked_class_average_precision(classes, hits, self._class_positives)
         return ap, self._class_positives.copy()
 
-    def _ranked(self) -> _Pairs:
-        """Return all pairs (scores, classes, hits), each [P], in descending order of score."""
+    def _ranked(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the (classes, hits) of all pairs, each [P], in descending order of the score."""
         if not self._chunks:
-            return np.zeros(0, np.float32), np.zeros(0, self._class_type), np.zeros(0, bool)
+            return np.zeros(0, np.int64), np.zeros(0, bool)
         if len(self._chunks) > 1:
             scores, classes, hits = (np.concatenate(column) for column in zip(*self._chunks))
             self._chunks = [(scores, classes, hits)]
         scores, classes, hits = (column.ravel() for column in self._chunks[0])
-        order = descending_order(scores)
-        return scores[order], classes[order], hits[order]
+        pairs = ranked(scores, classes.astype(np.int32) * 2 + hits)  # sorts both as one
+        return pairs >> 1, (pairs & 1).astype(bool)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_PLACES = np.int64(1 << 34)  # of pairs and whether they are positive: 8 billion
+
 
 def ranked_class_average_precision(
     classes: NDArray[Any], hits: NDArray[Any], class_positives: NDArray[Any]
@@ -24,12 +26,13 @@ def ranked_class_average_precision(
       float64 [K]; 0 for a class without positives or without pairs.
     """
     positives = np.asarray(class_positives)
+    places = np.arange(len(classes), dtype=np.int64) * 2 + hits
+    keys = classes.astype(np.int64) * _PLACES + places
+    keys.sort()  # by class, and within a class in the given order
+    at = np.flatnonzero(keys & 1)  # only positives add to the sum
+    hit_class = keys[at] // _PLACES
     every_class = np.arange(len(positives))
-    by_class = np.argsort(classes, kind="stable")  # keeps the descending order within a class
-    classes, hits = classes[by_class], hits[by_class]
-    at = np.flatnonzero(hits)  # only positives add to the sum
-    hit_class = classes[at].astype(np.int64)
-    list_start = np.searchsorted(classes, every_class)  # [K] where each class's list begins
+    list_start = np.searchsorted(keys, every_class * _PLACES)  # [K] where each class's list begins
     hit_start = np.searchsorted(hit_class, every_class)  # [K] where its positives begin
     rank = at - list_start[hit_class] + 1
     found = np.arange(len(at)) - hit_start[hit_class] + 1
