@@ -8,7 +8,7 @@ from yt8m.data.find_schema import find_schema
 from yt8m.data.findings import examine
 from yt8m.data.inspect import main
 from yt8m.data.records.quantization import dequantize
-from yt8m.data.records.writers import frame_record, video_record
+from yt8m.data.records.writers import frame_record
 from yt8m.data.vocabulary import write_vocabulary
 from yt8m.errors import UserError
 
@@ -33,29 +33,20 @@ def test_frame_level(make):
 
 def test_chosen_features_in_their_order(make):
     files = make.shards("frame", 6, 1)
-    assert find_schema(files, ["audio", "rgb"], [2, 6])[0].feature_names == ("audio", "rgb")
-    assert find_schema(files, ["rgb"])[0].feature_sizes == (6,)
-
-
-@pytest.mark.parametrize(
-    ("id_key", "features", "classes"),
-    [("id", 2, 3862), ("video_id", 2, 4716), ("video_id", 1, 4800)],
-)
-def test_classes_by_release(make, id_key, features, classes):
-    values = {name: np.zeros(3) for name in ("mean_rgb", "mean_audio")[:features]}
-    path = make.shard("x.tfrecord", [video_record(b"a", values, [1], id_key=id_key)])
-    schema, line = find_schema([path])
-    assert schema.num_classes == classes
-    assert id_key in line
+    assert find_schema(files, ["audio", "rgb"], [2, 6], num_classes=10)[0].feature_names == (
+        "audio",
+        "rgb",
+    )
+    assert find_schema(files, ["rgb"], num_classes=10)[0].feature_sizes == (6,)
 
 
 def test_classes_by_vocabulary(make, tmp_path):
     files = make.shards("video", 6, 1)
-    write_vocabulary(str(tmp_path / "vocabulary.csv"), ["a", "b", "c"], [1, 2, 3])
-    assert find_schema(files)[0].num_classes == 3
+    write_vocabulary(str(tmp_path / "vocabulary.csv"), list("abcdefghijkl"), range(12))
+    assert find_schema(files)[0].num_classes == 12
     other = tmp_path / "other.csv"
-    write_vocabulary(str(other), ["a", "b"], [1, 2])
-    assert find_schema(files, vocabulary_file=str(other))[0].num_classes == 2
+    write_vocabulary(str(other), list("abcdefghijk"), range(11))
+    assert find_schema(files, vocabulary_file=str(other))[0].num_classes == 11
     assert find_schema(files, num_classes=7)[0].num_classes == 7
 
 
@@ -63,7 +54,7 @@ def test_mediapipe_float_lists(make):
     x = dequantize(make.frame_values(0, 5))
     features = {"RGB/feature/floats": x[:, :6], "AUDIO/feature/floats": x[:, 6:]}
     path = make.shard("x.tfrecord", [frame_record(b"a", features, [1], id_key="clip/data_path")])
-    schema, _ = find_schema([path])
+    schema, _ = find_schema([path], num_classes=10)
     assert schema.float_frames
     assert schema.feature_names == ("rgb", "audio")
     assert schema.feature_sizes == (6, 2)
@@ -76,8 +67,8 @@ def test_bytes_and_floats_together(make):
         "x.tfrecord", [frame_record(b"a", {"rgb": x[:, :6], "audio": dequantize(x[:, 6:])}, [1])]
     )
     refused("audio is a float list and the rest are bytes", [path])
-    assert not find_schema([path], ["rgb"])[0].float_frames
-    assert find_schema([path], ["audio"])[0].float_frames
+    assert not find_schema([path], ["rgb"], num_classes=10)[0].float_frames
+    assert find_schema([path], ["audio"], num_classes=10)[0].float_frames
 
 
 REFUSED = {
@@ -168,14 +159,14 @@ def test_first_record_without_frames(make, empty):
 
 def test_rated_segments(make):
     path = make.shard("x.tfrecord", [make.frame_payload(0, segments=[(0, 1, 1.0)])])
-    schema, _ = find_schema([path], segment_labels=True)
+    schema, _ = find_schema([path], num_classes=10, segment_labels=True)
     assert schema.segment_labels
     assert schema.max_frames == 300
 
 
 def test_windows_need_no_ratings(make):
     files = make.shards("frame", 6, 1)
-    assert find_schema(files, segment_labels=True, rated=False)[0].segment_labels
+    assert find_schema(files, num_classes=10, segment_labels=True, rated=False)[0].segment_labels
 
 
 def test_unequal_lengths_are_warned_of_and_counted(make, capsys, caplog):
@@ -184,13 +175,14 @@ def test_unequal_lengths_are_warned_of_and_counted(make, capsys, caplog):
         "x.tfrecord",
         [make.frame_payload(0), frame_record(b"u", {"rgb": x[:, :6], "audio": x[:7, 6:]}, [1])],
     )
-    find_schema([path])
+    find_schema([path], num_classes=10)
     assert caplog.messages[0].startswith(
         "--train_data_pattern: 1 of the 2 records examined have more frames of one feature"
     )
     caplog.clear()
-    find_schema([path], ["rgb"])  # nothing is cut from it
-    find_schema([make.shard("y.tfrecord", [make.frame_payload(i) for i in range(5)])])
+    find_schema([path], ["rgb"], num_classes=10)  # nothing is cut from it
+    whole = make.shard("y.tfrecord", [make.frame_payload(i) for i in range(5)])
+    find_schema([whole], num_classes=10)
     assert not caplog.messages
     assert main([path, "--full"]) == 0
     assert "unequal: 1 of 2 records examined have more frames" in capsys.readouterr().out
@@ -213,7 +205,7 @@ def test_features_of_whole_videos_are_read_where_they_are_named(make):
     assert line.startswith(
         "frame-level records with rgb (6), audio (2), and for whole videos cdml (3); 10 classes"
     )
-    schema, _ = find_schema(files, ["cdml", "rgb"], [3, 6])
+    schema, _ = find_schema(files, ["cdml", "rgb"], [3, 6], num_classes=10)
     assert (schema.feature_names, schema.feature_sizes, schema.feature_size) == (("rgb",), (6,), 6)
     assert (schema.video_names, schema.video_sizes) == (("cdml",), (3,))
     assert schema.all_sizes == (

@@ -28,9 +28,16 @@ def test_report(make, capsys):
 
 
 def test_report_says_label_beyond(make, capsys):
-    path = make.shard("x.tfrecord", [rgb_audio_means(0, np.zeros(6), [3862])])
-    assert main([path]) == 0
+    labels = [3861] * 30 + [3862]  # the last one is not among the records from which K is found
+    records = [rgb_audio_means(i, np.zeros(1152), [c], rgb=1024) for i, c in enumerate(labels)]
+    assert main([make.shard("x.tfrecord", records), "--full"]) == 0
     assert "label 3862 is beyond the 3862 classes: set --num_classes" in capsys.readouterr().out
+
+
+def test_records_of_no_release_are_reported_all_the_same(make, capsys):
+    assert main([make.shard("x.tfrecord", [rgb_audio_means(0, np.zeros(6), [7])])]) == 0
+    out = capsys.readouterr().out
+    assert "8 classes (by the labels seen; the records are of no known release" in out
 
 
 @pytest.mark.parametrize("part", ["payload", "length"])

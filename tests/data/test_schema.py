@@ -1,6 +1,6 @@
 """Derived values of the schema."""
 
-from yt8m.data.schema import RELEASES, RecordSchema
+from yt8m.data.schema import RecordSchema
 
 
 def test_derived_values():
@@ -10,7 +10,3 @@ def test_derived_values():
     assert RecordSchema("frame", ("rgb",), (4,), 3, feature_keys=("RGB/feature/floats",)).keys == (
         "RGB/feature/floats",
     )
-
-
-def test_releases():
-    assert RELEASES == {"v1": 4800, "v2": 4716, "v3": 3862, "sports1m": 487}

@@ -13,7 +13,7 @@ def sample(tmp_path_factory):
     """A folder in the form of the real sample: two shards for training and two for validation."""
     folder = tmp_path_factory.mktemp("sample")
     videos = (("train", 128), ("validate", 60))
-    spec = SyntheticSpec(videos=videos, num_classes=12, feature_sizes=(32, 8), num_shards=2)
+    spec = SyntheticSpec(videos=videos, num_classes=12, feature_sizes=(1024, 128), num_shards=2)
     made = make_synthetic(str(folder / "made"), spec)
     for split in ("train", "validate"):
         os.makedirs(folder / split)

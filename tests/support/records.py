@@ -113,10 +113,10 @@ def stream(files, schema, batch_size=4, **options):
     return arrays(build_dataset(files, schema, batch_size=batch_size, **options))
 
 
-def read(pattern):
+def read(pattern, num_classes=None):
     """Return the schema of some shards, and all their examples as {key: array}."""
     files = find_shards(pattern)
-    schema, _ = find_schema(files)
+    schema, _ = find_schema(files, num_classes=num_classes)
     return schema, stream(files, schema, batch_size=16)
 
 

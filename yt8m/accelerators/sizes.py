@@ -8,7 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m.data.schema import MAX_FRAMES, RELEASES, Level, RecordSchema
+from yt8m.data.releases import RELEASES
+from yt8m.data.schema import MAX_FRAMES, Level, RecordSchema
 from yt8m.models.core import registry
 from yt8m.runs.config import ModelConfig, RunConfig
 from yt8m.runs.settings.alternation import AlternationConfig
@@ -34,7 +35,7 @@ class Sizes:
 
     batch_size: int = 0
     num_frames: int = 0
-    num_classes: int = RELEASES["v3"]
+    num_classes: int = RELEASES["v3"].num_classes
     feature_sizes: tuple[int, int] = (1024, 128)
     dtype: Dtype = "bfloat16"
     replicas: int = 1

@@ -87,7 +87,7 @@ def _read(
         lists.append(read_label_lists(shards, level, schema.num_classes, flag, bad, say))
         if bad.summary():
             say(bad.summary())
-    return lists, settings.vocabulary_file or beside(first)
+    return lists, settings.vocabulary_file or beside(first, schema.num_classes)
 
 
 def _draw(

@@ -11,7 +11,7 @@ import tensorflow as tf
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
-from yt8m.data.schema import MAX_FRAMES, RecordSchema
+from yt8m.data.schema import RecordSchema
 
 Batch = dict[str, Any]
 
@@ -66,7 +66,7 @@ def open_dataset(
     num_classes: int | None = None,
     feature_names: Sequence[str] | None = None,
     segment_labels: bool = False,
-    max_frames: int = MAX_FRAMES,
+    max_frames: int | None = None,
     vocabulary_file: str = "",
 ) -> Dataset:
     """Open record files; their schema is read from the records.
@@ -74,11 +74,11 @@ def open_dataset(
     Args:
       pattern: comma-separated glob patterns, local or remote.
       batch_size: examples per batch.
-      num_classes: K; by default the rows of a vocabulary.csv beside the records, or else those of
-        the release.
+      num_classes: K; by default the rows of a vocabulary beside the records, or else those of the
+        release that the records are recognized as.
       feature_names: features to read, in their order of concatenation; by default all.
       segment_labels: read rated five-second segments in place of whole videos.
-      max_frames: frames that are kept of each video.
+      max_frames: frames that are kept of each video; by default the most that the release has.
       vocabulary_file: vocabulary.csv, if it is not beside the records.
 
     Raises:

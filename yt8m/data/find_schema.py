@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from absl import logging
 
-from yt8m.data import vocabulary as vocabularies
 from yt8m.data.findings import Findings, examine
-from yt8m.data.schema import MAX_FRAMES, RELEASES, SEGMENT_FRAMES, RecordSchema
+from yt8m.data.num_classes import number_of_classes
+from yt8m.data.releases import recognized
+from yt8m.data.schema import MAX_FRAMES, SEGMENT_FRAMES, RecordSchema
 from yt8m.errors import UserError
 
 
@@ -23,7 +24,7 @@ class _Asked:
     frame_features: bool | None
     segment_labels: bool
     rated: bool
-    max_frames: int
+    max_frames: int | None
 
     def names(self, found: Findings) -> list[str]:
         return list(self.feature_names or found.feature_names())
@@ -44,7 +45,7 @@ def find_schema(
     num_classes: int | None = None,
     segment_labels: bool = False,
     frame_features: bool | None = None,
-    max_frames: int = MAX_FRAMES,
+    max_frames: int | None = None,
     vocabulary_file: str = "",
     flag: str = "--train_data_pattern",
     num_classes_from: str = "--num_classes",
@@ -57,12 +58,12 @@ def find_schema(
       feature_names: features to read, in this order; by default all except those of whole videos in
         frame-level records, which are read only if they are named.
       feature_sizes: their widths, checked against the records; None skips the check.
-      num_classes: K; by default the rows of a vocabulary file, else the number of the release.
+      num_classes: K; by default found, see `yt8m.data.num_classes`.
       segment_labels: read five-second segments in place of whole videos.
       frame_features: the level, checked against the records; None skips the check.
-      max_frames: T. Segments are read from all frames, so any other value than the default is
-        refused with `segment_labels`.
-      vocabulary_file: path; by default a vocabulary.csv next to the shards.
+      max_frames: T; by default the most that a record of the release has, or else 300. Segments
+        are read from all frames, so any other value is refused with `segment_labels`.
+      vocabulary_file: path; by default a vocabulary beside the shards.
       flag: flag that named the shards, for messages.
       num_classes_from: source of `num_classes`, for the description.
       rated: whether segments must have ratings; any video can be cut into unrated ones.
@@ -76,7 +77,7 @@ def find_schema(
     found = examine(files, flag)
     _refuse_first(_problems(found, asked))
     if num_classes is None:
-        num_classes, num_classes_from = _classes(found, files, vocabulary_file)
+        num_classes, num_classes_from = number_of_classes(found, files, vocabulary_file, flag)
     _warn_of_unequal_lengths(found, asked)
     line = f"{found.level}-level records with {found.listed()}; {num_classes} classes"
     return _schema(found, asked, int(num_classes)), f"{line} ({num_classes_from})"
@@ -90,7 +91,7 @@ def _schema(found: Findings, asked: _Asked, num_classes: int) -> RecordSchema:
         feature_names=tuple(names),
         feature_sizes=tuple(found.sizes[n] for n in names),
         num_classes=num_classes,
-        max_frames=asked.max_frames,
+        max_frames=_longest(found, asked),
         segment_labels=asked.segment_labels,
         feature_keys=() if keys == names else tuple(keys),
         float_frames=any(found.float_frames.get(n, False) for n in names),
@@ -99,17 +100,12 @@ def _schema(found: Findings, asked: _Asked, num_classes: int) -> RecordSchema:
     )
 
 
-def _classes(found: Findings, files: Sequence[str], vocabulary_file: str) -> tuple[int, str]:
-    """Return K and its source: a vocabulary file, else the release that the id's key points to."""
-    path = vocabulary_file or vocabularies.beside(list(files))
-    if path:
-        return vocabularies.read_vocabulary(path).num_classes, f"the rows of {path}"
-    if found.id_key == "video_id":
-        release = "v2" if any("audio" in n for n in found.sizes) else "v1"
-    else:
-        release = "v3"
-    key = found.id_key or "(none)"
-    return RELEASES[release], f"release {release}, recognised by the id's key {key}"
+def _longest(found: Findings, asked: _Asked) -> int:
+    """Return T."""
+    if asked.max_frames is not None:
+        return asked.max_frames
+    release = recognized(found)
+    return release[0].max_frames if release else MAX_FRAMES
 
 
 def _warn_of_unequal_lengths(found: Findings, asked: _Asked) -> None:
@@ -174,7 +170,7 @@ def _no_rated_segments(found: Findings, asked: _Asked) -> str | None:
 
 
 def _max_frames_of_segments(asked: _Asked) -> str | None:
-    if not asked.segment_labels or asked.max_frames == MAX_FRAMES:
+    if not asked.segment_labels or asked.max_frames in (None, MAX_FRAMES):
         return None
     return (
         f"--max_frames={asked.max_frames} cannot be combined with --segment_labels: a segment has"

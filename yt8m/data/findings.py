@@ -22,6 +22,9 @@ _NOT_FEATURES = frozenset(
         "segment_end_times",
         "segment_labels",
         "segment_scores",
+        # Where AudioSet's clip begins and ends in its video.
+        "start_time_seconds",
+        "end_time_seconds",
     }
 )
 
@@ -38,6 +41,7 @@ class Findings:
       video_sizes: width of each float feature of the whole video in the context of frame-level
         records.
       id_key: key of the id, or "".
+      context: keys that every record has beside its frames.
       labels: list of labels of each record that has any.
       frames: number of frames of each record.
       has_segments: whether there are rated segments.
@@ -51,6 +55,7 @@ class Findings:
     float_frames: dict[str, bool] = dataclasses.field(default_factory=dict)
     video_sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     id_key: str = ""
+    context: frozenset[str] = frozenset()
     labels: list[list[int]] = dataclasses.field(default_factory=list)
     frames: list[int] = dataclasses.field(default_factory=list)
     has_segments: bool = False
@@ -68,6 +73,7 @@ class Findings:
         self.frames += other.frames
         self.unequal += other.unequal
         self.id_key = self.id_key or other.id_key
+        self.context = self.context & other.context if self.records else other.context
         self.has_segments |= other.has_segments
         self.records += other.records
 
@@ -111,6 +117,7 @@ def look(payload: bytes) -> Findings | None:
     else:
         found = Findings("video", sizes=widths, keys={key: key for key in widths})
     found.id_key = next((key for key in ID_KEYS if key in context), "")
+    found.context = frozenset(context)
     found.has_segments = "segment_start_times" in context
     if "labels" in context and context["labels"].int64_list.value:
         found.labels = [list(context["labels"].int64_list.value)]

@@ -24,6 +24,7 @@ from yt8m.data.files.scan import scan
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.findings import Findings, examine, look
+from yt8m.data.num_classes import UnknownClasses
 from yt8m.data.records.check import RecordCheck, checked_scan
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
@@ -44,7 +45,7 @@ def report(files: Sequence[str], full: bool) -> int:
     schema: RecordSchema | None = None
     try:
         found = examine(files, _FLAG)
-        schema, line = find_schema(files, flag=_FLAG)
+        schema, line = _schema(files, found)
     except UserError as error:
         if not full:
             raise
@@ -68,6 +69,19 @@ def report(files: Sequence[str], full: bool) -> int:
     else:
         print("not all records were read; --full finds the broken ones")
     return len(bad)
+
+
+def _schema(files: Sequence[str], found: Findings) -> tuple[RecordSchema, str]:
+    """Return the schema of files and its description, even if the number of classes is unknown."""
+    try:
+        return find_schema(files, flag=_FLAG)
+    except UnknownClasses:
+        seen = max((label for labels in found.labels for label in labels), default=0) + 1
+        source = (
+            "by the labels seen; the records are of no known release, so training needs"
+            " --num_classes or a vocabulary"
+        )
+        return find_schema(files, flag=_FLAG, num_classes=seen, num_classes_from=source)
 
 
 def _read_all(

@@ -1,4 +1,4 @@
-"""The schema of records: keys, sizes and releases, in one frozen value for all readers."""
+"""The schema of records: keys and sizes, in one frozen value for all readers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ SEGMENT_FRAMES = 5  # a rated segment of the 2019 release lasts five seconds
 ID_KEYS = ("id", "video_id", "clip/data_path", "clip/media_id")
 # MediaPipe's names of the two features, as float lists.
 KEY_ALIASES = {"rgb": "RGB/feature/floats", "audio": "AUDIO/feature/floats"}
-
-# Classes of each release. v1: Sep 2016, v2: Feb 2017 (both papers), v3: May 2018. "sports1m" is
-# Sports-1M with features of the same kind, which owners of its videos can make (KDD 2019, Table 3);
-# its records cannot be recognised, so --release names it.
-RELEASES = {"v1": 4800, "v2": 4716, "v3": 3862, "sports1m": 487}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,12 +15,13 @@ from yt8m.errors import UserError
 from yt8m.files import read_text, write_text
 
 FILE = "vocabulary.csv"
+_FILES = (FILE, "class_labels_indices.csv")  # the second is AudioSet's
 _HEADER = (
     "Index,TrainVideoCount,KnowledgeGraphId,Name,WikiUrl,Vertical1,Vertical2,Vertical3,"
     "WikiDescription"
 )
 _COUNT = "trainvideocount"
-_COLUMNS = ("index", "label_id", "name", "label_name", _COUNT)
+_COLUMNS = ("index", "label_id", "name", "label_name", "display_name", _COUNT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Vocabulary:
 
 def read_vocabulary(path: str, flag: str = "--vocabulary_file") -> Vocabulary:
     """Read a `vocabulary.csv` (Index, Name, perhaps TrainVideoCount), or lines `index,name`.
+
+    AudioSet's `class_labels_indices.csv` (index, mid, display_name) is read too.
 
     Args:
       path: local or remote.
@@ -68,7 +71,8 @@ def _vocabulary(rows: list[list[str]]) -> Vocabulary:
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     columns = {name: header.index(name) for name in _COLUMNS if name in header}
     index_at = columns.get("index", columns.get("label_id", 0))
-    name_at = columns.get("name", columns.get("label_name", 1))
+    names_at = [columns[name] for name in ("name", "label_name", "display_name") if name in columns]
+    name_at = names_at[0] if names_at else 1
     body = rows[1:] if columns else rows
     by_index = {int(row[index_at]): row for row in body if row}
     classes = [by_index.get(i) for i in range(max(by_index) + 1)]
@@ -89,11 +93,21 @@ def write_vocabulary(path: str, names: Sequence[str], counts: Iterable[int]) -> 
     write_text(path, out.getvalue())
 
 
-def beside(files: Sequence[str]) -> str | None:
-    """Return the `vocabulary.csv` in the shards' folder or the one above, or None."""
+def beside(files: Sequence[str], num_classes: int | None = None) -> str | None:
+    """Return the vocabulary in the shards' folder or the one above, or None.
+
+    Args:
+      files: shards.
+      num_classes: return only a vocabulary of so many classes; None returns any.
+    """
     folder = os.path.dirname(files[0])
     for place in (folder, os.path.dirname(folder)):
-        path = os.path.join(place, FILE)
-        if tf.io.gfile.exists(path):
-            return path
+        for name in _FILES:
+            path = os.path.join(place, name)
+            if tf.io.gfile.exists(path) and (num_classes is None or num_classes == _rows(path)):
+                return path
     return None
+
+
+def _rows(path: str) -> int:
+    return read_vocabulary(path).num_classes

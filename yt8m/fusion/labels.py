@@ -9,13 +9,15 @@ from yt8m.errors import UserError
 from yt8m.submission.ground_truth import GroundTruth, read_ground_truth
 from yt8m.submission.ids import as_text
 
+_ANY = 2**31 - 1  # more classes than any data set has
+
 
 def load_labels(place: str, num_classes: int | None = None) -> GroundTruth:
     """Return the ground truth in `place`.
 
     Args:
       place: a CSV of lines `VIDEO_ID,L1 L2 L3`, or a comma-separated glob patterns of TFRecords.
-      num_classes: K; None takes it from the records.
+      num_classes: K, above which a label is refused; None accepts any label.
 
     Raises:
       UserError: the files are missing, or have no labels.
@@ -23,7 +25,7 @@ def load_labels(place: str, num_classes: int | None = None) -> GroundTruth:
     if place.endswith(".csv"):
         return read_ground_truth(place)
     files = find_shards(place, "--labels")
-    schema, _ = find_schema(files, num_classes=num_classes, flag="--labels")
+    schema, _ = find_schema(files, num_classes=num_classes or _ANY, flag="--labels")
     index = build_index(files, schema.level, schema.num_classes)
     if not len(index.labels.values):
         raise UserError(

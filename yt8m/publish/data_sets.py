@@ -6,14 +6,13 @@ import dataclasses
 import os
 from typing import Literal
 
-from yt8m.data.schema import RELEASES
+from yt8m.data.releases import RELEASES
 from yt8m.data.synthetic.dataset import is_synthetic
 from yt8m.runs.config import RunConfig
 
 DataSetName = Literal["", "youtube-8m", "audioset", "synthetic", "other"]
 
 _MADE = {"v1": "September 2016", "v2": "February 2017", "v3": "May 2018"}
-_AUDIOSET_CLASSES = 527
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +51,8 @@ def _recognized(config: RunConfig) -> DataSetName:
     schema = config.schema
     if any(is_synthetic(p) for p in config.training.train_data_pattern.split(",")):
         return "synthetic"
-    if schema.num_classes == _AUDIOSET_CLASSES and schema.feature_names == ("audio_embedding",):
+    audioset = RELEASES["audioset"]
+    if schema.num_classes == audioset.num_classes and {*schema.feature_names} == {*audioset.frames}:
         return "audioset"
     plain = {"rgb": 1024, "audio": 128, "mean_rgb": 1024, "mean_audio": 128}
     widths = zip(schema.all_names, schema.all_sizes)
@@ -65,7 +65,7 @@ def _release(config: RunConfig) -> str:
     """Return "May 2018" or the like, or "" if no release has so many classes."""
     if config.schema.segment_labels:
         return "June 2019, five-second segments"
-    names = {classes: release for release, classes in RELEASES.items()}
+    names = {release.num_classes: name for name, release in RELEASES.items()}
     return _MADE.get(names.get(config.schema.num_classes, ""), "")
 
 

@@ -31,8 +31,7 @@ def vocabulary_of(run: RunFolder, config: RunConfig, given: str) -> str | None:
                 " name the vocabulary of its records."
             )
         return path
-    near = beside(training.train_data_pattern.split(","))
-    return near if near and read_vocabulary(near).num_classes == classes else None
+    return beside(training.train_data_pattern.split(","), classes)
 
 
 def class_names(run: RunFolder, config: RunConfig, given: str = "") -> tuple[list[str], str]:

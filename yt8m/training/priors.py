@@ -44,7 +44,7 @@ def starting_priors(
                 " earlier run."
             )
     if priors is None:
-        path = t.vocabulary_file or beside(files)
+        path = t.vocabulary_file or beside(files, num_classes)
         vocabulary = read_vocabulary(path) if path else None
         priors, how = label_priors(files, config.schema, vocabulary)
         say(f"label priors: {how}")

@@ -25,7 +25,8 @@ def use_synthetic_sample(values: Any, level: str, folder: str = FOLDER) -> None:
         flush=True,
     )
     # Padding costs time and teaches nothing.
-    values.max_frames = min(values.max_frames, SyntheticSpec().max_frames)
+    longest = SyntheticSpec().max_frames
+    values.max_frames = min(values.max_frames or longest, longest)
     values.train_data_pattern = paths.pattern("train", level)
     if not values.eval_data_pattern:
         values.eval_data_pattern = paths.pattern("validate", level)

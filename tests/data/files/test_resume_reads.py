@@ -25,6 +25,7 @@ def test_the_finished_shards_are_not_opened(tmp_path):
     config = new_run(
         f"file://{tmp_path}/video*.tfrecord",
         "LogisticModel",
+        schema=Maker.video,
         recipe={"batch_size": 20, "num_epochs": 1},
         shuffle_buffer=32,
     )

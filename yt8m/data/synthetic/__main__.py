@@ -42,6 +42,11 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=0, help=("random seed; equal seeds give equal files")
     )
     parser.add_argument(
+        "--num_classes",
+        type=int,
+        help="number of classes, with --from_video_level, if it cannot be found from the records",
+    )
+    parser.add_argument(
         "--segment_labels",
         action="store_true",
         help="add ratings of five-second segments to the frame-level records",
@@ -51,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _write(a: argparse.Namespace) -> str:
     """Write the data set that the arguments describe, and return a summary line."""
+    if a.num_classes is not None and (a.num_classes < 1 or not a.from_video_level):
+        raise UserError(
+            f"--num_classes={a.num_classes}: a number from 1, and only with --from_video_level; the"
+            " classes of a world that is made here are fixed."
+        )
     if not a.from_video_level:
         spec = SyntheticSpec(noise=a.noise, seed=a.seed, segment_labels=a.segment_labels)
         make_synthetic(a.out_dir, spec)
@@ -62,7 +72,9 @@ def _write(a: argparse.Namespace) -> str:
             " --from_video_level."
         )
     low, high = (int(x) for x in a.frames.split(","))
-    count = from_video_level(a.from_video_level, a.out_dir, (low, high), a.noise, a.seed)
+    count = from_video_level(
+        a.from_video_level, a.out_dir, (low, high), a.noise, a.seed, a.num_classes
+    )
     return f"wrote {count} videos to {a.out_dir}"
 
 

@@ -50,6 +50,7 @@ def from_video_level(
     num_frames: tuple[int, int] = (120, 300),
     noise: float = 0.5,
     seed: int = 0,
+    num_classes: int | None = None,
 ) -> int:
     """Write frame-level shards around real video-level records, with their ids and labels.
 
@@ -61,6 +62,7 @@ def from_video_level(
       num_frames: fewest and most frames of a video.
       noise: standard deviation over time.
       seed: seed of the noise.
+      num_classes: K; by default found, see `yt8m.data.num_classes`.
 
     Returns:
       The number of videos written.
@@ -69,7 +71,9 @@ def from_video_level(
       UserError: the pattern names no video-level records.
     """
     files = find_shards(pattern, "--from_video_level")
-    schema, _ = find_schema(files, frame_features=False, flag="--from_video_level")
+    schema, _ = find_schema(
+        files, num_classes=num_classes, frame_features=False, flag="--from_video_level"
+    )
     total = 0
     for index, path in enumerate(files):
         target = os.path.join(out_dir, os.path.basename(path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from yt8m.data.schema import MAX_FRAMES, RELEASES
+from yt8m.data.releases import RELEASES
 from yt8m.errors import UserError
 from yt8m.models.core.recipe import FRAMES
 from yt8m.runs.settings.training import DATA
@@ -39,8 +39,8 @@ class DataSettings:
     )
     num_classes: int | None = setting(
         None,
-        help="number of classes (K); by default the rows of the vocabulary.csv beside the "
-        "records, or else those of the release",
+        help="number of classes (K); by default the rows of the vocabulary beside the "
+        "records, or else those of the release that the records are recognized as",
         at_least=1,
         group=DATA,
     )
@@ -50,11 +50,10 @@ class DataSettings:
         choices=sorted(RELEASES),
         group=DATA,
     )
-    max_frames: int = setting(
-        MAX_FRAMES,
-        help=(
-            "maximum number of frames kept per video (T); cannot be combined with --segment_labels"
-        ),
+    max_frames: int | None = setting(
+        None,
+        help="maximum number of frames kept per video (T); by default 300, or fewer if the release"
+        " has fewer (AudioSet: 10); cannot be combined with --segment_labels",
         at_least=1,
         group=FRAMES,
     )
@@ -86,7 +85,7 @@ class DataSettings:
         """
         if not self.release:
             return self.num_classes
-        classes = RELEASES[self.release]
+        classes = RELEASES[self.release].num_classes
         if self.num_classes not in (None, classes):
             raise UserError(
                 f"--num_classes={self.num_classes}, but --release={self.release} has {classes} "

@@ -1,0 +1,63 @@
+"""The number of classes of records: that of a vocabulary or of a release, checked by the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from yt8m.data import vocabulary as vocabularies
+from yt8m.data.findings import Findings
+from yt8m.data.releases import recognized
+from yt8m.errors import UserError
+
+
+class UnknownClasses(UserError):
+    """Nothing tells how many classes the records have."""
+
+
+def number_of_classes(
+    found: Findings, files: Sequence[str], vocabulary_file: str, flag: str
+) -> tuple[int, str]:
+    """Return K and its source.
+
+    A vocabulary that the user names decides. One that is beside the records decides unless the
+    records are of a release with fewer classes, because a vocabulary of another data set may be in
+    the folder above.
+
+    Args:
+      found: contents of the first records.
+      files: shards.
+      vocabulary_file: path, or "".
+      flag: flag that named the shards, for messages.
+
+    Raises:
+      UserError: a label is beyond the vocabulary.
+      UnknownClasses: nothing tells the number.
+    """
+    highest = max((label for labels in found.labels for label in labels), default=-1)
+    release = recognized(found)
+    path = vocabulary_file or vocabularies.beside(files)
+    unfit = ""
+    if path:
+        rows = vocabularies.read_vocabulary(path).num_classes
+        other = release is not None and release[0].num_classes < rows and not vocabulary_file
+        if highest < rows and not other:
+            return rows, f"the rows of {path}"
+        unfit = f"{path} has {rows:,} rows"
+        if not other and (vocabulary_file or release is None):
+            raise UserError(
+                f"label {highest} occurs in {flag}, but {unfit}, so it is the vocabulary of other"
+                " records. Name the right one with --vocabulary_file, or set --num_classes."
+            )
+    if release is None:
+        raise UnknownClasses(
+            f"the number of classes is unknown: the records of {flag} ({found.listed()}; id key"
+            f" {found.id_key or 'none'}; {_labels(highest)}) are of no release that is known here,"
+            " and there is no vocabulary.csv beside them. Set --num_classes, or name a vocabulary"
+            " with --vocabulary_file."
+        )
+    ignored = f"; {unfit} and is of other records" if unfit else ""
+    return release[0].num_classes, f"{release[0].about}, recognized by {release[1]}{ignored}"
+
+
+def _labels(highest: int) -> str:
+    return f"the highest label seen is {highest}" if highest >= 0 else "no label seen"

@@ -1,0 +1,96 @@
+"""Which published release records belong to, judged by several signs and never by one key alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from yt8m.data.findings import Findings
+from yt8m.data.schema import MAX_FRAMES
+
+
+@dataclasses.dataclass(frozen=True)
+class Release:
+    """What the records of a published release have in common.
+
+    Source: docs/sources.md#releases, docs/sources.md#audioset.
+
+    Attributes:
+      name: its name as --release takes it.
+      about: its name in messages.
+      num_classes: K.
+      id_key: key of the id; "" if its records cannot be recognized.
+      frames: width of each feature in frame-level records; the first is never absent.
+      videos: the same for video-level records.
+      context: keys that each record has besides.
+      max_frames: the most frames of a record.
+    """
+
+    name: str
+    about: str
+    num_classes: int
+    id_key: str = ""
+    frames: dict[str, int] = dataclasses.field(default_factory=dict)
+    videos: dict[str, int] = dataclasses.field(default_factory=dict)
+    context: tuple[str, ...] = ()
+    max_frames: int = MAX_FRAMES
+
+    def signs(self, found: Findings) -> str | None:
+        """Return the signs by which records are of this release, as text, or None if they are not.
+
+        Features that the release does not have say nothing: owners of records add some.
+        """
+        known = self.frames if found.level == "frame" else self.videos
+        shared = [name for name in known if name in found.sizes]
+        labels = [label for each in found.labels for label in each]
+        agrees = (
+            self.id_key != ""
+            and found.id_key == self.id_key
+            and shared[:1] == [*known][:1]
+            and all(found.sizes[name] == known[name] for name in shared)
+            and all(found.keys[name] == name for name in shared)
+            and found.context.issuperset(self.context)
+            and max(labels, default=-1) < self.num_classes
+            and max(found.frames, default=0) <= self.max_frames
+        )
+        if not agrees:
+            return None
+        widths = [f"{name} ({known[name]})" for name in shared]
+        length = [f"at most {self.max_frames} frames"] if self.max_frames < MAX_FRAMES else []
+        below = [f"labels below {self.num_classes}"] if labels else []
+        return ", ".join([self.id_key, *self.context, *widths, *length, *below])
+
+
+_RGB, _MEAN_RGB = {"rgb": 1024}, {"mean_rgb": 1024}
+_BOTH = {**_RGB, "audio": 128}
+_MEANS = {**_MEAN_RGB, "mean_audio": 128}
+# The key of the id became `id` in May 2018. Sports-1M, with features of the same kind, is what the
+# owners of its videos can make (KDD 2019, Table 3), and its records look like any other.
+_ALL = (
+    Release("v1", "YouTube-8M of September 2016", 4800, "video_id", _RGB, _MEAN_RGB),
+    Release("v2", "YouTube-8M of February 2017", 4716, "video_id", _BOTH, _MEANS),
+    Release("v3", "YouTube-8M of May 2018", 3862, "id", _BOTH, _MEANS),
+    Release(
+        "audioset", "AudioSet", 527, "video_id", {"audio_embedding": 128},
+        context=("start_time_seconds", "end_time_seconds"), max_frames=10,
+    ),
+    Release("sports1m", "Sports-1M", 487),
+)  # fmt: skip
+RELEASES = {release.name: release for release in _ALL}
+
+
+def recognized(found: Findings) -> tuple[Release, str] | None:
+    """Return the release of records and the signs that speak for it, or None.
+
+    Of two releases with the same signs, it is the one with more of the records' features.
+    """
+    signs = {release.name: release.signs(found) for release in _ALL}
+    fitting = [release for release in _ALL if signs[release.name]]
+    if not fitting:
+        return None
+
+    def shared(release: Release) -> int:
+        known = release.frames if found.level == "frame" else release.videos
+        return len(known.keys() & found.sizes.keys())
+
+    best = max(fitting, key=shared)
+    return best, str(signs[best.name])
