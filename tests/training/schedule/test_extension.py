@@ -10,6 +10,7 @@ import pytest
 from tests.support.runs import begun, events, losses_of, run_config, stop_at
 from yt8m.errors import UserError
 from yt8m.models.core.recipe import Recipe
+from yt8m.runs import new_run
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.load import load_run
 from yt8m.runs.settings.session import Session
@@ -191,6 +192,14 @@ def test_an_estimated_length_is_corrected_by_the_first_epoch(small_data, tmp_pat
     kept = RunFolder(str(tmp_path / "whole")).load_config()
     assert kept.facts["batches_in_epoch"] == 12
     assert [phase.why for phase in kept.phases] == ["begun", "counted"]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_new_run_records_whether_its_length_is_an_estimate(exact, small_data, monkeypatch):
+    monkeypatch.setattr(new_run, "count_records", lambda files: (5000, exact))
+    facts = new_run.new_run("LogisticModel", small_data.pattern("train", "video")).config.facts
+    assert facts["records"] == 5000
+    assert facts.get("records_estimated", False) is not exact
 
 
 def test_a_counted_length_is_not_corrected(small_data, tmp_path):
