@@ -8,6 +8,7 @@ import yt8m.quiet  # noqa: F401
 
 import contextlib
 import dataclasses
+import glob
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ import time
 import numpy as np
 import ray_tasks
 
+from tests.support.runs import new_run
+from tests.support.untrained import save_untrained
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
@@ -248,7 +251,51 @@ def faults(work):
     return out
 
 
+def spread(work):
+    """A prediction on two workers, of which one is killed in the middle of a part."""
+    from yt8m import cli
+    from yt8m.largescale.prediction import spread
+
+    spread.PART_BYTES["video"] = 1  # each shard is a part
+    data(work)
+    config = new_run(os.path.join(work, "00.tfrecord"), "LogisticModel", schema=SCHEMA)
+    run = save_untrained(config, os.path.join(work, "run"))
+    out = {"killed": 0}
+
+    def kill_one():
+        pattern = os.path.join(work, "disturbed.csv.progress", "parts-*", "*.partial")
+        while not glob.glob(pattern):
+            time.sleep(0.005)
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as text:
+                if b"ray::run_task" in text.read():
+                    with open(f"/proc/{pid}/environ", "rb") as environment:
+                        if work.encode() in environment.read():
+                            os.kill(int(pid), signal.SIGKILL)
+                            out["killed"] += 1
+                            return
+
+    for name in ("undisturbed", "disturbed"):
+        if name == "disturbed":
+            threading.Thread(target=kill_one, daemon=True).start()
+        csv = os.path.join(work, name + ".csv")
+        out[name] = cli.call(
+            "predict",
+            [
+                f"--train_dir={run}",
+                f"--input_data_pattern={work}/*.tfrecord",
+                f"--output_file={csv}",
+                "--executor=ray?workers=2",
+            ],
+        )
+        with open(csv) as source:
+            out[name + "_csv"] = source.read()
+    out["left"] = sorted(n for n in os.listdir(work) if "progress" in n or "partial" in n)
+    return out
+
+
 if __name__ == "__main__":
     part, folder = sys.argv[1:]
-    parts = {f.__name__: f for f in (engine, gpu, closed, wait_to_be_killed, equal, faults)}
+    named = (engine, gpu, closed, wait_to_be_killed, equal, faults, spread)
+    parts = {f.__name__: f for f in named}
     print("RESULT " + json.dumps(parts[part](folder)))

@@ -164,3 +164,12 @@ def test_a_killed_driver_leaves_no_process_behind(run_driver):
     before, after = run_driver("wait_to_be_killed", 300, kill_when_ready=True)
     assert len(before) >= 4
     assert not after
+
+
+@pytest.mark.slow
+def test_a_prediction_survives_the_death_of_a_worker(run_driver):
+    got = run_driver("spread", 600)
+    assert (got["undisturbed"], got["disturbed"], got["killed"]) == (0, 0, 1)
+    assert got["undisturbed_csv"] == got["disturbed_csv"]
+    assert got["undisturbed_csv"].count("\n") == 1 + sum(20 + s for s in range(12))
+    assert got["left"] == []

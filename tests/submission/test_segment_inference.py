@@ -1,11 +1,14 @@
 """The submission of 2019 from a frame-level model of whole videos or of rated segments."""
 
+import signal
+
 import numpy as np
 import pytest
 
 from tests.support.commands import run_command
 from tests.support.records import rgb_audio_frames
 from tests.support.runs import new_run, run_on
+from tests.support.stopping import stop_after
 from tests.support.untrained import save_untrained
 from yt8m.data.find_schema import find_schema
 from yt8m.data.records.segments import parse_windows
@@ -122,3 +125,28 @@ def test_the_command_writes_the_submission_of_segments(made, tmp_path):
     assert out.read_text().startswith("Class,Segments\n0,v10")
     assert [len(segments) for _, segments in read_segment_csv(str(out))] == [2, 2, 2, 2]
     assert ScoreFile(str(tmp_path / "s")).meta["segments"] is True
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])  # a stop between two videos, and within one
+def test_windows_go_on_where_they_were_stopped(made, tmp_path, monkeypatch, batches):
+    written = []
+    for out in (tmp_path / "whole", tmp_path / "stopped"):
+        given = [
+            f"--train_dir={made}/whole",
+            f"--input_data_pattern={made}/test.tfrecord",
+            f"--output_file={out}/s.csv",
+            f"--output_scores={out}/scores",
+            "--segment_labels",
+            "--batch_size=2",
+        ]
+        if out.name == "stopped":
+            stop_after(batches, monkeypatch)
+            assert run_command("predict", *given).code == 128 + signal.SIGTERM
+            monkeypatch.undo()
+        ended = run_command("predict", *given)
+        assert ended.code == 0, ended.err
+        files = [out / "s.csv", *sorted((out / "scores").iterdir())]
+        written.append([file.read_bytes() for file in files])
+        assert len(list(out.iterdir())) == 2
+    assert written[0] == written[1]
+    assert len(written[0]) == 4

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any
 
 from absl.flags import FlagValues
 
-from yt8m import flags
+from yt8m import __version__, flags, listing
 from yt8m.commands import overrides
 from yt8m.commands.command import Command
 from yt8m.commands.reading_settings import ReadingSettings
@@ -20,7 +20,16 @@ from yt8m.submission.scores.settings import ScoresSettings, refuse_without_score
 from yt8m.submission.settings import SegmentSettings
 
 if TYPE_CHECKING:
+    from yt8m.runs.evaluation_records import EvaluationRecords
+    from yt8m.runs.stop_signal import StopSignal
     from yt8m.runs.trained_model import TrainedModel
+    from yt8m.submission.journal.journal import Journal, Maker
+
+# What the output does not depend on, or what the hashes of the model and of the records stand for.
+_WITHOUT_EFFECT = {
+    *("num_readers", "max_bad_records", "output_model_tgz", "input_json_pattern"),
+    *("train_dir", "input_model_tgz", "untar_model_dir", "checkpoint", "input_data_pattern"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +53,12 @@ class PredictSettings(ScoresSettings, RunOrBundle):
         " each segment may be ranked",
         at_least=1,
         common=True,
+    )
+    executor: str = setting(
+        "in_process",
+        help="where to predict: in_process, ray (a cluster on this machine), or the address of a"
+        " Ray cluster, whose nodes share the records and the output's folder",
+        group="Cluster",
     )
     output_model_tgz: str = setting(
         "", help="also bundle the model into this .tgz file", group="Bundled models"
@@ -121,6 +136,7 @@ def _check(settings: PredictSettings) -> None:
         refuse_without_scores(settings)
 
 
+@listing.asked_once()
 def _predict(
     trained: TrainedModel,
     settings: PredictSettings,
@@ -128,38 +144,117 @@ def _predict(
     segments: SegmentSettings,
 ) -> None:
     """Predict every record into the CSV and the score folder."""
+    from yt8m.data.files.bad_records import BadRecords
+    from yt8m.runs.stop_signal import StopSignal
+    from yt8m.submission.disk_space import check_space, expected_examples
+    from yt8m.submission.journal.depends_on import depends_on
+    from yt8m.submission.journal.journal import opened
+    from yt8m.submission.predict import predict_into
+
+    makers = _makers(trained, settings, segments)
+    spread = settings.executor not in ("", "in_process")
+    given = {
+        f"--{name}": value
+        for part in (settings, reading, segments)
+        for name, value in dataclasses.asdict(part).items()
+        if name not in _WITHOUT_EFFECT
+    }
+    given["--executor"] = spread  # the order of the videos depends on it, and on nothing else of it
+    paths = {flag: given[flag] for flag in makers}
+    remote = any("://" in path for path in paths.values())
+    folder = "" if remote else next(iter(paths.values())).rstrip("/") + ".progress"
+    if remote:
+        _refuse_spread(spread)
+        print("an output in a bucket cannot be appended to: if this is killed, it starts again")
+    records = trained.opened(
+        settings.input_data_pattern, "--input_data_pattern", reading.batch_size,
+        reading.eval_frames, rated=False, say=print,
+    )  # fmt: skip
+
+    @functools.lru_cache
+    def about() -> dict[str, Any]:
+        return {**depends_on(trained, records.files, __version__), **given}
+
+    with StopSignal() as stop, opened(folder, makers, about) as journal:
+        examples, done = expected_examples(records.files, records.schema), journal.done.examples
+        if done:
+            print(f"going on after {done:,} of about {examples:,}")
+        check_space(dict(zip(paths.items(), journal.writers)), examples, done)
+        if spread:
+            _spread(records, settings, reading, journal, folder, about(), stop)
+            return
+        predictor, bad = trained.predictor(records.batch_size), BadRecords(reading.max_bad_records)
+        predict_into(journal, records, predictor, bad, reading.num_readers, stop=stop)
+
+
+def _refuse_spread(spread: bool) -> None:
+    if spread:
+        raise UserError(
+            "--executor: the workers leave their parts beside the output, so --output_file and"
+            " --output_scores must be local, on a folder that all nodes share."
+        )
+
+
+def _spread(
+    records: EvaluationRecords,
+    settings: PredictSettings,
+    reading: ReadingSettings,
+    journal: Journal,
+    folder: str,
+    about: dict[str, Any],
+    stop: StopSignal,
+) -> None:
+    """Predict on the workers of a cluster."""
+    from yt8m.largescale.executors import make_executor
+    from yt8m.largescale.prediction.part import PredictionJob
+    from yt8m.largescale.prediction.spread import parts_folder, parts_of, predict_spread
+    from yt8m.largescale.tasks.shared_folder import absolute
+
+    job = PredictionJob(
+        absolute(settings.folder()),
+        reading.checkpoint,
+        reading.jit_compile,
+        bool(reading.segment_labels),
+        records.only([absolute(path) for path in records.files]),
+        reading.num_readers,
+        reading.max_bad_records,
+        parts_folder(folder, about),
+    )
+    executor = make_executor(settings.executor)
+    try:
+        parts = parts_of(job.records.files, records.schema)
+        predict_spread(executor, job, parts, journal, stop)
+    finally:
+        executor.close()
+
+
+def _makers(
+    trained: TrainedModel, settings: PredictSettings, segments: SegmentSettings
+) -> dict[str, Maker]:
+    """Return what opens each output, by its flag."""
     from yt8m.submission.outputs import csv_writer
-    from yt8m.submission.predict import predict
     from yt8m.submission.score_formats import scores_writer
 
     schema = trained.config.schema
-    with contextlib.ExitStack() as stack:
-        writers: list[Any] = []
-        if settings.output_file:
-            csv = csv_writer(
-                settings.output_file,
-                schema.segment_labels,
-                settings.top_k,
-                segments.segment_max_pred,
-                segments.segment_label_ids_file,
-            )
-            writers.append(stack.enter_context(csv))
-        if settings.output_scores:
-            covered = trained.model.covered_classes
-            meta: dict[str, Any] = {"segments": schema.segment_labels}
-            if covered is not None:
-                meta["covered_classes"] = covered
-            scores = scores_writer(settings.output_scores, schema.num_classes, settings, meta)
-            writers.append(stack.enter_context(scores))
-        predict(
-            trained,
-            settings.input_data_pattern,
-            writers,
-            reading.batch_size,
-            reading.eval_frames,
-            reading.max_bad_records,
-            reading.num_readers,
+    makers: dict[str, Maker] = {}
+    if settings.output_file:
+        makers["--output_file"] = lambda at: csv_writer(
+            settings.output_file,
+            schema.segment_labels,
+            settings.top_k,
+            segments.segment_max_pred,
+            segments.segment_label_ids_file,
+            at=at,
         )
+    if settings.output_scores:
+        covered = trained.model.covered_classes
+        meta: dict[str, Any] = {"segments": schema.segment_labels}
+        if covered is not None:
+            meta["covered_classes"] = covered
+        makers["--output_scores"] = lambda at: scores_writer(
+            settings.output_scores, schema.num_classes, settings, meta, at=at
+        )
+    return makers
 
 
 COMMAND = Command(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
-from typing import Any, Callable
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -37,6 +37,7 @@ def build_dataset(
     seed: int = 0,
     epoch: int = 0,
     skip_examples: int = 0,
+    skip_records: int = 0,
     sampling: FrameSampling = ALL_FRAMES,
     num_readers: int = 8,
     shuffle_buffer: int = 0,
@@ -62,6 +63,8 @@ def build_dataset(
       skip_examples: number of examples to leave out at the start of the stream, to resume within
         an epoch. They are not parsed, and shards that have no others are not opened if `counts`
         knows them.
+      skip_records: number of records to leave out before that, for the segments of records in a
+        fixed order.
       sampling: which frames of a video are read.
       num_readers: shards read in parallel, 8 at most; the order does not depend on it.
       shuffle_buffer: number of serialised records (and then of segments) shuffled together; 0
@@ -83,8 +86,8 @@ def build_dataset(
     Returns:
       Batches {"id": string [B], "frames": uint8 [B, T, D] or "video": float32 [B, D],
       "num_frames": int32 [B], "labels": uint8 [B, K]}, with "weights": float32 [B, K] for rated
-      segments. Next to frames, "video" has the features of whole videos [B, E] that the schema
-      names.
+      segments, and for windows with "record": int64 [B], the place of the video's record. Next to
+      frames, "video" has the features of whole videos [B, E] that the schema names.
     """
     bad = bad_records or BadRecords()
     plan = _Plan(
@@ -93,6 +96,7 @@ def build_dataset(
         training=training,
         seed=int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]),
         skip=skip_examples,
+        skip_records=skip_records if schema.segment_labels else skip_examples,
         buffer=shuffle_buffer or _SHUFFLE[schema.level],
         sampling=sampling,
         drop_remainder=training if drop_remainder is None else drop_remainder,
@@ -124,6 +128,7 @@ class _Plan:
     training: bool
     seed: int
     skip: int
+    skip_records: int
     buffer: int
     sampling: FrameSampling
     drop_remainder: bool
@@ -162,7 +167,7 @@ def _ordered(
     if plan.training:
         own = [own[i] for i in np.random.default_rng(plan.seed).permutation(len(own))]
     # A record has several segments, so those are skipped once they are parsed.
-    skip = 0 if plan.kind == "segments" else plan.skip
+    skip = plan.skip_records
     by_record = count > 1 and not by_file
     shuffle = plan.shuffled if plan.training else None
     blanks = {} if by_record else finished.shards(own, skip, shuffle)
@@ -201,11 +206,19 @@ def _segment_batches(records: tf.data.Dataset, plan: _Plan) -> tf.data.Dataset:
     if plan.with_labels:
         parse = functools.partial(parse_segments, schema=plan.schema, beyond=plan.beyond)
     else:
-        parse = functools.partial(parse_windows, schema=plan.schema)
+        records = records.enumerate(start=plan.skip_records)
+        parse = functools.partial(_numbered_windows, schema=plan.schema)
     segments = _parsed(records, parse).unbatch()
     if plan.training:  # a video's segments are alike and must not share a batch
         segments = plan.shuffled(segments)
     return plan.batched(segments.skip(plan.skip))
+
+
+def _numbered_windows(
+    place: tf.Tensor, serialized: tf.Tensor, schema: RecordSchema
+) -> dict[str, tf.Tensor]:
+    windows = parse_windows(serialized, schema)
+    return {**windows, "record": tf.repeat(place, tf.size(windows["id"]))}
 
 
 READERS = {"video": _video_batches, "frame": _frame_batches, "segments": _segment_batches}
@@ -229,11 +242,35 @@ def whole_rounds(batches: tf.data.Dataset, replicas: int) -> tf.data.Dataset:
     return batches.window(replicas, drop_remainder=True).flat_map(tf.data.Dataset.zip)
 
 
+class Done(NamedTuple):
+    """How much of a pass in a fixed order is done; the next process begins after it.
+
+    Attributes:
+      examples: those that are done.
+      record: place of the record of the last window; 0 unless segments are read.
+      windows: number of that record's windows that are done.
+    """
+
+    examples: int = 0
+    record: int = 0
+    windows: int = 0
+
+    def after(self, batch: Mapping[str, Any]) -> Done:
+        """Return how much is done after one more batch."""
+        examples = self.examples + len(batch["id"])
+        if "record" not in batch or not len(batch["record"]):
+            return self._replace(examples=examples)
+        records = np.asarray(batch["record"])
+        record, windows = int(records[-1]), int(np.count_nonzero(records == records[-1]))
+        return Done(examples, record, windows + (self.windows if record == self.record else 0))
+
+
 def read_batches(
     files: list[str],
     schema: RecordSchema,
     bad_records: BadRecords,
     with_labels: bool = True,
+    done: Done | None = None,
     **settings: Any,
 ) -> Iterator[dict[str, tf.Tensor]]:
     """Yield the batches of one pass in a fixed order, without the records that cannot be parsed.
@@ -243,29 +280,45 @@ def read_batches(
       schema: schema of their records.
       bad_records: counts the records that are left out.
       with_labels: see `build_dataset`.
+      done: what a pass before has done, which ended after a whole batch; of `bad_records`, it had
+        the state at that time.
       **settings: other arguments of `build_dataset`; not those for training.
 
     Raises:
       UserError: more records than allowed cannot be parsed; one of them is named by file and byte.
     """
+    done = done or Done()
 
-    def batches(skip: int) -> tf.data.Dataset:
+    def batches(**where: Any) -> tf.data.Dataset:
         return build_dataset(
             files,
             schema,
             bad_records=bad_records,
             with_labels=with_labels,
-            skip_examples=skip,
-            **settings,
+            **{**settings, **where},
         )
 
-    done = 0
+    if bad_records.left_out:
+        # Each record up to there was an example. Later ones were not, so the batches that are done
+        # are read again.
+        count = min(done.examples, bad_records.left_out_from)
+        for batch in batches(skip_examples=count, counts=None):
+            if count >= done.examples:
+                yield batch
+            count += len(batch["id"])
+        return
+    count = done.examples
     try:
-        for batch in batches(0):
+        if schema.segment_labels:
+            where = {"skip_records": done.record, "skip_examples": done.windows}
+        else:
+            where = {"skip_examples": count}
+        for batch in batches(**where):
             yield batch
-            done += len(batch["id"])
+            count += len(batch["id"])
         return
     except PARSE_ERRORS as error:
         if not leave_out_unparsable(error, files, schema, bad_records, with_labels):
             raise
-    yield from batches(done)
+    bad_records.left_out_from = count
+    yield from batches(skip_examples=count, counts=None)

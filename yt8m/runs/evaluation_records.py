@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,6 +60,12 @@ class EvaluationRecords:
         self.batch_size = batch_size or training.eval_batch_size or config.recipe.batch_size
         frames = training.eval_frames if eval_frames is None else eval_frames
         self._sampling = FrameSampling("even", frames) if frames else FrameSampling()
+
+    def only(self, files: list[str]) -> EvaluationRecords:
+        """Return some of the shards, read in the same way."""
+        part = copy.copy(self)
+        part.files = files
+        return part
 
     def batches(self, bad: BadRecords, **more: Any) -> Iterator[dict[str, tf.Tensor]]:
         """Yield the batches of one pass; `more` goes to `read_batches`."""

@@ -125,8 +125,33 @@ class TrainedModel:
           UserError: nothing matches, or the records do not match the model.
         """
         rated = more.get("with_labels", True)
+        records = self.opened(pattern, flag, batch_size, eval_frames, rated, say)
+        return records.batches(bad, **more), self.predictor(records.batch_size)
+
+    def opened(
+        self,
+        pattern: str,
+        flag: str,
+        batch_size: int,
+        eval_frames: int | None,
+        rated: bool,
+        say: Callable[[str], None],
+    ) -> EvaluationRecords:
+        """Return the records of `pattern` as the model reads them, and print a description.
+
+        Args:
+          pattern: globs of records.
+          flag: the name of the pattern's flag in messages.
+          batch_size: examples in a batch; 0 is the run's own.
+          eval_frames: see `records`.
+          rated: whether segments need ratings.
+          say: prints.
+
+        Raises:
+          UserError: nothing matches, or the records do not match the model.
+        """
         records = EvaluationRecords(self.config, pattern, flag, batch_size, eval_frames, rated)
         about = f"{records.description}; {len(records.files)} files"
         say(UsedDevices.of(self.strategy).line(self.config.training.dtype))
         say(f"{self.config.model.name} from {described(self.path)}\n{about}")
-        return records.batches(bad, **more), self.predictor(records.batch_size)
+        return records

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import array
+import hashlib
+import os
 from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
 
 from yt8m.errors import UserError
+from yt8m.files import cut_to
 
 ID_BYTES = 8  # of an id and its line end, about: an id of the release has 4 characters, or 11
 
@@ -59,19 +66,36 @@ def refuse_empty(texts: list[str]) -> None:
 class IdWatch:
     """Counts ids that are empty or that repeat an earlier one.
 
-    It stores a 64-bit hash of each id, not the id.
+    It keeps a 64-bit hash of each id, not the id.
+
+    Args:
+      path: local file for the hashes, with which another process can go on; "" keeps none.
+      at: position in the file of a killed process; None starts from the beginning.
+
+    Raises:
+      CannotGoOn: the file is not there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "", at: dict[str, Any] | None = None) -> None:
+        self._path, self._new = path, array.array("Q")  # the hashes that are not in the file yet
         self._seen: set[int] = set()
         self._count = self._empty = self._repeated = 0
         self._example = ""
+        if at is not None:
+            cut_to(path, 8 * at["kept"])
+            self._seen = set(np.fromfile(path, np.uint64).tolist())
+            self._count, self._empty, self._repeated = at["count"], at["empty"], at["repeated"]
+            self._example = at["example"]
+        elif path:
+            open(path, "wb").close()
 
     def add(self, texts: Iterable[str]) -> None:
         """Add more ids."""
         for text in texts:
             self._count += 1
-            known = hash(text)
+            # Python's own hash of a text differs from process to process.
+            digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            known = int.from_bytes(digest, "little")
             if is_empty(text):
                 self._empty += 1
             elif known in self._seen:
@@ -79,6 +103,23 @@ class IdWatch:
                 self._example = self._example or text
             else:
                 self._seen.add(known)
+                if self._path:
+                    self._new.append(known)
+
+    def position(self) -> dict[str, Any]:
+        """Return the counts as JSON values, once the hashes are on the disk."""
+        with open(self._path, "ab") as out:
+            self._new.tofile(out)
+            out.flush()
+            os.fsync(out.fileno())
+        self._new = array.array("Q")
+        return {
+            "kept": len(self._seen),
+            "count": self._count,
+            "empty": self._empty,
+            "repeated": self._repeated,
+            "example": self._example,
+        }
 
     def warnings(self) -> list[str]:
         """Return up to two lines: one if ids are empty, one if ids repeat."""

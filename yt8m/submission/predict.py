@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np
 
 from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.pipeline import Done
+from yt8m.runs.evaluation_records import EvaluationRecords
+from yt8m.runs.predictor import Predictor
 from yt8m.runs.progress import duration
+from yt8m.runs.stop_signal import StopSignal
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.background import Background
-from yt8m.submission.ids import IdWatch, decode_ids
+from yt8m.submission.ids import decode_ids
+from yt8m.submission.journal.journal import Journal
 from yt8m.submission.writer import PredictionWriter
 
 _SECONDS_BETWEEN_REPORTS = 10.0
@@ -47,34 +52,82 @@ def predict(
     Raises:
       UserError: too many records are corrupt, or a writer cannot write an id.
     """
-    bad = BadRecords(max_bad_records)
-    batches, predictor = trained.records(
-        pattern, "--input_data_pattern", batch_size, eval_frames, bad, say,
-        with_labels=False, num_readers=num_readers,
-    )  # fmt: skip
-    schema = trained.config.schema
+    makers = {str(i): lambda _, w=writer: w for i, writer in enumerate(writers)}
+    records = trained.opened(
+        pattern, "--input_data_pattern", batch_size, eval_frames, rated=False, say=say
+    )
+    predictor, bad = trained.predictor(records.batch_size), BadRecords(max_bad_records)
+    return predict_into(Journal("", makers, dict), records, predictor, bad, num_readers, say)
+
+
+def predict_into(
+    journal: Journal,
+    records: EvaluationRecords,
+    predictor: Predictor,
+    bad: BadRecords,
+    num_readers: int = 8,
+    say: Callable[[str], None] = print,
+    stop: StopSignal | None = None,
+) -> int:
+    """Write the scores of every video that is not yet done to the outputs of a journal.
+
+    Args:
+      journal: the outputs, and how far they are.
+      records: what to predict.
+      predictor: the model.
+      bad: counts the corrupt records that are skipped.
+      num_readers: shards that are read in parallel.
+      say: prints.
+      stop: ends the pass after a batch, whose end is noted.
+
+    Returns:
+      The number of videos, those of a killed process included.
+
+    Raises:
+      Stopped: a signal was received; the same command goes on.
+      UserError: see `predict`.
+    """
+    journal.restore(bad)
+    before = done = journal.done
+    batches = records.batches(
+        bad, with_labels=False, num_readers=num_readers, done=done, counts=journal.counts
+    )
+    schema = records.schema
     what = "segments" if schema.segment_labels else "videos"
-    destinations, id_watch, count = list(writers), IdWatch(), 0
+    written = done
     start = reported = time.monotonic()
 
-    def write(raw_ids: np.ndarray, scores: np.ndarray) -> None:
-        ids = decode_ids(raw_ids)
-        id_watch.add(ids)
-        for writer in destinations:
+    def write(batch: dict[str, Any], scores: np.ndarray, after: Done) -> None:
+        nonlocal written
+        ids = decode_ids(batch["id"].numpy())
+        journal.ids.add(ids)
+        for writer in journal.writers:
             writer.write(ids, scores)
+        written = after
+        journal.note_if_due(written, bad)
 
     # The device computes a batch while the one before it is ranked, formatted and written.
     with bad.explained(schema.num_classes), Background() as background:
         for batch, scores in predictor.over(batches):
-            background(write, batch["id"].numpy(), scores)
-            count += len(scores)
+            done = done.after(batch)
+            background(write, batch, scores, done)
             now = time.monotonic()
             if now - reported > _SECONDS_BETWEEN_REPORTS:
                 reported = now
-                say(f"{count:,} {what}, {count / (now - start):,.0f} per second")
-    for line in filter(None, [bad.summary(), *id_watch.warnings()]):
+                rate = (done.examples - before.examples) / (now - start)
+                say(f"{done.examples:,} {what}, {rate:,.0f} per second")
+            if stop is not None and stop():
+                break
+        else:
+            stop = None  # the end was reached first
+    if stop is not None:
+        if written.examples:
+            journal.note(written, bad)
+        stop.raise_if_set()
+    for line in filter(None, [bad.summary(), *journal.ids.warnings()]):
         say(line)
-    seconds = time.monotonic() - start
+    seconds, count = time.monotonic() - start, done.examples - before.examples
     rate = count / max(seconds, 1e-9)
-    say(f"predicted {count:,} {what} in {duration(seconds)}, {rate:,.0f} per second")
-    return count
+    again = f", after {before.examples:,} of before," if before.examples else ""
+    say(f"predicted {count:,} {what}{again} in {duration(seconds)}, {rate:,.0f} per second")
+    return done.examples

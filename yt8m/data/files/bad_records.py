@@ -6,7 +6,7 @@ import contextlib
 import re
 import threading
 from collections.abc import Iterator
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -76,12 +76,14 @@ class BadRecords:
     Attributes:
       found: the broken records.
       left_out: hashes of intact records that cannot be parsed; `build_dataset` leaves these out.
+      left_out_from: number of examples that were read before the first of these was met.
     """
 
     def __init__(self, limit: int = 0):
         self.limit = limit
         self.found: list[BadRecord] = []
         self.left_out: set[int] = set()
+        self.left_out_from = 0
         self._known: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
         self._error: str | None = None
@@ -128,6 +130,25 @@ class BadRecords:
                     f" --full {bad.file}` lists them; raise --max_bad_records to skip them."
                 )
                 raise ValueError(self._error)
+
+    def state(self) -> dict[str, Any]:
+        """Return what is known as JSON values, for `restore`."""
+        with self._lock:
+            found = [list(record) for record in self.found]
+        return {"found": found, "left_out": sorted(self.left_out), "from": self.left_out_from}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Add what another process has found.
+
+        Raises:
+          UserError: there are more broken records than the limit.
+        """
+        self.left_out, self.left_out_from = set(state["left_out"]), int(state["from"])
+        for file, offset, problem in state["found"]:
+            try:
+                self.add(BadRecord(file, int(offset), problem))
+            except ValueError as too_many:
+                raise UserError(str(too_many)) from None
 
     @property
     def has_stopped(self) -> bool:

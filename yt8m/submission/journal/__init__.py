@@ -1,0 +1,1 @@
+"""How far a prediction is, noted beside its output, so that a killed command can go on."""
