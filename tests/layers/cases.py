@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from yt8m.layers.base import Yt8mLayer
 from yt8m.layers.dequantize import DequantizeFrames, NormalizeVideo
+from yt8m.layers.heads.gated_mixture import GatedMixture
 from yt8m.layers.heads.grouped_mixture_of_experts import GroupedMixtureOfExperts
 from yt8m.layers.heads.logistic_head import LogisticHead
 from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
@@ -17,7 +18,13 @@ from yt8m.layers.normalisation.context_gating import ContextGating
 from yt8m.layers.normalisation.debiased_batch_norm import DebiasedBatchNorm
 from yt8m.layers.pooling.attention import AttentionPooling
 from yt8m.layers.pooling.frames import FramePooling
+from yt8m.layers.pooling.net_fisher_vector import NetFisherVector
+from yt8m.layers.pooling.net_vlad import NetVlad
+from yt8m.layers.pooling.next_vlad import NextVlad
+from yt8m.layers.pooling.next_vlad_network import NextVladNetwork
 from yt8m.layers.pooling.sequences import LinearAnnealing
+from yt8m.layers.pooling.soft_assignment import SoftAssignment
+from yt8m.layers.pooling.soft_bag import SoftBag
 from yt8m.layers.pooling.vlad import AttnVlad
 from yt8m.layers.recurrent.attention_decoder import AttentionDecoder
 from yt8m.layers.recurrent.context_encoder import ContextEncoder
@@ -84,6 +91,7 @@ _VLAD = {"attention_size": 3, "alpha": 0.1, "auxiliary_weight": 0.2, "normalize"
 _DECODER = {"cells": 3, "frame_size": D, "memory_size": 2, "attention_size": 3, "dropout": 0.1}
 _DECODER_INPUTS = {"start": floats(B, 2), "memory": floats(B, T, 2), "memory_mask": MASK}
 _SEQUENCE = {"max_labels": 2, "cells": 3, "layers": 1, "embedding_size": 2}
+_NEXT_VLAD = {"groups": 2, "expansion": 4, "gating_reduction": 2, "dropout": 0.1}
 _ENCODER = {"cells": 3, "projection_size": 2, "output_size": 5, "dropout": 0.1}
 _WINDOWED = {"cells": 3, "num_mixtures": 2, "dropout": 0.1, "reset_after": False, "l2": 0.2}
 
@@ -109,8 +117,27 @@ CASES = [
         for kernel in ("additive", "linear", "soft")
         for scheme in ("a", "b")
     ),
-    Case(ContextGating, {"add_batch_norm": False}, FRAMES, {"mask": MASK}),
-    Case(ContextGating, {"add_batch_norm": True}, FRAMES, {"mask": MASK}),
+    Case(SoftAssignment, {"clusters": 3, "groups": 2, "stddev": 0.1}, FRAMES, {"mask": MASK}),
+    Case(NetVlad, {"clusters": 3, "centers": False}, FRAMES, {"mask": MASK}),
+    Case(NetVlad, {"clusters": 3, "centers": True}, FRAMES, {"mask": MASK}),
+    Case(NetFisherVector, {"clusters": 3}, FRAMES, {"mask": MASK}),
+    Case(SoftBag, {"clusters": 3, "gated": True, "maximum": True}, FRAMES, {"mask": MASK}),
+    Case(NextVlad, {"clusters": 3, "groups": 2, "expansion": 3}, FRAMES, {"mask": MASK}),
+    Case(
+        NextVladNetwork,
+        {"feature_sizes": [3, 1], "cluster_size": 3, "hidden_size": 4, **_NEXT_VLAD},
+        FRAMES,
+        {"mask": MASK},
+    ),
+    *(
+        Case(
+            ContextGating,
+            {"add_batch_norm": add_batch_norm, "reduction": reduction, "stddev": 0.1},
+            FRAMES,
+            {"mask": MASK},
+        )
+        for add_batch_norm, reduction in ((False, 0), (True, 0), (True, 2))
+    ),
     Case(
         DebiasedBatchNorm,
         {"momentum": 0.9, "epsilon": 0.01, "scale": False},
@@ -172,6 +199,11 @@ CASES = [
             floats(B, D),
         )
         for k, activation in ((3, None), (16, "sigmoid"))
+    ),
+    Case(
+        GatedMixture,
+        {"num_classes": K, "num_mixtures": 3, "l2": 0.5, "initial": "zeros"},
+        floats(B, D),
     ),
     Case(GroupedMixtureOfExperts, {"num_classes": K, "groups": _GROUPS, **_MIXTURE}, floats(B, D)),
 ]

@@ -184,6 +184,19 @@ def test_context_gating_against_numpy(add_batch_norm):
     np.testing.assert_allclose(y, X[0] / (1 + np.exp(-logits)), rtol=1e-3, atol=1e-4)
 
 
+def test_reduced_context_gating_against_numpy():
+    layer = ContextGating(reduction=2)
+    layer.build((None, 4))
+    layer.set_weights([RNG.normal(size=w.shape) for w in layer.get_weights()])
+    inner, outer = layer.dense.get_weights()[0], layer.expand.get_weights()[0]
+    assert inner.shape == (4, 2)
+    gamma, beta = layer.norm.get_weights()[:2]
+    hidden = X[0] @ inner
+    hidden = (hidden - hidden.mean(0)) / np.sqrt(hidden.var(0) + 1e-3) * gamma + beta
+    expected = X[0] / (1 + np.exp(-np.maximum(hidden, 0) @ outer))
+    np.testing.assert_allclose(layer(tf.constant(X[0]), training=True), expected, rtol=1e-3)
+
+
 @pytest.mark.parametrize("kernel", ["additive", "linear", "soft"])
 @pytest.mark.parametrize("scheme", ["a", "b"])
 def test_vlad_against_numpy(kernel, scheme):

@@ -23,6 +23,7 @@ def make_head(
     num_mixtures: int,
     initial: Initial,
     groups: Sequence[Group] | None = None,
+    l2: float = 1e-8,
 ) -> tf.keras.layers.Layer:
     """Return the head with a given name.
 
@@ -33,6 +34,7 @@ def make_head(
       initial: "priors" or "zeros".
       groups: [{"classes": [...], "num_mixtures": k}, ...] instead of `num_mixtures`, where classes
         differ in their number of experts (KDD eq. 4; docs/sources.md#adaptive-experts).
+      l2: weight of Σw²/2 of the kernels.
 
     Raises:
       ValueError: the name is unknown, or there are groups for a head without experts.
@@ -44,8 +46,8 @@ def make_head(
             f"groups set the number of experts of each class, but head={head!r} has no experts"
         )
     if groups:
-        return GroupedMixtureOfExperts(num_classes, groups, initial=initial, name="head")
+        return GroupedMixtureOfExperts(num_classes, groups, l2=l2, initial=initial, name="head")
     if has_experts:
-        return MixtureOfExperts(num_classes, num_mixtures, initial=initial, name="head")
+        return MixtureOfExperts(num_classes, num_mixtures, l2=l2, initial=initial, name="head")
     activation: Activation = "softmax" if head == "softmax" else "sigmoid"
-    return LogisticHead(num_classes, initial=initial, activation=activation, name="head")
+    return LogisticHead(num_classes, l2, initial, activation, name="head")

@@ -31,7 +31,7 @@ class LogisticHead(Yt8mLayer):
       kernel_scale: variance of the initial kernel, relative to Glorot's. Where the norm of inputs
         is far above 1, a smaller one lets the head start at the priors.
 
-    Call: x [B, D] -> probabilities float32 [B, K].
+    Call: (x [B, D], as_logits) -> probabilities, or W x + b, float32 [B, K].
 
     Raises:
       ValueError: the activation is unknown.
@@ -69,8 +69,10 @@ class LogisticHead(Yt8mLayer):
         p = np.asarray(priors, np.float64)
         self.bias.assign(np.log(np.maximum(p / p.sum(), 1e-9)).astype(np.float32))
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Return probabilities [B, K]."""
+    def call(self, x: tf.Tensor, as_logits: bool = False) -> tf.Tensor:
+        """Return probabilities, or with `as_logits` what they are computed from, [B, K]."""
         logits = tf.cast(tf.matmul(x, tf.cast(self.kernel, x.dtype)), tf.float32)
         logits = logits + tf.cast(self.bias, tf.float32)  # [B, K]
+        if as_logits:
+            return logits
         return tf.sigmoid(logits) if self.activation == "sigmoid" else tf.nn.softmax(logits)

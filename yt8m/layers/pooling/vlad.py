@@ -9,6 +9,7 @@ import tensorflow as tf
 from yt8m.errors import one_of
 from yt8m.layers.base import Yt8mLayer
 from yt8m.layers.masks import mask_or_all, masked_softmax
+from yt8m.layers.pooling.residuals import flat_unit_parts, summed_residuals
 
 Kernel = Literal["additive", "linear", "soft"]
 Scheme = Literal["a", "b"]
@@ -94,20 +95,14 @@ class AttnVlad(Yt8mLayer):
     def call(self, x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Return the residuals [B, C · D], and add the auxiliary term to the layer's losses."""
         a, centers = self.attention(x, mask_or_all(mask, x))
-        # Σ_i a_ij x_i − C_j Σ_i a_ij, so that the residuals [B, T, C, D] need no memory.
-        of_centers = tf.reduce_sum(a, axis=1)[:, :, None] * centers
-        out = tf.einsum("btc,btd->bcd", a, x) - of_centers  # [B, C, D]
+        out = summed_residuals(a, x, centers)  # [B, C, D]
         if self.auxiliary_weight:
             distances = tf.cast(a, tf.float32) * _squared_distances(x, centers)
             each = tf.reduce_sum(distances, axis=[1, 2])  # [B]
             self.add_loss(self.auxiliary_weight * tf.reduce_mean(each))
-        out = tf.cast(out, tf.float32)
-        flat = self.num_centers * int(x.shape[-1])
         if not self.normalize:
-            return tf.reshape(out, [-1, flat])
-        out = tf.sign(out) * tf.sqrt(tf.abs(out) + 1e-12)
-        out = tf.math.l2_normalize(out, axis=-1, epsilon=1e-12)
-        return tf.math.l2_normalize(tf.reshape(out, [-1, flat]), axis=-1, epsilon=1e-12)
+            return tf.reshape(out, [-1, self.num_centers * int(x.shape[-1])])
+        return flat_unit_parts(tf.sign(out) * tf.sqrt(tf.abs(out) + 1e-12))
 
 
 def _squared_distances(x: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:

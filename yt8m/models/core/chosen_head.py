@@ -35,12 +35,15 @@ class ChosenHead(Yt8mModel):
         super().__init__(num_classes, feature_sizes, **kwargs)
         self.head_name, self.num_mixtures, self.initial = head, num_mixtures, initial
 
-    def make_head(self, groups: Sequence[Group] | None = None) -> tf.keras.layers.Layer:
+    def make_head(
+        self, groups: Sequence[Group] | None = None, l2: float = 1e-8
+    ) -> tf.keras.layers.Layer:
         """Return a new head; a model calls this after it has made its other layers.
 
         Args:
           groups: classes with their own number of experts; see `yt8m.layers.heads.by_name`.
+          l2: weight of Σw²/2 of its kernels.
         """
         return by_name.make_head(
-            self.head_name, self.num_classes, self.num_mixtures, self.initial, groups
+            self.head_name, self.num_classes, self.num_mixtures, self.initial, groups, l2
         )

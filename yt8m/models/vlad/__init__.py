@@ -1,0 +1,1 @@
+"""Frame-level models that pool the frames by learned clusters."""
