@@ -53,7 +53,7 @@ def _settings(config: RunConfig, segments_asked: bool) -> dict[str, Any]:
         "label_loss": config.recipe.label_loss,
         "segment_labels": config.schema.segment_labels or segments_asked,
         "iterations": config.recipe.train_frames,
-        "sample_random_frames": config.recipe.frame_sampling == "random",
+        "sample_random_frames": config.recipe.frame_sampling != "contiguous",
     }
 
 

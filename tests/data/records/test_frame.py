@@ -43,7 +43,7 @@ def test_no_frame_at_all(make):
 
 def test_sampled_frames_are_frames_of_the_video(make):
     x = make.frame_values(3, 11)
-    for kind in ("random", "contiguous", "even"):
+    for kind in ("random", "contiguous", "spread", "even"):
         got = parse(make.frame_payload(3, 11), make.frame, FrameSampling(kind, 5))
         assert got["num_frames"] == 5
         assert all((x == row).all(1).any() for row in got["frames"])
@@ -53,6 +53,16 @@ def test_sampling_reaches_only_the_frames_kept(make):
     got = parse(make.frame_payload(3, 40), make.frame, FrameSampling("random", 300))
     kept = make.frame_values(3, 40)[:12]
     assert all((kept == row).all(1).any() for row in got["frames"])
+
+
+def test_spread_needs_no_more_room_than_the_longest_video(make):
+    for most, expected in ((300, 12), (4, 4)):
+        got = parse(make.frame_payload(3, 11), make.frame, FrameSampling("spread", most))
+        assert got["frames"].shape == (expected, 8)
+        assert got["num_frames"] == min(11, most)
+    assert not parse(frame_record(b"a", {}, [1]), make.frame, FrameSampling("spread", 4))[
+        "num_frames"
+    ]
 
 
 def test_float_lists_of_mediapipe(make):

@@ -31,6 +31,23 @@ def test_drawn_within_the_video_and_by_seed(kind):
     assert any((d != draw(kind, 5, 20, (8, i))).any() for i, d in enumerate(draws))
 
 
+def test_spread_draws_from_each_part_in_order():
+    draws = np.array([draw("spread", 5, 20, (0, position)) for position in range(300)])
+    np.testing.assert_array_equal(draws // 4, np.tile(np.arange(5), (300, 1)))
+    np.testing.assert_allclose(np.bincount(draws.ravel()) / 300, 0.25, atol=0.1)
+    for available in (7, 13, 299):  # parts that are no whole number of frames
+        picked = draw("spread", 5, available)
+        assert (np.diff(picked) >= 0).all()
+        assert 0 <= picked[0] < picked[-1] < available
+
+
+def test_spread_takes_all_of_a_shorter_video():
+    for available in (1, 3, 5):
+        for position in range(50):
+            drawn = draw("spread", 5, available, (0, position))
+            np.testing.assert_array_equal(drawn, np.arange(available))
+
+
 def test_random_is_uniform_and_with_replacement():
     drawn = draw("random", 20000, 4)
     np.testing.assert_allclose(np.bincount(drawn) / 20000, 0.25, atol=0.02)

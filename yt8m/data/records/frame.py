@@ -107,7 +107,7 @@ def parse_frame_record(
         length = schema.max_frames
         num_frames = available
     else:
-        length = sampling.num_frames
+        length = sampling.length(schema.max_frames)
         key = tf.stack([tf.constant(seed, tf.int64), position])
         kept = tf.where(available > 0, length, 0)  # an empty video has no frame to draw
         picked = sampling.indices(available, key)[:kept]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from yt8m.settings import setting
 
 Schedule = Literal["cosine", "exponential", "exponential_continuous", "constant"]
-FrameSampling = Literal["random", "contiguous"]
+FrameSampling = Literal["random", "contiguous", "spread"]
 
 OPTIMIZATION = "Optimization (default: the model's own recipe)"
 FRAMES = "Frames"
