@@ -16,6 +16,7 @@ from yt8m.layers.heads.logistic_head import LogisticHead
 from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
 from yt8m.layers.normalisation.context_gating import ContextGating
 from yt8m.layers.normalisation.debiased_batch_norm import DebiasedBatchNorm
+from yt8m.layers.normalisation.normalized_relu import NormalizedRelu
 from yt8m.layers.pooling.attention import AttentionPooling
 from yt8m.layers.pooling.frames import FramePooling
 from yt8m.layers.pooling.net_fisher_vector import NetFisherVector
@@ -25,6 +26,7 @@ from yt8m.layers.pooling.next_vlad_network import NextVladNetwork
 from yt8m.layers.pooling.sequences import LinearAnnealing
 from yt8m.layers.pooling.soft_assignment import SoftAssignment
 from yt8m.layers.pooling.soft_bag import SoftBag
+from yt8m.layers.pooling.unit_attention import UnitAttention
 from yt8m.layers.pooling.vlad import AttnVlad
 from yt8m.layers.recurrent.attention_decoder import AttentionDecoder
 from yt8m.layers.recurrent.context_encoder import ContextEncoder
@@ -107,6 +109,17 @@ CASES = [
     Case(FramePooling, {"method": "swap", "swap_weight": "elementwise"}, FRAMES, {"mask": MASK}),
     Case(AttentionPooling, {"hops": 2, "projection": 3}, FRAMES, {"mask": MASK}),
     Case(LinearAnnealing, {}, FRAMES, {"mask": MASK}),
+    Case(NormalizedRelu, {"units": 3, "dropout": 0.1}, FRAMES, {"mask": MASK}),
+    *(
+        Case(
+            UnitAttention,
+            {"units": K, "value": value, "weight": weight, "initial": "priors"},
+            FRAMES,
+            {"mask": MASK},
+        )
+        for value in ("linear", "sigmoid")
+        for weight in ("sigmoid", "softmax")
+    ),
     *(
         Case(
             AttnVlad,

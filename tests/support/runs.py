@@ -72,9 +72,13 @@ def run_config(data, name, epochs=6, recipe=(), arguments=(), **training):
     cls = registry.model_class(name)
     known = constructor_arguments(cls)
     small = {argument: value for argument, value in SMALL.items() if argument in known}
+    if "levels" in known:
+        small["dropout"] = 0.1  # half of so few units would be too much
     # Small sets want a higher rate than Adam's recipes have; SGD's are another scale.
     rate = 0.02 if cls.recipe.optimizer == "Adam" else cls.recipe.base_learning_rate
     settings = {"num_epochs": epochs, "base_learning_rate": rate, "weight_average": 0.0}
+    if cls.recipe.schedule == "constant":
+        settings["schedule"] = "cosine"  # which so high a rate needs
     return run_on(
         data,
         name,

@@ -1,0 +1,1 @@
+"""Frame-level models in which attention alone combines the frames."""
