@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.support import clips
 from yt8m.data.find_schema import find_schema
 from yt8m.data.findings import Findings, look
 from yt8m.data.num_classes import UnknownClasses
@@ -15,17 +15,9 @@ from yt8m.data.vocabulary import write_vocabulary
 from yt8m.errors import UserError
 
 
-def clip(labels=(3,), frames=10, width=128, key="audio_embedding", context=True) -> bytes:
+def clip(labels=(3,), frames=10, width=128, **more) -> bytes:
     """Return a record in AudioSet's form."""
-    record = tf.train.SequenceExample()
-    record.context.feature["video_id"].bytes_list.value.append(b"clip")
-    record.context.feature["labels"].int64_list.value.extend(labels)
-    for name in ("start_time_seconds", "end_time_seconds") if context else ():
-        record.context.feature[name].float_list.value.append(30.0)
-    for _ in range(frames):
-        frame = record.feature_lists.feature_list[key].feature.add()
-        frame.bytes_list.value.append(bytes(width))
-    return record.SerializeToString()
+    return clips.clip(labels, [bytes(width)] * frames, **more)
 
 
 def of_youtube_8m(**changed) -> Findings:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from yt8m.errors import UserError
 from yt8m.papers import commands, results, tables
 from yt8m.papers.is_current import commands_now, sort_out
+from yt8m.papers.league import command as league
 from yt8m.papers.paper_row import PaperRow, VariantName
 from yt8m.papers.paper_tables import ABOUT, TABLES, find, rows_of, runs_of, tables_with_rows
 from yt8m.papers.row_files import load_all
@@ -64,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
     table = add(
         "table", ("run the missing rows of a table, and print it next to the paper's numbers")
     )
-    table.add_argument("table", help=", ".join(TABLES))
+    others = f"; or {league.NAME}, which has flags of its own (`table {league.NAME} --help`)"
+    table.add_argument("table", help=", ".join(TABLES) + others)
     only_print = "run nothing: print the finished runs in --out_dir, or else the committed results"
     table.add_argument("--norun", action="store_true", help=only_print)
     add_places(table)
@@ -91,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from yt8m.papers.one_run import Failed
 
-    a = parser().parse_args(argv)
+    a = _parsed(list(sys.argv[1:] if argv is None else argv))
     try:
         return _DO[a.what](a, load_all())
     except UserError as error:
@@ -115,6 +117,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         fix = "--out_dir names a folder that can be written"
         print(f"error: {error.filename}: {error.strerror}; {fix}.", file=sys.stderr)
         return 2
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """Return the parsed command line; `table league` has flags of its own."""
+    if arguments[:1] == ["table"] and league.NAME in arguments:
+        arguments.remove(league.NAME)
+        return league.parser().parse_args(arguments[1:])
+    return parser().parse_args(arguments)
 
 
 def _list(a: argparse.Namespace, rows: Rows) -> int:
@@ -271,6 +281,7 @@ _DO: dict[str, Callable[[argparse.Namespace, Rows], int]] = {
     "run-all": _run_all,
     "record": _record,
     "report": _report,
+    league.NAME: lambda a, rows: league.main(a),
 }
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ _DEPENDS_ON = {
     "sample-video-all": ("all_train_shards", "validate_shards"),
     "sample-single": ("all_train_shards", "validate_shards", "single_classes"),
     "sample-frames": ("train_shards", "frame_validate_shards", "frames", "noise"),
+    "sample-frames-all": ("all_train_shards", "frame_validate_shards", "frames", "noise"),
     "synthetic-temporal": ("synthetic", "synthetic_features"),
 }
 _DEPENDS_ON |= {part: (*_DEPENDS_ON[base], size) for part, (base, size) in PARTS.items()}
@@ -176,10 +177,18 @@ def _one_label_each(path: str, schema: RecordSchema, classes: int) -> Iterator[b
                 yield video_record(ids[i], features, [int(np.flatnonzero(labels)[-1])])
 
 
-def _make_frames(maker: _Maker, at: str) -> None:
+def _make_sample_frames(maker: _Maker, at: str) -> None:
+    _make_frames(maker, at, maker.make("sample-video"))
+
+
+def _make_sample_frames_all(maker: _Maker, at: str) -> None:
+    _make_frames(maker, at, maker.make("sample-video-all"))
+
+
+def _make_frames(maker: _Maker, at: str, base: DataSet) -> None:
     from yt8m.data.synthetic.around_means import from_video_level
 
-    base, sizes = maker.make("sample-video"), maker.sizes
+    sizes = maker.sizes
     shards = os.path.dirname(base.validation())
     means = os.path.join(at, "validate-video")
     _copy(_records_in(shards), sizes.frame_validate_shards, means, shards)
@@ -201,6 +210,7 @@ _MAKERS: dict[str, Callable[[_Maker, str], None]] = {
     "sample-video": _make_sample_video,
     "sample-video-all": _make_sample_video_all,
     "sample-single": _make_single,
-    "sample-frames": _make_frames,
+    "sample-frames": _make_sample_frames,
+    "sample-frames-all": _make_sample_frames_all,
     "synthetic-temporal": _make_synthetic,
 }

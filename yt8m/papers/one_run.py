@@ -89,7 +89,7 @@ class OutDir:
         self.say("$ " + step.shown())
         log = os.path.join(folder, f"{step.name}.log")
         state.begin(step.name, command, log)
-        ended = child_process.run(_process(step), log, self.say)
+        ended = child_process.run(process_of(step), log, self.say)
         state.end(step.name, ended)
         # After a signal no other command must follow, even if this one ended well all the same.
         stopped = ended.stopped or _STOPPED_BY.get(ended.code)
@@ -109,7 +109,7 @@ def _in_float32(step: Step) -> Step:
     return dataclasses.replace(step, arguments=(*step.arguments, "--dtype=float32"))
 
 
-def _process(step: Step) -> list[str]:
+def process_of(step: Step) -> list[str]:
     """Return the process to start for a command; it needs only the package, no checkout."""
     script, *flags = step.arguments
     return [sys.executable, "-m", "yt8m", _COMMANDS[script], *flags]

@@ -158,7 +158,7 @@ def check_checkout(command: str) -> None:
     Raises:
       UserError: there is no checkout.
     """
-    if not _in_checkout():
+    if not is_checkout():
         raise UserError(
             f"`{command}` writes files of the project, but {ROOT} is not a checkout of it; run it"
             " from a checkout, not from an installed package."
@@ -167,7 +167,7 @@ def check_checkout(command: str) -> None:
 
 def commit() -> str | None:
     """Return the checkout's commit, with "+" if files differ from it, or None if unknown."""
-    if not _in_checkout():  # git might answer for another project around the package
+    if not is_checkout():  # git might answer for another project around the package
         return None
     head = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no")
@@ -176,7 +176,8 @@ def commit() -> str | None:
     return head + ("+" if changes else "")
 
 
-def _in_checkout() -> bool:
+def is_checkout() -> bool:
+    """Return whether the package is in a checkout of the project."""
     return all(os.path.isfile(os.path.join(ROOT, name)) for name in ("setup.cfg", "train.py"))
 
 

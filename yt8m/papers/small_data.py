@@ -21,10 +21,11 @@ class Sizes:
     Attributes:
       train_shards: training shards of sample-video and sample-frames, the first by name.
       validate_shards: validation shards of every video-level set, the first by name.
-      all_train_shards: training shards of sample-video-all and sample-single.
+      all_train_shards: training shards of sample-video-all, sample-single and sample-frames-all.
       single_classes: classes of sample-single.
-      frame_validate_shards: validation shards of sample-frames, the first of sample-video's.
-      frames: fewest and most frames of a video in sample-frames.
+      frame_validate_shards: validation shards of sample-frames and sample-frames-all, the first of
+        sample-video's.
+      frames: fewest and most frames of a video in sample-frames and sample-frames-all.
       noise: standard deviation of a frame around the mean of its video.
       video_few: training shards of sample-video-few.
       frames_few: training shards of sample-frames-few.
@@ -99,6 +100,7 @@ NAMES = (
     "sample-video-all",
     "sample-single",
     "sample-frames",
+    "sample-frames-all",
     *PARTS,
     "synthetic-temporal",
 )
@@ -122,7 +124,7 @@ def describe(name: str, folder: str, sizes: Sizes = DEFAULT_SIZES, level: str = 
         return _part(name, at, folder, sizes)
     if name in ("sample-video", "sample-video-all", "sample-single"):
         return _real_videos(name, at, sizes)
-    if name == "sample-frames":
+    if name in ("sample-frames", "sample-frames-all"):
         return _frames_around_means(name, at, sizes)
     if name == "synthetic-temporal":
         return _synthetic(name, at, sizes)
@@ -165,9 +167,11 @@ def _real_videos(name: str, at: str, sizes: Sizes) -> DataSet:
 
 def _frames_around_means(name: str, at: str, sizes: Sizes) -> DataSet:
     low, high = sizes.frames
+    base = name.replace("frames", "video")
+    shards = sizes.train_shards if name == "sample-frames" else sizes.all_train_shards
     about = (
-        f"{low} to {high} frames around the real means of sample-video's videos,"
-        f" {sizes.train_shards} shards to train on, {sizes.frame_validate_shards} to evaluate on;"
+        f"{low} to {high} frames around the real means of {base}'s videos,"
+        f" {shards} shards to train on, {sizes.frame_validate_shards} to evaluate on;"
         " their order carries nothing"
     )
     validate = {

@@ -54,8 +54,13 @@ class Verdict:
 
 def noise_of(results: Iterable[Result], data: str, metric: str) -> Noise:
     """Return the noise of a metric on a data set, from the rows run there with several seeds."""
+    return pooled(_by_row(results, data, metric).values())
+
+
+def pooled(repeated: Iterable[Sequence[float]]) -> Noise:
+    """Return the noise of numbers that come in groups, each of one setting with several seeds."""
     squares, freedom, runs = 0.0, 0, 0
-    for values in _by_row(results, data, metric).values():
+    for values in repeated:
         if len(values) > 1:
             mean = sum(values) / len(values)
             squares += sum((v - mean) ** 2 for v in values)

@@ -1,0 +1,1 @@
+"""A league table: every registered model by its default recipe, on real frames and real means."""

@@ -1,0 +1,141 @@
+"""The contests of the league: a data set each, the models that enter, and the metric that ranks."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from yt8m.errors import UserError, near_misses
+from yt8m.papers.make_data import make
+from yt8m.papers.small_data import DataSet, Sizes, describe
+
+AUDIOSET_VARIABLE = "YT8M_AUDIOSET_DIR"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contest:
+    """A data set on which all models of its level are compared.
+
+    Attributes:
+      name: name on the command line and in results.
+      title: heading of its table.
+      level: level of its records, and so of the models that enter.
+      metric: what ranks the models.
+      data: name of the data set in `yt8m.papers.small_data`; "" for AudioSet.
+    """
+
+    name: str
+    title: str
+    level: str
+    metric: Literal["gap", "map"]
+    data: str = ""
+
+
+CONTESTS = {
+    contest.name: contest
+    for contest in (
+        Contest("audioset", "AudioSet: real frames", "frame", "map"),
+        Contest("video", "YouTube-8M: real means", "video", "gap", "sample-video-all"),
+        Contest(
+            "frames",
+            "YouTube-8M: frames generated around real means",
+            "frame",
+            "gap",
+            "sample-frames-all",
+        ),
+    )
+}
+
+
+def chosen(names: Sequence[str]) -> list[Contest]:
+    """Return the contests by name, all of them if none is named.
+
+    Raises:
+      UserError: there is no such contest.
+    """
+    for name in names:
+        if name not in CONTESTS:
+            raise UserError(
+                f"--data={name} is not a data set of the league.{near_misses(name, CONTESTS)} They"
+                f" are {', '.join(CONTESTS)}."
+            )
+    return [CONTESTS[name] for name in names or CONTESTS]
+
+
+def entrants(contest: Contest, only: Sequence[str] = ()) -> list[str]:
+    """Return the registered classification models of a contest's level.
+
+    Args:
+      contest: the contest.
+      only: names or aliases of the models to keep; none keeps all.
+
+    Raises:
+      UserError: one of them is not a classification model.
+    """
+    from yt8m.models.core import registry
+
+    every = registry.list_models()
+    wanted = {registry.own_name(name) for name in only}
+    for name in sorted(wanted - set(every)):
+        raise UserError(
+            f"--only={name}: the model classifies nothing, so it has no place in the league."
+        )
+    level = contest.level
+    models = [name for name in every if registry.model_class(name).level == level]
+    return [name for name in models if not wanted or name in wanted]
+
+
+def data_of(
+    contest: Contest,
+    folder: str,
+    sample_dir: str,
+    audioset_dir: str,
+    sizes: Sizes,
+    say: Callable[[str], None],
+) -> DataSet:
+    """Return a contest's data set, made under `folder` unless it exists.
+
+    Args:
+      contest: the contest.
+      folder: folder that the data sets are made in.
+      sample_dir: the real sample; default $YT8M_SAMPLE_DIR.
+      audioset_dir: AudioSet, with `train/` and `validate/`; default $YT8M_AUDIOSET_DIR.
+      sizes: sizes of the data sets that are made.
+      say: prints a line.
+
+    Raises:
+      UserError: the source of the data set is missing, or too small.
+    """
+    if contest.data:
+        return make(contest.data, folder, sample_dir, sizes, say)
+    source = audioset_dir or os.environ.get(AUDIOSET_VARIABLE, "")
+    if not source:
+        raise UserError(
+            "the league's real frames are AudioSet's embeddings: set their folder, with train/ and"
+            f" validate/, by --audioset_dir or ${AUDIOSET_VARIABLE}, or leave them out by"
+            " --data=video,frames."
+        )
+    at = os.path.join(folder, contest.name)
+    for split in ("train", "validate"):
+        _link(os.path.abspath(os.path.join(source, split)), os.path.join(at, split))
+    return dataclasses.replace(
+        describe(at, folder),
+        name=contest.name,
+        about="AudioSet's embeddings, version 1: the balanced training split to train on",
+    )
+
+
+def _link(target: str, link: str) -> None:
+    """Link to a folder, so that recorded commands name no folder of this machine."""
+    if not os.path.isdir(target):
+        raise UserError(
+            f"{target} is not a folder; --audioset_dir needs train/ and validate/ with *.tfrecord."
+        )
+    if os.path.islink(link):
+        if os.readlink(link) == target:
+            return
+        os.remove(link)
+    os.makedirs(os.path.dirname(link), exist_ok=True)
+    os.symlink(target, link)
