@@ -85,6 +85,10 @@ class Epochs:
                 yield outputs
         self._check_not_empty()
 
+    def finding(self) -> str:
+        """Return a line about the data of an epoch that has ended, or ""."""
+        return self._data.finding()
+
     def _open(self) -> Any:
         return self._data.open(int(self._state.epoch), int(self._state.examples_in_epoch))
 

@@ -1,12 +1,14 @@
-"""Experiments with labels: balanced batches, class weights, and removal or addition of labels."""
+"""What a run changes in its training batches: which labels, which targets, which videos."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Callable, Literal
 
+import numpy as np
 import tensorflow as tf
 
+from yt8m.data.augment.batches import Augmentation
 from yt8m.data.balanced import BalancedRecords
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.cache import RecordCache
@@ -18,6 +20,8 @@ from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import LABEL_INDEX, RunFolder
 from yt8m.runs.settings.training import TrainingConfig
 from yt8m.submission.score_files import ScoreFile
+from yt8m.training.targets import check as targets
+from yt8m.training.targets.teacher import Teacher, check_knows, open_teacher
 
 
 def check(config: RunConfig) -> None:
@@ -26,6 +30,7 @@ def check(config: RunConfig) -> None:
     Raises:
       UserError: the message names the flags and what to drop.
     """
+    targets.check(config)
     t = config.training
     _check_noise_is_on(t)
     flags = {"--balanced_batches": t.balanced_batches, "--label_noise": bool(t.label_noise)}
@@ -75,14 +80,28 @@ class LabelExperiments:
     Attributes:
       balanced: draws balanced batches, or None.
       noise: removes or adds labels, or None.
+      teacher: adds the scores of a teacher, or None.
+      augmentation: changes videos and targets.
     """
 
     balanced: BalancedRecords | None = None
     noise: LabelNoise | None = None
+    teacher: Teacher | None = None
+    augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
 
-    def noisy(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        """Return the batches with labels removed or added, or unchanged."""
-        return batches if self.noise is None else self.noise.apply(batches)
+    def applied(
+        self, batches: tf.data.Dataset, seed: int, epoch: int, worker: int, first: int
+    ) -> tf.data.Dataset:
+        """Return the batches of a pass as the model is to learn them; see `Augmentation.apply`."""
+        if self.noise is not None:
+            batches = self.noise.apply(batches)
+        if self.teacher is not None:
+            batches = self.teacher.apply(batches)
+        return self.augmentation.apply(batches, seed, epoch, worker, first)
+
+    def finding(self) -> str:
+        """Return a line about the pass that has ended, or ""."""
+        return self.teacher.finding() if self.teacher is not None else ""
 
 
 def prepare_experiments(
@@ -93,8 +112,11 @@ def prepare_experiments(
     cache: RecordCache | None,
     chief: bool,
     say: Callable[[str], None],
+    priors: Callable[[], np.ndarray],
 ) -> LabelExperiments:
-    """Return a run's experiments; all training records are read once, unless the run did so before.
+    """Return a run's experiments.
+
+    Those on labels read all training records once, unless the run did so before.
 
     Args:
       config: the run's settings, which have passed `check`.
@@ -104,19 +126,28 @@ def prepare_experiments(
       cache: copies of the records, or None.
       chief: whether this process writes to the folder.
       say: prints.
+      priors: returns the label frequencies [K].
 
     Raises:
       UserError: the records have no labels, or their ids or scores do not fit the experiment.
     """
     t = config.training
+    teacher = open_teacher(config)
+    if teacher is not None:
+        check_knows(teacher, config, files)
+    smoothed = priors() if t.label_smoothing else None
+    experiments = LabelExperiments(
+        teacher=teacher,
+        augmentation=Augmentation(t.drop_frames, t.mixup, t.label_smoothing, smoothed),
+    )
     if not t.balanced_batches and not t.label_noise:
-        return LabelExperiments()
+        return experiments
     index = _index(config, run, files, bad, chief, say)
     if t.label_noise:
-        return LabelExperiments(noise=_make_noise(t, t.label_noise, index, say))
+        return dataclasses.replace(experiments, noise=_make_noise(t, t.label_noise, index, say))
     balanced = BalancedRecords(index, files, bad, cache)
     say(f"balanced batches over {len(balanced.classes):,} classes with positives")
-    return LabelExperiments(balanced=balanced)
+    return dataclasses.replace(experiments, balanced=balanced)
 
 
 def _index(

@@ -15,6 +15,7 @@ from yt8m.compat import tf_variable
 from yt8m.layers.heads.mixture_loss import loss_and_predictions
 from yt8m.losses import registry as losses
 from yt8m.losses.registry import is_sum_over_classes
+from yt8m.losses.soft_targets import Distillation, objective
 from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.build import make_model
@@ -82,6 +83,7 @@ class TrainStep:
       variables: what the steps change; None is the model's trainable variables.
       inference: compute the loss in inference mode, as batch normalisation with its stored
         statistics.
+      distillation: how much is learnt from "teacher" in the batches; None without a teacher.
 
     Attributes:
       step: the number of steps done.
@@ -103,10 +105,12 @@ class TrainStep:
         jit_compile: bool = False,
         variables: list[Any] | None = None,
         inference: bool = False,
+        distillation: Distillation | None = None,
     ):
         self.strategy, self.model, self.loss, self.optimizer = strategy, model, loss, optimizer
         self.average, self.recipe, self.penalty = average, recipe, penalty
         self._variables, self._inference = variables, inference
+        self._distillation = distillation
         self._on_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
         devices = strategy.extended.worker_devices
         self.on_cpu = not (jit_compile or self._on_tpu) and all("CPU" in d.upper() for d in devices)
@@ -213,7 +217,10 @@ class TrainStep:
 
     def _update(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         gradients, data_loss, extra, predictions = self._forward_backward(
-            self.model.select_inputs(batch), batch["labels"], self._weights(batch)
+            self.model.select_inputs(batch),
+            batch.get("targets", batch["labels"]),
+            self._weights(batch),
+            batch.get("teacher"),
         )
         context = tf.distribute.get_replica_context()
         replicas = context.num_replicas_in_sync
@@ -228,10 +235,15 @@ class TrainStep:
         return tf.concat([sums, [1.0, broken]], 0), predictions
 
     def _gradients(
-        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weights: tf.Tensor | None
+        self,
+        inputs: dict[str, tf.Tensor],
+        labels: tf.Tensor,
+        weights: tf.Tensor | None,
+        teacher: tf.Tensor | None,
     ) -> tuple[list[tf.Tensor], tf.Tensor, tf.Tensor, tf.Tensor]:
+        goal = objective(self.loss, labels.dtype.is_floating, teacher, self._distillation)
         with tf.GradientTape() as tape:
-            each, predictions = self._losses(inputs, labels, weights)
+            each, predictions = self._losses(inputs, labels, weights, goal)
             data_loss = tf.reduce_sum(each) / self.recipe.batch_size
             extra = tf.add_n([tf.cast(x, tf.float32) for x in self.model.losses] or [tf.zeros([])])
             extra = extra * (self.penalty / self.strategy.num_replicas_in_sync)
@@ -240,20 +252,24 @@ class TrainStep:
         return gradients, data_loss, extra, predictions
 
     def _losses(
-        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weights: tf.Tensor | None
+        self,
+        inputs: dict[str, tf.Tensor],
+        labels: tf.Tensor,
+        weights: tf.Tensor | None,
+        goal: LossFn,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the loss of each example [B], and the predictions."""
+        """Return the loss `goal` of each example [B], and the predictions."""
         if self._inference:
             predictions = self.model(inputs, training=False)
-            return self.loss(labels, predictions, weights), predictions
+            return goal(labels, predictions, weights), predictions
         if not (self.on_cpu and is_sum_over_classes(self.loss)):
-            return self.model.training_loss(inputs, labels, weights, self.loss)
+            return self.model.training_loss(inputs, labels, weights, goal)
         better = {}
 
         def loss(labels: tf.Tensor, predictions: tf.Tensor, weights: Any = None) -> tf.Tensor:
-            found = loss_and_predictions(predictions, self.loss, labels, weights)
+            found = loss_and_predictions(predictions, goal, labels, weights)
             if found is None:
-                return self.loss(labels, predictions, weights)
+                return goal(labels, predictions, weights)
             each, better[id(predictions)] = found
             return each
 
@@ -283,6 +299,7 @@ def make_step(
         optimizer = optimizer_with(recipe, schedule)
         prepare(optimizer, model.trainable_variables)
         loss = losses.get(recipe.label_loss)
+        teacher = Distillation(t.teacher_weight, t.teacher_temperature)
         return TrainStep(
             strategy,
             model,
@@ -292,4 +309,5 @@ def make_step(
             recipe,
             t.regularization_penalty,
             t.jit_compile,
+            distillation=teacher if t.teacher_scores else None,
         )

@@ -162,6 +162,8 @@ class Trainer:
             self._report(last)
         if epochs.data_ended:
             self._correct_length()
+            if finding := epochs.finding():
+                self.progress.say(finding)
 
     def _correct_length(self) -> None:
         """Take the length of the epoch that has ended, if until now it was an estimate."""
@@ -227,7 +229,14 @@ class Trainer:
         t = self.config.training
         cache = open_cache(t.cache, t.cache_dir, t.cache_gb, self.files)
         experiments = label_experiments.prepare_experiments(
-            self.config, self.run, self.files, self.bad, cache, self.chief, self.progress.say
+            self.config,
+            self.run,
+            self.files,
+            self.bad,
+            cache,
+            self.chief,
+            self.progress.say,
+            self._priors,
         )
         data = TrainingData(
             self.config, self.files, self.strategy, self.bad, cache, experiments, self.counts

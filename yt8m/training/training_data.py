@@ -66,6 +66,10 @@ class TrainingData:
 
         return iter(self._strategy.distribute_datasets_from_function(batches_of_worker))
 
+    def finding(self) -> str:
+        """Return a line about the pass that has ended, or ""."""
+        return self._experiments.finding()
+
     def leaves_out(self, error: tf.errors.OpError | UnicodeDecodeError) -> bool:
         """Find the records that could not be parsed, which `open` then leaves out.
 
@@ -102,7 +106,8 @@ class TrainingData:
             counts=self._counts,
             balanced=self._experiments.balanced,
         )
-        dataset = self._experiments.noisy(dataset)
+        first = skip_examples // (recipe.batch_size // replicas)
+        dataset = self._experiments.applied(dataset, t.seed, epoch, self._worker, first)
         # Strings cannot travel to a TPU, and no step needs the ids.
         dataset = dataset.map(lambda batch: {k: v for k, v in batch.items() if k != "id"})
         if replicas > 1 and isinstance(self._strategy, tf.distribute.TPUStrategy):

@@ -72,6 +72,8 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
     trainer: ClassVar[str] = "joint"
     # "reconstruction" is for a `ReconstructionModel`.
     task: ClassVar[Literal["classification", "reconstruction"]] = "classification"
+    # Whether it learns from `--label_loss`, and so from labels between 0 and 1.
+    uses_label_loss: ClassVar[bool] = True
     # Constructor argument that each flag of the starter code sets, for instance
     # {"moe_num_mixtures": "num_mixtures"}.
     starter_flags: ClassVar[dict[str, str]] = {}

@@ -28,6 +28,7 @@ class _LabelDecoding(Yt8mModel):
     reports that loss. It predicts by greedy decoding, without labels.
     """
 
+    uses_label_loss = False
     decoder: LabelDecoder
 
     def memory(self, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor | None]:

@@ -163,6 +163,47 @@ class TrainingConfig:
         " which labels are removed or added; if empty, labels are chosen at random",
         group=LOSS,
     )
+    teacher_scores: str = setting(
+        "",
+        help="scores for the training records (from inference.py or fusion.py --output_scores),"
+        " which the model learns beside the labels",
+        group=LOSS,
+    )
+    teacher_weight: float = setting(
+        0.5,
+        help="share of --teacher_scores in the loss; that of the labels is the rest",
+        above=0,
+        at_most=1,
+        group=LOSS,
+    )
+    teacher_temperature: float = setting(
+        1.0,
+        help="temperature by which the logits of --teacher_scores and of the model are divided",
+        above=0,
+        group=LOSS,
+    )
+    label_smoothing: float = setting(
+        0.0,
+        help="share of the label frequencies in each training target; 0: off",
+        at_least=0,
+        at_most=0.9,
+        group=LOSS,
+    )
+    mixup: float = setting(
+        0.0,
+        help="alpha of mixup: train on mixtures of two videos and of their labels, with shares from"
+        " Beta(alpha, alpha); 0: off",
+        at_least=0,
+        group=LOSS,
+    )
+    drop_frames: float = setting(
+        0.0,
+        help="probability with which each frame of a video is left out in training; one always"
+        " stays; 0: off",
+        at_least=0,
+        at_most=0.99,
+        group=FRAMES,
+    )
     validate_every_minutes: float = setting(
         0.0,
         help="minutes between validations within an epoch, which the run counts in steps; 0: only"

@@ -1,0 +1,1 @@
+"""What training changes in its batches, so that a model does not memorise them."""
