@@ -12,7 +12,10 @@ import dataclasses
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 AT_ONCE = 32  # questions that are asked together
 _SILENT_SECONDS = 3.0  # before a line of progress, and between two of them
@@ -85,23 +88,53 @@ def status(path: str) -> FileStatus:
     return FileStatus(int(about.length), int(about.mtime_nsec), bool(about.is_directory))
 
 
+def look(paths: Sequence[str]) -> Iterator[tuple[str, FileStatus | tf.errors.OpError]]:
+    """Yield each path, in order and once, with its status or with the error of asking for it.
+
+    A line on stderr says how far a slow listing is. A caller that stops at an error does not wait
+    for the other answers.
+    """
+    answers, said, done = _kept or _Answers(), time.monotonic(), 0
+    unknown = [path for path in dict.fromkeys(paths) if path not in answers.statuses]
+    pool = concurrent.futures.ThreadPoolExecutor(AT_ONCE)
+    try:
+        asked = pool.map(_status_or_error, unknown)
+        for path in dict.fromkeys(paths):
+            if path in answers.statuses:
+                yield path, answers.statuses[path]
+                continue
+            found, done = next(asked), done + 1
+            if isinstance(found, FileStatus):
+                answers.statuses[path] = found
+            if time.monotonic() - said > _SILENT_SECONDS:
+                said = time.monotonic()
+                print(f"looked at {done:,} of {len(unknown):,} files", file=sys.stderr)
+            yield path, found
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _status_or_error(path: str) -> FileStatus | tf.errors.OpError:
+    import tensorflow as tf
+
+    try:
+        return status(path)
+    except tf.errors.OpError as error:
+        return error
+
+
 def statuses(paths: Sequence[str]) -> list[FileStatus]:
-    """Return the status of each file; a line on stderr says how far a slow listing is.
+    """Return the status of each file; see `look`.
 
     Raises:
-      tf.errors.NotFoundError: one does not exist.
+      tf.errors.OpError: one does not exist, or cannot be asked about.
     """
-    answers = _kept or _Answers()
-    unknown = [path for path in dict.fromkeys(paths) if path not in answers.statuses]
-    if unknown:
-        said = time.monotonic()
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            for done, (path, found) in enumerate(zip(unknown, pool.map(status, unknown)), 1):
-                answers.statuses[path] = found
-                if time.monotonic() - said > _SILENT_SECONDS:
-                    said = time.monotonic()
-                    print(f"looked at {done:,} of {len(unknown):,} files", file=sys.stderr)
-    return [answers.statuses[path] for path in paths]
+    found: dict[str, FileStatus] = {}
+    for path, answer in look(paths):
+        if not isinstance(answer, FileStatus):
+            raise answer
+        found[path] = answer
+    return [found[path] for path in paths]
 
 
 def sizes(paths: Sequence[str]) -> list[int]:

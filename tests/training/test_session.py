@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from tests.support.clock import Clock, in_session
-from tests.support.runs import events, losses_of, metrics_of, run_config
+from tests.support.runs import begun, events, losses_of, metrics_of, run_config
+from yt8m import listing
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.stop_signal import Stopped
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.step import TrainStep
-from yt8m.training.trainer import train
+from yt8m.training.trainer import Trainer, train
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,21 @@ def test_a_session_that_ends_in_a_validation_validates_when_resumed(
     assert not losses_of(tmp_path)
     train(config, str(tmp_path))
     np.testing.assert_allclose(losses_of(tmp_path), losses_of(undisturbed), rtol=1e-5)
+
+
+def test_a_session_that_ends_makes_no_more_copies(small_data, tmp_path, clock):
+    config = run_config(small_data, "LogisticModel", cache_dir=str(tmp_path / "cache"))
+    trainer = Trainer(in_session(config, clock, 0.75), begun(config, tmp_path / "run"))
+    near = trainer.stop.received.deadline.is_near
+    assert not near()
+    with pytest.raises(Stopped):
+        trainer.train()
+    assert near()
+    clock.now = 0.0  # were it not for the end of the training, there would be time again
+    assert not near()
+    path = tmp_path / "another"
+    path.write_bytes(b"content")
+    assert trainer.cache.local(str(path), listing.status(str(path))) == str(path)
 
 
 def test_a_run_that_is_done_stays_so_in_another_session(finished_run, small_data, capsys):

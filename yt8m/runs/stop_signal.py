@@ -85,6 +85,10 @@ class Deadline:
         self._is_over = self._is_over or now + self.reserve() >= self.end
         return self._is_over
 
+    def is_near(self) -> bool:
+        """Return whether it is time to save, for other threads, whose questions do not count."""
+        return self.is_set and self._clock() + self.reserve() >= self.end
+
     @contextlib.contextmanager
     def saving(self) -> Iterator[None]:
         """Measure the time that the run takes to save its state in this context."""

@@ -98,6 +98,8 @@ class Trainer:
         self.counts = counts_of(run, self.strategy)
         self.bad = BadRecords(t.max_bad_records)
         self.stop = StopVote(StopSignal(config.session), vote)
+        near_the_end = self.stop.received.deadline.is_near
+        self.cache = open_cache(t.cache, t.cache_dir, t.cache_gb, self.files, near_the_end)
         # Opened before the first step: records that do not fit would show only after an epoch.
         validation = Validation(config, self.strategy) if t.eval_data_pattern else None
         if validation is not None:
@@ -224,10 +226,12 @@ class Trainer:
         finally:
             self.progress.close()
             self.checkpoints.close()
+            if self.cache is not None:
+                self.cache.close()
 
     def _epochs(self) -> Epochs:
         t = self.config.training
-        cache = open_cache(t.cache, t.cache_dir, t.cache_gb, self.files)
+        cache = self.cache
         experiments = label_experiments.prepare_experiments(
             self.config,
             self.run,

@@ -1,6 +1,7 @@
 """A data set in a bucket is opened with few requests, one after the other."""
 
 import os
+import threading
 
 import pytest
 
@@ -11,6 +12,7 @@ from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.count import count_records
 from yt8m.data.files.shards import find_shards, fingerprint
 from yt8m.data.find_schema import find_schema
+from yt8m.data.pipeline import build_dataset
 from yt8m.data.priors import label_priors
 from yt8m.largescale.tasks.record_source import RecordSource
 from yt8m.largescale.tasks.shard_parts import pack_shards
@@ -59,6 +61,18 @@ def test_the_reader_does_not_wait_for_each_shard(make):
     with requests(0.05) as asked:
         stream(files, make.video, batch_size=10)
     assert asked.in_sequence < 20  # of 64
+
+
+def test_the_threads_that_look_ahead_end_with_the_pass(make):
+    files = [f"file://{path}" for path in make.shards("video", 60, 20)]
+    before = set(threading.enumerate())
+    batches = build_dataset(files, make.video, batch_size=10)
+    for _ in range(2):  # as one data set is read in each epoch
+        assert len(list(batches)) == 6
+        begun = set(threading.enumerate()) - before
+        for thread in (t for t in begun if t.name.startswith("ThreadPool")):
+            thread.join(5)
+            assert not thread.is_alive()
 
 
 def test_a_task_asks_once_about_a_shard(make):

@@ -1,7 +1,11 @@
 """Globs are expanded, and one that matches nothing is refused."""
 
+import re
+
 import pytest
 
+from tests.support.bucket import requests
+from yt8m import listing
 from yt8m.data.files.shards import find_shards, fingerprint
 from yt8m.errors import UserError
 
@@ -46,10 +50,42 @@ def test_a_list_stands_for_its_lines(folder):
     assert find_shards(f"@{listed},{folder}/c.txt")[-1] == f"{folder}/c.txt"
 
 
-def test_the_remote_paths_of_a_list_are_not_looked_for(folder):
-    listed = folder / "list.txt"
-    listed.write_text("gs://nowhere.example/train0.tfrecord\n")
-    assert find_shards(f"@{listed}") == ["gs://nowhere.example/train0.tfrecord"]
+def test_the_remote_paths_of_a_list_are_asked_about_side_by_side_and_once(folder):
+    (folder / "train").mkdir()
+    for i in range(64):
+        (folder / "train" / f"{i:02d}.tfrecord").write_bytes(b"x")
+    paths = [f"file://{folder}/train/{i:02d}.tfrecord" for i in range(64)]
+    (folder / "list.txt").write_text("\n".join(paths))
+    with requests(0.02) as asked, listing.asked_once():
+        assert find_shards(f"@{folder}/list.txt") == paths
+        listing.sizes(paths)
+    assert asked.calls == {"stat": 64}
+    assert asked.in_sequence < 10
+
+
+@pytest.mark.parametrize("where", ["", "file://"])
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("gone.tfrecord", "does not exist. The nearest existing folder is .*, which contains"),
+        ("gone/1.tfrecord", "does not exist. The nearest existing folder is "),
+        ("gone*", "matches no file"),
+        ("dir.tfrecord", r"is a folder; name its files, such as .*dir.tfrecord/\*.tfrecord"),
+        ("d*", "matches no file"),
+        ("c.txt/1.tfrecord", r"cannot be read \("),
+        ("dangling.tfrecord", "does not exist"),
+        ("dangling*", "matches a file that is not there"),
+    ],
+)
+def test_a_wrong_line_of_a_list_is_named(folder, where, name, problem):
+    if name.startswith("dangling"):
+        (folder / "dangling.tfrecord").symlink_to(folder / "nowhere")
+    (folder / "list.txt").write_text(f"# some\n{where}{folder}/a.tfrecord\n{where}{folder}/{name}")
+    with pytest.raises(UserError) as error:
+        find_shards(f"{folder}/b.tfrecord,@{folder}/list.txt", "--eval_data_pattern")
+    named = f"--eval_data_pattern=@{folder}/list.txt, line 3: {where}{folder}/{name} "
+    assert str(error.value).startswith(named)
+    assert re.search(problem, str(error.value))
 
 
 def test_a_list_that_cannot_be_read_is_refused(folder):

@@ -68,23 +68,25 @@ class Opening:
         try:
             if "://" not in name:
                 return self._look(name)
-            with self._lock:
-                self._look_ahead(index)
-                begun = self._begun.pop(index)
-            return begun.result()
+            return self._begin(index).result()
         except (tf.errors.NotFoundError, FileNotFoundError):
             self._bad.refuse(
                 f"{name} no longer exists, or is not on this machine; every worker must see the"
                 " files that the run began with."
             )
 
-    def _look_ahead(self, index: int) -> None:
+    def _begin(self, index: int) -> concurrent.futures.Future[tuple[str, int, int]]:
         """Begin to look at a shard and at those that will be read next."""
-        if self._pool is None:
-            self._pool = concurrent.futures.ThreadPoolExecutor(self._at_once)
-        for i in range(index, min(index + self._at_once, len(self._files))):
-            if i not in self._begun and i not in self._not_opened:
-                self._begun[i] = self._pool.submit(self._look, self._files[i])
+        with self._lock:
+            last = min(index + self._at_once, len(self._files))
+            for i in range(index, last):
+                if i not in self._begun and i not in self._not_opened:
+                    self._pool = self._pool or concurrent.futures.ThreadPoolExecutor(self._at_once)
+                    self._begun[i] = self._pool.submit(self._look, self._files[i])
+            if last == len(self._files) and self._pool is not None:
+                self._pool.shutdown(wait=False)  # its threads end with what has begun
+                self._pool = None
+            return self._begun.pop(index)
 
     def _look(self, name: str) -> tuple[str, int, int]:
         status = listing.status(name)

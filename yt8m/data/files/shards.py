@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +13,14 @@ import tensorflow as tf
 from yt8m import listing
 from yt8m.errors import UserError
 from yt8m.files import read_text
+
+
+class _Glob(NamedTuple):
+    """A glob, and how messages name it: by its flag, and by the line of its list."""
+
+    text: str
+    named: str
+    is_path: bool  # of a list, and without wildcards
 
 
 def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
@@ -24,26 +33,12 @@ def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
 
     Raises:
       UserError: a glob matches nothing; the message names the nearest existing folder. Or a list
-        cannot be read.
+        cannot be read, or a file that it names; the message names the list's line.
     """
-    files: list[str] = []
-    for glob, is_listed in _globs(pattern, flag):
-        # A list may name thousands of remote files, and each look takes a request.
-        if is_listed and "://" in glob and not any(sign in glob for sign in "*?[{"):
-            files.append(glob)
-            continue
-        try:
-            found = _files_of(listing.matching(glob))
-        except tf.errors.NotFoundError as error:
-            raise UserError(
-                f"{flag}={glob} matches a file that is not there, such as a link to a file that"
-                f" was deleted ({error.message}). Remove it, or name the other files."
-            ) from None
-        except tf.errors.OpError as error:
-            raise UserError(f"{flag}={glob} cannot be listed ({error.message}).") from None
-        if not found:
-            raise UserError(f"{flag}={glob} matches no file. {_nearest(glob)}")
-        files += found
+    globs = _globs(pattern, flag)
+    files = _listed({glob.text: glob.named for glob in globs if glob.is_path})
+    for glob in globs:
+        files += [] if glob.is_path else _matched(glob)
     if not files:
         raise UserError(
             f"{flag} is empty; give a glob of TFRecord files, such as"
@@ -52,17 +47,50 @@ def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
     return sorted(set(files))
 
 
-def _files_of(paths: list[str]) -> list[str]:
-    found = listing.statuses(paths)
-    return [path for path, status in zip(paths, found) if not status.is_folder]
+def _matched(glob: _Glob) -> list[str]:
+    try:
+        paths = listing.matching(glob.text)
+        statuses = listing.statuses(paths)
+    except tf.errors.NotFoundError as error:
+        raise UserError(
+            f"{glob.named} matches a file that is not there, such as a link to a file that"
+            f" was deleted ({error.message}). Remove it, or name the other files."
+        ) from None
+    except tf.errors.OpError as error:
+        raise UserError(f"{glob.named} cannot be listed ({error.message}).") from None
+    found = [path for path, status in zip(paths, statuses) if not status.is_folder]
+    if not found:
+        raise UserError(f"{glob.named} matches no file. {_nearest(glob.text)}")
+    return found
 
 
-def _globs(pattern: str, flag: str) -> list[tuple[str, bool]]:
-    """Return the globs of a pattern, and whether each comes from a list."""
-    globs: list[tuple[str, bool]] = []
+def _listed(named: dict[str, str]) -> list[str]:
+    """Return the paths of lists, which may be thousands of remote ones, once all were looked at.
+
+    Args:
+      named: path -> how a message names it.
+    """
+    for path, found in listing.look(list(named)):
+        if isinstance(found, tf.errors.NotFoundError):
+            raise UserError(
+                f"{named[path]} does not exist. {_nearest(path)} Correct the line, or remove it."
+            )
+        if isinstance(found, tf.errors.OpError):
+            raise UserError(
+                f"{named[path]} cannot be read ({found.message}). Correct the line, or remove it."
+            )
+        if found.is_folder:
+            raise UserError(
+                f"{named[path]} is a folder; name its files, such as {path.rstrip('/')}/*.tfrecord."
+            )
+    return list(named)
+
+
+def _globs(pattern: str, flag: str) -> list[_Glob]:
+    globs: list[_Glob] = []
     for glob in [g.strip() for g in pattern.split(",") if g.strip()]:
         if not glob.startswith("@"):
-            globs.append((glob, False))
+            globs.append(_Glob(glob, f"{flag}={glob}", is_path=False))
             continue
         try:
             lines = [line.strip() for line in read_text(glob[1:]).splitlines()]
@@ -71,7 +99,10 @@ def _globs(pattern: str, flag: str) -> list[tuple[str, bool]]:
                 f"{flag}={glob}: {glob[1:]} is not a text file that can be read; `@FILE` stands for"
                 " the paths in a file, one a line."
             ) from None
-        globs += [(line, True) for line in lines if line and not line.startswith("#")]
+        for number, line in enumerate(lines, 1):
+            if line and not line.startswith("#"):
+                is_path = not any(sign in line for sign in "*?[{")
+                globs.append(_Glob(line, f"{flag}={glob}, line {number}: {line}", is_path))
     return globs
 
 

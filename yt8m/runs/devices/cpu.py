@@ -7,6 +7,8 @@ import math
 import os
 import pathlib
 
+from yt8m import control_groups
+
 _QUOTA_V1 = "cpu.cfs_quota_us"  # -1 where there is no quota
 _PERIOD_V1 = "cpu.cfs_period_us"
 _QUOTA_V2 = "cpu.max"  # "max 100000" where there is no quota
@@ -36,29 +38,11 @@ def cpu_quota(root: pathlib.Path = pathlib.Path("/")) -> int:
     uses what is left of it.
     """
     quotas = []
-    for folder in _groups(root):
+    for folder in control_groups.folders("cpu", root):
         with contextlib.suppress(OSError, ValueError):
             quotas.append(_quota(folder))
     limits = [quota for quota in quotas if quota > 0]
     return max(1, math.ceil(min(limits))) if limits else 0
-
-
-def _groups(root: pathlib.Path) -> list[pathlib.Path]:
-    """Return the folders of the groups that limit this process, with those above them.
-
-    A container sees its own group as the root of /sys/fs/cgroup, whatever /proc says of its path.
-    """
-    mounted = root / "sys/fs/cgroup"
-    found = [mounted, mounted / "cpu", mounted / "cpu,cpuacct"]
-    with contextlib.suppress(OSError):
-        for line in (root / "proc/self/cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if controllers and "cpu" not in controllers.split(","):
-                continue
-            inside = pathlib.PurePosixPath(path.lstrip("/"))
-            for base in [mounted / controllers] if controllers else [mounted, mounted / "unified"]:
-                found += [base / part for part in (inside, *inside.parents)]
-    return found
 
 
 def _quota(folder: pathlib.Path) -> float:

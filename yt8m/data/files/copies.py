@@ -1,0 +1,211 @@
+"""Where copies of shards are kept, and how they are written: in a local folder or in memory.
+
+A copy has its name only when it is complete. Processes of one machine may share a folder, so each
+unfinished copy is locked by the process that writes it. The system releases the lock of a process
+that is killed, and whoever next looks at the folder removes what it left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import BinaryIO, Callable, ClassVar
+
+import tensorflow as tf
+
+from yt8m import listing
+from yt8m.files import AtomicWriter
+
+PARTIAL = ".partial"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class NoSpace(Exception):
+    """There is no space left for a copy."""
+
+
+class Copy(AtomicWriter):
+    """A copy that is being written."""
+
+    def write(self, content: bytes) -> None:
+        """Append bytes.
+
+        Raises:
+          NoSpace: the disk is full.
+        """
+        raise NotImplementedError
+
+
+class FolderCopies:
+    """Copies in a local folder, which several processes may share.
+
+    Args:
+      folder: a local folder.
+      most_bytes: bytes that the folder may hold, with unfinished copies; 0 sets no limit.
+    """
+
+    def __init__(self, folder: str, most_bytes: int = 0):
+        self._folder, self._most_bytes = folder, most_bytes
+
+    def path(self, name: str) -> str:
+        """Return the path of a copy."""
+        return os.path.join(self._folder, name)
+
+    def has(self, name: str, size: int) -> bool:
+        """Return whether there is a copy of that size."""
+        try:
+            return os.stat(self.path(name)).st_size == size
+        except FileNotFoundError:
+            return False
+
+    def begin(self, name: str, size: int) -> Copy | None:
+        """Begin a copy, or return None if there is no room, or another is being written.
+
+        Args:
+          name: the copy's.
+          size: its bytes, which are reserved at once.
+        """
+        os.makedirs(self._folder, exist_ok=True)
+        with _locked_folder(self._folder):
+            used = self._used()
+            if self._most_bytes and used + size > self._most_bytes:
+                return None
+            out = _locked_file(self.path(name) + PARTIAL)
+            if out is None:
+                return None
+            out.truncate(size)  # seen by every process, and takes no space yet
+        return _FileCopy(out, self._folder, self.path(name))
+
+    def _used(self) -> int:
+        """Return the bytes in the folder, without the unfinished copies of processes that died."""
+        used = 0
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                abandoned = _locked_file(entry.path) if entry.name.endswith(PARTIAL) else None
+                if abandoned is None:
+                    used += entry.stat().st_size
+                else:
+                    with abandoned:
+                        os.remove(entry.path)
+        return used
+
+
+class _FileCopy(Copy):
+    def __init__(self, out: BinaryIO, folder: str, path: str):
+        self._out, self._folder, self._path = out, folder, path
+
+    def write(self, content: bytes) -> None:
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[self._out.write(left) :]
+        except OSError as error:
+            raise NoSpace from error if error.errno in _FULL else None
+
+    def close(self) -> None:
+        with _locked_folder(self._folder), self._out:
+            os.replace(self._path + PARTIAL, self._path)
+
+    def abandon(self) -> None:
+        with _locked_folder(self._folder), self._out:
+            os.remove(self._path + PARTIAL)
+
+
+@contextlib.contextmanager
+def _locked_folder(folder: str) -> Iterator[None]:
+    """Wait until no other process looks at the folder or changes names in it."""
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked_file(path: str) -> BinaryIO | None:
+    """Open a file to write it, or return None if another thread or process is writing it.
+
+    The names in its folder must not change meanwhile: see `_locked_folder`.
+    """
+    import fcntl
+
+    out: BinaryIO = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+    try:
+        fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        out.close()
+        return None
+    return out
+
+
+def check_folder(folder: str) -> None:
+    """Check that copies can be kept in a folder, which is made.
+
+    Raises:
+      OSError: it cannot be written, or its files cannot be locked.
+      ImportError: this system has no such locks.
+    """
+    import fcntl
+
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as probe, _locked_folder(folder):
+        fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class MemoryCopies:
+    """Copies in memory, in a file system that TensorFlow keeps in this process."""
+
+    _ROOT = "ram://yt8m-records"
+    _begun: ClassVar[set[str]] = set()  # by any thread
+    _lock = threading.Lock()
+
+    def path(self, name: str) -> str:
+        """Return the path of a copy."""
+        return f"{self._ROOT}/{name}"
+
+    def has(self, name: str, size: int) -> bool:
+        """Return whether there is a copy of that size."""
+        try:
+            return listing.status(self.path(name)).size == size
+        except tf.errors.NotFoundError:
+            return False
+
+    def begin(self, name: str, size: int) -> Copy | None:
+        """Begin a copy, or return None if another thread is writing it.
+
+        Args:
+          name: the copy's.
+          size: its bytes.
+        """
+        with self._lock:
+            if name in self._begun:
+                return None
+            self._begun.add(name)
+        tf.io.gfile.makedirs(self._ROOT)
+        return _MemoryCopy(self.path(name), lambda: self._begun.discard(name))
+
+
+class _MemoryCopy(Copy):
+    def __init__(self, path: str, ended: Callable[[], None]):
+        self._path, self._ended = path, ended
+        self._out = tf.io.gfile.GFile(path + PARTIAL, "wb")
+
+    def write(self, content: bytes) -> None:
+        self._out.write(content)
+
+    def close(self) -> None:
+        self._out.close()
+        tf.io.gfile.rename(self._path + PARTIAL, self._path, overwrite=True)
+        self._ended()
+
+    def abandon(self) -> None:
+        self._out.close()
+        with contextlib.suppress(tf.errors.NotFoundError):  # nothing was written
+            tf.io.gfile.remove(self._path + PARTIAL)
+        self._ended()
