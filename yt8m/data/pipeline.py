@@ -15,7 +15,7 @@ from yt8m.data.files.bad_records import PARSE_ERRORS, BadRecords
 from yt8m.data.files.cache import RecordCache
 from yt8m.data.files.counts import ShardCounts
 from yt8m.data.files.finished import Finished
-from yt8m.data.files.reader import read_records, without_left_out
+from yt8m.data.files.reader import SHARDS, read_records, without_left_out
 from yt8m.data.records.check import leave_out_unparsable
 from yt8m.data.records.frame import parse_frame_record
 from yt8m.data.records.labels import Beyond
@@ -41,6 +41,7 @@ def build_dataset(
     sampling: FrameSampling = ALL_FRAMES,
     num_readers: int = 8,
     shuffle_buffer: int = 0,
+    shuffle_shards: int = SHARDS,
     cache: RecordCache | None = None,
     drop_remainder: bool | None = None,
     with_labels: bool = True,
@@ -66,9 +67,10 @@ def build_dataset(
       skip_records: number of records to leave out before that, for the segments of records in a
         fixed order.
       sampling: which frames of a video are read.
-      num_readers: shards read in parallel, 8 at most; the order does not depend on it.
+      num_readers: shards read in parallel; the order does not depend on it.
       shuffle_buffer: number of serialised records (and then of segments) shuffled together; 0
-        takes the default of the level.
+        takes 16384 at video level and 1024 at frame level, as runs did before they recorded it.
+      shuffle_shards: number of shards that are read together in training; 0 takes 8, as above.
       cache: keeps records between passes; the order does not depend on it.
       drop_remainder: whether to drop the last partial batch; None does so in training.
       with_labels: False leaves labels out, e.g. for a test split; in place of the rated segments
@@ -104,13 +106,16 @@ def build_dataset(
         beyond=beyond,
     )
     if balanced is None:
-        finished = Finished(counts, (epoch, skip_examples * worker[1]), bad)
+        together = (training and shuffle_shards) or SHARDS
+        finished = Finished(counts, (epoch, skip_examples * worker[1]), bad, together)
         records = _ordered(
             files,
             plan,
             worker,
             finished,
-            lambda own, blanks: read_records(own, bad, num_readers, cache, counts, blanks),
+            lambda own, blanks: read_records(
+                own, bad, num_readers, cache, counts, blanks, together
+            ),
         )
     else:
         records = balanced.stream(plan.seed, skip_examples, worker)

@@ -12,6 +12,9 @@ from yt8m.runs.config import RunConfig, check_same_keras, check_same_run
 from yt8m.runs.devices.workers import any_worker, is_chief
 from yt8m.runs.folder import RunFolder
 
+# Shards that are read together and serialised records in the buffer, by level.
+_SHUFFLE = {"video": (8, 16384), "frame": (8, 1024)}
+
 
 def open_run(
     config: RunConfig,
@@ -43,8 +46,9 @@ def open_run(
         _delete(config, run, strategy)
     run.make()
     if not run.exists():
-        return config, run, False
+        return _with_shuffle(config, None), run, False
     old = run.load_config()
+    config = _with_shuffle(config, old)
     changes = check_same_run(old, config, train_dir)
     done = run.is_done()
     if changes or not done:
@@ -58,6 +62,27 @@ def open_run(
         )
     kept = dataclasses.replace(config, facts=old.facts, phases=old.phases)
     return kept, run, done and not changes
+
+
+def _with_shuffle(config: RunConfig, old: RunConfig | None) -> RunConfig:
+    """Return the settings with a shuffle in place of the automatic one.
+
+    It is that of the run which is resumed, whatever the defaults were when it began: its position
+    in the data counts only in the same order.
+    """
+    t = config.training
+    if old is not None:
+        shards, buffer = old.training.shuffle_shards, old.training.shuffle_buffer
+    elif t.trainer == "partitioned":  # which does not shuffle records
+        return config
+    else:
+        shards, buffer = _SHUFFLE[config.schema.level]
+    training = dataclasses.replace(
+        t,
+        shuffle_buffer=t.shuffle_buffer or buffer,
+        shuffle_shards=t.shuffle_shards or shards,
+    )
+    return dataclasses.replace(config, training=training)
 
 
 def _delete(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy | None) -> None:

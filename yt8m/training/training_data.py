@@ -100,6 +100,7 @@ class TrainingData:
             sampling=sampling,
             num_readers=t.num_readers,
             shuffle_buffer=t.shuffle_buffer,
+            shuffle_shards=t.shuffle_shards,
             cache=self._cache,
             bad_records=self._bad,
             worker=(self._worker, self.num_workers),

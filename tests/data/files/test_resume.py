@@ -64,10 +64,17 @@ def counted(files, schema, path, position, examples, **options):
     return ShardCounts(str(path))
 
 
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("examples", [10, 700, 1500, 1820])
-def test_the_stream_goes_on_without_the_finished_shards(make, files, tmp_path, examples, training):
-    options = {**OPTIONS, "training": training}
+@pytest.mark.parametrize(
+    ("examples", "training", "shards"),
+    [
+        *((examples, training, 8) for examples in (10, 700, 1500, 1820) for training in (1, 0)),
+        (1500, True, 24),
+    ],
+)
+def test_the_stream_goes_on_without_the_finished_shards(
+    make, files, tmp_path, examples, training, shards
+):
+    options = {**OPTIONS, "training": bool(training), "shuffle_shards": shards}
     whole = stream(files, make.video, **options)
     kept = counted(files, make.video, tmp_path / "counts", (1, examples), examples, **options)
     remote = [f"file://{path}" for path in files]

@@ -7,7 +7,7 @@ import dataclasses
 from yt8m import listing
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.counts import ShardCounts, unchanged
-from yt8m.data.files.reader import BLOCK, CYCLE
+from yt8m.data.files.reader import SHARDS, block_of
 from yt8m.data.files.resume import Shuffle, finished_shards
 from yt8m.errors import UserError
 
@@ -20,11 +20,13 @@ class Finished:
       counts: the numbers of records of the run's shards, or None.
       position: epoch, and examples done in it.
       bad: counts the broken records in the shards that are not opened.
+      together: number of shards that are read together.
     """
 
     counts: ShardCounts | None
     position: tuple[int, int]
     bad: BadRecords
+    together: int = SHARDS
 
     def shards(self, files: list[str], done: int, shuffle: Shuffle | None) -> dict[int, int]:
         """Return the places among `files` of the finished shards, with their numbers of records.
@@ -41,7 +43,8 @@ class Finished:
             return {}
         counts = self.counts.of(files, self.position)
         numbers = [None if count is None else count.records for count in counts]
-        is_finished = finished_shards(numbers, CYCLE, BLOCK, done, shuffle)
+        block = block_of(self.together)
+        is_finished = finished_shards(numbers, self.together, block, done, shuffle)
         found = {i: count for i, count in enumerate(counts) if count and is_finished[i]}
         names = [files[i] for i in found]
         if not unchanged(list(found.values()), listing.statuses(names)):

@@ -15,10 +15,16 @@ from yt8m.data.files.counts import ShardCount, ShardCounts
 from yt8m.data.files.opening import Opening
 from yt8m.data.files.scan import OVERHEAD
 
-# Fixed, because the order of the stream depends on them.
-CYCLE = 8  # shards open at once
-BLOCK = 16  # records read of one before the next one's turn
-_CHUNK = 16  # records whose bytes are counted together; 8 shards times 16 videos are 45 MB
+SHARDS = 8  # shards that are read together, unless a run chooses another number
+_AHEAD = 128  # records in a round of the open shards; of 300 frames, 44 MB
+
+
+def block_of(shards: int) -> int:
+    """Return the records that are read of one of so many open shards before the next one's turn.
+
+    The order of the stream depends on this number.
+    """
+    return max(1, _AHEAD // shards)
 
 
 class _Shard(NamedTuple):
@@ -31,7 +37,7 @@ class _Shard(NamedTuple):
 
 
 def _records(
-    shard: _Shard, bad: BadRecords, counts: ShardCounts | None = None, chunk: int = _CHUNK
+    shard: _Shard, bad: BadRecords, counts: ShardCounts | None = None, chunk: int = 16
 ) -> tf.data.Dataset:
     """Return the serialised records of a shard, including those after a broken record.
 
@@ -81,23 +87,25 @@ def read_records(
     cache: RecordCache | None = None,
     counts: ShardCounts | None = None,
     blanks: Mapping[int, int] | None = None,
+    shards: int = SHARDS,
 ) -> tf.data.Dataset:
     """Return the serialised records of shards read in parallel.
 
     Args:
-      files: shards; the order of the records depends only on them.
+      files: shards; the order of the records depends only on them and on `shards`.
       bad: counts the broken records.
-      num_readers: shards read in parallel, 8 at most.
+      num_readers: shards read in parallel, of those that are open.
       cache: where to read copies of the shards from.
       counts: keeps the number of records of each shard that has been read.
       blanks: the places among `files` of the shards that are not opened, each with the number of
         empty records that are read in place of its own.
+      shards: number of shards that are open at once and take turns.
     """
-    blanks = blanks or {}
+    blanks, block = blanks or {}, block_of(shards)
     opening = Opening(files, bad, cache, blanks)
 
     def shard(index: tf.Tensor, name: tf.Tensor, blank: tf.Tensor) -> tf.data.Dataset:
-        records = _records(_Shard(name, *opening(index)), bad, counts)
+        records = _records(_Shard(name, *opening(index)), bad, counts, block)
         if not blanks:
             return records
         return tf.data.Dataset.from_tensors("").repeat(blank).concatenate(records)
@@ -105,12 +113,12 @@ def read_records(
     places = range(len(files))
     numbers = np.array([blanks.get(i, 0) for i in places], np.int64)
     names = tf.data.Dataset.from_tensor_slices((np.array(places), files, numbers))
-    cycle = min(CYCLE, len(files))
+    cycle = min(shards, len(files))
     readers = max(1, min(num_readers, cycle))
     return names.interleave(
         shard,
         cycle_length=cycle,
-        block_length=BLOCK,
+        block_length=block,
         num_parallel_calls=readers,
         deterministic=True,
     )
@@ -128,7 +136,7 @@ def first_records(files: list[str], count: int, bad: BadRecords) -> tf.data.Data
 
     def shard(index: tf.Tensor, name: tf.Tensor) -> tf.data.Dataset:
         opened = _Shard(name, *opening(index))
-        return _records(opened, bad, chunk=min(_CHUNK, count)).take(count)
+        return _records(opened, bad, chunk=min(16, count)).take(count)
 
     return (
         tf.data.Dataset.from_tensor_slices(files)

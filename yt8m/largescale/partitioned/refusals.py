@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from yt8m.data.files.reader import SHARDS
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.runs.config import RunConfig
@@ -19,6 +20,7 @@ _REASONS = {
     "--cache_dir": "features are stored on disk; --cache names their folder",
     "--cache_gb": "features are stored on disk, all of them",
     "--shuffle_buffer": "features are shuffled in windows of 256 MB, not records",
+    "--shuffle_shards": "features are shuffled in windows of 256 MB, not records",
     "--validate_every_minutes": "there is no complete model before the end",
     "--validate_examples": "it validates once; name fewer records with --eval_data_pattern",
     "--strategy": "it computes on one device",
@@ -48,6 +50,7 @@ def check_settings(config: RunConfig, strategy: tf.distribute.Strategy | None = 
         "--cache_dir": training.cache_dir,
         "--cache_gb": training.cache_gb,
         "--shuffle_buffer": training.shuffle_buffer,
+        "--shuffle_shards": training.shuffle_shards not in (0, SHARDS),
         "--validate_every_minutes": training.validate_every_minutes,
         "--validate_examples": training.validate_examples,
         "--strategy": strategy is not None and strategy.num_replicas_in_sync > 1,

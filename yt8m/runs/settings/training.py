@@ -262,12 +262,20 @@ class TrainingConfig:
         may_change=True,
         group=DATA,
     )
+    # In a run that began before it recorded the defaults, 0 is 16384 at video level and 1024 at
+    # frame level, and 8 shards were read together.
     shuffle_buffer: int = setting(
         0,
-        help=(
-            "number of records in the shuffle buffer; 0: a default for video-level or frame-level"
-            " records"
-        ),
+        help="number of records in the shuffle buffer; 0: 16384 at video level, 1024 at frame"
+        " level; a resumed run keeps its own",
+        at_least=0,
+        group=DATA,
+    )
+    shuffle_shards: int = setting(
+        8,
+        flag_default=0,
+        help="number of shards that are read together, for the shuffle; 0: 8; a resumed run keeps"
+        " its own",
         at_least=0,
         group=DATA,
     )

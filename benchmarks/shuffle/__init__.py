@@ -1,0 +1,1 @@
+"""How well the input pipeline mixes the records of many shards, and what that costs."""
