@@ -64,17 +64,10 @@ def test_it_describes_the_pipeline(tmp_path, reading):
 def test_the_worst_case_holds_the_same_records(tmp_path):
     make = Maker(tmp_path)
     pattern = sorted_shards(make.shards("video", 60, 4), tmp_path / "sorted")
-    _, found = read(pattern)
+    _, found = read(pattern, 10)
     assert sorted(found["id"]) == sorted(b"v%d" % i for i in range(60))
-    first = found["labels"].argmax(1)
-    assert list(first) != sorted(first), "shards take turns"
-    whole = np.concatenate(
-        [
-            read(str(p))[1]["labels"].argmax(1)
-            for p in sorted((tmp_path / "sorted").glob("*.tfrecord"))
-        ]
-    )
-    assert list(whole) == sorted(whole)
+    first = found["labels"].argmax(1)  # read without a shuffle, one shard after the other
+    assert list(first) == sorted(first)
 
 
 def test_a_figure_is_measured_once(tmp_path):

@@ -29,7 +29,7 @@ def bucket(make):
 
 
 def test_what_comes_before_the_first_step_of_3844_shards(bucket):
-    with requests(0.01) as asked, listing.asked_once():
+    with requests(0.03) as asked, listing.asked_once():
         files = find_shards(bucket)
         schema, _ = find_schema(files, num_classes=10)
         assert count_records(files) == (3844 * 20, False)

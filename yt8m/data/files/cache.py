@@ -53,7 +53,7 @@ class RecordCache:
             return self._copies.path(name)
         copy = None if self._ends() else self._copies.begin(name, status.size)
         if copy is None:
-            return path
+            return self._copies.path(name) if self._copies.has(name, status.size) else path
         try:
             is_whole = self._fill(copy, path, status.size)
         except BaseException as error:

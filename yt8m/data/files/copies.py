@@ -63,7 +63,7 @@ class FolderCopies:
             return False
 
     def begin(self, name: str, size: int) -> Copy | None:
-        """Begin a copy, or return None if there is no room, or another is being written.
+        """Begin a copy, or return None if there is no room, or there is one, whole or not.
 
         Args:
           name: the copy's.
@@ -71,6 +71,8 @@ class FolderCopies:
         """
         os.makedirs(self._folder, exist_ok=True)
         with _locked_folder(self._folder):
+            if self.has(name, size):  # another process has just finished it
+                return None
             used = self._used()
             if self._most_bytes and used + size > self._most_bytes:
                 return None
@@ -177,14 +179,14 @@ class MemoryCopies:
             return False
 
     def begin(self, name: str, size: int) -> Copy | None:
-        """Begin a copy, or return None if another thread is writing it.
+        """Begin a copy, or return None if another thread is writing it or has written it.
 
         Args:
           name: the copy's.
           size: its bytes.
         """
         with self._lock:
-            if name in self._begun:
+            if name in self._begun or self.has(name, size):
                 return None
             self._begun.add(name)
         tf.io.gfile.makedirs(self._ROOT)
