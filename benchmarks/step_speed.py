@@ -16,14 +16,9 @@ import tensorflow as tf
 from absl import flags
 
 from benchmarks.children.operations import profile
+from benchmarks.children.training_step import training_step
 from benchmarks.harness.profiles import LINE
 from yt8m import cli
-from yt8m.losses import registry as losses
-from yt8m.models.core import registry
-from yt8m.models.core.recipe import STARTER_RECIPE
-from yt8m.training.optimizers import make_optimizer, prepare
-from yt8m.training.step import TrainStep
-from yt8m.training.weight_average import WeightAverage
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", "MoeModel", "a model that train.py --list_models shows")
@@ -35,7 +30,6 @@ flags.DEFINE_integer("rounds", 5, "rounds, of which the medians are printed")
 flags.DEFINE_enum("dtype", "float32", ["float32", "bfloat16"], "the type of the computation")
 flags.DEFINE_bool("starter_defaults", False, "as in train.py")
 flags.DEFINE_bool("profile", False, "also print the milliseconds of a step by operation")
-WIDTH = 1152
 ROWS, INNER, COLUMNS = 1024, 1152, 11586  # the sizes of the matrix product
 
 
@@ -48,45 +42,18 @@ def timed(function: Callable[[], Any], repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def training_step() -> tuple[Callable[[], Any], Any]:
-    """Return a function that takes one training step on a constant batch, and the model."""
-    device = "/gpu:0" if tf.config.list_logical_devices("GPU") else "/cpu:0"
-    strategy = tf.distribute.OneDeviceStrategy(device)
-    cls = registry.model_class(FLAGS.model)
-    starter = FLAGS.starter_defaults
-    recipe = STARTER_RECIPE.updated(cls.starter_recipe) if starter else cls.recipe
-    recipe = recipe.updated({"batch_size": FLAGS.batch_size})
-    with strategy.scope():
-        model = cls(FLAGS.num_classes, **(cls.starter_arguments if starter else {}))
-        model = model.build_weights()
-        optimizer = make_optimizer(recipe, 10**9)
-        prepare(optimizer, model.trainable_variables)
-        average = WeightAverage(model.trainable_variables, recipe.weight_average)
-        step = TrainStep(strategy, model, losses.get(recipe.label_loss), optimizer, average, recipe)
-    size, frames = FLAGS.batch_size, recipe.train_frames or FLAGS.num_frames
-    rng = np.random.default_rng(0)
-    positive = rng.random((size, FLAGS.num_classes)) < 3.0 / FLAGS.num_classes
-    arrays = {
-        "video": rng.normal(size=(size, WIDTH)).astype(np.float32),
-        "frames": rng.integers(0, 256, (size, frames, WIDTH), np.uint8),
-        "num_frames": np.full(size, frames, np.int32),
-        "labels": positive.astype(np.uint8),
-    }
-    keys = (*model.input_keys, "labels")
-    batch = {k: tf.constant(v) for k, v in arrays.items() if k in keys}
-    batches = strategy.distribute_datasets_from_function(
-        lambda _: tf.data.Dataset.from_tensors(batch).repeat()
-    )
-    iterator = iter(batches)
-    return lambda: step(iterator, tf.constant(1))[1], model
-
-
 def main() -> None:
     """Time step and product in turn, so that a machine whose speed drifts affects both alike."""
     tf.keras.mixed_precision.set_global_policy(
         "mixed_bfloat16" if FLAGS.dtype == "bfloat16" else "float32"
     )
-    one_step, model = training_step()
+    one_step, model = training_step(
+        FLAGS.model,
+        FLAGS.num_classes,
+        FLAGS.batch_size,
+        FLAGS.num_frames,
+        starter_defaults=FLAGS.starter_defaults,
+    )
     a, b = (tf.cast(tf.random.normal(s), FLAGS.dtype) for s in ((ROWS, INNER), (INNER, COLUMNS)))
     product = tf.function(lambda: tf.matmul(a, b))
     timed(one_step, 2), timed(product, 2)

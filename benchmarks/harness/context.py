@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.harness.settings import ROOT, Settings
 
+_GROWTH_PAGE = "docs/full-release.md"  # `python -m benchmarks.growth` writes into it
 _PACKAGES = ("tensorflow", "tf-models-official")
 # Python 3.7 has no importlib.metadata.
 _ASK = """
@@ -86,7 +87,8 @@ def _versions(settings: Settings) -> dict[str, str]:
 def _commit() -> str:
     """Return the commit of this repository, with "+" if files other than results have changed."""
     commit = _output(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"])
-    results = [f":!benchmarks/{name}" for name in ("RESULTS.md", "results.json")]
+    written = ("benchmarks/RESULTS.md", "benchmarks/results.json", "docs/growth", _GROWTH_PAGE)
+    results = [f":!{path}" for path in written]
     status = ["git", "-C", str(ROOT), "status", "--porcelain", "-uno", "--", ".", *results]
     return commit + ("+" if _output(status) else "")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -29,15 +31,16 @@ class Finished:
     values: dict[str, float]
 
 
-def run(command: Command, log: Path) -> Finished:
+def run(command: Command, log: Path, limit: float = 0.0) -> Finished:
     """Run a command to its end.
 
     Args:
       command: what to run.
       log: a file for its output.
+      limit: seconds after which it is killed; 0 waits as long as it takes.
 
     Raises:
-      ProcessFailed: it ended with another code than 0.
+      ProcessFailed: it ended with another code than 0, or was killed after the limit.
     """
     changed = {**os.environ, **command.environment}
     environment = {name: value for name, value in changed.items() if value}
@@ -51,12 +54,18 @@ def run(command: Command, log: Path) -> Finished:
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
+        alarm = threading.Timer(limit, os.kill, (child.pid, signal.SIGKILL))
+        if limit:
+            alarm.start()
         # Unlike `getrusage(RUSAGE_CHILDREN)`, the peak of this child and not of the largest so far.
         _, status, usage = os.wait4(child.pid, 0)
+        alarm.cancel()
         child.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
     used = usage.ru_utime + usage.ru_stime
     output = log.read_text(errors="replace")
+    if child.returncode == -signal.SIGKILL and limit and wall >= limit:
+        raise ProcessFailed(f"it took more than {limit:.0f} s")
     if child.returncode:
         tail = "\n".join(output.splitlines()[-15:])
         raise ProcessFailed(f"{' '.join(map(str, command.arguments))}\n{tail}")

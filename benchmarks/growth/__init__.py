@@ -1,0 +1,1 @@
+"""How time and memory grow with sizes: measured points, fitted exponents, figures and a table."""
