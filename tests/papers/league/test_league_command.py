@@ -33,7 +33,10 @@ def test_a_league_states_its_budget_and_ends_with_its_failures(
     commands.ends["GruModel"] = 1
     assert main([*arguments, "--only=AttnVLAD,GruModel", "--best=2"]) == 1
     shown = capsys.readouterr().out
-    assert "audioset: 2 models of at most 3 min, then the best 2 of at most 25 min" in shown
+    assert (
+        "audioset: 2 models for 3 min, then the best 2 for 25 min with 1 seed; at most 56 min"
+        in shown
+    )
     assert "budget: 600 min over all sessions" in shown
     assert "failed: GruModel on audioset: train.py ended with exit code 1" in shown
     text = (tmp_path / "page" / "LEAGUE.md").read_text()
@@ -47,7 +50,7 @@ def test_a_budget_that_is_spent_is_said(arguments, commands, capsys):
     only = ["--only=AttnVLAD,GruModel", "--budget_minutes=4"]
     assert main([*arguments, *only]) == 0
     shown = capsys.readouterr().out
-    assert "the budget left out 1 runs; a larger --budget_minutes goes on:" in shown
+    assert "the budget left out 1 run; a larger --budget_minutes goes on:" in shown
     assert "GruModel on audioset, seed 0 (3 min)" in shown
 
 

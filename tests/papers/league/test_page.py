@@ -68,7 +68,7 @@ def test_the_page_says_what_the_budget_left_out_and_what_fusion_gives():
     fusion = {"contest": "video", "made_of": {"MoeModel": "", "LogisticModel": ""}}
     fusion |= {"methods": {"l2": metrics}, "best_single": {**metrics, "model": "MoeModel"}}
     text = page([], [fusion], sweep, MODELS)
-    assert "600 of the budget of 600 minutes were used. The budget left out 2 runs." in text
+    assert "599.7 minutes of the budget of 600 were used. The budget left out 2 runs." in text
     assert "| l2 | 0.7100 | 0.3000 |" in text
     assert "| best single model: `MoeModel` | 0.7100 | 0.3000 |" in text
     assert "measured on the other (2,850)" in text
@@ -104,7 +104,7 @@ def test_the_picture_follows_the_readers_color_scheme():
     svg = draw(runs)
     assert svg == draw(runs)
     texts = {e.text for e in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
-    assert {"AttnVLAD", "GruModel", "MoeModel", "AudioSet: real frames"} <= texts
+    assert {"1  AttnVLAD", "2  GruModel", "1  MoeModel", "AudioSet: real frames"} <= texts
     assert "prefers-color-scheme: dark" in svg
     assert "#24292f" not in svg.replace("--ink:#24292f", ""), "no ink that ignores the scheme"
 

@@ -1,6 +1,7 @@
 """The order of the league's runs: nothing runs twice, the budget holds, failures are marked."""
 
 import os
+import shutil
 
 import pytest
 
@@ -194,6 +195,30 @@ def test_a_fusion_is_repeated_when_its_models_change(league, commands, monkeypat
     monkeypatch.setattr(cls, "recipe", cls.recipe.updated({"num_epochs": 9}))
     league().run()
     assert commands.names() == ["train MoeModel", "eval", "predict", *FUSION[2:]]
+
+
+def test_the_best_are_chosen_among_all_models_whatever_is_run_now(league, commands):
+    """A few models that are run alone do not take the place of the best five."""
+    commands.gaps.update(MoeModel=0.8, LogisticModel=0.7)
+    league(best=2).run()
+    commands.names()
+    fusion = league.store.fusion("video")
+    commands.ends["VideoDbofBasic"] = 75
+    league(best=2, only=["VideoDbofBasic"]).run()
+    assert commands.names() == ["train VideoDbofBasic", "eval"], "no longer training, no fusion"
+    assert league.store.fusion("video") == fusion
+
+
+def test_a_fusion_trains_again_what_is_no_longer_there(league, commands, tmp_path):
+    league().run()
+    commands.names()
+    shutil.rmtree(tmp_path / "runs/league/video/MoeModel-seed0")
+    os.remove(tmp_path / "results/video--fusion.json")
+    league(only=["LogisticModel"]).run()
+    assert commands.names() == []
+    league().run()
+    assert commands.names()[:3] == ["train MoeModel", "eval", "predict"]
+    assert league.store.fusion("video")
 
 
 def test_the_real_frames_are_audioset(league, commands, audioset, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from yt8m.errors import UserError
 from yt8m.papers import commands, results
 from yt8m.papers.league import picture
 from yt8m.papers.league.contests import AUDIOSET_VARIABLE, CONTESTS, chosen, entrants
-from yt8m.papers.league.page import page
+from yt8m.papers.league.page import counted, page
 from yt8m.papers.league.store import Places, Store
 from yt8m.papers.league.sweep import Plan, Sweep
 from yt8m.papers.one_run import OutDir
@@ -79,7 +79,8 @@ def main(a: argparse.Namespace) -> int:
         left_out = sweep.run()
         print(f"\n{sweep.spent_minutes():.1f} of {plan.budget_minutes:g} minutes are spent")
         if left_out:
-            print(f"the budget left out {len(left_out)} runs; a larger --budget_minutes goes on:")
+            runs = counted(len(left_out), "run")
+            print(f"the budget left out {runs}; a larger --budget_minutes goes on:")
             print("\n".join(f"  {title}" for title in left_out))
     _write_picture(places, store)
     _write_page(places)
@@ -122,9 +123,12 @@ def _names(text: str) -> list[str]:
 def _say_plan(plan: Plan) -> None:
     for contest in plan.contests:
         count = len(entrants(contest, plan.only))
+        best = min(plan.best, count)
+        minutes = count * plan.minutes_a_run + best * plan.seeds * plan.best_minutes
         print(
-            f"{contest.name}: {count} models of at most {plan.minutes_a_run:g} min, then the best"
-            f" {min(plan.best, count)} of at most {plan.best_minutes:g} min, {plan.seeds} seeds"
+            f"{contest.name}: {counted(count, 'model')} for {plan.minutes_a_run:g} min, then the"
+            f" best {best} for {plan.best_minutes:g} min with {counted(plan.seeds, 'seed')};"
+            f" at most {minutes:g} min of training"
         )
     print(f"budget: {plan.budget_minutes:g} min over all sessions", flush=True)
 

@@ -77,17 +77,22 @@ def page(
     return "\n".join(part for part in parts if part)
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number with its noun, as "1 run" and "2 runs"."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
 def _about_sweep(sweep: Mapping[str, Any]) -> str:
     if not sweep:
         return "The league has not been run yet.\n"
     text = (
-        f"Trainings were given {sweep['minutes_a_run']:g} minutes each. The best {sweep['best']}"
-        f" models of a data set were given {sweep['best_minutes']:g} minutes and"
-        f" {sweep['seeds']} seeds. {sweep['spent_minutes']:.0f} of the budget of"
-        f" {sweep['budget_minutes']:g} minutes were used."
+        f"Each training was given {sweep['minutes_a_run']:g} minutes. Those of the best"
+        f" {counted(sweep['best'], 'model')} of a data set were given {sweep['best_minutes']:g}"
+        f" minutes, for {counted(sweep['seeds'], 'seed')}. {sweep['spent_minutes']:.1f} minutes of"
+        f" the budget of {sweep['budget_minutes']:g} were used."
     )
     if sweep["left_out"]:
-        text += f" The budget left out {len(sweep['left_out'])} runs."
+        text += f" The budget left out {counted(len(sweep['left_out']), 'run')}."
     return text + "\n"
 
 
@@ -116,7 +121,7 @@ def _about_data(result: Result, measured: Result | None) -> str:
     train, validate = data["train"], data["validate"]
     count = f" ({measured['metrics']['num_examples']:,} videos or clips)" if measured else ""
     text = (
-        f"{data['about'][0].upper()}{data['about'][1:]}. {train['shards']} shards of"
+        f"{data['about'][0].upper()}{data['about'][1:]}. {counted(train['shards'], 'shard')} of"
         f" {train['bytes'] / 1e6:,.0f} MB to train on (sha1 {train['sha1'][:8]}),"
         f" {validate['shards']} to measure{count}."
     )

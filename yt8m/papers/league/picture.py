@@ -17,7 +17,7 @@ from yt8m.papers.results import Result
 _INK = "#24292f"  # replaced by a color that follows the reader's color scheme
 _DONE, _STOPPED = "#2f81f7", "#d1752a"
 _STYLE = "<style>svg{--ink:#24292f}@media (prefers-color-scheme: dark){svg{--ink:#e6edf3}}</style>"
-_NAMED = 8  # models of a contest that bear their names: the best ones
+_NAMED = 10  # models of a contest that are named: the best ones
 
 
 def can_draw() -> bool:
@@ -48,12 +48,19 @@ def draw(runs: Sequence[Result]) -> str | None:
 
 def _svg(panels: Sequence[tuple[Contest, Sequence[Standing]]]) -> str:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(5.2 * len(panels), 4.4), layout="constrained")
+    figure = Figure(figsize=(5.6 * len(panels), 4.2), layout="constrained")
     figure.patch.set_alpha(0.0)
     for i, (contest, shown) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), i + 1)
         _panel(axes, contest, shown)
+    ends = {"ended by its recipe": _DONE, "stopped by the time limit": _STOPPED}
+    marks = [Line2D([], [], color=c, marker="o", ls="", label=text) for text, c in ends.items()]
+    figure.legend(
+        handles=marks, loc="outside lower center", ncols=2, frameon=False, fontsize=8,
+        labelcolor=_INK,
+    )  # fmt: skip
     content = io.StringIO()
     figure.savefig(content, format="svg", metadata={"Date": None}, transparent=True)
     text = content.getvalue().replace(_INK, "var(--ink)")
@@ -62,18 +69,29 @@ def _svg(panels: Sequence[tuple[Contest, Sequence[Standing]]]) -> str:
 
 
 def _panel(axes: Any, contest: Contest, shown: Sequence[Standing]) -> None:
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     metric = contest.metric
-    for stopped, color, label in ((False, _DONE, "by its recipe"), (True, _STOPPED, "stopped")):
+    for stopped, color in ((False, _DONE), (True, _STOPPED)):
         own = [s for s in shown if any(r["stopped"] for r in s.runs) == stopped]
         if own:
-            speeds, values = [_speed(s) for s in own], [s.mean(metric) for s in own]
-            axes.scatter(speeds, values, s=28, color=color, label=label, zorder=3)
+            places = [_speed(s) for s in own], [s.mean(metric) for s in own]
+            axes.scatter(*places, s=28, color=color, zorder=3)
+    axes.set_xscale("log")
+    speeds = [_speed(s) for s in shown]
+    axes.set_xlim(min(speeds) / 1.5, max(speeds) * 1.5)
+    # Names beside the points would cover one another: models alike are neighbors here.
     for i, s in enumerate(shown[:_NAMED]):
         axes.annotate(
-            s.model, (_speed(s), s.mean(metric)), xytext=(4, 3 if i % 2 else -9),
-            textcoords="offset points", fontsize=7, color=_INK,
+            str(i + 1), (_speed(s), s.mean(metric)), xytext=(4, 3), textcoords="offset points",
+            fontsize=8, color=_INK,
         )  # fmt: skip
-    axes.set_xscale("log")
+        axes.text(
+            1.02, 0.97 - 0.065 * i, f"{i + 1}  {s.model}", transform=axes.transAxes, va="top",
+            fontsize=8, color=_INK,
+        )  # fmt: skip
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("examples/s in training (log scale)", color=_INK)
     axes.set_ylabel(metric.upper(), color=_INK)
     axes.set_title(contest.title, loc="left", color=_INK, fontsize=10)
@@ -84,7 +102,6 @@ def _panel(axes: Any, contest: Contest, shown: Sequence[Standing]) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(_INK)
-    axes.legend(frameon=False, fontsize=8, labelcolor=_INK)
 
 
 def _speed(s: Standing) -> float:

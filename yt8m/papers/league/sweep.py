@@ -89,12 +89,12 @@ class Sweep:
                 self._enter(contest, model, 0, plan.minutes_a_run)
                 self._tidy(contest)
         for contest in plan.contests:
-            for model in self._best(contest):
+            for model in self._chosen_of_best(contest):
                 self._enter(contest, model, 0, plan.best_minutes)
             self._fuse(contest)
         for seed in range(1, plan.seeds):
             for contest in plan.contests:
-                for model in self._best(contest):
+                for model in self._chosen_of_best(contest):
                     self._enter(contest, model, seed, plan.best_minutes)
         self._keep_sweep()
         return self.left_out
@@ -113,10 +113,13 @@ class Sweep:
         return Entry(self.out, contest, self._data[contest.name], model, seed, self._ledger)
 
     def _best(self, contest: Contest) -> list[str]:
-        """Return the best models so far, by their results with the first seed."""
-        models = entrants(contest, self.plan.only)
-        found = [r for m in models if (r := self.store.run(contest.name, m, 0))]
+        """Return the best models so far, whether chosen or not, by their results with seed 0."""
+        found = [r for m in entrants(contest) if (r := self.store.run(contest.name, m, 0))]
         return [r["model"] for r in ranked(found, contest.metric)][: self.plan.best]
+
+    def _chosen_of_best(self, contest: Contest) -> list[str]:
+        chosen = entrants(contest, self.plan.only)
+        return [model for model in self._best(contest) if model in chosen]
 
     def _enter(
         self, contest: Contest, model: str, seed: int, minutes: float, again: bool = False
@@ -160,11 +163,8 @@ class Sweep:
         kept = self._best(contest)
         for r in self.store.runs():
             is_measured = r["contest"] == contest.name and not r["seed"] and "failed" not in r
-            if is_measured and r["model"] not in kept and self._is_chosen(contest, r["model"]):
+            if is_measured and r["model"] not in kept:
                 self._entry(contest, r["model"], 0).delete()
-
-    def _is_chosen(self, contest: Contest, model: str) -> bool:
-        return model in entrants(contest, self.plan.only)
 
     def _fuse(self, contest: Contest) -> None:
         models = self._best(contest)
@@ -176,13 +176,20 @@ class Sweep:
             failed = "failed" in before
             if not failed or not self.plan.retry_failed:
                 return
-        for r in found:
-            if not self._entry(contest, r["model"], 0).has_model():
-                self._enter(contest, r["model"], 0, self.plan.best_minutes, again=True)
         entries = [self._entry(contest, r["model"], 0) for r in found]
+        for entry in entries:
+            if not entry.has_model() and entry.model in self._chosen_of_best(contest):
+                self._enter(contest, entry.model, 0, self.plan.best_minutes, again=True)
+        gone = [entry.model for entry in entries if not entry.has_model()]
         left = self.plan.budget_minutes - self.spent_minutes()
-        if left < _LEAST_MINUTES or not all(entry.has_model() for entry in entries):
+        if left < _LEAST_MINUTES:
             self.left_out.append(f"the fusion on {contest.name}")
+            return
+        if gone:
+            self.out.say(
+                f"no fusion on {contest.name}: the trained models of {', '.join(gone)} are not in"
+                f" {self.out.path}; name them in --only, or leave --only out"
+            )
             return
         found = [r for e in entries if (r := self.store.run(contest.name, e.model, 0))]
         self.store.put(fusing.fuse(entries, found))
