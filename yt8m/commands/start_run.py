@@ -23,6 +23,7 @@ from yt8m.runs.new_run import new_run
 from yt8m.runs.settings.training import Dtype
 from yt8m.training import label_experiments, trainers
 from yt8m.training.optimizers import decays
+from yt8m.training.window import weights as window
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +116,7 @@ def start_run(
         )
     print(run.found, flush=True)
     label_experiments.check(run.config)
+    window.check(run.config)
     training = run.config.training
     # Refused here, before the trainer deletes an earlier run.
     open_cache(training.cache, training.cache_dir, training.cache_gb, find_shards(train_data))

@@ -26,6 +26,7 @@ METRICS = "metrics.json"
 MODEL_FILE = "model.json"
 # In a published folder (`yt8m publish`), whose weights lie beside its settings.
 PUBLICATION = "publication.json"
+WINDOW = "window"  # a folder: the weights of the last epochs, for --average_checkpoints
 STEP_1 = "step1"  # a folder: the joint training of the alternating trainer, a run of its own
 ALTERNATION = "alternation"  # a folder: what the steps of the alternating trainer keep
 LABEL_INDEX = "label_index.npz"  # labels and places of the training records
@@ -33,7 +34,7 @@ _LOG, _PRIORS, _DONE = "metrics.jsonl", "priors.npy", "done"
 _OURS = frozenset(
     (
         CONFIG_FILE, "checkpoints", _LOG, "logs", _DONE, _PRIORS, BEST, LAST, "eval", STEP_1,
-        ALTERNATION, "groups", "features", LABEL_INDEX,
+        ALTERNATION, "groups", "features", LABEL_INDEX, WINDOW,
     )
 )  # fmt: skip
 # What a command leaves without a config.json if it was refused, or killed before its first step.

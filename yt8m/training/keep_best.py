@@ -16,6 +16,7 @@ from yt8m.training.checkpoints import TrainState
 from yt8m.training.schedule.course import Course
 from yt8m.training.step import TrainStep
 from yt8m.training.validation import Validation
+from yt8m.training.window.weights import WeightWindow
 
 
 class ModelKeeper:
@@ -29,6 +30,7 @@ class ModelKeeper:
       progress: prints and logs.
       min_gain: the smallest increase in the score that counts as a gain.
       course: has the steps of the whole run.
+      window: keeps the weights of the last epochs, or None.
 
     Attributes:
       score_name: what is validated, "GAP" or "loss".
@@ -43,10 +45,11 @@ class ModelKeeper:
         progress: Progress,
         min_gain: float,
         course: Course,
+        window: WeightWindow | None = None,
     ):
         self._run, self._step, self._state = run, step, state
         self._validation, self._progress, self._min_gain = validation, progress, min_gain
-        self._chief, self._course = is_chief(step.strategy), course
+        self._chief, self._course, self._window = is_chief(step.strategy), course, window
         self._predictor: Predictor | None = None
         self._validated: tuple[int, dict[str, Any]] = (-1, {})  # the last validation's step
         self.score_name = "GAP" if step.model.task == "classification" else "loss"
@@ -59,22 +62,51 @@ class ModelKeeper:
         """
         if self._validation is None:
             return
-        if self._predictor is None:
-            self._predictor = self._validation.predictor(self._step.model)
-        epoch, before = int(self._state.epoch) + 1, float(self._state.best_score)
+        epoch = int(self._state.epoch) + 1
         with self._step.average.applied():
-            result = self._validation(self._predictor)
-            score = self._validation.score(result)
-            is_best = score > before
-            if is_best and self._chief:
-                self._write(BEST, {**result, "epoch": epoch})
-        if is_best:
-            self._state.best_score.assign(score)
+            if self._window is not None and not within_epoch:
+                self._window.keep(epoch)
+            result, is_best = self._measured(self._validation, {"epoch": epoch})
         self._validated = self._step.done(), {**result, "epoch": epoch}
         logged = {**result, "epoch": epoch, "step": self._step.done()}
         if within_epoch:
             logged["within_epoch"] = True
         self._progress.validation(logged, is_best)
+
+    def judge_mean(self) -> None:
+        """Validate the mean of the weights of the last epochs; keep it if it is the best so far."""
+        if self._window is None or self._validation is None:
+            return
+        epochs = self._window.epochs(int(self._state.epoch))
+        if len(epochs) < 2:
+            self._progress.say("--average_checkpoints: the run has no two epochs for a mean")
+            return
+        best = self.best()
+        with self._window.mean(epochs):
+            about = {"epoch": epochs[-1], "mean_of_epochs": epochs}
+            result, is_best = self._measured(self._validation, about)
+        self._progress.event("mean", step=self._step.done(), **about, **result)
+        score = abs(self._validation.score(result))
+        than = f"; the best so far has {best:.4f}" if best is not None else ""
+        self._progress.say(
+            f"mean of the weights of epochs {epochs[0]} to {epochs[-1]}: {self.score_name}"
+            f" {score:.4f}{than}" + (", so that best/ is now the mean" if is_best else "")
+        )
+
+    def _measured(
+        self, validation: Validation, about: dict[str, Any]
+    ) -> tuple[dict[str, Any], bool]:
+        """Validate the model as it is; return the metrics, and whether it is the best so far."""
+        if self._predictor is None:
+            self._predictor = validation.predictor(self._step.model)
+        result = validation(self._predictor)
+        score = validation.score(result)
+        is_best = score > float(self._state.best_score)
+        if is_best and self._chief:
+            self._write(BEST, {**result, **about})
+        if is_best:
+            self._state.best_score.assign(score)
+        return result, is_best
 
     def gained(self, before: float) -> bool:
         """Return whether the best score exceeds an earlier one by more than the smallest gain.

@@ -33,6 +33,7 @@ from yt8m.training.step import make_step
 from yt8m.training.step_report import StepReport
 from yt8m.training.training_data import TrainingData, counts_of
 from yt8m.training.validation import Pace, Validation, check
+from yt8m.training.window.weights import make_window
 
 
 def train(
@@ -112,6 +113,7 @@ class Trainer:
             self.progress,
             t.min_gain,
             self.course,
+            make_window(config, run, self.step.model, self.strategy),
         )
         self._report = StepReport(config, self.step, self.state, self.progress, self.course)
         self._config_is_kept = False
@@ -132,18 +134,19 @@ class Trainer:
         with self._running():
             epochs = self._epochs()
             while not epochs.are_over():
-                try:
+                with self._saved_if_stopped():
                     self._take_steps(epochs)
                     self.stop.raise_if_set()
                     self._validate()
-                except Stopped as stopped:
-                    self._save_stopped(stopped)
-                    raise
                 self.state.next_epoch(self.models.gained(float(self.pace.best_before_epoch)))
                 self.pace.next_epoch(float(self.state.best_score))
                 self._save()
                 if self._is_out_of_patience():
                     break
+            if self.config.training.average_checkpoints:
+                with self._saved_if_stopped():
+                    self.models.judge_mean()
+                self._save()
             self._end()
 
     def _take_steps(self, epochs: Epochs) -> None:
@@ -303,13 +306,18 @@ class Trainer:
         self.progress.say(f"no better {name} for {patience} epochs: stopped early")
         return True
 
-    def _save_stopped(self, stopped: Stopped) -> None:
-        self._save()
-        step = self.step.done()
-        self.progress.say(
-            f"stopped {stopped.why} at step {step:,}; the same command resumes the run"
-        )
-        self.progress.event("stopped", step=step)
+    @contextlib.contextmanager
+    def _saved_if_stopped(self) -> Iterator[None]:
+        try:
+            yield
+        except Stopped as stopped:
+            self._save()
+            step = self.step.done()
+            self.progress.say(
+                f"stopped {stopped.why} at step {step:,}; the same command resumes the run"
+            )
+            self.progress.event("stopped", step=step)
+            raise
 
     def _end(self) -> None:
         self._keep_config()

@@ -204,6 +204,13 @@ class TrainingConfig:
         at_most=0.99,
         group=FRAMES,
     )
+    average_checkpoints: int = setting(
+        0,
+        help="after the last epoch, validate the mean of the weights of so many last epochs, and"
+        " make it the best model if it is; 0: off",
+        at_least=0,
+        group=VALIDATION,
+    )
     validate_every_minutes: float = setting(
         0.0,
         help="minutes between validations within an epoch, which the run counts in steps; 0: only"

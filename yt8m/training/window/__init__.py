@@ -1,0 +1,1 @@
+"""The weights of a run's last epochs, and their mean."""
