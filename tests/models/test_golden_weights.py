@@ -35,6 +35,7 @@ SHRUNK = {
     "relu_size": 3,
     "gating_reduction": 2,
 }
+OWN = {"MixNeXtVladModel": {"groups": 2}}
 
 SCALE = {
     "ResNet1dModel": 0.5
@@ -69,6 +70,7 @@ def test_models_with_many_layers_of_a_kind_have_golden_weights():
         "ResNet1dModel",
         "NetVladModel",
         "SoftDbofModel",
+        "MixNeXtVladModel",
         "ChainedMoeModel",
     } <= set(GOLDEN)
 
@@ -92,6 +94,7 @@ def write(name):
         name,
         **arguments,
         **{k: v for k, v in SHRUNK.items() if k in own},
+        **OWN.get(name, {}),
     ).build_weights()
     rng = np.random.default_rng(1)
     model.set_weights(
