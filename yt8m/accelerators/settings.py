@@ -8,7 +8,15 @@ from yt8m.runs.settings.training import Dtype
 from yt8m.settings import setting
 
 # A model of each family, whose float32 programs are taken as well.
-FLOAT32_TOO = ("AttnVLAD", "DbofCgate", "GruModel", "MoeModel", "NetVladModel", "ResNet1dModel")
+FLOAT32_TOO = (
+    "AttnVLAD",
+    "DbofCgate",
+    "FeatureAttentionModel",
+    "GruModel",
+    "MoeModel",
+    "NetVladModel",
+    "ResNet1dModel",
+)
 
 
 @dataclasses.dataclass(frozen=True)
