@@ -54,7 +54,7 @@ class Step:
     says: str = ""
 
 
-_FIRST_STEP = (("first step", r"\bstep 1\b"),)
+_FIRST_STEP = (("first step", r"^epoch .*\bstep \d"),)
 _TRAIN = (
     "train.py", "--train_data_pattern={data}", "--eval_data_pattern={validate}", "--num_epochs=1",
     "--validate_every_minutes=1", "--validate_examples=2000",

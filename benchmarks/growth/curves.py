@@ -99,6 +99,7 @@ def _start(data: Data, folder: Path, size: int) -> Command:
         "train.py",
         "--model=LogisticModel",
         f"--train_data_pattern={data.shards(size)}",
+        "--num_classes=3862",
         f"--train_dir={folder / 'run'}",
         "--batch_size=128",
         "--max_steps=1",

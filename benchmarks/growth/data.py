@@ -56,6 +56,7 @@ class Data:
                 "--model=LogisticModel",
                 "--start_new_model",
                 f"--train_data_pattern={self.videos(_PER_SHARD)}",
+                "--num_classes=3862",
                 f"--train_dir={folder}",
                 "--max_steps=2",
             )
