@@ -121,18 +121,21 @@ def test_videos_without_scores_are_counted_and_another_teacher_is_refused(
         )
 
 
-def test_a_teacher_says_nothing_about_classes_it_was_not_trained_on(small_data, tmp_path):
+def test_scores_are_those_of_the_first_folder_and_of_the_classes_it_covers(tmp_path):
     from yt8m.submission.score_formats import open_scores
     from yt8m.training.targets.teacher import Teacher
 
-    with ScoreWriter(str(tmp_path), 12, meta={"covered_classes": [0, 3]}) as writer:
+    with ScoreWriter(str(tmp_path / "1"), 12, meta={"covered_classes": [0, 3]}) as writer:
         writer.write(["a", "bb"], np.full((2, 12), 0.25))
-    teacher = Teacher(open_scores(str(tmp_path)), 12)
-    found = teacher.scores_of(np.array([b"bb", b"unknown", b"a"], object))
-    expected = np.full((3, 12), -1.0)
-    expected[[0, 0, 2, 2], [0, 3, 0, 3]] = 0.25
+    with ScoreWriter(str(tmp_path / "2"), 12) as writer:
+        writer.write(["d", "a", "c"], np.full((3, 12), 0.5) + np.arange(3)[:, None] / 8)
+    teacher = Teacher([open_scores(str(tmp_path / name)) for name in "12"], 12)
+    found = teacher.scores_of(np.array([b"bb", b"unknown", b"c", b"a"], object))
+    expected = np.full((4, 12), -1.0)
+    expected[[0, 0, 3, 3], [0, 3, 0, 3]] = 0.25
+    expected[2] = 0.75
     np.testing.assert_array_equal(found, expected)
-    assert "1 of the 3" in teacher.finding()
+    assert "1 of the 4" in teacher.finding()
     assert not teacher.finding()
 
 

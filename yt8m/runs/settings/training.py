@@ -165,8 +165,8 @@ class TrainingConfig:
     )
     teacher_scores: str = setting(
         "",
-        help="scores for the training records (from inference.py or fusion.py --output_scores),"
-        " which the model learns beside the labels",
+        help="comma-separated folders with scores for the training records (from inference.py or"
+        " fusion.py --output_scores), which the model learns beside the labels",
         group=LOSS,
     )
     teacher_weight: float = setting(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -31,37 +32,27 @@ class Teacher:
     the folder has the best classes of each video only, the others have the mean score of the rest.
 
     Args:
-      scores: the stored scores.
+      folders: the stored scores; a video that is in several has those of the first.
       num_classes: K of the run.
 
     Raises:
       UserError: the scores are for other classes, or for segments.
     """
 
-    def __init__(self, scores: StoredScores, num_classes: int):
-        if scores.num_classes != num_classes:
-            raise UserError(
-                f"{FLAG}: the scores are for {scores.num_classes:,} classes, but the training"
-                f" records have {num_classes:,}."
-            )
-        if scores.meta.get("segments"):
-            raise UserError(
-                f"{FLAG}: the scores are for five-second segments, but the run learns whole videos;"
-                " predict without --segment_labels."
-            )
-        self._scores = scores
-        names = np.array([name.encode() for name in scores.ids] or [b""])
+    def __init__(self, folders: Sequence[StoredScores], num_classes: int):
+        for scores in folders:
+            _check_fits(scores, num_classes)
+        self._folders, self._num_classes = folders, num_classes
+        names = np.array([name.encode() for scores in folders for name in scores.ids] or [b""])
         self._order = np.argsort(names, kind="stable")
         self._names = names[self._order]
-        covered = scores.meta.get("covered_classes")
-        self._others = np.ones(num_classes, bool)
-        self._others[slice(None) if covered is None else np.asarray(covered, np.int64)] = False
+        self._ends = np.cumsum([len(scores.ids) for scores in folders])
         self._seen = self._missing = 0
         self._counting = threading.Lock()
 
     def rows_of(self, ids: np.ndarray) -> np.ndarray:
-        """Return the row of the scores of each video, or -1; `ids` are bytes [B]."""
-        if not self._scores.ids:
+        """Return where each video is among those of all folders, or -1; `ids` are bytes [B]."""
+        if not self._ends[-1]:
             return np.full(len(ids), -1, np.int64)
         wanted = np.array(ids.tolist() or [b""])[: len(ids)]
         places = np.minimum(np.searchsorted(self._names, wanted), len(self._names) - 1)
@@ -74,9 +65,17 @@ class Teacher:
         with self._counting:
             self._seen += len(rows)
             self._missing += int((~known).sum())
-        out = np.full((len(rows), self._scores.num_classes), UNKNOWN, np.float32)
-        out[known] = np.clip(self._scores.dense(rows[known]), 0.0, 1.0)
-        out[:, self._others] = UNKNOWN
+        out = np.full((len(rows), self._num_classes), UNKNOWN, np.float32)
+        first = 0
+        for scores, end in zip(self._folders, self._ends):
+            inside = np.flatnonzero((rows >= first) & (rows < end))
+            if len(inside):
+                out[inside] = np.clip(scores.dense(rows[inside] - first), 0.0, 1.0)
+                covered = scores.meta.get("covered_classes")
+                if covered is not None:
+                    others = np.setdiff1d(np.arange(self._num_classes), covered)
+                    out[inside[:, np.newaxis], others] = UNKNOWN
+            first = int(end)
         return out
 
     def apply(self, batches: tf.data.Dataset) -> tf.data.Dataset:
@@ -101,14 +100,29 @@ class Teacher:
         )
 
 
+def _check_fits(scores: StoredScores, num_classes: int) -> None:
+    if scores.num_classes != num_classes:
+        raise UserError(
+            f"{FLAG}: the scores are for {scores.num_classes:,} classes, but the training records"
+            f" have {num_classes:,}."
+        )
+    if scores.meta.get("segments"):
+        raise UserError(
+            f"{FLAG}: the scores are for five-second segments, but the run learns whole videos;"
+            " predict without --segment_labels."
+        )
+
+
 def open_teacher(config: RunConfig) -> Teacher | None:
     """Return the teacher that a run's settings name, or None.
 
     Raises:
-      UserError: its folder cannot be read or does not fit the run.
+      UserError: a folder cannot be read or does not fit the run.
     """
-    path = config.training.teacher_scores
-    return Teacher(open_scores(path, FLAG), config.schema.num_classes) if path else None
+    paths = [path for path in config.training.teacher_scores.split(",") if path]
+    if not paths:
+        return None
+    return Teacher([open_scores(path, FLAG) for path in paths], config.schema.num_classes)
 
 
 def check_knows(teacher: Teacher, config: RunConfig, files: list[str]) -> None:
