@@ -11,7 +11,7 @@ import abc
 import json
 import os
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from yt8m.errors import UserError
 
@@ -56,6 +56,22 @@ def write_text(path: str, text: str) -> None:
 def write_json(path: str, values: Any, indent: int | None = 1) -> None:
     """Write `values` as JSON with a final newline; NumPy numbers become floats."""
     write_text(path, json.dumps(values, indent=indent, default=float) + "\n")
+
+
+def lock(out: IO[Any]) -> bool:
+    """Lock an open file until it is closed; return False if another process has locked it.
+
+    A file system or an operating system without such locks refuses nobody.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        pass
+    return True
 
 
 def cut_to(path: str, size: int) -> None:

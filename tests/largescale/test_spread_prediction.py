@@ -34,11 +34,14 @@ class Backwards(InProcessExecutor):
 
 @pytest.fixture(scope="module")
 def made(small_data, tmp_path_factory):
-    """A run and six shards."""
+    """A run, six shards, and what an undisturbed command writes."""
     folder = tmp_path_factory.mktemp("spread")
     save_untrained(run_on(small_data, "LogisticModel"), folder / "run")
     for i, path in enumerate(find_shards(small_data.pattern("train", "video")) * 2):
         shutil.copy(path, folder / f"{i:02d}.tfrecord")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(spread.PART_BYTES, "video", 1)
+        assert predicted(folder, folder / "whole", InProcessExecutor(), patch).code == 0
     return folder
 
 
@@ -73,8 +76,7 @@ def content(folder):
 
 @pytest.mark.usefixtures("small_parts")
 def test_parts_are_merged_in_order_and_every_id_comes_once(made, tmp_path, monkeypatch):
-    one, other = tmp_path / "one", tmp_path / "other"
-    assert predicted(made, one, InProcessExecutor(), monkeypatch).code == 0
+    one, other = made / "whole", tmp_path / "other"
     assert predicted(made, other, Backwards(), monkeypatch).code == 0
     assert content(one) == content(other)
     run_command("predict", *arguments(made, tmp_path / "alone"))
@@ -85,8 +87,7 @@ def test_parts_are_merged_in_order_and_every_id_comes_once(made, tmp_path, monke
 
 @pytest.mark.usefixtures("small_parts")
 def test_a_stopped_coordinator_uses_the_parts_that_are_there(made, tmp_path, monkeypatch):
-    one, other = tmp_path / "one", tmp_path / "other"
-    predicted(made, one, InProcessExecutor(), monkeypatch)
+    one, other = made / "whole", tmp_path / "other"
     stopped = predicted(made, other, Backwards(stop_after=2), monkeypatch)
     assert stopped.code == 128 + signal.SIGTERM
     (left,) = (other / "s.csv.progress").glob("parts-*")
@@ -106,8 +107,7 @@ def test_what_is_merged_is_not_predicted_again(made, tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGTERM)
             self.check()
 
-    one, other = tmp_path / "one", tmp_path / "other"
-    predicted(made, one, InProcessExecutor(), monkeypatch)
+    one, other = made / "whole", tmp_path / "other"
     assert predicted(made, other, Stops(), monkeypatch).code == 128 + signal.SIGTERM
     for path in (other / "s.csv.progress").glob("parts-*/*"):
         shutil.rmtree(path)

@@ -1,6 +1,7 @@
 """A prediction that was killed goes on by the same command and writes the same bytes."""
 
 import collections
+import errno
 import json
 import shutil
 import signal
@@ -202,3 +203,21 @@ def test_two_processes_do_not_write_the_same_output(made, tmp_path):
     (tmp_path / "s.csv.progress").mkdir()
     with journals._locked(str(tmp_path / "s.csv.progress"), "--output_file"):
         assert "another process is writing" in refused("predict", *arguments(made, tmp_path))
+
+
+def test_an_address_with_a_mistake_deletes_nothing(made, tmp_path, monkeypatch):
+    stop_after(3, monkeypatch)
+    run_command("predict", *arguments(made, tmp_path))
+    monkeypatch.undo()
+    left = content(tmp_path)
+    assert "is not known" in refused("predict", *arguments(made, tmp_path, "--executor=rya"))
+    assert content(tmp_path) == left
+
+
+def test_a_disk_that_is_full_when_the_notes_are_written_is_said(made, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(journals, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(journals, "write_json", full)
+    assert "s.csv.progress': No space left" in refused("predict", *arguments(made, tmp_path))

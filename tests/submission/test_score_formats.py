@@ -99,6 +99,7 @@ def test_a_parquet_folder_goes_on_after_a_kill(tmp_path, top_k):
     position = writer.position()
     writer.write(IDS[30:40], SCORES[30:40])
     writer._write_group()  # an unfinished part, as a killed process leaves it
+    writer._folder.leave()
     write(path, first=30, at=position, **settings).close()
     back, rows = open_scores(str(path)), np.arange(N)
     assert back.ids == IDS
@@ -151,6 +152,28 @@ def test_a_format_replaces_another_but_no_folder_of_something_else(tmp_path):
     (tmp_path / "s" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="not overwritten"):
         write(tmp_path / "s", scores_top_k=4)
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "part-0.parquet").write_text("of pyarrow.dataset")
+    with pytest.raises(UserError, match="not overwritten"):
+        write(tmp_path / "dataset", scores_top_k=4)
+
+
+@pytest.mark.parametrize("settings", [dict(), dict(scores_format="parquet")])
+def test_a_folder_that_was_begun_again_is_not_gone_on_with(tmp_path, settings):
+    path = tmp_path / "s"
+    first = write(path, end=20, **settings)
+    position = first.position()
+    with pytest.raises(UserError, match="another process is writing --output_scores="):
+        write(path, **settings)
+    first.leave()
+    second = write(path, end=40, **settings)
+    with pytest.raises(UserError, match="another process is writing --output_scores="):
+        write(path, first=20, at=position, **settings)
+    second.leave()
+    with pytest.raises(CannotGoOn, match="was begun again by another command"):
+        write(path, first=20, at=position, **settings)
+    stored(path, **settings)
+    assert os.listdir(tmp_path) == ["s"]
 
 
 @pytest.mark.parametrize("settings", [dict(), dict(scores_format="parquet")])

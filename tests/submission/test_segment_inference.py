@@ -127,7 +127,7 @@ def test_the_command_writes_the_submission_of_segments(made, tmp_path):
     assert ScoreFile(str(tmp_path / "s")).meta["segments"] is True
 
 
-@pytest.mark.parametrize("batches", [1, 2, 3])  # a stop between two videos, and within one
+@pytest.mark.parametrize("batches", [1, 2])  # a stop between two videos, and within one
 def test_windows_go_on_where_they_were_stopped(made, tmp_path, monkeypatch, batches):
     written = []
     for out in (tmp_path / "whole", tmp_path / "stopped"):
@@ -150,3 +150,23 @@ def test_windows_go_on_where_they_were_stopped(made, tmp_path, monkeypatch, batc
         assert len(list(out.iterdir())) == 2
     assert written[0] == written[1]
     assert len(written[0]) == 4
+
+
+def test_another_list_of_classes_starts_from_the_beginning(made, tmp_path, monkeypatch):
+    classes, out = tmp_path / "ids.csv", tmp_path / "s.csv"
+    given = [
+        f"--train_dir={made}/whole",
+        f"--input_data_pattern={made}/test.tfrecord",
+        f"--output_file={out}",
+        f"--segment_label_ids_file={classes}",
+        "--segment_labels",
+        "--batch_size=2",
+    ]
+    classes.write_text("1\n")
+    stop_after(2, monkeypatch)
+    assert run_command("predict", *given).code == 128 + signal.SIGTERM
+    monkeypatch.undo()
+    classes.write_text("1\n3\n")
+    ended = run_command("predict", *given)
+    assert "starting from the beginning: --segment_label_ids_file changed" in ended.out
+    assert [len(segments) for _, segments in read_segment_csv(str(out))] == [8, 8]

@@ -96,6 +96,19 @@ def test_the_estimate_is_near_the_bytes_on_the_disk(name, tmp_path):
     assert written / 2 < estimate < written * (2.5 if name == "segments" else 2)
 
 
+def test_a_ranking_that_is_cut_off_cannot_be_gone_on_with(tmp_path):
+    make, ids = WRITERS["segments"]
+    path = str(tmp_path / "out")
+    writer = make(path)
+    add(writer, ids, 0, 60)
+    position = writer.position()
+    writer.leave()
+    saved = f"{path}.partial.1.npz"
+    os.truncate(saved, os.path.getsize(saved) - 100)
+    with pytest.raises(CannotGoOn, match="cannot be read"):
+        make(path, at=position)
+
+
 def test_a_file_in_a_bucket_has_no_position(tmp_path):
     with CsvWriter(f"file://{tmp_path}/s.csv") as writer:
         assert writer.position() is None

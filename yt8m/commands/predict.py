@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,10 @@ from yt8m.submission.scores.settings import ScoresSettings, refuse_without_score
 from yt8m.submission.settings import SegmentSettings
 
 if TYPE_CHECKING:
+    from yt8m.largescale.prediction.part import PredictionJob
     from yt8m.runs.evaluation_records import EvaluationRecords
-    from yt8m.runs.stop_signal import StopSignal
     from yt8m.runs.trained_model import TrainedModel
-    from yt8m.submission.journal.journal import Journal, Maker
+    from yt8m.submission.journal.journal import Maker
 
 # What the output does not depend on, or what the hashes of the model and of the records stand for.
 _WITHOUT_EFFECT = {
@@ -145,10 +146,13 @@ def _predict(
 ) -> None:
     """Predict every record into the CSV and the score folder."""
     from yt8m.data.files.bad_records import BadRecords
+    from yt8m.largescale.executors import make_executor
+    from yt8m.largescale.prediction.spread import parts_folder, parts_of, predict_spread
     from yt8m.runs.stop_signal import StopSignal
     from yt8m.submission.disk_space import check_space, expected_examples
     from yt8m.submission.journal.depends_on import depends_on
     from yt8m.submission.journal.journal import opened
+    from yt8m.submission.kaggle_segments import read_whitelist
     from yt8m.submission.predict import predict_into
 
     makers = _makers(trained, settings, segments)
@@ -160,6 +164,8 @@ def _predict(
         if name not in _WITHOUT_EFFECT
     }
     given["--executor"] = spread  # the order of the videos depends on it, and on nothing else of it
+    # The file may have changed, and its name may not.
+    given["--segment_label_ids_file"] = read_whitelist(segments.segment_label_ids_file)
     paths = {flag: given[flag] for flag in makers}
     remote = any("://" in path for path in paths.values())
     folder = "" if remote else next(iter(paths.values())).rstrip("/") + ".progress"
@@ -175,13 +181,20 @@ def _predict(
     def about() -> dict[str, Any]:
         return {**depends_on(trained, records.files, __version__), **given}
 
-    with StopSignal() as stop, opened(folder, makers, about) as journal:
+    with (
+        # Before the outputs are opened, so that a mistake in the address deletes nothing.
+        contextlib.closing(make_executor(settings.executor)) as executor,
+        StopSignal() as stop,
+        opened(folder, makers, about) as journal,
+    ):
         examples, done = expected_examples(records.files, records.schema), journal.done.examples
         if done:
             print(f"going on after {done:,} of about {examples:,}")
         check_space(dict(zip(paths.items(), journal.writers)), examples, done)
         if spread:
-            _spread(records, settings, reading, journal, folder, about(), stop)
+            job = _job(records, settings, reading, parts_folder(folder, about()))
+            parts = parts_of(records.files, records.schema)
+            predict_spread(executor, job, parts, journal, stop)
             return
         predictor, bad = trained.predictor(records.batch_size), BadRecords(reading.max_bad_records)
         predict_into(journal, records, predictor, bad, reading.num_readers, stop=stop)
@@ -195,22 +208,14 @@ def _refuse_spread(spread: bool) -> None:
         )
 
 
-def _spread(
-    records: EvaluationRecords,
-    settings: PredictSettings,
-    reading: ReadingSettings,
-    journal: Journal,
-    folder: str,
-    about: dict[str, Any],
-    stop: StopSignal,
-) -> None:
-    """Predict on the workers of a cluster."""
-    from yt8m.largescale.executors import make_executor
+def _job(
+    records: EvaluationRecords, settings: PredictSettings, reading: ReadingSettings, folder: str
+) -> PredictionJob:
+    """Return what the workers of a cluster need to know."""
     from yt8m.largescale.prediction.part import PredictionJob
-    from yt8m.largescale.prediction.spread import parts_folder, parts_of, predict_spread
     from yt8m.largescale.tasks.shared_folder import absolute
 
-    job = PredictionJob(
+    return PredictionJob(
         absolute(settings.folder()),
         reading.checkpoint,
         reading.jit_compile,
@@ -218,14 +223,8 @@ def _spread(
         records.only([absolute(path) for path in records.files]),
         reading.num_readers,
         reading.max_bad_records,
-        parts_folder(folder, about),
+        folder,
     )
-    executor = make_executor(settings.executor)
-    try:
-        parts = parts_of(job.records.files, records.schema)
-        predict_spread(executor, job, parts, journal, stop)
-    finally:
-        executor.close()
 
 
 def _makers(

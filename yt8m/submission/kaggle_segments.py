@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import urllib.request
+import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Callable
 
@@ -82,7 +83,7 @@ class SegmentCsvWriter(PredictionWriter):
         self._lines = None if whitelist is None else len(whitelist)
         self._top_k, self._max_per_class = top_k, max_per_class
         self._number = 0 if at is None else int(at["number"])
-        self._saved = path + ".partial.{}.npz"
+        self._saved = path + ".partial."
         if at is not None:
             self._restore()
         self._file = WholeFile(path, "--output_file")
@@ -109,7 +110,7 @@ class SegmentCsvWriter(PredictionWriter):
         # The file of the position before is kept: that position may be the one that was noted.
         self._remove_saved(but=self._number)
         self._number += 1
-        with open(self._saved.format(self._number), "wb") as out:
+        with open(f"{self._saved}{self._number}.npz", "wb") as out:
             save: Callable[..., None] = np.savez  # whose own type takes no names
             save(out, **self._ranking.state())
             out.flush()
@@ -117,19 +118,18 @@ class SegmentCsvWriter(PredictionWriter):
         return {"number": self._number}
 
     def _restore(self) -> None:
-        path = self._saved.format(self._number)
+        path = f"{self._saved}{self._number}.npz"
         try:
             with np.load(path) as state:
                 self._ranking.restore(state)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise CannotGoOn(f"{path} cannot be read ({error})") from None
 
     def _remove_saved(self, but: int = 0) -> None:
         if "://" in self._saved:
             return
-        kept = self._saved.format(but)
-        for path in glob.glob(glob.escape(self._saved.format("#")).replace("#", "*")):
-            if path != kept:
+        for path in glob.glob(glob.escape(self._saved) + "*.npz"):
+            if path != f"{self._saved}{but}.npz":
                 os.remove(path)
 
     def leave(self) -> None:

@@ -15,9 +15,10 @@ import numpy as np
 from yt8m.errors import UserError, one_of
 from yt8m.submission.scores.arrays import ArrayWriter, Column
 from yt8m.submission.scores.best import is_best_folder
-from yt8m.submission.scores.folder import is_whole, parts_of
+from yt8m.submission.scores.folder import parts_of
 from yt8m.submission.scores.read import read_folder
 from yt8m.submission.scores.settings import ScoresDtype
+from yt8m.submission.scores.stored import DenseScores
 from yt8m.submission.writer import Position
 
 SCORES = "scores.npy"
@@ -61,7 +62,7 @@ class ScoreWriter(ArrayWriter):
         return [scores]
 
 
-class ScoreFile:
+class ScoreFile(DenseScores):
     """A score folder, opened for reading.
 
     Attributes:
@@ -88,14 +89,5 @@ class ScoreFile:
                     f"{flag}: {path!r} was written with {other}, but the scores of all classes are"
                     f" needed in a NumPy array; predict again without {other}."
                 )
-        self.meta, self.ids, (self.scores,) = read_folder(path, flag, (SCORES,))
-
-    @property
-    def num_classes(self) -> int:
-        """K."""
-        return self.scores.shape[1]
-
-
-def is_score_folder(path: str) -> bool:
-    """Whether `path` is a folder that `ScoreWriter` finished."""
-    return is_whole(path, SCORES)
+        meta, ids, (scores,) = read_folder(path, flag, (SCORES,))
+        super().__init__(ids, scores, meta)

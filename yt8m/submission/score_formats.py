@@ -17,7 +17,7 @@ from yt8m.submission.scores.folder import local, parts_of
 from yt8m.submission.scores.parquet import ParquetWriter
 from yt8m.submission.scores.read_parquet import open_parquet
 from yt8m.submission.scores.settings import ScoresSettings
-from yt8m.submission.scores.stored import DenseScores, StoredScores
+from yt8m.submission.scores.stored import StoredScores
 from yt8m.submission.writer import Position, PredictionWriter
 
 
@@ -61,8 +61,7 @@ def open_scores(path: str, flag: str = "--inputs") -> StoredScores:
         return open_parquet(folder, flag)
     if is_best_folder(folder):
         return open_best(folder, flag)
-    file = ScoreFile(path, flag)
-    return DenseScores(file.ids, file.scores, file.meta)
+    return ScoreFile(path, flag)
 
 
 def is_stored_scores(path: str) -> bool:

@@ -240,15 +240,20 @@ def test_a_folder_without_locks_is_refused(tmp_path, monkeypatch):
         open_cache("", str(tmp_path), 0, files=[])
 
 
-def test_a_full_disk_leaves_the_shard_where_it_is(make, tmp_path, monkeypatch):
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EIO])
+def test_only_a_full_disk_leaves_the_shard_where_it_is(make, tmp_path, monkeypatch, why):
     (path,) = make.shards("video", 40, 1)
 
     class Full(io.BytesIO):
         def write(self, _):
-            raise OSError(errno.ENOSPC, "no space left on device")
+            raise OSError(why, os.strerror(why))
 
     begin = copies._FileCopy
     monkeypatch.setattr(copies, "_FileCopy", lambda out, *where: begin(Full(), *where))
     cache = RecordCache(str(tmp_path / "cache"))
-    assert cache.local(path, listing.status(path)) == path
+    if why == errno.ENOSPC:
+        assert cache.local(path, listing.status(path)) == path
+    else:
+        with pytest.raises(OSError, match="Input/output error"):
+            cache.local(path, listing.status(path))
     assert not os.listdir(tmp_path / "cache")

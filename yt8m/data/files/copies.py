@@ -18,7 +18,7 @@ from typing import BinaryIO, Callable, ClassVar
 import tensorflow as tf
 
 from yt8m import listing
-from yt8m.files import AtomicWriter
+from yt8m.files import AtomicWriter, lock
 
 PARTIAL = ".partial"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -36,6 +36,7 @@ class Copy(AtomicWriter):
 
         Raises:
           NoSpace: the disk is full.
+          OSError: it cannot be written for another reason.
         """
         raise NotImplementedError
 
@@ -106,7 +107,9 @@ class _FileCopy(Copy):
             while left:
                 left = left[self._out.write(left) :]
         except OSError as error:
-            raise NoSpace from error if error.errno in _FULL else None
+            if error.errno in _FULL:
+                raise NoSpace from error
+            raise
 
     def close(self) -> None:
         with _locked_folder(self._folder), self._out:
@@ -135,15 +138,11 @@ def _locked_file(path: str) -> BinaryIO | None:
 
     The names in its folder must not change meanwhile: see `_locked_folder`.
     """
-    import fcntl
-
     out: BinaryIO = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
-    try:
-        fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        out.close()
-        return None
-    return out
+    if lock(out):
+        return out
+    out.close()
+    return None
 
 
 def check_folder(folder: str) -> None:

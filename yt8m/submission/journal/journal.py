@@ -8,18 +8,19 @@ what has changed and starts from the beginning.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable
 
+import tensorflow as tf
+
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.counts import ShardCounts
 from yt8m.data.pipeline import Done
 from yt8m.errors import UserError
-from yt8m.files import CannotGoOn, read_json, write_json
+from yt8m.files import CannotGoOn, lock, read_json, write_json
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.writer import Position, PredictionWriter
 
@@ -112,9 +113,22 @@ class Journal:
         """Write down that the outputs have what `done` says, once they are on the disk.
 
         Nothing is written if an output cannot be gone on with, such as one in a bucket.
+
+        Raises:
+          UserError: the disk is full, for example.
         """
         if not self._folder:
             return
+        try:
+            self._note(done, bad)
+        except (OSError, tf.errors.OpError) as error:
+            why = getattr(error, "strerror", None) or getattr(error, "message", error)
+            raise UserError(
+                f"cannot write to {self._folder!r}: {why}. Make room, and give the same command"
+                " again; it goes on."
+            ) from None
+
+    def _note(self, done: Done, bad: BadRecords) -> None:
         began = time.monotonic()
         positions = {flag: writer.position() for flag, writer in self._opened.items()}
         if None in positions.values():
@@ -198,19 +212,17 @@ def _locked(folder: str, flag: str) -> Iterator[None]:
         return
     try:
         os.makedirs(folder, exist_ok=True)
-        lock = open(os.path.join(folder, _LOCK), "wb")  # noqa: SIM115
+        locked = open(os.path.join(folder, _LOCK), "wb")  # noqa: SIM115
     except OSError as error:
         raise UserError(
             f"cannot write to {folder!r}: {error.strerror}. Set {flag} to a writable path."
         ) from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+    with locked:
+        if not lock(locked):
             raise UserError(
                 f"another process is writing the same output (it holds {folder}/{_LOCK}); wait for"
                 " its end, or name another output."
-            ) from None
+            )
         yield
 
 

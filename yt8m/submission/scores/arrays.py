@@ -55,25 +55,30 @@ class ArrayWriter(PredictionWriter):
         at: Position | None,
     ):
         self._num_classes, self._columns, self._meta = num_classes, columns, meta
-        self._folder = PartialFolder(path, flag, go_on=at is not None)
+        self._folder = PartialFolder(path, flag, None if at is None else at.get("owner", ""))
         self._num_videos = 0 if at is None else at["videos"]
-        self._files = contextlib.ExitStack()
-        names = [*(column.name for column in columns), IDS]
+        with contextlib.ExitStack() as files:
+            files.callback(self._folder.leave)
+            self._out = self._opened(files, at)
+            self._files = files.pop_all()
+        self._open = True
+
+    def _opened(self, files: contextlib.ExitStack, at: Position | None) -> dict[str, BinaryIO]:
+        """Return the open files by their names, each at its end."""
+        names = [*(column.name for column in self._columns), IDS]
         if at is not None:
             for name in names:
                 cut_to(self._folder.file(name), at[name])
         try:
-            opened = [self._files.enter_context(_opened(self._folder.file(n))) for n in names]
-            for out in opened:
-                out.seek(0, os.SEEK_END)
-            if at is None:
-                for out in opened[:-1]:
-                    out.write(b" " * _HEADER_BYTES)
-                    out.flush()
+            out = {n: files.enter_context(_opened(self._folder.file(n))) for n in names}
+            for name in names:
+                out[name].seek(0, os.SEEK_END)
+                if at is None and name != IDS:
+                    out[name].write(b" " * _HEADER_BYTES)
+                    out[name].flush()
         except OSError as error:
             raise self._folder.unwritable(error) from None
-        self._out = dict(zip(names, opened))
-        self._open = True
+        return out
 
     @abc.abstractmethod
     def _rows(self, scores: np.ndarray) -> Sequence[np.ndarray]:
@@ -105,7 +110,8 @@ class ArrayWriter(PredictionWriter):
                 os.fsync(out.fileno())
         except OSError as error:
             raise self._folder.unwritable(error) from None
-        return {**{n: out.tell() for n, out in self._out.items()}, "videos": self._num_videos}
+        bytes_of = {name: out.tell() for name, out in self._out.items()}
+        return {**bytes_of, "videos": self._num_videos, "owner": self._folder.owner}
 
     def estimated_bytes(self, examples: int) -> int:
         """Return the bytes of the arrays and of ids of a video's usual length."""

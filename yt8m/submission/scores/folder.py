@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import uuid
+from typing import TextIO
 
 from yt8m.errors import UserError
-from yt8m.files import CannotGoOn
+from yt8m.files import CannotGoOn, lock
 
 META, IDS = "meta.json", "ids.txt"
 _ARRAYS = frozenset({"scores.npy", "top_classes.npy", "top_scores.npy", "top_rest.npy"})
-_PART, _PARQUET = "part-", ".parquet"
+_PARQUET = ".parquet"
+_OWNER = "owner.txt"  # in an unfinished folder: which process began it
 
 
 class PartialFolder:
@@ -19,18 +23,22 @@ class PartialFolder:
     Args:
       path: a local folder.
       flag: the flag that gave the path; error messages name it.
-      go_on: take what a killed process has left, instead of starting from the beginning.
+      go_on: `owner` of the folder that a killed process has left and that is taken; None starts
+        from the beginning.
 
     Attributes:
       path: where the folder will be.
       partial: where it is until then.
+      owner: text that no other unfinished folder has.
 
     Raises:
-      UserError: the path is remote, cannot be written, or is a folder of something else.
-      CannotGoOn: nothing was left.
+      UserError: the path is remote, cannot be written, or is a folder of something else; or another
+        process is writing it.
+      CannotGoOn: nothing was left, or another command has begun the folder again since then.
     """
 
-    def __init__(self, path: str, flag: str, go_on: bool = False):
+    def __init__(self, path: str, flag: str, go_on: str | None = None):
+        self._locked: TextIO | None = None
         self.path, self._flag = local(path, flag), flag
         self.partial = self.path + ".partial"
         if os.path.exists(self.path) and not _is_replaceable(self.path):
@@ -38,18 +46,39 @@ class PartialFolder:
                 f"{flag}={path!r} exists and is not a score folder, so it is not overwritten. Name"
                 " another folder."
             )
-        if go_on:
-            if not os.path.isdir(self.partial):
-                raise CannotGoOn(f"{self.partial} is not there")
-            return
         try:
-            self._remove_unfinished()
-            os.makedirs(self.partial)
+            found = self._lock()
+            if go_on is not None and found != go_on:
+                self.leave()
+                why = "is not there" if found is None else "was begun again by another command"
+                raise CannotGoOn(f"{self.partial} {why}")
+            if go_on is None:
+                self._remove_unfinished()
+                os.makedirs(self.partial)
+                with open(self.file(_OWNER), "w", encoding="utf-8") as out:
+                    out.write(uuid.uuid4().hex)
+                found = self._lock()
         except OSError as error:
             raise self.unwritable(error) from None
+        self.owner = str(found)
+
+    def _lock(self) -> str | None:
+        """Let no other process of this machine write what is there, and return who began it."""
+        try:
+            self._locked = open(self.file(_OWNER), "r+", encoding="utf-8")  # noqa: SIM115
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if not lock(self._locked):
+            self.leave()
+            raise UserError(
+                f"another process is writing {self._flag}={self.path!r}; wait for its end, or name"
+                " another folder."
+            )
+        return self._locked.read()
 
     def _remove_unfinished(self) -> None:
         """Remove the partial folder of a process that was killed."""
+        self.leave()
         if not os.path.isdir(self.partial):
             return
         if not all(map(_is_ours, os.listdir(self.partial))):
@@ -69,6 +98,8 @@ class PartialFolder:
         Raises:
           OSError: it cannot be renamed.
         """
+        self.leave()
+        os.remove(self.file(_OWNER))
         # A folder cannot be renamed to the name of another that is not empty.
         old = self.path + ".old"
         if os.path.isdir(self.path):
@@ -77,8 +108,14 @@ class PartialFolder:
         os.rename(self.partial, self.path)
         shutil.rmtree(old, ignore_errors=True)
 
+    def leave(self) -> None:
+        """Let other processes write the folder."""
+        if self._locked is not None:
+            self._locked.close()
+
     def remove(self) -> None:
         """Delete what was written."""
+        self.leave()
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def unwritable(self, error: OSError) -> UserError:
@@ -107,7 +144,7 @@ def local(path: str, flag: str) -> str:
 
 def part_name(number: int) -> str:
     """Return the name of a part of a Parquet folder."""
-    return f"{_PART}{number:05d}{_PARQUET}"
+    return f"part-{number:05d}{_PARQUET}"
 
 
 def parts_of(path: str) -> list[str]:
@@ -118,17 +155,13 @@ def parts_of(path: str) -> list[str]:
     return [os.path.join(path, name) for name in names]
 
 
-def is_whole(path: str, *names: str) -> bool:
-    """Whether a folder has `meta.json` and the files `names`."""
-    return all(os.path.isfile(os.path.join(path, name)) for name in (META, *names))
-
-
 def _is_ours(name: str) -> bool:
-    return name in _ARRAYS or name in (META, IDS) or _is_part(name)
+    return name in _ARRAYS or name in (META, IDS, _OWNER) or _is_part(name)
 
 
 def _is_part(name: str) -> bool:
-    return name.startswith(_PART) and name.endswith(_PARQUET)
+    # Other programs write part-0.parquet, or a hash after the number: what is theirs is not ours.
+    return re.fullmatch(r"part-\d{5,}\.parquet", name) is not None
 
 
 def _is_replaceable(path: str) -> bool:

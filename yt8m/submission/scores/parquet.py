@@ -92,7 +92,7 @@ class ParquetWriter(PredictionWriter):
             ],
             {META_KEY: json.dumps({**(meta or {}), **shape})},
         )
-        self._folder = PartialFolder(path, flag, go_on=at is not None)
+        self._folder = PartialFolder(path, flag, None if at is None else at.get("owner", ""))
         self._parts: list[int] = [] if at is None else list(at["parts"])  # bytes of each part
         self._waiting: list[Any] = []  # record batches
         self._part: Any = None
@@ -106,6 +106,7 @@ class ParquetWriter(PredictionWriter):
             path = self._folder.file(part_name(number))
             found = os.path.getsize(path) if os.path.isfile(path) else 0
             if found != size:
+                self._folder.leave()
                 raise CannotGoOn(f"{path} has {found:,} bytes, not {size:,}")
         number = len(self._parts)
         while os.path.exists(self._folder.file(part_name(number))):
@@ -176,7 +177,7 @@ class ParquetWriter(PredictionWriter):
     def position(self) -> Position:
         """Return the bytes of each part, once they are whole and on the disk."""
         self._end_part()
-        return {"parts": list(self._parts)}
+        return {"parts": list(self._parts), "owner": self._folder.owner}
 
     def estimated_bytes(self, examples: int) -> int:
         """Return about how many bytes that number of videos takes on the disk."""
@@ -203,6 +204,7 @@ class ParquetWriter(PredictionWriter):
             if self._part is not None:
                 with contextlib.suppress(OSError):  # such as a full disk, which was reported
                     self._part.close()
+            self._folder.leave()
 
     def abandon(self) -> None:
         """Delete what was written; an older folder of that name stays."""

@@ -52,6 +52,9 @@ class StoredScores(abc.ABC):
 class DenseScores(StoredScores):
     """The scores of all classes.
 
+    Attributes:
+      scores: [N, K], as they are stored.
+
     Args:
       ids: N video ids.
       scores: float [N, K]; may be memory-mapped.
@@ -59,12 +62,12 @@ class DenseScores(StoredScores):
     """
 
     def __init__(self, ids: list[str], scores: np.ndarray, meta: dict[str, Any]):
-        self.ids, self.meta, self._scores = ids, meta, scores
+        self.ids, self.meta, self.scores = ids, meta, scores
         self.num_classes = self.width = scores.shape[1]
 
     def dense(self, rows: np.ndarray) -> np.ndarray:
         """Return the scores of the videos `rows` [n] in all classes, float32 [n, K]."""
-        return np.asarray(take(self._scores, rows), np.float32)
+        return np.asarray(take(self.scores, rows), np.float32)
 
     def best(self, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Return (classes int32 [n, k], scores float32 [n, k]) of the videos `rows` [n]."""
