@@ -1,5 +1,7 @@
 """Sessions that end by --max_minutes: saved in time, whatever the run was doing, and resumed."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from yt8m.runs.trained_model import TrainedModel
 from yt8m.training.checkpoints import Checkpoints
 from yt8m.training.step import TrainStep
 from yt8m.training.trainer import Trainer, train
+from yt8m.training.training_data import TrainingData
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,34 @@ def session(config, folder, clock, minutes):
         train(in_session(config, clock, minutes), str(folder))
     assert stopped.value.code == 75
     return end - clock()
+
+
+def test_a_session_has_saved_before_it_ends_the_reading(small_data, tmp_path, clock, monkeypatch):
+    opened, save = TrainingData.open, Checkpoints.save
+    alive = []
+
+    class Reading:
+        """The batches of an epoch, whose end is seen."""
+
+        def __init__(self, batches):
+            self.batches = batches
+
+    def noted(*arguments):
+        reading = Reading(opened(*arguments))
+        alive.append(weakref.ref(reading))
+        return reading
+
+    steps = TrainStep.__call__
+    monkeypatch.setattr(TrainingData, "open", noted)
+    monkeypatch.setattr(
+        TrainStep, "__call__", lambda self, reading, n: steps(self, reading.batches, n)
+    )
+    saved = []
+    monkeypatch.setattr(
+        Checkpoints, "save", lambda *a: saved.append(alive[-1]() is not None) or save(*a)
+    )
+    session(run_config(small_data, "LogisticModel", epochs=3), tmp_path, clock, 0.75)
+    assert saved[-1]
 
 
 def test_sessions_of_any_length_make_one_run(small_data, tmp_path, undisturbed, clock, capsys):

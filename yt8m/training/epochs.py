@@ -53,6 +53,7 @@ class Epochs:
         self._steps_per_call, self._until_due = steps_per_call, until_due
         self._course, self._step, self._state = course, step, state
         self._data, self._stop = data, stop
+        self._not_ended: Any = None
         self.data_ended = False
 
     def are_over(self) -> bool:
@@ -83,6 +84,9 @@ class Epochs:
                 batches = self._open()  # from the step that failed
             else:
                 yield outputs
+        if self._stop.stopped:
+            # To end the reading of these may take a minute, and the run must save before that.
+            self._not_ended = batches
         self._check_not_empty()
 
     def finding(self) -> str:
