@@ -16,6 +16,7 @@ from yt8m.layers.heads.logistic_head import LogisticHead
 from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
 from yt8m.layers.normalisation.context_gating import ContextGating
 from yt8m.layers.normalisation.debiased_batch_norm import DebiasedBatchNorm
+from yt8m.layers.normalisation.layer_norm import LayerNorm
 from yt8m.layers.normalisation.normalized_relu import NormalizedRelu
 from yt8m.layers.pooling.attention import AttentionPooling
 from yt8m.layers.pooling.frames import FramePooling
@@ -24,6 +25,7 @@ from yt8m.layers.pooling.net_vlad import NetVlad
 from yt8m.layers.pooling.next_vlad import NextVlad
 from yt8m.layers.pooling.next_vlad_network import NextVladNetwork
 from yt8m.layers.pooling.sequences import LinearAnnealing
+from yt8m.layers.pooling.shifting_attention import ShiftingAttention
 from yt8m.layers.pooling.soft_assignment import SoftAssignment
 from yt8m.layers.pooling.soft_bag import SoftBag
 from yt8m.layers.pooling.unit_attention import UnitAttention
@@ -35,6 +37,10 @@ from yt8m.layers.recurrent.layer_norm_gru import LayerNormGruCell
 from yt8m.layers.recurrent.random_order import RandomOrder
 from yt8m.layers.recurrent.windowed import WindowedRecurrent
 from yt8m.layers.residual_1d import Bottleneck1D, ConvNorm1D
+from yt8m.layers.transformer.attentive_probe import AttentiveProbe
+from yt8m.layers.transformer.class_token import ClassToken
+from yt8m.layers.transformer.encoder_block import EncoderBlock
+from yt8m.layers.transformer.positions import PlaceEmbedding
 
 B, T, D, K = 3, 6, 4, 5
 COUNTS = np.array([6, 2, 0], np.int32)  # the last video has no frame
@@ -109,6 +115,15 @@ CASES = [
     Case(FramePooling, {"method": "swap", "swap_weight": "elementwise"}, FRAMES, {"mask": MASK}),
     Case(AttentionPooling, {"hops": 2, "projection": 3}, FRAMES, {"mask": MASK}),
     Case(LinearAnnealing, {}, FRAMES, {"mask": MASK}),
+    Case(ShiftingAttention, {"units": 3}, FRAMES, {"mask": MASK}),
+    Case(LayerNorm, {"epsilon": 1e-3}, FRAMES),
+    Case(ClassToken, {}, FRAMES),
+    Case(EncoderBlock, {"heads": 2, "hidden_size": 3, "dropout": 0.3}, FRAMES, {"mask": MASK}),
+    Case(AttentiveProbe, {"heads": 2}, FRAMES, {"mask": MASK}),
+    *(
+        Case(PlaceEmbedding, {"positions": p, "entries": 5}, FRAMES, {"num_frames": _COUNTS})
+        for p in ("none", "learned", "sinusoidal")
+    ),
     Case(NormalizedRelu, {"units": 3, "dropout": 0.1}, FRAMES, {"mask": MASK}),
     *(
         Case(

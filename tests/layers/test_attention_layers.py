@@ -6,7 +6,12 @@ import tensorflow as tf
 
 from yt8m.layers.flat_product import flat_product
 from yt8m.layers.normalisation.normalized_relu import NormalizedRelu
+from yt8m.layers.pooling.shifting_attention import ShiftingAttention
 from yt8m.layers.pooling.unit_attention import UnitAttention
+from yt8m.layers.transformer.attentive_probe import AttentiveProbe
+from yt8m.layers.transformer.class_token import ClassToken
+from yt8m.layers.transformer.encoder_block import EncoderBlock
+from yt8m.layers.transformer.positions import PlaceEmbedding
 
 B, T, D, U = 3, 5, 4, 6
 RNG = np.random.default_rng(0)
@@ -93,3 +98,105 @@ def test_unit_attention_starts_at_the_priors_if_told_to():
         layer(tf.zeros([1, T, D]))
         layer.initialize_from_priors(np.array([0.1, 0.02]))
         np.testing.assert_allclose(layer(tf.zeros([1, T, D]))[0], expected, rtol=1e-4)
+
+
+def test_shifting_attention_against_numpy():
+    layer = scattered(ShiftingAttention(3), tf.constant(X), mask=tf.constant(MASK))
+    found = layer(tf.constant(X), mask=tf.constant(MASK)).numpy()
+    kernel, bias, alpha, beta = layer.get_weights()
+    for video in (0, 1):
+        x = X[video, : N[video]]
+        a = softmax(x @ kernel + bias, axis=0)  # [T, 3]
+        shifted = alpha[:, None] * (a.T @ x) + beta[:, None]
+        length = np.linalg.norm(shifted, axis=-1, keepdims=True)
+        expected = (shifted / length / np.sqrt(3)).ravel()
+        np.testing.assert_allclose(found[video], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(found[:2], axis=-1), 1, rtol=1e-5)
+
+
+def test_scales_and_shifts_start_apart():
+    layer = ShiftingAttention(1000)
+    layer.build((None, None, D))
+    alpha, beta = np.asarray(layer.alpha), np.asarray(layer.beta)
+    assert abs(np.corrcoef(alpha, beta)[0, 1]) < 0.2
+    np.testing.assert_allclose([alpha.std(), beta.std()], 1000**-0.25, rtol=0.1)
+
+
+def layer_norm(x, gamma, beta):
+    x = x - x.mean(-1, keepdims=True)
+    return gamma * x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6) + beta
+
+
+def attention(q, k, v, heads):
+    """Return the attention of a video's frames without padding, head by head."""
+    size = q.shape[-1] // heads
+    parts = [slice(h * size, (h + 1) * size) for h in range(heads)]
+    return np.concatenate(
+        [softmax(q[:, p] @ k[:, p].T / np.sqrt(size)) @ v[:, p] for p in parts], -1
+    )
+
+
+def gelu(x):
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+def test_an_encoder_block_against_numpy():
+    layer = scattered(EncoderBlock(2, 7), tf.constant(X), mask=tf.constant(MASK))
+    found = layer(tf.constant(X), mask=tf.constant(MASK)).numpy()
+    parts = [
+        f"{part}_{kind}" for part in ("qkv", "out", "up", "down") for kind in ("kernel", "bias")
+    ]
+    w = {part: np.asarray(getattr(layer, part)) for part in parts}
+    norms = [
+        (np.asarray(n.gamma), np.asarray(n.beta)) for n in (layer.attention_norm, layer.mlp_norm)
+    ]
+    for video in (0, 1):
+        x = X[video, : N[video]]
+        q, k, v = np.split(layer_norm(x, *norms[0]) @ w["qkv_kernel"] + w["qkv_bias"], 3, -1)
+        x = x + attention(q, k, v, 2) @ w["out_kernel"] + w["out_bias"]
+        y = gelu(layer_norm(x, *norms[1]) @ w["up_kernel"] + w["up_bias"])
+        x = x + y @ w["down_kernel"] + w["down_bias"]
+        np.testing.assert_allclose(found[video, : N[video]], x, rtol=1e-3, atol=1e-4)
+
+
+def test_an_attentive_probe_against_numpy():
+    layer = scattered(AttentiveProbe(2), tf.constant(X), mask=tf.constant(MASK))
+    found = layer(tf.constant(X), mask=tf.constant(MASK)).numpy()
+    query, kv_kernel, kv_bias, out_kernel, out_bias = layer.get_weights()
+    for video in (0, 1):
+        x = X[video, : N[video]]
+        k, v = np.split(x @ kv_kernel + kv_bias, 2, -1)
+        expected = attention(query[None], k, v, 2)[0] @ out_kernel + out_bias
+        np.testing.assert_allclose(found[video], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_heads_divide_the_width():
+    for layer in (EncoderBlock(heads=3), AttentiveProbe(heads=3)):
+        with pytest.raises(ValueError, match="heads=3 must divide the width, 4"):
+            layer.build((None, None, 4))
+
+
+def test_a_class_token_comes_first():
+    layer = scattered(ClassToken(), tf.constant(X))
+    x = layer(tf.constant(X))
+    np.testing.assert_array_equal(x[:, 0], np.tile(layer.get_weights()[0], (B, 1)))
+    np.testing.assert_array_equal(x[:, 1:], X)
+
+
+def test_sinusoidal_places_against_numpy():
+    x = tf.zeros([2, 4, 6])
+    found = PlaceEmbedding()(x, num_frames=tf.constant([4, 2])).numpy()
+    for video, count in enumerate((4, 2)):
+        for t in range(count):
+            angles = 300 * (t + 0.5) / count / 10000.0 ** (np.arange(3) / 3)
+            expected = np.concatenate([np.sin(angles), np.cos(angles)])
+            np.testing.assert_allclose(found[video, t], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+def test_every_third_frame_has_the_place_of_the_three_in_their_middle(positions):
+    layer = PlaceEmbedding(positions, entries=5)
+    whole = layer(tf.zeros([1, 15, 6]), num_frames=tf.constant([15])).numpy()
+    drawn = layer(tf.zeros([1, 7, 6]), num_frames=tf.constant([5])).numpy()
+    np.testing.assert_allclose(whole[:, 1::3], drawn[:, :5], atol=1e-4)
+    assert len({tuple(row) for row in drawn[0, :5].round(4)}) == 5

@@ -35,11 +35,10 @@ SHRUNK = {
     "relu_size": 3,
     "gating_reduction": 2,
 }
-OWN = {"MixNeXtVladModel": {"groups": 2}}
+OWN = {"MixNeXtVladModel": {"groups": 2}, "TransformerModel": {"width": 8, "heads": 2}}
 
-SCALE = {
-    "ResNet1dModel": 0.5
-}  # of the written weights, where full ones would make every probability 1
+# Of the written weights, where full ones would make every probability 1.
+SCALE = {"ResNet1dModel": 0.5, "TransformerModel": 0.4}
 
 
 def inputs_of(model):
@@ -72,6 +71,7 @@ def test_models_with_many_layers_of_a_kind_have_golden_weights():
         "SoftDbofModel",
         "MixNeXtVladModel",
         "ChainedMoeModel",
+        "TransformerModel",
     } <= set(GOLDEN)
 
 
@@ -90,12 +90,9 @@ def write(name):
     """Write the files of a small model whose weights are all different."""
     arguments = {"num_classes": 4, "feature_sizes": (5, 2)}
     own = registry.create(name, **arguments).get_config()
-    model = registry.create(
-        name,
-        **arguments,
-        **{k: v for k, v in SHRUNK.items() if k in own},
-        **OWN.get(name, {}),
-    ).build_weights()
+    shrunk = {k: v for k, v in SHRUNK.items() if k in own}
+    shrunk.update(OWN.get(name, {}))
+    model = registry.create(name, **arguments, **shrunk).build_weights()
     rng = np.random.default_rng(1)
     model.set_weights(
         [rng.uniform(0.1, 1.0, size=w.shape) * SCALE.get(name, 1.0) for w in model.get_weights()]

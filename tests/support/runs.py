@@ -35,6 +35,7 @@ SMALL = {
     "first_width": 16,
     "widths": [16, 32],
     "blocks": [1, 1],
+    "hidden_sizes": [32, 64],
     "embedding_size": 16,
     "max_labels": 4,
 }
@@ -74,8 +75,9 @@ def run_config(data, name, epochs=6, recipe=(), arguments=(), **training):
     small = {argument: value for argument, value in SMALL.items() if argument in known}
     if "levels" in known:
         small["dropout"] = 0.1  # half of so few units would be too much
-    # Small sets want a higher rate than Adam's recipes have; SGD's are another scale.
-    rate = 0.02 if cls.recipe.optimizer == "Adam" else cls.recipe.base_learning_rate
+    # Small sets want a higher rate than recipes with Adam have; SGD's are another scale.
+    rates = {"Adam": 0.02, "AdamW": 0.005}
+    rate = rates.get(cls.recipe.optimizer, cls.recipe.base_learning_rate)
     settings = {"num_epochs": epochs, "base_learning_rate": rate, "weight_average": 0.0}
     if cls.recipe.schedule == "constant":
         settings["schedule"] = "cosine"  # which so high a rate needs
