@@ -51,7 +51,8 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("document", MARKED, ids=lambda d: str(d.relative_to(ROOT)))
 def test_marked_blocks_run(document, data, tmp_path):
     """Each block runs in a copy of the checkout, whose `data/` holds a few shards."""
-    for name in ("train.py", "eval.py", "inference.py", "fusion.py", "yt8m"):
+    scripts = ("train.py", "eval.py", "inference.py", "fusion.py")
+    for name in (*scripts, "yt8m", "tests", "pyproject.toml"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     shutil.copytree(data, tmp_path / "data")
