@@ -101,6 +101,8 @@ def test_the_widest_features_have_all_clusters_wherever_they_are():
     assert [pool.clusters for pool in model.pools] == [4, 8, 8]
     alone = registry.create("NetVladModel", num_classes=3, feature_sizes=(2,), cluster_size=8)
     assert [pool.clusters for pool in alone.pools] == [8]
+    few = registry.create("SoftDbofModel", num_classes=3, feature_sizes=(6, 2), cluster_size=2)
+    assert [(pool.clusters, pool.gated) for pool in few.pools] == [(2, True), (2, False)]
 
 
 @pytest.mark.parametrize("option", ["gating", "gating_probabilities", "relu"])

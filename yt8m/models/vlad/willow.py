@@ -76,9 +76,10 @@ class WillowModel(FrameModel):
         self.gates_probabilities = gating_probabilities
         # A softmax over a single cluster would be constant.
         clusters = shares(cluster_size, self.feature_sizes, self.cluster_divisor, least=2)
+        widest = max(self.feature_sizes)
         self.pools = [
-            self.make_pool(number, number == cluster_size, f"pool_{i}")
-            for i, number in enumerate(clusters)
+            self.make_pool(number, width == widest, f"pool_{i}")
+            for i, (number, width) in enumerate(zip(clusters, self.feature_sizes))
         ]
 
     def make_pool(self, clusters: int, widest: bool, name: str) -> tf.keras.layers.Layer:
