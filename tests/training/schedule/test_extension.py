@@ -114,38 +114,50 @@ def weights_of(folder):
     return load_run(str(folder), "--train_dir")[1].get_weights()
 
 
+@pytest.fixture(scope="module")
+def short(small_data, tmp_path_factory):
+    """A finished run of one epoch, which the tests copy."""
+    folder = tmp_path_factory.mktemp("short")
+    train(config_of(small_data, 1), str(folder))
+    return folder
+
+
 @pytest.mark.parametrize(
     ("how", "next_rate", "last_rate"),
     [
         (None, 0.01, 0.02 * shape("cosine", 23, 24)),
-        ("restart", 0.02, 0.02 * shape("cosine", 11, 12)),
         ("constant", 0.002, 0.002),
     ],
 )
-def test_a_finished_run_is_extended_and_resumed_to_the_bit(
-    how, next_rate, last_rate, small_data, tmp_path, capsys
-):
-    train(config_of(small_data, 1), str(tmp_path / "whole"))
-    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
-    longer = extending(config_of(small_data, 2), how)
-    train(longer, str(tmp_path / "whole"))
+def test_a_finished_run_is_extended(how, next_rate, last_rate, short, small_data, tmp_path, capsys):
+    run = RunFolder(str(shutil.copytree(short, tmp_path / "run")))
+    train(extending(config_of(small_data, 2), how), run.path)
     line = f"the run now has 24 steps, not 12; --extend={how or 'stretch'}: the learning rate of"
     assert f"{line} the next step is {next_rate:g}, not 0 (" in capsys.readouterr().out
-    np.testing.assert_allclose(rates_of(tmp_path / "whole")[12::11], [next_rate, last_rate], 1e-4)
+    np.testing.assert_allclose(rates_of(run.path)[12::11], [next_rate, last_rate], 1e-4)
+    kept = make_schedule(Recipe(batch_size=50), 0, run.load_config().phases)
+    np.testing.assert_array_equal([kept(s) for s in range(24)], rates_of(run.path))
 
-    run = RunFolder(str(tmp_path / "killed"))
+
+def test_an_extended_run_that_was_killed_resumes_to_the_bit(short, small_data, tmp_path):
+    whole, killed = (shutil.copytree(short, tmp_path / name) for name in ("whole", "killed"))
+    longer = extending(config_of(small_data, 2), "restart")
+    train(longer, str(whole))
+    restarted = [0.02 * shape("cosine", step, 12) for step in range(12)]
+    np.testing.assert_allclose(rates_of(whole)[12:], restarted, rtol=1e-4)
+
+    run = RunFolder(str(killed))
     begins = dataclasses.replace(longer, facts=run.load_config().facts)
     stop_at(Trainer(begins, run), 17)
     assert not run.is_done()  # or the same command would not resume it
     train(extending(config_of(small_data, 2)), run.path)  # --extend need not be repeated
-    assert rates_of(run.path) == rates_of(tmp_path / "whole")
-    assert losses_of(run.path) == losses_of(tmp_path / "whole")
-    for mine, other in zip(weights_of(run.path), weights_of(tmp_path / "whole")):
+    assert rates_of(run.path) == rates_of(whole)
+    assert losses_of(run.path) == losses_of(whole)
+    for mine, other in zip(weights_of(run.path), weights_of(whole)):
         np.testing.assert_array_equal(mine, other)
-    assert run.load_config().phases == RunFolder(str(tmp_path / "whole")).load_config().phases
-    if how == "restart":
-        with pytest.raises(UserError, match=r"extended by restart with the rate 0\.02 at step 12"):
-            train(extending(config_of(small_data, 2, patience=9), "constant"), run.path)
+    assert run.load_config().phases == RunFolder(str(whole)).load_config().phases
+    with pytest.raises(UserError, match=r"extended by restart with the rate 0\.02 at step 12"):
+        train(extending(config_of(small_data, 2, patience=9), "constant"), run.path)
 
 
 def test_an_unfinished_run_is_extended_from_where_it_is(small_data, tmp_path, capsys):
