@@ -11,6 +11,7 @@ import tensorflow as tf
 from yt8m.layers.dequantize import DequantizeFrames, InputNorm
 from yt8m.layers.heads.logistic_head import LogisticHead
 from yt8m.layers.heads.prior_logits import Initial
+from yt8m.layers.pooling.by_feature import split
 from yt8m.layers.pooling.shifting_attention import ShiftingAttention
 from yt8m.models.core.arguments import Integers, integers
 from yt8m.models.core.base import FrameModel
@@ -74,8 +75,8 @@ class AttentionClusterModel(FrameModel):
     def call(self, inputs: dict[str, tf.Tensor], training: Any = None) -> tf.Tensor:
         """Return probabilities [B, K]."""
         x, mask = self.dequantize(inputs["frames"], num_frames=inputs["num_frames"])
-        features = tf.split(x, list(self.feature_sizes), axis=-1)
-        v = tf.concat([c(f, mask=mask) for c, f in zip(self.clusters, features)], axis=-1)
+        features = zip(self.clusters, split(x, self.feature_sizes))
+        v = tf.concat([cluster(part, mask=mask) for cluster, part in features], axis=-1)
         v = self.drop(v, training=training)  # [B, cluster_units · D]
         for layer in self.hidden:
             v = layer(v)
