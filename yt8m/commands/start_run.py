@@ -14,13 +14,13 @@ from yt8m.data.files.cache import open_cache
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
 from yt8m.models.core import registry
+from yt8m.runs.config import RunConfig
 from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all
 from yt8m.runs.devices.machine import this_machine
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices, announce
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.new_run import new_run
-from yt8m.runs.settings.training import Dtype
 from yt8m.training import label_experiments, trainers
 from yt8m.training.optimizers import decays
 from yt8m.training.window import weights as window
@@ -63,7 +63,8 @@ def open_devices(
     if asked != "auto":
         dtype = ChosenDtype(asked)
     else:
-        began = "" if start_new_model else _dtype_of_run(train_dir)
+        before = None if start_new_model else _stored(train_dir)
+        began = before.training.dtype if before else ""
         dtype = ChosenDtype(began or "float32")
         if not began and not starter_defaults:
             dtype = dtype_of_all(strategy, choose_dtype(used.kind, this_machine()))
@@ -72,12 +73,12 @@ def open_devices(
     return Devices(strategy, dtype)
 
 
-def _dtype_of_run(train_dir: str) -> Dtype | None:
-    """Return the type in which the run in a folder began, or None if there is none."""
+def _stored(train_dir: str) -> RunConfig | None:
+    """Return the settings of the run in a folder, or None if there is none."""
     run = RunFolder(train_dir)
     # A folder that cannot be read is reported where it is to be written.
     with contextlib.suppress(tf.errors.OpError, OSError):
-        return run.load_config().training.dtype if run.exists() else None
+        return run.load_config() if run.exists() else None
     return None
 
 
@@ -107,7 +108,9 @@ def start_run(
         another run.
     """
     settings["dtype"] = devices.dtype.dtype
-    run = new_run(model, train_data, eval_data, **settings)
+    before = None if start_new_model else _stored(train_dir)
+    schema = before.schema if before else None
+    run = new_run(model, train_data, eval_data, before=schema, **settings)
     optimizer = run.config.recipe.optimizer
     if settings.get("weight_decay") and not decays(optimizer):
         raise UserError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 from yt8m.data.files.count import count_records
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
+from yt8m.data.num_classes import UnknownClasses
+from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError, near_misses
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
@@ -60,6 +63,7 @@ def new_run(
     eval_data: str = "",
     arguments: Mapping[str, Any] | None = None,
     starter_defaults: bool = False,
+    before: RecordSchema | None = None,
     **settings: Any,
 ) -> NewRun:
     """Return a new run's settings; the schema is read from the records.
@@ -70,6 +74,7 @@ def new_run(
       eval_data: those of the validation records; empty for none.
       arguments: arguments of the model's constructor.
       starter_defaults: use the starter code's values in place of the model's recipe.
+      before: schema of the run that is resumed, which has what neither settings nor records say.
       **settings: any setting of `DataSettings`, `Recipe`, `TrainingConfig`, `AlternationConfig` or
         `SessionSettings`; each is also the train.py flag of that name.
 
@@ -80,18 +85,8 @@ def new_run(
     training = dataclasses.replace(
         chosen.training, train_data_pattern=train_data, eval_data_pattern=eval_data
     )
-    data = chosen.data
     files = find_shards(train_data)
-    schema, found = find_schema(
-        files,
-        feature_names=data.names(),
-        feature_sizes=data.sizes(),
-        num_classes=data.classes(),
-        segment_labels=data.segment_labels,
-        frame_features=data.frame_features,
-        max_frames=data.max_frames,
-        vocabulary_file=training.vocabulary_file,
-    )
+    schema, found = _schema(files, chosen.data, training.vocabulary_file, before)
     build.check_level(model, schema)
     records, exact = count_records(files)
     if exact:
@@ -110,6 +105,35 @@ def new_run(
     )
     about = "" if exact else "about "
     return NewRun(config, f"{found}; {len(files)} files, {about}{records:,} records")
+
+
+def _schema(
+    files: list[str], data: DataSettings, vocabulary_file: str, before: RecordSchema | None
+) -> tuple[RecordSchema, str]:
+    """Return the schema of the records, and its description.
+
+    A run that began before its release was recognized keeps its maximum number of frames, and one
+    that began when every data set was taken for a release keeps its number of classes.
+    """
+    max_frames = data.max_frames
+    if before and before.segment_labels == data.segment_labels and max_frames is None:
+        max_frames = before.max_frames
+    find = functools.partial(
+        find_schema,
+        files,
+        feature_names=data.names(),
+        feature_sizes=data.sizes(),
+        segment_labels=data.segment_labels,
+        frame_features=data.frame_features,
+        max_frames=max_frames,
+        vocabulary_file=vocabulary_file,
+    )
+    try:
+        return find(num_classes=data.classes())
+    except UnknownClasses:
+        if before is None:
+            raise
+        return find(num_classes=before.num_classes, num_classes_from="as in the run")
 
 
 def choose(model: type[Yt8mModel], starter_defaults: bool, settings: Mapping[str, Any]) -> Chosen:
