@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.commands import run_command
 from tests.support.mirror import FOLDER, PLAN, shard
+from yt8m import listing
 from yt8m.data.files.shards import find_shards
 from yt8m.download import plan
 from yt8m.download.partial_file import PartialFile
@@ -69,6 +70,14 @@ def test_a_dry_run_downloads_nothing(mirror, get, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
+@pytest.fixture
+def found(monkeypatch):
+    """Whatever a list names is in its bucket."""
+    status = listing.FileStatus(size=1, modified=0, is_folder=False)
+    monkeypatch.setattr(listing, "look", lambda paths: [(path, status) for path in paths])
+
+
+@pytest.mark.usefixtures("found")
 def test_the_list_for_reading_in_place(mirror, get, tmp_path):
     listed = tmp_path / "lists/train.txt"
     ended = get(f"--list_gs={listed}", "--mirror=asia")
@@ -341,7 +350,7 @@ def without_network(monkeypatch):
     monkeypatch.setattr(plan, "opened", opened)
 
 
-@pytest.mark.usefixtures("without_network")
+@pytest.mark.usefixtures("without_network", "found")
 def test_without_a_network_the_naming_rule_is_enough_for_a_list(tmp_path):
     listed = tmp_path / "train.txt"
     ended = run_command("download", "--level=frame", "--share=1/1000", f"--list_gs={listed}")
