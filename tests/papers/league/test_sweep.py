@@ -7,8 +7,10 @@ import pytest
 
 from yt8m.errors import UserError
 from yt8m.models.core import registry
+from yt8m.models.core.base import FrameModel
 from yt8m.papers.league import fusing
 from yt8m.papers.league.contests import CONTESTS, chosen, entrants
+from yt8m.papers.league.entry import defaults_of
 from yt8m.runs.stop_signal import Stopped
 
 FUSION = ["predict", "predict", *["fuse"] * len(fusing.FUSED_BY)]
@@ -26,6 +28,23 @@ def test_every_model_of_the_level_enters_a_strangers_too(monkeypatch):
         entrants(CONTESTS["video"], ["ContextEncoderModel"])
     with pytest.raises(UserError, match="is not a data set of the league"):
         chosen(["audio"])
+
+
+def test_a_result_holds_for_the_defaults_of_a_models_base_class_too(monkeypatch):
+    def hash_of(inherited, own):
+        class Base(FrameModel):
+            def __init__(self, num_classes, width=inherited, **kwargs):
+                super().__init__(num_classes, **kwargs)
+
+        class Stranger(Base):
+            def __init__(self, num_classes, depth=own, **kwargs):
+                super().__init__(num_classes, **kwargs)
+
+        monkeypatch.setitem(registry._MODELS, "StrangerModel", Stranger)
+        return defaults_of("StrangerModel")
+
+    assert hash_of(1, 2) == hash_of(1, 2)
+    assert len({hash_of(1, 2), hash_of(2, 2), hash_of(1, 1)}) == 3
 
 
 def test_a_run_has_no_flag_but_model_data_and_folder(league, commands):

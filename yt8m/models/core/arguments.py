@@ -20,6 +20,15 @@ def constructor_arguments(model: type) -> list[str]:
     return [name for name in _parameters(model) if name not in _DECIDED_BY_THE_DATA]
 
 
+def default_arguments(model: type) -> dict[str, Any]:
+    """Return the default of each constructor argument that has one, inherited ones included."""
+    return {
+        name: parameter.default
+        for name, parameter in _parameters(model).items()
+        if parameter.default is not parameter.empty
+    }
+
+
 def integer_bounds(model: type) -> dict[str, int]:
     """Return the least value of each constructor argument that is annotated as `int`.
 

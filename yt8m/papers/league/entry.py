@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
-import inspect
 import os
 import shutil
 from typing import Any
@@ -35,14 +34,11 @@ def fingerprints(data: DataSet) -> dict[str, Any]:
 def defaults_of(model: str) -> str:
     """Return a hash of a model's recipe and default arguments: a result holds for these."""
     from yt8m.models.core import registry
+    from yt8m.models.core.arguments import default_arguments
 
     cls = registry.model_class(model)
-    arguments = {
-        name: repr(parameter.default)
-        for name, parameter in inspect.signature(cls.__init__).parameters.items()
-        if name != "self"
-    }
-    text = repr((sorted(dataclasses.asdict(cls.recipe).items()), sorted(arguments.items())))
+    recipe, arguments = dataclasses.asdict(cls.recipe), default_arguments(cls)
+    text = repr((sorted(recipe.items()), sorted(arguments.items())))
     return hashlib.sha1(text.encode()).hexdigest()[:12]
 
 
