@@ -100,6 +100,7 @@ def _start(data: Data, folder: Path, size: int) -> Command:
         "--model=LogisticModel",
         f"--train_data_pattern={data.shards(size)}",
         "--num_classes=3862",
+        f"--priors_from={data.run()}",  # few of so many shards are read for priors: all empty
         f"--train_dir={folder / 'run'}",
         "--batch_size=128",
         "--max_steps=1",
