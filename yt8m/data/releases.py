@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from yt8m.data.findings import Findings
-from yt8m.data.schema import MAX_FRAMES
+from yt8m.data.schema import MAX_FRAMES, Level
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +34,16 @@ class Release:
     context: tuple[str, ...] = ()
     max_frames: int = MAX_FRAMES
 
+    def features(self, level: Level) -> dict[str, int]:
+        """Return the width of each feature in the records of a level."""
+        return self.frames if level == "frame" else self.videos
+
     def signs(self, found: Findings) -> str | None:
         """Return the signs by which records are of this release, as text, or None if they are not.
 
         Features that the release does not have say nothing: owners of records add some.
         """
-        known = self.frames if found.level == "frame" else self.videos
+        known = self.features(found.level)
         shared = [name for name in known if name in found.sizes]
         labels = [label for each in found.labels for label in each]
         agrees = (
@@ -83,14 +87,9 @@ def recognized(found: Findings) -> tuple[Release, str] | None:
 
     Of two releases with the same signs, it is the one with more of the records' features.
     """
-    signs = {release.name: release.signs(found) for release in _ALL}
-    fitting = [release for release in _ALL if signs[release.name]]
-    if not fitting:
-        return None
+    fitting = [(release, text) for release in _ALL if (text := release.signs(found))]
 
-    def shared(release: Release) -> int:
-        known = release.frames if found.level == "frame" else release.videos
-        return len(known.keys() & found.sizes.keys())
+    def shared(fit: tuple[Release, str]) -> int:
+        return len(fit[0].features(found.level).keys() & found.sizes.keys())
 
-    best = max(fitting, key=shared)
-    return best, str(signs[best.name])
+    return max(fitting, key=shared, default=None)
