@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from tests.support.commands import refused, run_command
+from tests.support.predictions import arguments, content
 from tests.support.runs import run_on
 from tests.support.untrained import save_untrained
 from yt8m.data.files.shards import find_shards
@@ -53,25 +54,6 @@ def small_parts(monkeypatch):
 def predicted(folder, out, executor, monkeypatch, *more):
     monkeypatch.setattr(executors, "make_executor", lambda address: executor)
     return run_command("predict", *arguments(folder, out, "--executor=ray", *more))
-
-
-def arguments(folder, out, *more):
-    return [
-        f"--train_dir={folder}/run",
-        f"--input_data_pattern={folder}/*.tfrecord",
-        f"--output_file={out}/s.csv",
-        f"--output_scores={out}/scores",
-        "--batch_size=16",
-        *more,
-    ]
-
-
-def content(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.mark.usefixtures("small_parts")

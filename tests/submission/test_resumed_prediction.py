@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 from tests.support.commands import refused, run_command
+from tests.support.predictions import arguments, content
 from tests.support.runs import run_on
 from tests.support.stopping import stop_after
 from tests.support.untrained import save_untrained
@@ -52,26 +53,6 @@ def made(small_data, tmp_path_factory):
     ended = run_command("predict", *arguments(folder, folder / "whole"))
     assert ended.code == 0, ended.err
     return folder
-
-
-def arguments(folder, out, *more):
-    out.mkdir(exist_ok=True)
-    return [
-        f"--train_dir={folder}/run",
-        f"--input_data_pattern={folder}/*.tfrecord",
-        f"--output_file={out}/s.csv",
-        f"--output_scores={out}/scores",
-        "--batch_size=16",
-        *more,
-    ]
-
-
-def content(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def notes(out):

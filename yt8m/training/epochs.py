@@ -85,7 +85,7 @@ class Epochs:
             else:
                 yield outputs
         if self._stop.stopped:
-            # To end the reading of these may take a minute, and the run must save before that.
+            # Ending their pipeline may take a minute, and the run must save before that.
             self._not_ended = batches
         self._check_not_empty()
 

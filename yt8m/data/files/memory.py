@@ -1,4 +1,4 @@
-"""How much memory this process may still take, of the machine's and of its control groups'."""
+"""The memory that this process may still take, within the limits of the machine and its groups."""
 
 from __future__ import annotations
 
