@@ -46,6 +46,7 @@ def run_example(documented):
         api.open_dataset,
         api.load_run,
         api.Run.labels,
+        api.Run.named,
         api.Run.predict,
         api.Run.predict_with_ids,
         api.Run.evaluate,

@@ -12,12 +12,11 @@ import numpy.typing as npt
 from yt8m.api.dataset import Batch, Dataset
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.evaluation.evaluate_run import evaluate_run
+from yt8m.metrics.top_k import top_k as best_of_rows
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
-from yt8m.runs.folder import RunFolder
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import TrainedModel
-from yt8m.serving.class_names import class_names
 from yt8m.submission.ids import decode_ids
 
 Scores = npt.NDArray[np.float32]
@@ -72,7 +71,7 @@ class Run:
           >>> all(isinstance(name, str) for name in yt8m.load_run("runs/moe").labels)
           True
         """
-        return class_names(RunFolder(self.train_dir), self.config)[0]
+        return list(self._trained.class_names())
 
     def predict(
         self,
@@ -106,6 +105,29 @@ class Run:
         if not parts:
             return np.zeros([0, self.config.schema.num_classes], np.float32)
         return np.concatenate(parts).astype(np.float32, copy=False)
+
+    def named(self, scores: npt.ArrayLike, top_k: int = 5) -> list[list[tuple[str, float]]]:
+        """Return the best classes of each video by name, with their probabilities, best first.
+
+        Args:
+          scores: probabilities [N, K], such as `predict` returns.
+          top_k: number of classes of each video.
+
+        Raises:
+          ValueError: `scores` have another number of classes than the run.
+
+        Example:
+          >>> import yt8m
+          >>> run = yt8m.load_run("runs/moe")
+          >>> [(name, score), *_] = run.named(run.predict("data/video/test*.tfrecord"))[0]
+          >>> name in run.labels and 0 <= score <= 1
+          True
+        """
+        names, scores = self._trained.class_names(), np.asarray(scores, np.float32)
+        if scores.ndim != 2 or scores.shape[1] != len(names):
+            raise ValueError(f"scores [N, {len(names)}] were expected, not {list(scores.shape)}")
+        best, classes = best_of_rows(scores, min(top_k, len(names)))
+        return [[(names[c], float(score)) for c, score in zip(*row)] for row in zip(classes, best)]
 
     def predict_with_ids(self, data: str | Dataset) -> Iterator[tuple[list[str], Scores]]:
         """Yield the ids [B] and the probabilities [B, K] of each batch of records.

@@ -83,13 +83,17 @@ def _vocabulary(rows: list[list[str]]) -> Vocabulary:
     return Vocabulary(names, np.array(counts))
 
 
-def write_vocabulary(path: str, names: Sequence[str], counts: Iterable[int]) -> None:
-    """Write a vocabulary in the form of the 2018 release."""
+def write_vocabulary(path: str, names: Sequence[str], counts: Iterable[int] | None = None) -> None:
+    """Write a vocabulary in the form of the 2018 release, or `Index,Name` without counts."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_HEADER.split(","))
-    for i, (name, count) in enumerate(zip(names, counts)):
-        writer.writerow([i, int(count), "", name, "", "(Unknown)", "", "", ""])
+    if counts is None:
+        writer.writerow(["Index", "Name"])
+        writer.writerows(enumerate(names))
+    else:
+        writer.writerow(_HEADER.split(","))
+        for i, (name, count) in enumerate(zip(names, counts)):
+            writer.writerow([i, int(count), "", name, "", "(Unknown)", "", "", ""])
     write_text(path, out.getvalue())
 
 

@@ -18,12 +18,12 @@ from yt8m.publish.data_sets import DataSetName, data_set
 from yt8m.publish.described import Described, evaluation
 from yt8m.publish.place import check_place, sums, whole_folder
 from yt8m.runs.build import make_model
+from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.runs.folder import BEST, METRICS, MODEL_FILE, PUBLICATION, WEIGHTS, RunFolder
 from yt8m.runs.load import config_of, load_weights, saved_step, weights_file
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import check_task
-from yt8m.serving.class_names import vocabulary_of
 
 _PER_CLASS_AP = "per_class_ap.json"
 _NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")

@@ -1,4 +1,4 @@
-"""A run's model in one .tgz file: its settings and its weights."""
+"""A run's model in one .tgz file: its settings, its weights and the names of its classes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from yt8m import files
 from yt8m.errors import UserError
+from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE
-from yt8m.runs.folder import BEST, MODEL_FILE, WEIGHTS, RunFolder
+from yt8m.runs.folder import BEST, CLASSES, MODEL_FILE, WEIGHTS, RunFolder
 from yt8m.runs.load import config_of, weights_file
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import check_task
@@ -22,7 +23,7 @@ _HINT = "inference.py --output_model_tgz writes such a file."
 
 
 def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
-    """Write a run's settings and weights into one .tgz file, which `open_bundle` reads.
+    """Write a run's model into one .tgz file, which `open_bundle` reads.
 
     Args:
       train_dir: the run's folder.
@@ -46,8 +47,11 @@ def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
                 tf.io.gfile.copy(beside, os.path.join(folder, MODEL_FILE))
             # The copy's arguments: the run may be replacing the original by another model.
             files.write_text(config, config_of(run, copy).to_json())
+            names = vocabulary_of(run, run.load_config())
+            if names:
+                tf.io.gfile.copy(names, os.path.join(folder, CLASSES))
             with tarfile.open(archive, "w:gz") as tar:
-                for name in _MEMBERS:
+                for name in (*_MEMBERS, CLASSES) if names else _MEMBERS:
                     tar.add(os.path.join(folder, name), arcname=name)
             tf.io.gfile.copy(archive, path + ".tmp", overwrite=True)
         tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
@@ -71,8 +75,11 @@ def open_bundle(path: str, folder: str) -> str:
         contents = _read(path)
         # A bundle that is cut off has raised by now, and an earlier one in the folder stays.
         tf.io.gfile.makedirs(os.path.join(folder, BEST))
-        places = (CONFIG_FILE, os.path.join(BEST, WEIGHTS))
-        for content, place in zip(contents, places):
+        names_before = os.path.join(folder, CLASSES)
+        if tf.io.gfile.exists(names_before):
+            tf.io.gfile.remove(names_before)
+        for name, content in contents.items():
+            place = os.path.join(BEST, WEIGHTS) if name == WEIGHTS else name
             with tf.io.gfile.GFile(os.path.join(folder, place), "wb") as out:
                 out.write(content)
     # EOFError and zlib.error come from a file that is cut off or damaged.
@@ -87,7 +94,7 @@ def open_bundle(path: str, folder: str) -> str:
     return folder
 
 
-def _read(path: str) -> list[bytes]:
+def _read(path: str) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as scratch:
         archive = os.path.join(scratch, "bundle.tgz")
         tf.io.gfile.copy(path, archive)
@@ -98,8 +105,9 @@ def _read(path: str) -> list[bytes]:
                 raise UserError(
                     f"--input_model_tgz={path} does not contain {', '.join(missing)}; {_HINT}"
                 )
-            opened = [tar.extractfile(members[name]) for name in _MEMBERS]
-            contents = [member.read() for member in opened if member is not None]
+            wanted = [name for name in (*_MEMBERS, CLASSES) if name in members]
+            opened = {name: tar.extractfile(members[name]) for name in wanted}
+            contents = {name: member.read() for name, member in opened.items() if member}
             while tar.fileobj is not None and tar.fileobj.read(1 << 20):
                 pass  # Reading to the end verifies the checksum.
     return contents

@@ -26,6 +26,7 @@ METRICS = "metrics.json"
 MODEL_FILE = "model.json"
 # In a published folder (`yt8m publish`), whose weights lie beside its settings.
 PUBLICATION = "publication.json"
+CLASSES: Final = "classes.csv"  # the vocabulary of the run's classes, copied at its beginning
 WINDOW = "window"  # a folder: the weights of the last epochs, for --average_checkpoints
 STEP_1 = "step1"  # a folder: the joint training of the alternating trainer, a run of its own
 ALTERNATION = "alternation"  # a folder: what the steps of the alternating trainer keep
@@ -34,12 +35,12 @@ _LOG, _PRIORS, _DONE = "metrics.jsonl", "priors.npy", "done"
 _OURS = frozenset(
     (
         CONFIG_FILE, "checkpoints", _LOG, "logs", _DONE, _PRIORS, BEST, LAST, "eval", STEP_1,
-        ALTERNATION, "groups", "features", LABEL_INDEX, WINDOW,
+        ALTERNATION, "groups", "features", LABEL_INDEX, WINDOW, CLASSES,
     )
 )  # fmt: skip
 # What a command leaves without a config.json if it was refused, or killed before its first step.
 _PROBE = ".probe"
-_OF_ATTEMPTS = frozenset(("logs", _LOG, _PRIORS, "features", LABEL_INDEX, _PROBE))
+_OF_ATTEMPTS = frozenset(("logs", _LOG, _PRIORS, "features", LABEL_INDEX, _PROBE, CLASSES))
 
 
 class RunFolder:
@@ -157,8 +158,14 @@ class RunFolder:
             return np.load(f)
 
     def vocabulary(self) -> str | None:
-        """Return the path of the vocabulary that a published folder contains, or None."""
-        return self.file(VOCABULARY) if self._has(VOCABULARY) else None
+        """Return the path of the vocabulary in the folder, or None.
+
+        A run copies it at its beginning, and a published folder has it under its own name.
+        """
+        for name in (CLASSES, VOCABULARY):
+            if self._has(name):
+                return self.file(name)
+        return None
 
     def log(self, event: str, **values: Any) -> None:
         """Append one line to metrics.jsonl."""

@@ -8,7 +8,8 @@ import os
 import tensorflow as tf
 
 from yt8m.errors import UserError
-from yt8m.runs.config import RunConfig, check_same_keras, check_same_run
+from yt8m.runs.classes.names import keep_names
+from yt8m.runs.config import CONFIG_FILE, RunConfig, check_same_keras, check_same_run
 from yt8m.runs.devices.workers import any_worker, is_chief
 from yt8m.runs.folder import RunFolder
 
@@ -62,6 +63,12 @@ def open_run(
         )
     kept = dataclasses.replace(config, facts=old.facts, phases=old.phases)
     return kept, run, done and not changes
+
+
+def keep_settings(run: RunFolder, config: RunConfig) -> None:
+    """Write the settings of a run that has begun, and the names of its classes beside them."""
+    keep_names(run, config)  # First: the settings are the sign that the folder contains a run.
+    run.write_text(CONFIG_FILE, config.to_json())
 
 
 def _with_shuffle(config: RunConfig, old: RunConfig | None) -> RunConfig:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
 import tensorflow as tf
@@ -13,6 +13,7 @@ from yt8m.data.schema import MAX_FRAMES
 from yt8m.errors import UserError
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
+from yt8m.runs.classes.names import ClassNames, class_names
 from yt8m.runs.config import RunConfig
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices
@@ -68,6 +69,7 @@ class TrainedModel:
     Attributes:
       config: the run's settings.
       model: the model.
+      run: the run's folder.
       path: the weight file.
       strategy: where the model computes.
 
@@ -84,7 +86,7 @@ class TrainedModel:
         jit_compile: bool = False,
         segment_labels: bool = False,
     ):
-        run = RunFolder(train_dir)
+        self.run = run = RunFolder(train_dir)
         check_task(run.load_config(), train_dir)
         self.path = weights_file(run, which)
         self._jit_compile = jit_compile
@@ -98,6 +100,10 @@ class TrainedModel:
     def predictor(self, batch_size: int) -> Predictor:
         """Return the function from batches of at most `batch_size` examples to probabilities."""
         return Predictor(self.strategy, self.model, batch_size, self._jit_compile)
+
+    def class_names(self, given: str = "", files: Sequence[str] = ()) -> ClassNames:
+        """Return the names of the model's classes; see `yt8m.runs.classes.names.class_names`."""
+        return class_names(self.run, self.config, given, files)
 
     def records(
         self,

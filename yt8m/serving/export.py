@@ -10,12 +10,12 @@ import tensorflow as tf
 from yt8m import files
 from yt8m.data.records.sampling import FrameSampling
 from yt8m.errors import UserError
+from yt8m.runs.classes.names import class_names
 from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import RunFolder, reason
 from yt8m.runs.load import described, load_saved, weights_file
 from yt8m.runs.settings.training import Dtype, Which
 from yt8m.runs.trained_model import check_task, on_segments
-from yt8m.serving.class_names import class_names
 from yt8m.serving.litert_file import litert_file
 from yt8m.serving.onnx_file import onnx_file
 from yt8m.serving.saved_model import write_saved_model
@@ -55,10 +55,10 @@ def signatures_of(
     config, model = load_saved(run, path, dtype)
     if segment_labels:
         config = on_segments(config, train_dir)
-    names, names_file = class_names(run, config, vocabulary_file)
-    origin = f"class names from {names_file}" if names_file else "class numbers as names"
+    names = class_names(run, config, vocabulary_file)
+    origin = f"class names from {names.file}" if names.are_known else "class numbers as names"
     say(f"{config.model.name} from {described(path)}; {origin}")
-    return Signatures(model, config.schema, _sampling(config, eval_frames), names, top_k)
+    return Signatures(model, config.schema, _sampling(config, eval_frames), list(names), top_k)
 
 
 def _sampling(config: RunConfig, eval_frames: int | None) -> FrameSampling:

@@ -13,12 +13,12 @@ from yt8m.data.files.cache import open_cache
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
 from yt8m.losses.class_weights import class_weights
-from yt8m.runs.config import CONFIG_FILE, RunConfig
+from yt8m.runs.config import RunConfig
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices
 from yt8m.runs.devices.workers import any_worker, is_chief
 from yt8m.runs.folder import RunFolder
-from yt8m.runs.open import open_run
+from yt8m.runs.open import keep_settings, open_run
 from yt8m.runs.progress import Progress
 from yt8m.runs.stop_signal import Stopped, StopSignal, StopVote
 from yt8m.training import label_experiments
@@ -272,7 +272,7 @@ class Trainer:
             return
         if self.chief and not (self.run.exists() and self.run.load_config() == self.config):
             self.run.set_going_on()  # First: a run that is done with its new length never resumes.
-            self.run.write_text(CONFIG_FILE, self.config.to_json())
+            keep_settings(self.run, self.config)
         self._config_is_kept = True
 
     def _save(self) -> None:

@@ -40,6 +40,7 @@ def run(small_data, tmp_path_factory):
 def test_the_run_is_like_any_other(run, small_data, tmp_path):
     assert sorted(os.listdir(run)) == [
         "best",
+        "classes.csv",
         "config.json",
         "done",
         "logs",

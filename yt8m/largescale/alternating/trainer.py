@@ -35,7 +35,7 @@ from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.folder import ALTERNATION, BEST, RunFolder
-from yt8m.runs.open import open_run
+from yt8m.runs.open import keep_settings, open_run
 from yt8m.runs.stop_signal import Stopped, StopSignal
 from yt8m.training.validation import Validation
 
@@ -143,7 +143,7 @@ def _context(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy
     validation = Validation(config, strategy)
     validation.files = [absolute(f) for f in validation.files]
     if not (run.exists() and run.load_config() == config):
-        run.write_text(CONFIG_FILE, config.to_json())
+        keep_settings(run, config)
     executor = make_executor(alternation.executor, task_timeout=60.0 * alternation.task_minutes)
     stop = StopSignal(config.session)
     # A signal lets an iteration of step 3 and its validation end; the end of the session cannot.

@@ -34,9 +34,9 @@ from yt8m.losses import registry as losses
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import dtype_policy, schema_like
-from yt8m.runs.config import CONFIG_FILE, RunConfig
+from yt8m.runs.config import RunConfig
 from yt8m.runs.folder import BEST, RunFolder
-from yt8m.runs.open import open_run
+from yt8m.runs.open import keep_settings, open_run
 from yt8m.runs.progress import Progress
 from yt8m.runs.stop_signal import Stopped, StopSignal
 from yt8m.training.priors import starting_priors
@@ -175,7 +175,7 @@ class PartitionedTrainer:
         self.priors = starting_priors(self.config, run, self.files, self.progress.say)
         # Only now: an attempt that is refused must not prevent the next one.
         if not (run.exists() and run.load_config() == self.config):
-            run.write_text(CONFIG_FILE, self.config.to_json())
+            keep_settings(run, self.config)
         bad = BadRecords(training.max_bad_records)
         store = self._store("train", self.files, self.config.schema, bad)
         if bad.summary():
