@@ -152,6 +152,7 @@ class Entry:
             f"--train_dir={self.train_dir}",
             f"--eval_data_pattern={self.data.validation()}",
             f"--output_dir={output}",
+            f"--top_k={self.contest.top_k}",
         )
         return Step("eval", "eval", arguments, output)
 

@@ -56,7 +56,8 @@ def fuse(entries: Sequence[Entry], results: Sequence[Result]) -> Result:
         if failure:
             return {**result, "failed": failure}
     state = State(os.path.join(folder, "state.json"))
-    steps = [_fusion(method, [s.output for s in scores], labels, folder) for method in FUSED_BY]
+    outputs = [score.output for score in scores]
+    steps = [_fusion(method, outputs, labels, folder, contest.top_k) for method in FUSED_BY]
     for method, step in zip(FUSED_BY, steps):
         made_from = " ".join(inputs.values())
         failure = execute(out, state, step, folder, ledger, made_from=made_from).failure
@@ -77,7 +78,7 @@ def _scores_of(entry: Entry) -> Step:
     return Step("scores", "predict", arguments, output)
 
 
-def _fusion(method: str, scores: Sequence[str], labels: str, folder: str) -> Step:
+def _fusion(method: str, scores: Sequence[str], labels: str, folder: str, top_k: int) -> Step:
     output = os.path.join(folder, f"{method}.json")
     # --fit_on_half needs a method that fits; shares by AP^0 are equal, as those of the average.
     flags = [f"--method={method}"]
@@ -91,5 +92,6 @@ def _fusion(method: str, scores: Sequence[str], labels: str, folder: str) -> Ste
         "--fit_on_half",
         f"--labels={labels}",
         f"--output_metrics={output}",
+        f"--top_k={top_k}",
     )
     return Step(method, "fuse", arguments, output)

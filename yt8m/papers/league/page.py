@@ -28,7 +28,9 @@ _READING = """## How to read the tables
 - Parameters are the values in the weight file: trained weights and moving statistics.
 - Examples/s are those of training, the median over the progress lines. GB are the largest memory of
   the training process, and minutes its time by the clock.
-- MAP leaves out classes without positives. GAP takes 20 predictions per video.
+- MAP leaves out classes without positives. On YouTube-8M's records GAP and MAP rank the best 20
+  predictions of each video, as the challenge's metrics do; on AudioSet's they rank all 527, as the
+  published figures do.
 """
 
 # Kong et al. 2019; see docs/sources.md#audioset-results.
