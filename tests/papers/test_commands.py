@@ -5,6 +5,7 @@ import pytest
 from tests.papers.helpers import make_row
 from yt8m.errors import UserError
 from yt8m.papers import commands
+from yt8m.papers.one_run import as_measured
 from yt8m.papers.small_data import DataSet
 
 DATA = DataSet("here", "", "T", {"frame": "V"}, "frame", ("--max_frames=7",))
@@ -43,3 +44,16 @@ def test_a_stage_that_does_not_exist_is_refused():
     row = make_row("n", "--init_from={gone}", "frame")
     with pytest.raises(UserError, match="'gone', which is not an earlier stage"):
         commands.training_steps(row, "small", DATA, 0, "F", str)
+
+
+def test_a_command_is_run_with_the_defaults_that_it_was_measured_with():
+    def added(kind, *flags):
+        step = commands.Step("model", kind, ("train.py", *flags), "F")
+        return sorted(set(as_measured(step).arguments) - set(step.arguments))
+
+    assert added("train", "--model=MoeModel") == ["--dtype=float32"]
+    normalized = ["--dtype=float32", "--model_option=input_norm=l2"]
+    assert added("train", "--model=GruModel", "--model_option=cells=9") == normalized
+    own = ("--dtype=bfloat16", "--model_option=input_norm=none")
+    assert added("train", "--model=GruModel", *own) == []
+    assert added("eval", "--train_dir=F") == []

@@ -35,6 +35,8 @@ def test_every_flag_and_every_option_exists(variant, step):
     assert chosen.alternation is None or chosen.training.eval_data_pattern, (
         "the alternating trainer's steps end by validation"
     )
+    assert values.base_learning_rate, "a row does not follow the recipe when it changes"
+    assert values.num_epochs or values.max_steps
     assert model.level == variant.level
     # The values are right too: the model can be made, with few classes and large arguments shrunk.
     small = {

@@ -34,7 +34,7 @@ def test_without_a_flag_the_models_recipe_decides(small_data, tmp_path):
         small_data, str(tmp_path), "--model=MoE", "--moe_num_mixtures=3", "--model_option=l2=0.001"
     )
     assert config["model"] == {"name": "MoeModel", "arguments": {"num_mixtures": 3, "l2": 0.001}}
-    assert config["recipe"]["base_learning_rate"] == 0.02
+    assert config["recipe"]["base_learning_rate"] == 0.1
     assert config["recipe"]["schedule"] == "cosine"
     assert config["schema"]["feature_names"] == ["mean_rgb", "mean_audio"]
     assert config["schema"]["num_classes"] == 12

@@ -109,8 +109,7 @@ def start_run(
     """
     settings["dtype"] = devices.dtype.dtype
     before = None if start_new_model else _stored(train_dir)
-    schema = before.schema if before else None
-    run = new_run(model, train_data, eval_data, before=schema, **settings)
+    run = new_run(model, train_data, eval_data, before=before, **settings)
     optimizer = run.config.recipe.optimizer
     if settings.get("weight_decay") and not decays(optimizer):
         raise UserError(

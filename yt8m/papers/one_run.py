@@ -85,7 +85,7 @@ class OutDir:
         command = self.recorded(step)
         if state.is_done(step.name, command):
             return
-        step = _in_float32(step)
+        step = as_measured(step)
         self.say("$ " + step.shown())
         log = os.path.join(folder, f"{step.name}.log")
         state.begin(step.name, command, log)
@@ -102,11 +102,24 @@ class OutDir:
             raise Failed(message, ended.code)
 
 
-def _in_float32(step: Step) -> Step:
-    """Return the command with its type named, which was the default when the rows were measured."""
-    if step.kind != "train" or any(a.startswith("--dtype=") for a in step.arguments):
+def as_measured(step: Step) -> Step:
+    """Return the command with the defaults named that held when the rows were measured.
+
+    They are float32, and the constructor's defaults in place of a recipe's arguments.
+    """
+    if step.kind != "train":
         return step
-    return dataclasses.replace(step, arguments=(*step.arguments, "--dtype=float32"))
+    from yt8m.models.core import registry
+    from yt8m.models.core.arguments import default_arguments
+
+    defaults = ["--dtype=float32"]
+    for model in (a.removeprefix("--model=") for a in step.arguments if a.startswith("--model=")):
+        cls = registry.model_class(model)
+        before = default_arguments(cls)
+        defaults += [f"--model_option={name}={before[name]}" for name in cls.recipe_arguments]
+    script, *flags = step.arguments
+    arguments = (script, *commands.merged([*defaults, *flags]))
+    return dataclasses.replace(step, arguments=arguments)
 
 
 def process_of(step: Step) -> list[str]:

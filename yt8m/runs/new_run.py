@@ -11,15 +11,23 @@ from yt8m.data.files.count import count_records
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.num_classes import UnknownClasses
+from yt8m.data.records.ratings import segments_a_record
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError, near_misses
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
-from yt8m.models.core.recipe import STARTER_RECIPE, Recipe
+from yt8m.models.core.recipe import Recipe
 from yt8m.runs import build
 from yt8m.runs.config import ModelConfig, RunConfig
+from yt8m.runs.folder import RunFolder
 from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.settings.data import DataSettings
+from yt8m.runs.settings.recipe_of_run import (
+    arguments_of_run,
+    check_length,
+    long_enough,
+    recipe_of_run,
+)
 from yt8m.runs.settings.session import Session, SessionSettings
 from yt8m.runs.settings.training import TrainingConfig
 from yt8m.settings import check, settings_of
@@ -50,7 +58,8 @@ class NewRun:
 
     Attributes:
       config: its settings.
-      found: a line that says what the records contain.
+      found: a line that says what the records contain, and another one if the recipe was given
+        more epochs for them.
     """
 
     config: RunConfig
@@ -63,7 +72,7 @@ def new_run(
     eval_data: str = "",
     arguments: Mapping[str, Any] | None = None,
     starter_defaults: bool = False,
-    before: RecordSchema | None = None,
+    before: RunConfig | None = None,
     **settings: Any,
 ) -> NewRun:
     """Return a new run's settings; the schema is read from the records.
@@ -74,37 +83,64 @@ def new_run(
       eval_data: those of the validation records; empty for none.
       arguments: arguments of the model's constructor.
       starter_defaults: use the starter code's values in place of the model's recipe.
-      before: schema of the run that is resumed, which has what neither settings nor records say.
+      before: the run that is resumed, which has what neither settings nor records say.
       **settings: any setting of `DataSettings`, `Recipe`, `TrainingConfig`, `AlternationConfig` or
         `SessionSettings`; each is also the train.py flag of that name.
 
     Raises:
       UserError: a setting is unknown or out of bounds, or the records do not match the model.
     """
-    chosen = choose(registry.model_class(model), starter_defaults, settings)
+    cls = registry.model_class(model)
+    chosen = choose(cls, starter_defaults, settings, before)
     training = dataclasses.replace(
         chosen.training, train_data_pattern=train_data, eval_data_pattern=eval_data
     )
     files = find_shards(train_data)
-    schema, found = _schema(files, chosen.data, training.vocabulary_file, before)
+    schema, found = _schema(
+        files, chosen.data, training.vocabulary_file, before.schema if before else None
+    )
     build.check_level(model, schema)
     records, exact = count_records(files)
     if exact:
         build.check_batch_size(chosen.recipe, records, schema)
+    recipe, longer = chosen.recipe, ""
+    if before is None and not (settings.get("num_epochs") or training.max_steps):
+        examples = records * segments_a_record(files) if schema.segment_labels else records
+        recipe, longer = long_enough(recipe, round(examples))
     eval_files = find_shards(eval_data, "--eval_data_pattern") if eval_data else []
     # The end of the first epoch corrects it.
     estimated = {} if exact and not schema.segment_labels else {"records_estimated": True}
     config = RunConfig(
         schema=schema,
-        model=ModelConfig(registry.own_name(model), dict(arguments or {})),
-        recipe=chosen.recipe,
+        model=ModelConfig(
+            registry.own_name(model),
+            _arguments(cls, arguments or {}, starter_defaults, before, training.init_from),
+        ),
+        recipe=recipe,
         training=training,
         alternation=chosen.alternation,
         session=chosen.session,
         facts={**build.facts(files, eval_files), "records": records, **estimated},
     )
     about = "" if exact else "about "
-    return NewRun(config, f"{found}; {len(files)} files, {about}{records:,} records")
+    found = f"{found}; {len(files)} files, {about}{records:,} records"
+    return NewRun(config, f"{found}\n{longer}" if longer else found)
+
+
+def _arguments(
+    model: type[Yt8mModel],
+    given: Mapping[str, Any],
+    starter_defaults: bool,
+    before: RunConfig | None,
+    init_from: str,
+) -> dict[str, Any]:
+    """Return the arguments of the model; weights that it starts from want the inputs they had."""
+    if starter_defaults or not model.recipe_arguments:
+        return dict(given)
+    if before is None and init_from:
+        other = RunFolder(init_from).load_config("--init_from")
+        before = other if registry.model_class(other.model.name) is model else None
+    return arguments_of_run(model, given, before.model.arguments if before else None)
 
 
 def _schema(
@@ -136,19 +172,24 @@ def _schema(
         return find(num_classes=before.num_classes, num_classes_from="as in the run")
 
 
-def choose(model: type[Yt8mModel], starter_defaults: bool, settings: Mapping[str, Any]) -> Chosen:
+def choose(
+    model: type[Yt8mModel],
+    starter_defaults: bool,
+    settings: Mapping[str, Any],
+    before: RunConfig | None = None,
+) -> Chosen:
     """Return all settings of a run; the model's recipe and the defaults fill in those not given.
 
     Args:
       model: class of the model.
       starter_defaults: use the starter code's values in place of the model's recipe.
       settings: see `new_run`.
+      before: the run that is resumed.
 
     Raises:
       UserError: a setting is unknown or out of bounds, or has no effect.
     """
     split = _by_class(settings)
-    base = STARTER_RECIPE.updated(model.starter_recipe) if starter_defaults else model.recipe
     trainer = split[TrainingConfig].get("trainer", "auto")
     if trainer == "auto":
         trainer = model.trainer
@@ -157,13 +198,16 @@ def choose(model: type[Yt8mModel], starter_defaults: bool, settings: Mapping[str
         del training["dtype"]  # Where the devices count, `open_devices` has chosen by now.
     chosen = Chosen(
         data=DataSettings(**split[DataSettings]),
-        recipe=base.updated(split[Recipe]),
+        recipe=recipe_of_run(
+            model, starter_defaults, split[Recipe], before.recipe if before else None
+        ),
         training=TrainingConfig(**training),
         alternation=_alternation(trainer, split[AlternationConfig]),
         session=Session(**split[SessionSettings]),
     )
     for part in (chosen.data, chosen.recipe, chosen.training, chosen.session):
         check(part)
+    check_length(split[Recipe], chosen.training.max_steps)
     return chosen
 
 

@@ -68,6 +68,10 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
     input_keys: ClassVar[tuple[str, ...]] = ()
     # The training settings that a user gets without flags.
     recipe: ClassVar[Recipe] = Recipe()
+    # Constructor arguments that belong to the recipe, for instance {"input_norm": "none"}. A new
+    # run has them and records them. The constructor's defaults are no place for them: an earlier
+    # run, whose settings name only the arguments that it was given, still has those.
+    recipe_arguments: ClassVar[dict[str, Any]] = {}
     # The trainer that --trainer=auto chooses for this model; see `yt8m.training.trainers`.
     trainer: ClassVar[str] = "joint"
     # "reconstruction" is for a `ReconstructionModel`.

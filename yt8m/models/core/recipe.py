@@ -66,6 +66,13 @@ class Recipe:
         common=True,
         group=OPTIMIZATION,
     )
+    least_steps: int = setting(
+        0,
+        help="fewest steps of a new run: unless --num_epochs or --max_steps is given, it takes more"
+        " epochs where the recipe's are too few steps; 0: the recipe's epochs",
+        at_least=0,
+        group=OPTIMIZATION,
+    )
     clip_gradient_norm: float = setting(
         1.0,
         help="maximum norm of each variable's gradient, applied after the all-reduce; 0: no limit",

@@ -15,7 +15,12 @@ from yt8m.layers.recurrent.windowed import Carry, WindowCell, WindowedRecurrent
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.registry import register
-from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty, padded_to_windows
+from yt8m.models.recurrent.common import (
+    RECURRENT_ARGUMENTS,
+    RECURRENT_RECIPE,
+    never_empty,
+    padded_to_windows,
+)
 
 
 @register("HierarchicalGruModel", "HGRU")
@@ -56,6 +61,7 @@ class HierarchicalGruModel(ChosenHead, FrameModel):
 
     cell: ClassVar[WindowCell] = "gru"
     recipe = RECURRENT_RECIPE
+    recipe_arguments = RECURRENT_ARGUMENTS
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from yt8m.models.core.arguments import Integers, integers
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.chosen_head import ChosenHead
 from yt8m.models.core.registry import register
-from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty
+from yt8m.models.recurrent.common import RECURRENT_ARGUMENTS, RECURRENT_RECIPE, never_empty
 
 
 @register("MultiScaleGruModel")
@@ -35,6 +35,7 @@ class MultiScaleGruModel(ChosenHead, FrameModel):
     """
 
     recipe = RECURRENT_RECIPE
+    recipe_arguments = RECURRENT_ARGUMENTS
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from yt8m.layers.pooling.sequences import SequenceOutput, make_sequence_pooling
 from yt8m.layers.recurrent.cells import Cell, make_recurrent
 from yt8m.models.core.base import FrameModel
 from yt8m.models.core.chosen_head import ChosenHead
-from yt8m.models.recurrent.common import RECURRENT_RECIPE, never_empty
+from yt8m.models.recurrent.common import RECURRENT_ARGUMENTS, RECURRENT_RECIPE, never_empty
 
 State = Literal["top", "concat", "bottom"]
 
@@ -41,6 +41,7 @@ class StackedRecurrentModel(ChosenHead, FrameModel):
 
     bidirectional: ClassVar[bool] = False
     recipe = RECURRENT_RECIPE
+    recipe_arguments = RECURRENT_ARGUMENTS
 
     def __init__(
         self,

@@ -37,7 +37,8 @@ def defaults_of(model: str) -> str:
     from yt8m.models.core.arguments import default_arguments
 
     cls = registry.model_class(model)
-    recipe, arguments = dataclasses.asdict(cls.recipe), default_arguments(cls)
+    recipe = dataclasses.asdict(cls.recipe)
+    arguments = {**default_arguments(cls), **cls.recipe_arguments}
     text = repr((sorted(recipe.items()), sorted(arguments.items())))
     return hashlib.sha1(text.encode()).hexdigest()[:12]
 
