@@ -1,5 +1,7 @@
 """The command line: its output, exit codes, and what it says to a user's mistake."""
 
+import os
+
 import pytest
 
 from tests.papers.helpers import ROWS, SIZES, Fake, invented_result
@@ -7,6 +9,7 @@ from yt8m.papers import __main__ as command_line
 from yt8m.papers import results, row_files, runner
 from yt8m.papers.__main__ import main
 from yt8m.papers.is_current import commands_now, sort_out
+from yt8m.papers.make_data import lacks_sample
 from yt8m.papers.small_data import describe
 from yt8m.runs.stop_signal import Stopped
 
@@ -150,3 +153,19 @@ def test_list_names_every_row(capsys):
 def test_run_all_can_only_print(capsys):
     assert main(["run-all", "--tables=1", "--dry"]) == 0
     assert "video-moe-2              sample-video-all     seed 2" in capsys.readouterr().out
+
+
+def test_a_table_without_the_sample_shows_the_committed_results_and_runs_nothing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.delenv("YT8M_SAMPLE_DIR", raising=False)
+    assert main(["table", "1", f"--out_dir={tmp_path}"]) == 0
+    shown = capsys.readouterr()
+    kept = next(r for r in results.committed() if r["recipe"] == "video-moe-4")
+    assert f"{kept['metrics']['gap']:.4f}" in shown.out
+    assert "need the real sample: --sample_dir=DIR" in shown.out.splitlines()[-1]
+    assert shown.err == ""
+    assert not os.listdir(tmp_path)
+    assert lacks_sample("sample-video", str(tmp_path))
+    assert not lacks_sample("sample-video", str(tmp_path), "somewhere")
+    assert not lacks_sample("synthetic-temporal", str(tmp_path))

@@ -81,6 +81,7 @@ def test_killed_and_gone_on_by_the_same_command(made, tmp_path, monkeypatch):
     assert {p.name for p in tmp_path.iterdir()} == {
         "s.csv.partial",
         "s.csv.progress",
+        "s.named.csv.partial",
         "scores.partial",
     }
     opened, look = set(), Opening._look
@@ -175,7 +176,7 @@ def test_a_disk_that_is_too_small_is_refused_before_the_first_batch(made, tmp_pa
     usage = collections.namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**6, 10**6 - 1000, 1000))
     message = refused("predict", *arguments(made, tmp_path))
-    assert "--output_file and --output_scores: about" in message
+    assert "--output_file and --with_names and --output_scores: about" in message
     assert "has only 1.0 kB left" in message
     assert not list(tmp_path.iterdir())
 

@@ -9,6 +9,7 @@ def arguments(folder, out, *more):
         f"--input_data_pattern={folder}/*.tfrecord",
         f"--output_file={out}/s.csv",
         f"--output_scores={out}/scores",
+        "--with_names",
         "--batch_size=16",
         *more,
     ]

@@ -24,8 +24,8 @@ from yt8m.runs.build import make_model
 from yt8m.runs.config import RunConfig
 from yt8m.runs.predictor import Predictor
 from yt8m.training.schedule.examples_schedule import make_schedule
+from yt8m.training.start.check_replicas import check_replicas
 from yt8m.training.step import TrainStep, make_step
-from yt8m.training.trainer import check_replicas
 
 # Only the cosine schedule uses it, as a constant of the program.
 TOTAL_EXAMPLES = 10_000_000

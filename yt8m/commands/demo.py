@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from absl.flags import FlagValues
 
 from yt8m import child_process, flags
-from yt8m.commands.command import Command
+from yt8m.commands.command import Command, shown
 from yt8m.flags import Section
 from yt8m.settings import setting
 
@@ -27,7 +26,6 @@ MODELS = {
         "--num_epochs=8",
     ],
 }
-_SCRIPTS = {"train": "train.py", "eval": "eval.py", "predict": "inference.py", "fuse": "fusion.py"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,17 +78,6 @@ def commands(out_dir: str) -> list[list[str]]:
     fused = os.path.join(out_dir, "fused.csv")
     steps.append(["fuse", f"--inputs={scores}", f"--labels={validate}", f"--output_file={fused}"])
     return steps
-
-
-def shown(command: Sequence[str]) -> str:
-    """Return a command as a user would type it: with a root script, if there is one, or `yt8m`."""
-    name, *more = command
-    script = _SCRIPTS.get(name, "")
-    if script and os.path.isfile(script):
-        return shlex.join(["python", script, *more])
-    if name == "synthetic":
-        return shlex.join(["python", "-m", "yt8m.data.synthetic", *more])
-    return shlex.join(["yt8m", *command])
 
 
 def run(command: Sequence[str]) -> int:

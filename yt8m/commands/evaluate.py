@@ -9,16 +9,16 @@ from absl.flags import FlagValues
 
 from yt8m import flags, hub
 from yt8m.commands import overrides
-from yt8m.commands.command import Command
+from yt8m.commands.command import Command, say_next
 from yt8m.commands.reading_settings import ReadingSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
 from yt8m.settings import setting
-from yt8m.submission.settings import SegmentSettings
+from yt8m.submission.settings import SegmentSettings, VocabularySettings
 
 
 @dataclasses.dataclass(frozen=True)
-class EvalSettings:
+class EvalSettings(VocabularySettings):
     """What to evaluate. Each field is the flag of the same name."""
 
     train_dir: str = setting(
@@ -69,6 +69,8 @@ def main(values: FlagValues) -> None:
         watch(settings.train_dir, lambda: _once(settings, values), settings.poll_seconds)
     else:
         _once(settings, values)
+        outputs = "--input_data_pattern=GLOBS --output_file=submission.csv --output_scores=scores"
+        say_next("predict", f"--train_dir={settings.train_dir}", to_fill_in=outputs)
 
 
 def _once(settings: EvalSettings, values: FlagValues) -> None:
@@ -111,6 +113,7 @@ def _once(settings: EvalSettings, values: FlagValues) -> None:
         num_readers=reading.num_readers,
         segment_max_pred=segments.segment_max_pred,
         whitelist=read_whitelist(segments.segment_label_ids_file),
+        vocabulary_file=settings.vocabulary_file,
     )
 
 

@@ -16,6 +16,7 @@ from yt8m.fusion.settings import FusionSettings
 def main(values: FlagValues) -> None:
     """Turn the flags into settings, and fuse."""
     from yt8m.fusion.run import run_fusion
+    from yt8m.submission.named import named_path
 
     settings = flags.read(FusionSettings, values)
     try:
@@ -26,7 +27,8 @@ def main(values: FlagValues) -> None:
         ) from None
     inputs = [path.strip() for path in settings.inputs if path.strip()]
     run_fusion(dataclasses.replace(settings, inputs=inputs, weights=weights))
-    outputs = [path for path in (settings.output_file, settings.output_scores) if path]
+    readable = settings.with_names and named_path(settings.output_file, settings.names_format)
+    outputs = [path for path in (settings.output_file, readable, settings.output_scores) if path]
     print(f"wrote {' and '.join(outputs) or 'nothing'}")
 
 

@@ -11,14 +11,14 @@ from absl.flags import FlagValues
 
 from yt8m import __version__, flags, listing
 from yt8m.commands import overrides
-from yt8m.commands.command import Command
+from yt8m.commands.command import Command, say_next
 from yt8m.commands.reading_settings import ReadingSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
 from yt8m.runs.run_or_bundle import RunOrBundle
 from yt8m.settings import setting, settings_of
 from yt8m.submission.scores.settings import ScoresSettings, refuse_without_scores
-from yt8m.submission.settings import SegmentSettings
+from yt8m.submission.settings import NamesSettings, SegmentSettings, refuse_names
 
 if TYPE_CHECKING:
     from yt8m.largescale.prediction.part import PredictionJob
@@ -34,7 +34,7 @@ _WITHOUT_EFFECT = {
 
 
 @dataclasses.dataclass(frozen=True)
-class PredictSettings(ScoresSettings, RunOrBundle):
+class PredictSettings(ScoresSettings, NamesSettings, RunOrBundle):
     """What to predict, and where to write it. Each field is the flag of the same name."""
 
     input_data_pattern: str = setting(
@@ -105,8 +105,11 @@ def main(values: FlagValues) -> None:
         bool(reading.segment_labels),
     )
     check_overrides(trained.config, overrides.given_overrides(values))
-    _predict(trained, settings, reading, segments)
-    print(f"wrote {' and '.join(x for x in (settings.output_file, settings.output_scores) if x)}")
+    written = _predict(trained, settings, reading, segments)
+    print(f"wrote {' and '.join(written)}")
+    if settings.output_scores:
+        inputs = f"--inputs={settings.output_scores},OTHER_SCORES"
+        say_next("fuse", inputs, to_fill_in="--output_file=fused.csv")
 
 
 def _convert(settings: PredictSettings, values: FlagValues) -> None:
@@ -135,6 +138,7 @@ def _check(settings: PredictSettings) -> None:
         )
     if not settings.output_scores:
         refuse_without_scores(settings)
+    refuse_names(settings, settings.output_file)
 
 
 @listing.asked_once()
@@ -143,8 +147,8 @@ def _predict(
     settings: PredictSettings,
     reading: ReadingSettings,
     segments: SegmentSettings,
-) -> None:
-    """Predict every record into the CSV and the score folder."""
+) -> list[str]:
+    """Predict every record into the outputs, and return their paths."""
     from yt8m.data.files.bad_records import BadRecords
     from yt8m.largescale.executors import make_executor
     from yt8m.largescale.prediction.spread import parts_folder, parts_of, predict_spread
@@ -155,7 +159,7 @@ def _predict(
     from yt8m.submission.kaggle_segments import read_whitelist
     from yt8m.submission.predict import predict_into
 
-    makers = _makers(trained, settings, segments)
+    makers, paths = _outputs(trained, settings, segments)
     spread = settings.executor not in ("", "in_process")
     given = {
         f"--{name}": value
@@ -166,7 +170,7 @@ def _predict(
     given["--executor"] = spread  # the order of the videos depends on it, and on nothing else of it
     # The file may have changed, and its name may not.
     given["--segment_label_ids_file"] = read_whitelist(segments.segment_label_ids_file)
-    paths = {flag: given[flag] for flag in makers}
+    given.update(paths)
     remote = any("://" in path for path in paths.values())
     folder = "" if remote else next(iter(paths.values())).rstrip("/") + ".progress"
     if remote:
@@ -195,9 +199,10 @@ def _predict(
             job = _job(records, settings, reading, parts_folder(folder, about()))
             parts = parts_of(records.files, records.schema)
             predict_spread(executor, job, parts, journal, stop)
-            return
+            return list(paths.values())
         predictor, bad = trained.predictor(records.batch_size), BadRecords(reading.max_bad_records)
         predict_into(journal, records, predictor, bad, reading.num_readers, stop=stop)
+    return list(paths.values())
 
 
 def _refuse_spread(spread: bool) -> None:
@@ -227,33 +232,48 @@ def _job(
     )
 
 
-def _makers(
+def _outputs(
     trained: TrainedModel, settings: PredictSettings, segments: SegmentSettings
-) -> dict[str, Maker]:
-    """Return what opens each output, by its flag."""
+) -> tuple[dict[str, Maker], dict[str, str]]:
+    """Return what opens each output, and its path, by its flag."""
+    from yt8m.data.files.shards import find_shards
+    from yt8m.submission.named import NamedWriter, named_path
     from yt8m.submission.outputs import csv_writer
     from yt8m.submission.score_formats import scores_writer
 
-    schema = trained.config.schema
+    schema, top_k = trained.config.schema, settings.top_k
+    files = find_shards(settings.input_data_pattern, "--input_data_pattern")
+    names = trained.class_names(settings.vocabulary_file, files)
+    refuse_names(settings, settings.output_file, names.are_known)
     makers: dict[str, Maker] = {}
+    paths: dict[str, str] = {}
     if settings.output_file:
+        paths["--output_file"] = settings.output_file
         makers["--output_file"] = lambda at: csv_writer(
             settings.output_file,
             schema.segment_labels,
-            settings.top_k,
+            top_k,
             segments.segment_max_pred,
             segments.segment_label_ids_file,
             at=at,
         )
+    if settings.with_names:
+        paths["--with_names"] = path = named_path(settings.output_file, settings.names_format)
+        makers["--with_names"] = lambda at: NamedWriter(
+            path, names, top_k, settings.names_format, at
+        )
     if settings.output_scores:
+        paths["--output_scores"] = settings.output_scores
         covered = trained.model.covered_classes
         meta: dict[str, Any] = {"segments": schema.segment_labels}
         if covered is not None:
             meta["covered_classes"] = covered
+        if names.are_known:
+            meta["class_names"] = list(names)
         makers["--output_scores"] = lambda at: scores_writer(
             settings.output_scores, schema.num_classes, settings, meta, at=at
         )
-    return makers
+    return makers, paths
 
 
 COMMAND = Command(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -117,6 +118,8 @@ def start_run(
             f" run's optimizer is {optimizer}; set --optimizer=AdamW, or drop --weight_decay."
         )
     print(run.found, flush=True)
+    logs = os.path.join(train_dir, "logs")
+    print(f"the run goes to {train_dir}, and its curves for TensorBoard to {logs}", flush=True)
     label_experiments.check(run.config)
     window.check(run.config)
     training = run.config.training

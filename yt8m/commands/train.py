@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from absl.flags import FlagValues
 
 from yt8m import flags
-from yt8m.commands.command import Command
+from yt8m.commands.command import Command, say_next
 from yt8m.commands.starter_flags import StarterModelFlags
 from yt8m.flags import Section
 from yt8m.models.core.recipe import Recipe
@@ -94,6 +94,7 @@ def main(values: FlagValues) -> int | None:
     from yt8m.commands.start_run import open_devices, start_run
     from yt8m.losses import describe_losses
     from yt8m.models.core import registry
+    from yt8m.runs.devices.workers import is_chief
     from yt8m.training.synthetic_sample import use_synthetic_sample
 
     command = flags.read(TrainSettings, values)
@@ -115,7 +116,7 @@ def main(values: FlagValues) -> int | None:
     if not values.train_data_pattern:
         use_synthetic_sample(values, model.level)
         settings["max_frames"] = values.max_frames
-    return start_run(
+    code = start_run(
         command.model,
         values.train_data_pattern,
         values.eval_data_pattern,
@@ -126,6 +127,19 @@ def main(values: FlagValues) -> int | None:
         starter_defaults=command.starter_defaults,
         **settings,
     )
+    if not code and is_chief(devices.strategy):
+        _say_next(model, train_dir, bool(values.eval_data_pattern))
+    return code
+
+
+def _say_next(model: type[Yt8mModel], train_dir: str, is_validated: bool) -> None:
+    """Print the command that follows a training."""
+    if model.task != "classification":
+        say_next("train", f"--init_from={train_dir}", to_fill_in="--model=NAME --train_dir=DIR")
+    elif is_validated:
+        say_next("eval", f"--train_dir={train_dir}")
+    else:
+        say_next("eval", f"--train_dir={train_dir}", to_fill_in="--eval_data_pattern=GLOBS")
 
 
 COMMAND = Command(

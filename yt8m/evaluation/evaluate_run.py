@@ -13,10 +13,12 @@ from yt8m.data.files.bad_records import BadRecords
 from yt8m.errors import UserError
 from yt8m.evaluation import report
 from yt8m.evaluation.evaluate import Pairs, evaluate
+from yt8m.evaluation.progress import with_progress
 from yt8m.evaluation.segment_scores import SegmentScores
 from yt8m.losses import registry as losses
 from yt8m.runs.load import saved_step
 from yt8m.runs.trained_model import TrainedModel
+from yt8m.submission.disk_space import expected_examples
 
 
 def evaluate_run(
@@ -31,6 +33,7 @@ def evaluate_run(
     num_readers: int = 8,
     segment_max_pred: int = 0,
     whitelist: Sequence[int] | None = None,
+    vocabulary_file: str = "",
 ) -> dict[str, Any]:
     """Evaluate a trained model on every example of `pattern`, and write and return the result.
 
@@ -47,6 +50,7 @@ def evaluate_run(
       num_readers: shards that are read in parallel.
       segment_max_pred: limit for rated segments; see `SegmentScores`.
       whitelist: classes for rated segments; see `SegmentScores`.
+      vocabulary_file: names of the classes; "" looks for the run's own.
 
     Raises:
       UserError: the records do not match the model or have no labels, or `out_dir` cannot be
@@ -61,13 +65,19 @@ def evaluate_run(
             " segments; add --segment_labels, or drop them."
         )
     bad = BadRecords(max_bad_records)
-    batches, predictor = trained.records(
-        pattern, "--eval_data_pattern", batch_size, eval_frames, bad, say, num_readers=num_readers
+    records = trained.opened(
+        pattern, "--eval_data_pattern", batch_size, eval_frames, rated=True, say=say
     )
+    names = trained.class_names(vocabulary_file, records.files)
+    predictor = trained.predictor(records.batch_size)
+    # How many of a video's segments are rated, its size does not say.
+    expected = 0 if segments else expected_examples(records.files, records.schema)
+    what = "segments" if segments else "videos"
     start = time.monotonic()
     with bad.explained(schema.num_classes):
         loss = losses.get(trained.config.recipe.label_loss)
-        pairs: Pairs = predictor.over(batches)
+        pairs: Pairs = predictor.over(records.batches(bad, num_readers=num_readers))
+        pairs = with_progress(pairs, expected, what, say)
         if segments:
             pairs = segments.watch(pairs)
         metrics = evaluate(pairs, loss, schema.num_classes, top_k)
@@ -87,13 +97,13 @@ def evaluate_run(
         **(segments.result() if segments else {}),
     }
     try:
-        result = report.write(out_dir, metrics, about)
+        result = report.write(out_dir, metrics, about, names)
     except (tf.errors.OpError, OSError) as error:
         raise UserError(
             f"cannot write to {out_dir} ({getattr(error, 'message', error)}); --output_dir names"
             " another folder."
         ) from None
-    say(report.table(result, top_k))
+    say(report.table(result, top_k, names))
     if bad.summary():
         say(bad.summary())
     rate = result["num_examples"] / max(seconds, 1e-9)

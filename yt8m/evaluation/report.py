@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
+from yt8m.evaluation import extreme_classes
 from yt8m.evaluation.per_class_ap import write_per_class_ap
 from yt8m.files import write_json
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
+from yt8m.runs.classes.names import ClassNames
 
 _ROWS = (
     ("gap", "GAP@{k}"),
@@ -23,7 +24,7 @@ _ROWS = (
 METRICS, PER_CLASS_AP = "metrics.json", "per_class_ap.json"
 
 
-def table(result: dict[str, Any], top_k: int) -> str:
+def table(result: dict[str, Any], top_k: int, names: ClassNames) -> str:
     """Return the result as lines of text; fractions are also shown as percentages."""
     lines = []
     for key, name in _ROWS:
@@ -35,6 +36,7 @@ def table(result: dict[str, Any], top_k: int) -> str:
         f"over {result['num_examples']:,} examples;"
         f" {result['num_classes_with_positives']:,} classes have positives"
     )
+    lines += extreme_classes.table(result, names)
     return "\n".join(lines)
 
 
@@ -51,15 +53,19 @@ def segment_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def write(folder: str, metrics: EvaluationMetrics, about: dict[str, Any]) -> dict[str, Any]:
+def write(
+    folder: str, metrics: EvaluationMetrics, about: dict[str, Any], names: ClassNames
+) -> dict[str, Any]:
     """Write `metrics.json` and `per_class_ap.json` into `folder`; return the metrics and `about`.
 
     Raises:
       OSError: the folder cannot be written; a remote one raises `tf.errors.OpError`.
     """
-    result = {**metrics.result(), **about}
+    ap, positives = metrics.per_class_ap()
+    extremes = extreme_classes.extreme_classes(ap, positives, names)
+    result = {**metrics.result(), **about, **extremes}
     tf.io.gfile.makedirs(folder)
     write_json(os.path.join(folder, METRICS), result)
-    ap, positives = metrics.per_class_ap()
-    write_per_class_ap(os.path.join(folder, PER_CLASS_AP), np.asarray(ap), np.asarray(positives))
+    path = os.path.join(folder, PER_CLASS_AP)
+    write_per_class_ap(path, ap, positives, names.names if names.are_known else None)
     return result

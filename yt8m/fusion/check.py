@@ -7,6 +7,7 @@ from yt8m.fusion.settings import FusionSettings
 from yt8m.fusion.weights import AP_METHODS, METHODS
 from yt8m.submission.outputs import refuse_without_csv
 from yt8m.submission.scores.settings import refuse_without_scores
+from yt8m.submission.settings import refuse_names
 
 
 def check(settings: FusionSettings) -> None:
@@ -45,6 +46,7 @@ def _check_files(settings: FusionSettings) -> None:
         refuse_without_csv(settings.segment_max_pred, settings.segment_label_ids_file)
     if not settings.output_scores:
         refuse_without_scores(settings)
+    refuse_names(settings, settings.output_file)
     for flag, path in (
         ("--output_scores", settings.output_scores),
         ("--output_file", settings.output_file),

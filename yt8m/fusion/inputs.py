@@ -20,12 +20,14 @@ class FusionInput(abc.ABC):
       ids: N video ids.
       num_classes: K, or None if the file does not say.
       segments: whether the rows are five-second segments instead of whole videos.
+      class_names: the names of the K classes, or None if the file has none.
     """
 
     name: str
     ids: list[str]
     num_classes: int | None = None
     segments: bool = False
+    class_names: list[str] | None = None
 
     @abc.abstractmethod
     def covered(self, num_classes: int) -> np.ndarray:
@@ -43,6 +45,7 @@ class StoredInput(FusionInput):
         self._stored = stored = open_scores(path)
         self.name, self.ids, self.num_classes = path, stored.ids, stored.num_classes
         self.segments = bool(stored.meta.get("segments"))
+        self.class_names = stored.meta.get("class_names")
 
     def covered(self, num_classes: int) -> np.ndarray:
         """Return bool [K]: "covered_classes" of the metadata, or else all classes."""

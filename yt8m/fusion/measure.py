@@ -49,6 +49,10 @@ class ModelMetrics:
         """Return AP float64 [M, K]."""
         return np.stack([metric.per_class_ap()[0] for metric in self._metrics])
 
+    def positives(self) -> np.ndarray:
+        """Return the number of videos of each class that count, int64 [K]."""
+        return self._metrics[0].per_class_ap()[1]
+
 
 def aps_from_labels(
     inputs: AlignedInputs, truth: GroundTruth, top_k: int, within: np.ndarray | None = None

@@ -17,15 +17,30 @@ from yt8m.fusion.check import check
 from yt8m.fusion.inputs import common_num_classes, hold_segments, open_input
 from yt8m.fusion.labels import load_labels
 from yt8m.fusion.measure import ModelMetrics, aps_from_labels
+from yt8m.fusion.names import names_of
 from yt8m.fusion.settings import FusionSettings
-from yt8m.fusion.summary import gains_table, weights_table
+from yt8m.fusion.summary import (
+    best_input,
+    classes_table,
+    gains_table,
+    loss_warning,
+    weights_table,
+)
 from yt8m.fusion.weights import AP_METHODS, bounded, fusion_weights, weighted_sum
+from yt8m.runs.classes.names import ClassNames
 from yt8m.submission.ground_truth import GroundTruth
 from yt8m.submission.ids import IdWatch
+from yt8m.submission.named import NamedWriter, named_path
 from yt8m.submission.outputs import csv_writer
 from yt8m.submission.score_formats import scores_writer
 
 Say = Callable[[str], None]
+
+SAME_VIDEOS = (
+    "warning: the weights and the metrics come from the same videos, so the gain is overestimated;"
+    " --fit_on_half fits on one half and computes metrics on the other, and --ap_files takes the"
+    " APs from other videos."
+)
 
 
 def run_fusion(settings: FusionSettings, say: Say = print) -> list[dict[str, Any]] | None:
@@ -40,10 +55,11 @@ def run_fusion(settings: FusionSettings, say: Say = print) -> list[dict[str, Any
     """
     check(settings)
     inputs, segments, truth = _open(settings)
+    names = names_of(settings, inputs)
     _describe(inputs, segments, say)
     with contextlib.ExitStack() as stack:
         # An unwritable path is reported here, before any work.
-        writers = [stack.enter_context(w) for w in _writers(settings, inputs, segments, say)]
+        writers = [stack.enter_context(w) for w in _writers(settings, inputs, names, segments, say)]
         truth = _complete_truth(settings, inputs, truth)
         held_out = _held_out(settings, len(inputs.ids))
         weights = _choose_weights(settings, inputs, truth, held_out, say)
@@ -65,6 +81,8 @@ def run_fusion(settings: FusionSettings, say: Say = print) -> list[dict[str, Any
     which = "all videos" if held_out is None else "the other half"
     videos = f"{which} ({results[0]['num_examples']:,})"
     say("\n" + gains_table(inputs.names, results, videos))
+    for line in _findings(settings, inputs, metrics, names):
+        say(line)
     if settings.output_metrics:
         with WholeFile(settings.output_metrics, "--output_metrics") as out:
             named = dict(zip([*inputs.names, "fused"], results))
@@ -101,15 +119,38 @@ def _describe(inputs: AlignedInputs, segments: bool, say: Say) -> None:
 
 
 def _writers(
-    settings: FusionSettings, inputs: AlignedInputs, segments: bool, say: Say
+    settings: FusionSettings, inputs: AlignedInputs, names: ClassNames, segments: bool, say: Say
 ) -> Iterator[Any]:
     """Yield the writer of each output."""
     if settings.output_file:
         ranked = (settings.segment_max_pred, settings.segment_label_ids_file)
         yield csv_writer(settings.output_file, segments, settings.top_k, *ranked, say=say)
+    if settings.with_names:
+        path = named_path(settings.output_file, settings.names_format)
+        yield NamedWriter(path, names, settings.top_k, settings.names_format)
     if settings.output_scores:
         meta = {"fused_from": inputs.names, "method": settings.method, "segments": segments}
+        if names.are_known:
+            meta["class_names"] = list(names)
         yield scores_writer(settings.output_scores, inputs.num_classes, settings, meta)
+
+
+def _findings(
+    settings: FusionSettings, inputs: AlignedInputs, metrics: ModelMetrics, names: ClassNames
+) -> Iterator[str]:
+    """Yield what the metrics of the inputs and, last, of the fusion tell people."""
+    results, aps = metrics.results(), metrics.per_class_ap()
+    best, positives = best_input(results), metrics.positives()
+    classes = classes_table(names, aps[best], aps[-1], positives, inputs.names[best])
+    if classes:
+        yield "\n" + classes
+    files = [read_per_class_ap(path) for path in settings.ap_files]
+    same = [np.array_equal(one.positives, positives) for one in files]
+    if files and all(same):
+        yield SAME_VIDEOS
+    warning = loss_warning(inputs.names, results)
+    if warning:
+        yield warning
 
 
 def _complete_truth(
@@ -154,11 +195,7 @@ def _choose_weights(
         fit_on = None if held_out is None else ~held_out
         ap = aps_from_labels(inputs, truth, settings.top_k, fit_on)
         if held_out is None:
-            say(
-                "warning: the weights and the metrics below come from the same videos, so the gain"
-                " is overestimated; --fit_on_half fits on one half and computes metrics on the"
-                " other, and --ap_files takes the APs from other videos."
-            )
+            say(SAME_VIDEOS)
     covered = np.stack([one.covered(inputs.num_classes) for one in inputs.inputs])
     return fusion_weights(settings.method, covered, ap, settings.weights or None, settings.power)
 

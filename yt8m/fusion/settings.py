@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from yt8m.fusion.weights import METHODS
 from yt8m.settings import setting
 from yt8m.submission.scores.settings import ScoresSettings
-from yt8m.submission.settings import SegmentSettings
+from yt8m.submission.settings import NamesSettings, SegmentSettings
 
 WEIGHTS = "Weights"
 MEASURING = "Labels and metrics"
@@ -16,7 +16,7 @@ READING = "Reading"
 
 
 @dataclasses.dataclass(frozen=True)
-class FusionSettings(ScoresSettings, SegmentSettings):
+class FusionSettings(ScoresSettings, NamesSettings, SegmentSettings):
     """Settings of a fusion. Each field is the flag of the same name."""
 
     inputs: Sequence[str] = setting(

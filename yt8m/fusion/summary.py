@@ -1,4 +1,4 @@
-"""Tables about a fusion: the weight of each model, and the gain from fusing."""
+"""Tables about a fusion: the weight of each model, the gain by model and class, and a warning."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from yt8m.runs.classes.names import ClassNames
+
+_SHOWN, _ENOUGH = 5, 10  # classes; positives of a class whose AP says something
 _COLUMNS = {"gap": "GAP", "map": "MAP", "perr": "PERR", "hit_at_1": "Hit@1", "hit_at_5": "Hit@5"}
 
 
@@ -46,6 +49,57 @@ def gains_table(names: Sequence[str], results: Sequence[dict[str, Any]], videos:
     best = {key: max(result[key] for result in results[:-1]) for key in _COLUMNS}
     gain = [f"{results[-1][key] - best[key]:+.5f}" for key in _COLUMNS]
     return _table([head, *rows, ["gain over the best input", *gain]])
+
+
+def best_input(results: Sequence[dict[str, Any]]) -> int:
+    """Return the position of the input with the highest GAP.
+
+    Args:
+      results: metrics of the inputs and, last, of the fusion [M + 1].
+    """
+    return max(range(len(results) - 1), key=lambda i: float(results[i]["gap"]))
+
+
+def loss_warning(names: Sequence[str], results: Sequence[dict[str, Any]]) -> str:
+    """Return a warning if the best input alone has a higher GAP than the fusion, or "".
+
+    Args:
+      names: the names of the inputs [M].
+      results: metrics of the inputs and, last, of the fusion [M + 1].
+    """
+    best, fused = best_input(results), results[-1]["gap"]
+    missing = results[best]["gap"] - fused
+    if missing <= 0:
+        return ""
+    return (
+        f"warning: the fusion's GAP is {missing:.5f} below that of {names[best]} alone. Leave out"
+        " the weakest inputs, or weight them: --method=weighted --weights=..., or --method=l2"
+        " --fit_on_half, which takes the weights of each class from one half of these videos and"
+        " computes the metrics on the other."
+    )
+
+
+def classes_table(
+    names: ClassNames, before: np.ndarray, after: np.ndarray, positives: np.ndarray, best: str
+) -> str:
+    """Return a line for each class that gains or loses most by the fusion, or "".
+
+    Args:
+      names: those of the K classes.
+      before: AP of the best input [K].
+      after: AP of the fusion [K].
+      positives: int [K]; classes with fewer than ten are left out, as their APs depend on luck.
+      best: the name of the best input.
+    """
+    change = np.where(positives >= _ENOUGH, after - before, 0.0)
+    order = np.argsort(-change, kind="stable")
+    gaining = [c for c in order[:_SHOWN].tolist() if change[c] > 0]
+    losing = [c for c in order[::-1][:_SHOWN].tolist() if change[c] < 0]
+    rows = [
+        [names.shown(c), f"{before[c]:.3f}", f"{after[c]:.3f}", f"{change[c]:+.3f}"]
+        for c in gaining + losing[::-1]
+    ]
+    return _table([["class", f"AP of {best}", "fused", "gain"], *rows]) if rows else ""
 
 
 def _table(rows: list[list[str]]) -> str:

@@ -14,6 +14,7 @@ from yt8m.errors import UserError
 from yt8m.papers import commands, results, tables
 from yt8m.papers.is_current import commands_now, sort_out
 from yt8m.papers.league import command as league
+from yt8m.papers.make_data import SAMPLE_VARIABLE, lacks_sample
 from yt8m.papers.paper_row import PaperRow, VariantName
 from yt8m.papers.paper_tables import ABOUT, TABLES, find, rows_of, runs_of, tables_with_rows
 from yt8m.papers.row_files import load_all
@@ -183,7 +184,10 @@ def _run(a: argparse.Namespace, rows: Rows) -> int:
 
 def _table(a: argparse.Namespace, rows: Rows) -> int:
     shown = rows_of(a.table, rows)
-    code = 0 if a.norun else _run_each(a, rows, runs_of(shown))
+    runs, folder = runs_of(shown), os.path.join(a.out_dir, "data")
+    lacking = [] if a.norun else [r for r in runs if lacks_sample(r[1], folder, a.sample_dir)]
+    norun = a.norun or bool(lacking)
+    code = 0 if norun else _run_each(a, rows, runs)
     names = {r.name for r in shown}
     ran = (r for r in results.in_folder(a.out_dir) if r["recipe"] in names)
     found, others = sort_out(ran, rows)
@@ -192,10 +196,17 @@ def _table(a: argparse.Namespace, rows: Rows) -> int:
             "\nleft out, because these runs have settings that differ from those of their rows now"
             f" (`run NAME --again` repeats one): {_named(others)}"
         )
-    if a.norun:
+    if norun:
         own = {_key(r) for r in found}
         found += [r for r in results.committed() if _key(r) not in own]
     print("\n" + tables.as_text(shown[0].table, shown, found))
+    if lacking:
+        print(
+            f"\nThese are the committed results. {len(lacking)} of the {len(runs)} runs need the"
+            f" real sample: --sample_dir=DIR or ${SAMPLE_VARIABLE} names a folder with train/ and"
+            " validate/ shards of the May 2018 release, and the same command then runs them"
+            " (docs/data.md says where to get the shards)."
+        )
     return code
 
 

@@ -12,6 +12,7 @@ from yt8m.papers.small_data import DEFAULT_SIZES, PARTS, DataSet, Sizes, describ
 from yt8m.runs.provenance import Provenance
 
 SAMPLE_VARIABLE = "YT8M_SAMPLE_DIR"
+_MADE = "made.json"
 
 # Data set -> the sizes that it depends on.
 _DEPENDS_ON = {
@@ -64,7 +65,7 @@ def make(
         return found
     at = os.path.join(folder, name)
     wanted = {size: getattr(sizes, size) for size in _DEPENDS_ON[name]}
-    made = Provenance(os.path.join(at, "made.json"), wanted)
+    made = Provenance(os.path.join(at, _MADE), wanted)
     if made.changed():
         raise UserError(
             f"{at} contains {name} in other sizes; delete it, or choose another --out_dir."
@@ -80,6 +81,19 @@ def make(
         _MAKERS[name](maker, at)
     made.record()
     return found
+
+
+def lacks_sample(name: str, folder: str, sample_dir: str = "") -> bool:
+    """Return whether a data set is not made yet, and cannot be, because the sample is unknown.
+
+    Args:
+      name: see `describe`.
+      folder: folder that the data sets are made in.
+      sample_dir: see `make`.
+    """
+    if sample_dir or os.environ.get(SAMPLE_VARIABLE) or not name.startswith("sample-"):
+        return False
+    return not os.path.exists(os.path.join(folder, name, _MADE))
 
 
 def _make_sample_video(maker: _Maker, at: str) -> None:

@@ -58,13 +58,33 @@ class Progress:
 
     def __init__(self, run: RunFolder, active: bool, every_seconds: float, what: Unit = "videos"):
         self._run, self._active, self._every, self._what = run, active, every_seconds, what
-        self._writer = tf.summary.create_file_writer(run.file("logs")) if active else None
+        self._opened: tf.summary.SummaryWriter | None = None
         self._last = time.monotonic()
         self._last_examples = 0
 
     def start(self, examples: int) -> None:
         """Begin to measure the speed, after `examples` examples of the run."""
         self._last, self._last_examples = time.monotonic(), examples
+
+    def goes_on_after(self, step: int) -> None:
+        """Let TensorBoard forget what a killed process has logged after `step`, which comes again.
+
+        Call it before anything is logged. Without it, the curves of a run that was resumed, or that
+        starts over, double back.
+
+        Args:
+          step: the last one of the run so far; -1 if it starts at 0.
+        """
+        if not self._active:
+            return
+        start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
+        # TensorBoard reads the files in the order of their names, which begin with the time. So
+        # this one comes after all of before, and before the one that is opened next.
+        logs = self._run.file("logs")
+        with tf.Graph().as_default(), tf.compat.v1.summary.FileWriter(logs) as writer:
+            # TensorBoard ignores a run's first start, and older runs have none.
+            writer.add_session_log(start, step + 1)
+            writer.add_session_log(start, step + 1)
 
     def due(self) -> bool:
         """Return whether it is time to print a progress line."""
@@ -87,7 +107,8 @@ class Progress:
         self.start(examples)
         self._log("train", {**values, "examples": examples, "examples_per_second": speed})
         left = duration((total - examples) / speed) if speed > 0 and total > examples else "0s"
-        gap = f"  GAP {values['gap']:.3f}" if "gap" in values else ""
+        # Of the last batch only, unlike the GAP of a validation.
+        gap = f"  train GAP {values['gap']:.3f}" if "gap" in values else ""
         self.say(
             f"epoch {epoch + 1}/{epochs}  step {values['step']:,}  loss {values['loss']:.4g}{gap}"
             f"  lr {values['learning_rate']:.2g}  {speed:,.0f} examples/s  ETA {left}"
@@ -132,16 +153,18 @@ class Progress:
 
     def close(self) -> None:
         """Write out what TensorBoard has not received yet."""
-        if self._writer is not None:
-            self._writer.close()
+        if self._opened is not None:
+            self._opened.close()
         sys.stdout.flush()
 
     def _log(self, event: str, values: dict[str, Any]) -> None:
-        if self._writer is None:
+        if not self._active:
             return
         self._run.log(event, time=time.time(), **values)
-        with self._writer.as_default(step=int(values["step"])):
+        if self._opened is None:
+            self._opened = tf.summary.create_file_writer(self._run.file("logs"))
+        with self._opened.as_default(step=int(values["step"])):
             for key, tag in _TAGS[event].items():
                 if key in values:
                     tf.summary.scalar(tag, values[key])
-        self._writer.flush()
+        self._opened.flush()

@@ -1,6 +1,6 @@
 """What ends a run early: a signal, or the end of the session that --max_minutes sets.
 
-The first signal lets the run save its state, and a second ends it at once.
+The first signal lets the run save its state, which is said at once, and a second abandons that.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
+from yt8m import answered_signals
+from yt8m.answered_signals import SIGNALS, answered
 from yt8m.runs.settings.session import Session
 
 OUT_OF_TIME = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong, and trying again continues
@@ -106,13 +109,16 @@ class StopSignal:
 
     Attributes:
       number: the signal that this process has received, or None.
+      doing: what the process does after the first signal, for the answer to it.
       deadline: the end of the session.
     """
 
     def __init__(self, session: Session | None = None) -> None:
         self.number: int | None = None
+        self.doing = "saving what is done"
+        self._noted = 0.0
         self.deadline = Deadline(session or Session())
-        self._previous: dict[int, Any] = {}
+        self._entered = contextlib.ExitStack()
 
     def __call__(self) -> bool:
         """Return whether a signal was received, or the session's time is over."""
@@ -129,18 +135,22 @@ class StopSignal:
             raise Stopped(self.number)
 
     def __enter__(self) -> StopSignal:
-        self._previous = {s: signal.signal(s, self.note) for s in (signal.SIGTERM, signal.SIGINT)}
+        for number in SIGNALS:
+            before: Any = signal.signal(number, self.note)
+            self._entered.callback(signal.signal, number, before)
+        self._entered.enter_context(answered(lambda: self.doing))
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        self._entered.close()
 
     def note(self, number: int, _: object = None) -> None:
         """Handle a signal."""
-        if self.number is not None:
+        now = time.monotonic()
+        if self.number is not None and now - self._noted >= answered_signals.SAME_PRESS:
             raise KeyboardInterrupt
-        self.number = number
+        if self.number is None:
+            self.number, self._noted = number, now
 
 
 class StopVote:
@@ -166,6 +176,10 @@ class StopVote:
         if self.stopped is None and self.any_worker(self.received()):
             self.stopped = Stopped(self._number())
         return self.stopped is not None
+
+    def will_save(self, step: int) -> None:
+        """Note after which step the run saves, if a signal comes from now on."""
+        self.received.doing = f"saving step {step:,}"
 
     def raise_if_set(self) -> None:
         """Raise `Stopped` if the run stops here; every worker must ask after the same steps."""

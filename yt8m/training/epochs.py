@@ -71,10 +71,11 @@ class Epochs:
         self.data_ended = False
         batches = self._open()
         while (left := self._steps_left()) > 0 and not self._stop():
-            steps = tf.constant(self._steps_in_call(left), tf.int32)
+            steps = self._steps_in_call(left)
             try:
-                with self._examples_counted():
-                    outputs = self._step(batches, steps)
+                with self._examples_counted() as before:
+                    self._stop.will_save(before + steps)
+                    outputs = self._step(batches, tf.constant(steps, tf.int32))
             except tf.errors.OutOfRangeError:
                 self.data_ended = True
                 break
@@ -97,11 +98,11 @@ class Epochs:
         return self._data.open(int(self._state.epoch), int(self._state.examples_in_epoch))
 
     @contextlib.contextmanager
-    def _examples_counted(self) -> Iterator[None]:
-        """Count the steps that were done, whichever way the call ends."""
+    def _examples_counted(self) -> Iterator[int]:
+        """Yield the steps done; count those that are added, whichever way the call ends."""
         before = self._step.done()
         try:
-            yield
+            yield before
         finally:
             done = (self._step.done() - before) * self._batch_size
             self._state.examples_in_epoch.assign_add(done)

@@ -29,6 +29,8 @@ from yt8m.training.keep_best import ModelKeeper
 from yt8m.training.priors import starting_priors
 from yt8m.training.schedule import extension
 from yt8m.training.schedule.course import Course
+from yt8m.training.start.check_replicas import check_replicas
+from yt8m.training.start.first_lines import first_lines
 from yt8m.training.step import make_step
 from yt8m.training.step_report import StepReport
 from yt8m.training.training_data import TrainingData, counts_of
@@ -188,7 +190,10 @@ class Trainer:
 
     def begin(self) -> None:
         """Resume from the last checkpoint, or start from the label priors and --init_from."""
-        if self.checkpoints.restore():
+        resumed = self.checkpoints.restore()
+        self.progress.goes_on_after(self.step.done() if resumed else -1)
+        self.progress.say("\n".join(first_lines(self.config, self.step)))
+        if resumed:
             if self.run.exists():
                 line = self.course.resume(self.run.load_config(), self.step.done())
                 if line is not None:
@@ -208,7 +213,11 @@ class Trainer:
 
     def _start(self) -> None:
         self.course.start()
-        if self.chief and not self.run.exists():
+        if self.run.exists():
+            self.progress.say(
+                f"{self.run.path} contains a run without a checkpoint: it starts over at step 0"
+            )
+        elif self.chief:
             self.run.remove_priors()  # A refused command left them, perhaps for other data.
         model = self.step.model
         if model.task == "classification":
@@ -332,22 +341,3 @@ class Trainer:
         self.progress.event("done", step=step, **found)
         which = "not validated" if best is None else f"best {name} {best:.4f}"
         self.progress.say(f"done after {step:,} steps, {which}; the run is in {self.run.path}")
-
-
-def check_replicas(config: RunConfig, replicas: int) -> None:
-    """Refuse a batch size or a compiler setting that does not suit the number of replicas.
-
-    Raises:
-      UserError: it names the flag.
-    """
-    strategy, batch_size = config.training.strategy, config.recipe.batch_size
-    if batch_size % replicas:
-        raise UserError(
-            f"--batch_size={batch_size} is not a multiple of the {replicas} replicas of"
-            f" --strategy={strategy}; choose one that is."
-        )
-    if config.training.jit_compile and replicas > 1:
-        raise UserError(
-            f"--jit_compile works on one replica, but --strategy={strategy} has {replicas}; drop"
-            " --jit_compile (a TPU compiles anyway)."
-        )
