@@ -9,6 +9,7 @@ import pytest
 from tests.support.records import rgb_audio_frames, rgb_audio_means
 from yt8m.data.inspect import main
 from yt8m.data.records.quantization import dequantize
+from yt8m.data.records.writers import video_record
 
 
 def test_report(make, capsys):
@@ -25,6 +26,8 @@ def test_report(make, capsys):
         in out
     )
     assert "frames: 4 to 14 per video" in out
+    assert "values of rgb: from -1.992 to 2.008, means " in out
+    assert "training normalizes them as each model does for a release" in out
 
 
 def test_report_says_label_beyond(make, capsys):
@@ -38,6 +41,15 @@ def test_records_of_no_release_are_reported_all_the_same(make, capsys):
     assert main([make.shard("x.tfrecord", [rgb_audio_means(0, np.zeros(6), [7])])]) == 0
     out = capsys.readouterr().out
     assert "8 classes (by the labels seen; the records are of no known release" in out
+
+
+def test_the_values_of_own_features(make, capsys):
+    x = np.array([[2.5, 1.0], [8.0, 1.0]])
+    records = [video_record(b"v%d" % i, {"own": row}, [1]) for i, row in enumerate(x)]
+    assert main([make.shard("x.tfrecord", records)]) == 0
+    out = capsys.readouterr().out
+    assert "values of own: from 1 to 8, means 1 to 5.25, spreads 0 to 2.75; 1 of 2 have one" in out
+    assert "training standardizes them: they are no release's" in out
 
 
 @pytest.mark.parametrize("part", ["payload", "length"])

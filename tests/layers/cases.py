@@ -37,6 +37,7 @@ from yt8m.layers.recurrent.layer_norm_gru import LayerNormGruCell
 from yt8m.layers.recurrent.random_order import RandomOrder
 from yt8m.layers.recurrent.windowed import WindowedRecurrent
 from yt8m.layers.residual_1d import Bottleneck1D, ConvNorm1D
+from yt8m.layers.standardize import Standardize
 from yt8m.layers.transformer.attentive_probe import AttentiveProbe
 from yt8m.layers.transformer.class_token import ClassToken
 from yt8m.layers.transformer.encoder_block import EncoderBlock
@@ -106,7 +107,10 @@ _WINDOWED = {"cells": 3, "num_mixtures": 2, "dropout": 0.1, "reset_after": False
 CASES = [
     Case(DequantizeFrames, {"input_norm": "none"}, _BYTES, {"num_frames": _COUNTS}),
     Case(DequantizeFrames, {"input_norm": "l2"}, _BYTES, {"num_frames": _COUNTS}),
+    Case(DequantizeFrames, {"input_norm": "standardize"}, FRAMES, {"num_frames": _COUNTS}),
     Case(NormalizeVideo, {"input_norm": "none"}, floats(B, D)),
+    Case(NormalizeVideo, {"input_norm": "standardize"}, floats(B, D)),
+    Case(Standardize, {}, FRAMES),
     Case(RandomOrder, {"mode": "always"}, _BYTES, {"num_frames": _COUNTS}),
     *(
         Case(FramePooling, {"method": method, "swap_weight": "l1"}, FRAMES, {"mask": MASK})

@@ -71,9 +71,13 @@ def test_output_is_a_loss_of_each_video(name):
 
 @pytest.mark.parametrize("name", [name for name in MODELS if "input_norm" in arguments_of(name)])
 def test_input_norm_is_applied(name):
-    models = [make(name, input_norm=norm) for norm in ("l2", "none")]
+    models = [make(name, input_norm=norm) for norm in ("l2", "none", "standardize")]
     outputs = [model(batch_for(model), training=False).numpy() for model in models]
     assert np.abs(outputs[0] - outputs[1]).max() > 1e-6
+    size = models[2].feature_size
+    models[2].standardize_inputs(np.linspace(-1, 1, size), np.linspace(1, 2, size))
+    standardized = models[2](batch_for(models[2]), training=False).numpy()
+    assert np.abs(standardized - outputs[2]).max() > 1e-6, "before, the statistics were 0 and 1"
 
 
 @pytest.mark.parametrize("name", MODELS + RECONSTRUCTIONS)

@@ -41,8 +41,8 @@ class Dataset:
           epoch: number of the pass.
 
         Returns:
-          Batches {"id": string [B], "video": float32 [B, D] or "frames": uint8 [B, T, D],
-          "num_frames": int32 [B], "labels": uint8 [B, K]}; rated segments also have
+          Batches {"id": string [B], "video": float32 [B, D] or "frames" [B, T, D] of bytes or
+          floats, "num_frames": int32 [B], "labels": uint8 [B, K]}; rated segments also have
           "weights": float32 [B, K].
         """
         return build_dataset(

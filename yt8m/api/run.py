@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from yt8m.api.dataset import Batch, Dataset
 from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.schema import RecordSchema
 from yt8m.evaluation.evaluate_run import evaluate_run
 from yt8m.metrics.top_k import top_k as best_of_rows
 from yt8m.models.core.base import Yt8mModel
@@ -81,7 +82,8 @@ class Run:
         """Return the probability of each class, [N, K].
 
         Args:
-          data: features [N, D] of whole videos, or frames [N, T, D]; or a `Dataset`, a pattern of
+          data: features [N, D] of whole videos, or frames [N, T, D] of bytes or floats as in the
+            run's records; or a `Dataset`, a pattern of
             record files, or batches in the form that a `Dataset` has.
           num_frames: number of frames of each video [N], where `data` are frames; by default T for
             all.
@@ -212,7 +214,23 @@ class Run:
             return {"video": features.astype(np.float32, copy=False), "num_frames": lengths}
         if num_frames is None:
             num_frames = np.full(len(features), features.shape[1])
-        return {"frames": features, "num_frames": np.asarray(num_frames, np.int32)}
+        frames = _frames(features, schema)
+        return {"frames": frames, "num_frames": np.asarray(num_frames, np.int32)}
+
+
+def _frames(frames: npt.NDArray[Any], schema: RecordSchema) -> npt.NDArray[Any]:
+    """Return frames in the type of the run's records: bytes, or float32."""
+    if schema.float_frames and schema.frames_as != "bytes":
+        return frames.astype(np.float32, copy=False)
+    if frames.dtype == np.uint8:
+        return frames
+    as_bytes = frames.astype(np.uint8)
+    if not np.array_equal(as_bytes, frames):
+        raise ValueError(
+            f"this run takes frames as bytes, as in its records, not as {frames.dtype} with other"
+            " values than whole numbers from 0 to 255"
+        )
+    return as_bytes
 
 
 def _silently(_: str) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from absl import logging
 
+from yt8m.data.features.frame_type import choose_frame_type
 from yt8m.data.findings import Findings, examine
 from yt8m.data.num_classes import number_of_classes
-from yt8m.data.releases import recognized
-from yt8m.data.schema import MAX_FRAMES, SEGMENT_FRAMES, RecordSchema
+from yt8m.data.releases import has_names_of_release, recognized
+from yt8m.data.schema import MAX_FRAMES, SEGMENT_FRAMES, Frames, RecordSchema
 from yt8m.errors import UserError
 
 
@@ -50,6 +51,7 @@ def find_schema(
     flag: str = "--train_data_pattern",
     num_classes_from: str = "--num_classes",
     rated: bool = True,
+    frames_as: Frames | None = None,
 ) -> tuple[RecordSchema, str]:
     """Return the schema of shards, and a line that describes it and its source.
 
@@ -67,6 +69,7 @@ def find_schema(
       flag: flag that named the shards, for messages.
       num_classes_from: source of `num_classes`, for the description.
       rated: whether segments must have ratings; any video can be cut into unrated ones.
+      frames_as: what float frames become; None chooses by their values.
 
     Raises:
       UserError: the records do not match the arguments.
@@ -80,7 +83,19 @@ def find_schema(
         num_classes, num_classes_from = number_of_classes(found, files, vocabulary_file, flag)
     _warn_of_unequal_lengths(found, asked)
     line = f"{found.level}-level records with {found.listed()}; {num_classes} classes"
-    return _schema(found, asked, int(num_classes)), f"{line} ({num_classes_from})"
+    schema, line = _schema(found, asked, int(num_classes)), f"{line} ({num_classes_from})"
+    if not schema.float_frames:
+        return schema, line
+    if frames_as is None:
+        frames_as, why = _frame_type(files, schema)
+        line = f"{line}; {why}"
+    return dataclasses.replace(schema, frames_as=frames_as), line
+
+
+def _frame_type(files: Sequence[str], schema: RecordSchema) -> tuple[Frames, str]:
+    if has_names_of_release(schema):
+        return "bytes", "float frames are quantized to the 8 bits of the release, from -2 to 2"
+    return choose_frame_type(files, schema)
 
 
 def _schema(found: Findings, asked: _Asked, num_classes: int) -> RecordSchema:

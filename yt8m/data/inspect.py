@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from yt8m import listing
+from yt8m.data.features.report import about_values
 from yt8m.data.files.bad_records import BadRecord
 from yt8m.data.files.count import count_records
 from yt8m.data.files.scan import scan
@@ -63,6 +64,8 @@ def report(files: Sequence[str], full: bool) -> int:
     print(line)
     _print_size(files)
     _print_contents(everything if full else found, schema.num_classes, full)
+    for about in about_values(files, schema):
+        print(about)
     print(f"id key: {found.id_key or 'none'}" + ("; rated segments" if found.has_segments else ""))
     if full:
         print(f"{len(bad)} broken records")

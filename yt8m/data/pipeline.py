@@ -86,7 +86,7 @@ def build_dataset(
       balanced: draws the records of whole videos in place of the shuffled shards.
 
     Returns:
-      Batches {"id": string [B], "frames": uint8 [B, T, D] or "video": float32 [B, D],
+      Batches {"id": string [B], "frames": [B, T, D] of uint8 or floats, or "video": float32 [B, D],
       "num_frames": int32 [B], "labels": uint8 [B, K]}, with "weights": float32 [B, K] for rated
       segments, and for windows with "record": int64 [B], the place of the video's record. Next to
       frames, "video" has the features of whole videos [B, E] that the schema names.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from yt8m.data.findings import Findings
-from yt8m.data.schema import MAX_FRAMES, Level
+from yt8m.data.schema import KEY_ALIASES, MAX_FRAMES, Level, RecordSchema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +80,19 @@ _ALL = (
     Release("sports1m", "Sports-1M", 487),
 )  # fmt: skip
 RELEASES = {release.name: release for release in _ALL}
+
+
+def has_names_of_release(schema: RecordSchema) -> bool:
+    """Return whether the features have the names of a release's, in a form that it has.
+
+    Their widths may be others, and so may be their labels. MediaPipe writes the features of the
+    release as float lists under keys of its own, which count only with the release's widths.
+    """
+    known = [pair for release in _ALL for pair in release.features(schema.level).items()]
+    pairs = list(zip(schema.feature_names, schema.feature_sizes))
+    if schema.float_frames:
+        return set(schema.keys) <= set(KEY_ALIASES.values()) and set(pairs) <= set(known)
+    return set(schema.feature_names) <= {name for name, _ in known}
 
 
 def recognized(found: Findings) -> tuple[Release, str] | None:

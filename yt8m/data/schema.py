@@ -6,6 +6,8 @@ import dataclasses
 from typing import Literal
 
 Level = Literal["video", "frame"]
+# What frames that are float lists become on their way to the model.
+Frames = Literal["bytes", "float16", "bfloat16", "float32"]
 
 MAX_FRAMES = 300  # one frame a second; the releases keep the first 300 s at most
 SEGMENT_FRAMES = 5  # a rated segment of the 2019 release lasts five seconds
@@ -31,7 +33,9 @@ class RecordSchema:
       segment_labels: whether five-second segments (2019), rated ones or all, are read instead of
         whole videos.
       feature_keys: keys in the records if they differ from the names (MediaPipe); else empty.
-      float_frames: whether frames are float lists, which the reader quantises, not byte strings.
+      float_frames: whether frames are float lists, not byte strings.
+      frames_as: what float lists become on their way to the model. "bytes" quantises them and clips
+        them to ±2, as the releases do; runs of earlier versions of this program have it.
       video_names: float features of whole videos (embeddings in the record's context) that are
         read along with the frames of frame-level records.
       video_sizes: width of each.
@@ -47,6 +51,7 @@ class RecordSchema:
     float_frames: bool = False
     video_names: tuple[str, ...] = ()
     video_sizes: tuple[int, ...] = ()
+    frames_as: Frames = "bytes"
 
     @property
     def feature_size(self) -> int:

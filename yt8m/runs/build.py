@@ -155,6 +155,7 @@ def schema_like(
         flag=flag,
         num_classes_from="as in the run",
         rated=rated,
+        frames_as=config.schema.frames_as,
     )
     check_level(config.model.name, schema, flag)
     return schema, line

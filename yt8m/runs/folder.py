@@ -32,15 +32,18 @@ STEP_1 = "step1"  # a folder: the joint training of the alternating trainer, a r
 ALTERNATION = "alternation"  # a folder: what the steps of the alternating trainer keep
 LABEL_INDEX = "label_index.npz"  # labels and places of the training records
 _LOG, _PRIORS, _DONE = "metrics.jsonl", "priors.npy", "done"
+_STATISTICS = "input_statistics.npz"  # mean and standard deviation of each input feature
 _OURS = frozenset(
     (
         CONFIG_FILE, "checkpoints", _LOG, "logs", _DONE, _PRIORS, BEST, LAST, "eval", STEP_1,
-        ALTERNATION, "groups", "features", LABEL_INDEX, WINDOW, CLASSES,
+        ALTERNATION, "groups", "features", LABEL_INDEX, WINDOW, CLASSES, _STATISTICS,
     )
 )  # fmt: skip
 # What a command leaves without a config.json if it was refused, or killed before its first step.
 _PROBE = ".probe"
-_OF_ATTEMPTS = frozenset(("logs", _LOG, _PRIORS, "features", LABEL_INDEX, _PROBE, CLASSES))
+_OF_ATTEMPTS = frozenset(
+    ("logs", _LOG, _PRIORS, _STATISTICS, "features", LABEL_INDEX, _PROBE, CLASSES)
+)
 
 
 class RunFolder:
@@ -145,10 +148,24 @@ class RunFolder:
         np.save(content, priors.astype(np.float64))
         files.write_bytes(self.file(_PRIORS), content.getvalue())
 
-    def remove_priors(self) -> None:
-        """Delete the priors, if there are any."""
-        if self._has(_PRIORS):
-            tf.io.gfile.remove(self.file(_PRIORS))
+    def remove_starting_values(self) -> None:
+        """Delete the priors and the statistics of the inputs, if there are any."""
+        for name in (_PRIORS, _STATISTICS):
+            if self._has(name):
+                tf.io.gfile.remove(self.file(name))
+
+    def save_statistics(self, statistics: dict[str, NDArray[np.float64]]) -> None:
+        """Save the "mean" and the "std" of each input feature [D], for --input_norm=standardize."""
+        content = io.BytesIO()
+        np.savez(content, mean=statistics["mean"], std=statistics["std"])
+        files.write_bytes(self.file(_STATISTICS), content.getvalue())
+
+    def load_statistics(self) -> dict[str, NDArray[np.float64]] | None:
+        """Return the statistics of the inputs saved with the run, or None."""
+        if not self._has(_STATISTICS):
+            return None
+        with tf.io.gfile.GFile(self.file(_STATISTICS), "rb") as f:
+            return dict(np.load(io.BytesIO(f.read())))
 
     def load_priors(self) -> NDArray[np.float64] | None:
         """Return the priors [K] saved with the run, or None."""

@@ -20,6 +20,7 @@ from yt8m.models.core.recipe import Recipe
 from yt8m.runs import build
 from yt8m.runs.config import ModelConfig, RunConfig
 from yt8m.runs.folder import RunFolder
+from yt8m.runs.inputs.norm import with_input_norm
 from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.settings.data import DataSettings
 from yt8m.runs.settings.recipe_of_run import (
@@ -107,6 +108,16 @@ def new_run(
     if before is None and not (settings.get("num_epochs") or training.max_steps):
         examples = records * segments_a_record(files) if schema.segment_labels else records
         recipe, longer = long_enough(recipe, round(examples))
+    given, about_norm = with_input_norm(
+        cls,
+        arguments or {},
+        chosen.data.input_norm,
+        files,
+        schema,
+        starter_defaults,
+        before,
+        _sources(chosen),
+    )
     eval_files = find_shards(eval_data, "--eval_data_pattern") if eval_data else []
     # The end of the first epoch corrects it.
     estimated = {} if exact and not schema.segment_labels else {"records_estimated": True}
@@ -114,7 +125,7 @@ def new_run(
         schema=schema,
         model=ModelConfig(
             registry.own_name(model),
-            _arguments(cls, arguments or {}, starter_defaults, before, training.init_from),
+            _arguments(cls, given, starter_defaults, before, training.init_from),
         ),
         recipe=recipe,
         training=training,
@@ -123,8 +134,8 @@ def new_run(
         facts={**build.facts(files, eval_files), "records": records, **estimated},
     )
     about = "" if exact else "about "
-    found = f"{found}; {len(files)} files, {about}{records:,} records"
-    return NewRun(config, f"{found}\n{longer}" if longer else found)
+    line = f"{found}; {len(files)} files, {about}{records:,} records"
+    return NewRun(config, "\n".join(filter(None, (line, longer, about_norm))))
 
 
 def _arguments(
@@ -141,6 +152,16 @@ def _arguments(
         other = RunFolder(init_from).load_config("--init_from")
         before = other if registry.model_class(other.model.name) is model else None
     return arguments_of_run(model, given, before.model.arguments if before else None)
+
+
+def _sources(chosen: Chosen) -> dict[str, str]:
+    """Return flag -> folder of each run whose weights a new one builds on, or ""."""
+    own = chosen.alternation
+    return {
+        "--init_from": chosen.training.init_from,
+        "--step1_from": own.step1_from if own else "",
+        "--frame_network": own.frame_network if own else "",
+    }
 
 
 def _schema(
@@ -163,6 +184,7 @@ def _schema(
         frame_features=data.frame_features,
         max_frames=max_frames,
         vocabulary_file=vocabulary_file,
+        frames_as=before.frames_as if before and before.float_frames else None,
     )
     try:
         return find(num_classes=data.classes())

@@ -10,7 +10,7 @@ import functools
 
 import tensorflow as tf
 
-from yt8m.data.records.frame import parse_frame_record, to_bytes
+from yt8m.data.records.frame import as_type, frame_type, parse_frame_record
 from yt8m.data.records.sampling import FrameSampling
 from yt8m.data.records.segments import parse_windows
 from yt8m.data.records.video import parse_video_batch
@@ -58,7 +58,7 @@ def _types(
 ) -> dict[str, tf.TensorSpec]:
     types = {
         "id": tf.TensorSpec(rows, tf.string),
-        "frames": tf.TensorSpec((*rows, length, schema.feature_size), tf.uint8),
+        "frames": tf.TensorSpec((*rows, length, schema.feature_size), frame_type(schema)),
         "num_frames": tf.TensorSpec(rows, tf.int32),
     }
     if schema.video_names:
@@ -78,8 +78,10 @@ def array_types(
     """
     if schema.level == "video":
         return {"video": tf.TensorSpec([batch, schema.feature_size], tf.float32, "video")}
+    # Not every program that calls an exported model has the types of 16 bits.
+    kind = tf.float32 if frame_type(schema).is_floating else tf.uint8
     types = {
-        "frames": tf.TensorSpec([batch, length, schema.feature_size], tf.uint8, "frames"),
+        "frames": tf.TensorSpec([batch, length, schema.feature_size], kind, "frames"),
         "num_frames": tf.TensorSpec([batch], tf.int32, "num_frames"),
     }
     if schema.video_names:
@@ -91,13 +93,15 @@ def from_arrays(arrays: Inputs, schema: RecordSchema, sampling: FrameSampling) -
     """Return a batch from arrays, with the frames that `from_records` would keep.
 
     Args:
-      arrays: as `array_types` says; `frames` are bytes, as in records.
+      arrays: as `array_types` says; `frames` are bytes or floats, as in records.
       schema: schema of the run's records.
       sampling: which frames of a video are used.
     """
     if schema.level == "video":
         return arrays
     frames = arrays["frames"][:, : schema.max_frames]
+    if frames.dtype.is_floating:
+        frames = as_type(frames, frame_type(schema))
     count = tf.clip_by_value(tf.cast(arrays["num_frames"], tf.int32), 0, tf.shape(frames)[1])
     if sampling.kind != "all":
         no_seed = tf.zeros([2], tf.int64)  # evaluation draws nothing at random
@@ -110,7 +114,7 @@ def from_arrays(arrays: Inputs, schema: RecordSchema, sampling: FrameSampling) -
 def from_floats(
     rgb_and_audio: tf.Tensor, num_frames: tf.Tensor, schema: RecordSchema, sampling: FrameSampling
 ) -> Inputs:
-    """Return a batch from dequantised features, which are quantised as the reader does.
+    """Return a batch from features as floats, in the type that the reader gives them.
 
     Source: the starter code's export for MediaPipe (docs/sources.md#serving-signatures).
 
@@ -120,12 +124,6 @@ def from_floats(
       schema: schema of the run's records.
       sampling: which frames of a video are used.
     """
-    shape = tf.shape(rgb_and_audio)
-    rows = tf.reshape(rgb_and_audio, [-1, schema.feature_size])
-    as_floats = RecordSchema(
-        "frame", ("rgb_and_audio",), (schema.feature_size,), schema.num_classes, float_frames=True
-    )
-    frames = tf.reshape(to_bytes([rows], as_floats, shape[0] * shape[1]), shape)
-    frames.set_shape([None, None, schema.feature_size])
-    count = tf.broadcast_to(tf.reshape(num_frames, [-1]), shape[:1])
+    frames = as_type(rgb_and_audio, frame_type(schema))
+    count = tf.broadcast_to(tf.reshape(num_frames, [-1]), tf.shape(frames)[:1])
     return from_arrays({"frames": frames, "num_frames": count}, schema, sampling)

@@ -25,6 +25,7 @@ from yt8m.training import label_experiments
 from yt8m.training.checkpoints import TrainState, make_checkpoints
 from yt8m.training.epochs import Epochs
 from yt8m.training.initial_weights import initialize
+from yt8m.training.input_statistics import standardize_inputs
 from yt8m.training.keep_best import ModelKeeper
 from yt8m.training.priors import starting_priors
 from yt8m.training.schedule import extension
@@ -218,11 +219,13 @@ class Trainer:
                 f"{self.run.path} contains a run without a checkpoint: it starts over at step 0"
             )
         elif self.chief:
-            self.run.remove_priors()  # A refused command left them, perhaps for other data.
+            self.run.remove_starting_values()  # A refused command left them.
         model = self.step.model
         if model.task == "classification":
             model.initialize_from_priors(self._priors())
-        initialize(model, self.config, self.progress.say)
+        say = self.progress.say
+        standardize_inputs(model, self.config, self.run, self.files, say, self.chief)
+        initialize(model, self.config, say)
         self.step.average.reset()
         self.progress.event("started", step=0, devices=str(self.devices))
 

@@ -78,6 +78,22 @@ def test_the_weight_file_is_what_was_trained(k, split, small_data, tmp_path, mon
     assert trained.model.covered_classes == list(range(8))
 
 
+def test_standardized_inputs(small_data, tmp_path):
+    """The joined model has the statistics by which the stored features were standardized."""
+    arguments = {"input_norm": "standardize"}
+    config = run_config(small_data, arguments=arguments, recipe={"num_epochs": 1})
+    folder = str(tmp_path / "run")
+    trainer.train(config, folder)
+    trained = TrainedModel(folder)
+    statistics = RunFolder(folder).load_statistics()
+    np.testing.assert_allclose(
+        trained.model.normalize.standardize.mean.numpy(), statistics["mean"], rtol=1e-6
+    )
+    best = read_json(os.path.join(folder, "best", "metrics.json"))
+    result = evaluate_run(trained, small_data.pattern("validate", "video"), str(tmp_path / "eval"))
+    assert result["gap"] == pytest.approx(best["gap"], abs=1e-4)
+
+
 def test_a_run_that_is_done_is_not_trained_again(run, small_data, capsys):
     """Its groups are gone, so resuming it would train it from scratch."""
     config = run_config(small_data)

@@ -14,7 +14,7 @@ def drop_frames(
     the frame that came closest to staying stays.
 
     Args:
-      batch: has "frames" uint8 [B, T, D] and "num_frames" int32 [B].
+      batch: has "frames" [B, T, D] and "num_frames" int32 [B].
       probability: from 0 to below 1.
       key: int64 [2], determines which frames.
     """

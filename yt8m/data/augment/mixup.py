@@ -26,13 +26,13 @@ def partners(count: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
 def mix(batch: dict[str, tf.Tensor], alpha: float, key: tf.Tensor) -> dict[str, tf.Tensor]:
     """Return the batch with mixed videos and "targets" float32 [B, K], mixed alike.
 
-    Source: docs/sources.md#mixup. Means are mixed as they are, before they are normalised. Frames
-    are mixed as bytes and rounded, which differs from a mixture of the dequantised frames by half a
-    step of the quantisation at most. A video keeps its number of frames; a shorter partner is
+    Source: docs/sources.md#mixup. Means are mixed as they are, before they are normalised. Bytes
+    of frames are mixed and rounded, which differs from a mixture of the dequantised frames by half
+    a step of the quantisation at most. A video keeps its number of frames; a shorter partner is
     repeated from its beginning.
 
     Args:
-      batch: has "labels" [B, K] and "video" [B, D] or "frames" uint8 [B, T, D] with "num_frames";
+      batch: has "labels" [B, K] and "video" [B, D] or "frames" [B, T, D] with "num_frames";
         "targets" and "teacher" [B, K] are mixed if there are any. Where a teacher says nothing
         about one of the two, it says nothing about the mixture.
       alpha: α, above 0.
@@ -56,7 +56,8 @@ def mix(batch: dict[str, tf.Tensor], alpha: float, key: tf.Tensor) -> dict[str, 
     if "frames" in batch:
         frames = batch["frames"]
         means = mean(frames, _frames_of(batch, other))
-        out["frames"] = tf.cast(tf.round(means), frames.dtype)
+        means = means if frames.dtype.is_floating else tf.round(means)
+        out["frames"] = tf.cast(means, frames.dtype)
     if "teacher" in batch:
         q = batch["teacher"]
         known = (q >= 0.0) & (tf.gather(q, other) >= 0.0)

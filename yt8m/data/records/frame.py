@@ -1,7 +1,8 @@
 """Frame-level records (`tf.train.SequenceExample`), parsed one at a time.
 
-Frames remain bytes until they reach the device. Features of the whole video, such as an embedding,
-are floats in the record's context; those that the schema names are returned as `video`.
+Frames remain bytes, or floats of the type that the schema names, until they reach the device.
+Features of the whole video, such as an embedding, are floats in the record's context; those that
+the schema names are returned as `video`.
 """
 
 from __future__ import annotations
@@ -58,13 +59,28 @@ def of_the_video(parsed: dict[str, Any], schema: RecordSchema) -> dict[str, tf.T
     return {"video": tf.concat([parsed[name] for name in schema.video_names], axis=-1)}
 
 
-def to_bytes(steps: list[tf.Tensor], schema: RecordSchema, num_frames: tf.Tensor) -> tf.Tensor:
-    """Return the first `num_frames` frames of all features as uint8 [num_frames, D]."""
+def frame_type(schema: RecordSchema) -> tf.DType:
+    """Return the type in which a model gets frames of a schema: uint8, or a type of floats."""
+    as_bytes = not schema.float_frames or schema.frames_as == "bytes"
+    return tf.uint8 if as_bytes else tf.as_dtype(schema.frames_as)
+
+
+def as_type(values: tf.Tensor, kind: tf.DType) -> tf.Tensor:
+    """Return float frames in the type that `frame_type` names; uint8 quantises and clips them."""
+    if kind == tf.uint8:
+        q = tf.clip_by_value(tf.round((values - OFFSET) / SCALE), 0.0, 255.0)
+        return tf.cast(q, tf.uint8)
+    if kind == tf.float16:  # A value beyond its range would become infinite.
+        values = tf.clip_by_value(values, tf.float16.min, tf.float16.max)
+    return tf.cast(values, kind)
+
+
+def decoded(steps: list[tf.Tensor], schema: RecordSchema, num_frames: tf.Tensor) -> tf.Tensor:
+    """Return the first `num_frames` frames of all features, [num_frames, D] of `frame_type`."""
     columns = []
     for values, size in zip(steps, schema.feature_sizes):
         if schema.float_frames:
-            q = tf.clip_by_value(tf.round((values - OFFSET) / SCALE), 0.0, 255.0)
-            frames = tf.cast(q, tf.uint8)
+            frames = as_type(values, frame_type(schema))
         else:
             decoded = tf.io.decode_raw(values, tf.uint8)  # [0, 0] if there are no frames
             shape = [tf.shape(values)[0], size]
@@ -96,8 +112,8 @@ def parse_frame_record(
       beyond: "raise" or "drop" a label index beyond the classes.
 
     Returns:
-      `id`, `frames` uint8 [T, D], zero-padded, `num_frames`, `labels` uint8 [K], and `video` [E]
-      where the schema names features of whole videos.
+      `id`, `frames` [T, D] of `frame_type`, zero-padded, `num_frames`, `labels` uint8 [K], and
+      `video` [E] where the schema names features of whole videos.
     """
     context = id_features()
     if with_labels:
@@ -113,7 +129,7 @@ def parse_frame_record(
         picked = sampling.indices(available, key)[:kept]
         steps = [tf.gather(s, picked) for s in steps]
         num_frames = tf.shape(picked)[0]
-    frames = to_bytes(steps, schema, num_frames)
+    frames = decoded(steps, schema, num_frames)
     frames = tf.pad(frames, [[0, length - num_frames], [0, 0]])
     frames.set_shape([length, schema.feature_size])
     record = {"id": first_id(parsed), "frames": frames, "num_frames": num_frames}

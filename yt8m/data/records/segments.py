@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m.data.records.frame import of_the_video, parse_sequence, to_bytes
+from yt8m.data.records.frame import decoded, of_the_video, parse_sequence
 from yt8m.data.records.labels import Beyond, only_inside
 from yt8m.data.records.video import first_id, id_features
 from yt8m.data.schema import SEGMENT_FRAMES, RecordSchema
@@ -25,9 +25,9 @@ def parse_segments(
       beyond: "raise" or "drop" a rated class beyond the K.
 
     Returns:
-      `id` [S] as `<video>:<start>`, `frames` uint8 [S, 5, D], `num_frames` [S] (frames of the
-      segment that the video has), `labels` uint8 [S, K], `weights` float32 [S, K]: 1 where rated;
-      `video` [S, E] where the schema names features of whole videos.
+      `id` [S] as `<video>:<start>`, `frames` [S, 5, D] of `frame_type`, `num_frames` [S]
+      (frames of the segment that the video has), `labels` uint8 [S, K], `weights` float32 [S, K]: 1
+      where rated; `video` [S, E] where the schema names features of whole videos.
     """
     lists = {
         "segment_start_times": tf.io.VarLenFeature(tf.int64),
@@ -89,7 +89,7 @@ def _segments(
     """Return the segments that begin at `starts` [S], without labels."""
     wanted = tf.cast(starts, tf.int32)[:, None] + tf.range(SEGMENT_FRAMES)  # [S, 5]
     there = (wanted >= 0) & (wanted < available)
-    frames = to_bytes(steps, schema, available)
+    frames = decoded(steps, schema, available)
     frames = tf.pad(frames, [[0, 1], [0, 0]])  # row `available` stands for missing frames
     frames = tf.gather(frames, tf.where(there, wanted, available))  # [S, 5, D]
     count = tf.size(starts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import h5py  # Keras requires it and writes `.weights.h5` with it
@@ -18,31 +19,35 @@ import tensorflow as tf
 
 from yt8m.largescale.mixtures.mixture_block import NAMES
 from yt8m.largescale.mixtures.scatter_blocks import check_filled, scatter_blocks
+from yt8m.largescale.tasks.shipped_model import weights_before_head
 from yt8m.models.core.base import Yt8mModel
 
 
-def join_groups(small: Yt8mModel, files: list[str], width: int, path: str) -> None:
+def join_groups(
+    small: Yt8mModel, files: list[str], width: int, path: str, others: Sequence[np.ndarray] = ()
+) -> None:
     """Write `path` (`.weights.h5`), either completely or not at all.
 
     Args:
-      small: the built model with one feature in place of D. All its weights are those of its
-        `head`, a `GroupedMixtureOfExperts`. They are overwritten.
+      small: the built model with one feature in place of D, whose `head` is a
+        `GroupedMixtureOfExperts`. All its weights are overwritten.
       files: the blocks file of each group of the head (see `partition_training`).
       width: D.
       path: where the weights go.
+      others: the whole model's weights before its head, in the model's order.
 
     Raises:
-      ValueError: the model has weights outside its head, or a class of the group is missing from a
-        file.
+      ValueError: the model has other weights outside its head, or a class of the group is missing
+        from a file.
     """
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tempfile.TemporaryDirectory() as folder:
         pattern = os.path.join(folder, "pattern.weights.h5")
-        places = _save_pattern(small, pattern)
+        places = _save_pattern(small, pattern, len(others))
         remote = "://" in path
         local = os.path.join(folder, "model.weights.h5") if remote else path + ".tmp"
         with h5py.File(pattern, "r") as source, h5py.File(local, "w") as out:
-            data_sets = _copy_structure(source, out, places, width)
+            data_sets = _copy_structure(source, out, places, width, others)
             for i, (file, group) in enumerate(zip(files, small.head.groups)):
                 arrays = {name: data_sets[i, name] for name in NAMES}
                 check_filled(scatter_blocks(file, [group], [arrays]), [group])
@@ -51,20 +56,30 @@ def join_groups(small: Yt8mModel, files: list[str], width: int, path: str) -> No
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
 
 
-def _save_pattern(small: Yt8mModel, pattern: str) -> list[tuple[int, str]]:
-    """Give each array its own number, save the weights, and return (group, name) of each number."""
+def _save_pattern(small: Yt8mModel, pattern: str, others: int) -> list[tuple[int, str]]:
+    """Give each array its own number, save the weights, and return (group, name) of each number.
+
+    The numbers of the `others`, which are before the head, follow those of the head.
+    """
     places = [(i, name) for i in range(len(small.head.groups)) for name in NAMES]
     for number, (i, name) in enumerate(places):
         variable = getattr(small.head.mixtures[i], name)
         variable.assign(np.full(variable.shape, number, np.float32))
-    if len(places) != len(small.weights):
+    before = weights_before_head(small)
+    for number, variable in enumerate(before, len(places)):
+        variable.assign(np.full(variable.shape, number, np.float32))
+    if len(before) != others:
         raise ValueError(f"{type(small).__name__} has weights outside its head")
     small.save_weights(pattern)
     return places
 
 
 def _copy_structure(
-    source: Any, out: Any, places: list[tuple[int, str]], width: int
+    source: Any,
+    out: Any,
+    places: list[tuple[int, str]],
+    width: int,
+    others: Sequence[np.ndarray] = (),
 ) -> dict[tuple[int, str], Any]:
     """Create in `out` the structure of `source`, with D features instead of one.
 
@@ -76,7 +91,12 @@ def _copy_structure(
 
     def copy(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            place = places[round(float(np.ravel(item[()])[0]))]
+            number = round(float(np.ravel(item[()])[0]))
+            if number >= len(places):
+                out.create_dataset(name, data=others[number - len(places)])
+                out[name].attrs.update(item.attrs)
+                return
+            place = places[number]
             shape = item.shape if place[1] == "bias" else (width, *item.shape[1:])
             data_sets[place] = out.create_dataset(name, shape, "float32")
         if isinstance(item, h5py.Group):

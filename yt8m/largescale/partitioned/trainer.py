@@ -17,6 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m.compat import tf_variable
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.shards import find_shards
 from yt8m.data.schema import RecordSchema
@@ -30,6 +31,7 @@ from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.partitioned.groups import Groups
 from yt8m.largescale.partitioned.refusals import check_earlier, check_settings
 from yt8m.largescale.tasks.shared_folder import local_folder
+from yt8m.largescale.tasks.shipped_model import fingerprint, weights_before_head
 from yt8m.losses import registry as losses
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
@@ -39,6 +41,7 @@ from yt8m.runs.folder import BEST, RunFolder
 from yt8m.runs.open import keep_settings, open_run
 from yt8m.runs.progress import Progress
 from yt8m.runs.stop_signal import Stopped, StopSignal
+from yt8m.training.input_statistics import standardize_inputs
 from yt8m.training.priors import starting_priors
 
 # One file of each group is open while they are joined, and 1,024 open files is a usual limit.
@@ -171,8 +174,10 @@ class PartitionedTrainer:
         eval_files = find_shards(pattern, flag) if pattern else []
         schema = schema_like(self.config, eval_files, flag)[0] if eval_files else None
         if not run.exists():
-            run.remove_priors()  # those of an attempt that was refused, perhaps on other data
-        self.priors = starting_priors(self.config, run, self.files, self.progress.say)
+            run.remove_starting_values()  # those of an attempt that was refused
+        say = self.progress.say
+        self.priors = starting_priors(self.config, run, self.files, say)
+        standardize_inputs(self.model, self.config, run, self.files, say)
         # Only now: an attempt that is refused must not prevent the next one.
         if not (run.exists() and run.load_config() == self.config):
             keep_settings(run, self.config)
@@ -198,7 +203,8 @@ class PartitionedTrainer:
             files,
             schema,
             dtype=self.config.training.dtype,
-            about=f"{self.config.model.name}.head_features, input_norm={model.input_norm}",
+            about=f"{self.config.model.name}.head_features, input_norm={model.input_norm}"
+            + self._statistics(),
         )
         return build_feature_store(
             plan,
@@ -207,6 +213,11 @@ class PartitionedTrainer:
             self.stop,
             self.progress.say,
         )
+
+    def _statistics(self) -> str:
+        """Return what identifies the statistics by which the inputs are standardized, or ""."""
+        standardized = self.model.input_norm == "standardize"
+        return f", statistics {fingerprint(self.model)[:8]}" if standardized else ""
 
     def _train_groups(self, store: FeatureStore, validation: FeatureStore | None) -> None:
         self.settings.steps(store.num_examples)  # refuses a batch that is too large
@@ -234,7 +245,8 @@ class PartitionedTrainer:
         with dtype_policy(self.config.training.dtype):
             small = self._model([1]).build_weights()
         weights = self.run.file(place, "model.weights.h5")
-        join_groups(small, self.groups.files, store.width, weights)
+        before = [tf_variable(v).numpy() for v in weights_before_head(self.model)]
+        join_groups(small, self.groups.files, store.width, weights, before)
         if validation is not None:
             result = self._validate(validation)
             self.progress.validation({**result, **about}, True)

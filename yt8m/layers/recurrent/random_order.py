@@ -29,7 +29,7 @@ class RandomOrder(Yt8mLayer):
     """
 
     def __init__(self, mode: OrderMode = "train", **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(**{"autocast": False, **kwargs})  # frames of floats stay as they are
         self.mode = one_of("random_order", mode, OrderMode)  # the models call the argument so
 
     def call(

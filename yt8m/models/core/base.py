@@ -41,6 +41,8 @@ import tensorflow as tf
 from yt8m.errors import UserError, one_of
 from yt8m.layers.dequantize import InputNorm
 from yt8m.layers.recorded_arguments import RecordedArguments
+from yt8m.layers.standardize import Standardize
+from yt8m.models.core.arguments import default_arguments
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.core.weight_transfer import copy_weights
 
@@ -61,7 +63,8 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
       num_classes: K.
       feature_sizes: width of each concatenated feature; D is their sum.
       input_norm: "l2" divides each frame (or video) vector by its L2 norm over all D features, as
-        the starter code does; "none" leaves it as it is.
+        the starter code does; "standardize" subtracts from each feature its mean and divides it by
+        its standard deviation (`standardize_inputs`); "none" leaves it as it is.
     """
 
     level: ClassVar[str] = ""  # "video" or "frame"
@@ -102,7 +105,10 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
         input_norm: InputNorm = "l2",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        # The first layer casts. Keras would do so before it, and frames of floats, or features that
+        # it standardizes, may need float32 there.
+        keeps_inputs = self.level == "frame" or input_norm == "standardize"
+        super().__init__(**{"autocast": not keeps_inputs, **kwargs})
         self.num_classes = int(num_classes)
         self.input_norm = one_of("input_norm", input_norm, InputNorm)
 
@@ -197,6 +203,24 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
             if not any(head is layer for layer in inner):
                 head.initialize_from_priors(np.asarray(priors, np.float64))
 
+    def standardize_inputs(self, mean: np.ndarray, std: np.ndarray) -> None:
+        """Set the statistics of the layers that standardize the inputs.
+
+        A feature with a standard deviation of 0 becomes 0. A model whose own input_norm is "l2" was
+        tuned for small values, so if there are more than 64 features, they get 8/√D, and a frame or
+        video a norm near 8.
+
+        Args:
+          mean: mean of each feature [D].
+          std: standard deviation of each feature [D].
+        """
+        usual = {**default_arguments(type(self)), **self.recipe_arguments}.get("input_norm")
+        gain = min(1.0, 8.0 / np.sqrt(len(mean))) if usual == "l2" else 1.0
+        factor = np.divide(gain, std, out=np.zeros_like(std), where=std > 0)
+        for layer in self._flatten_layers(include_self=False):
+            if isinstance(layer, Standardize):
+                layer.set_statistics(mean, factor)
+
     def initialize_from(self, other: Yt8mModel) -> None:
         """Copy the weights of a trained model (--init_from); both models are built.
 
@@ -246,7 +270,10 @@ class VideoModel(Yt8mModel):
 
 
 class FrameModel(Yt8mModel):
-    """A model of frames: `{"frames": uint8 [B, T, D], "num_frames": int32 [B]} -> [B, K]`."""
+    """A model of frames: `{"frames": [B, T, D], "num_frames": int32 [B]} -> [B, K]`.
+
+    Frames are bytes (uint8), as in the releases, or floats.
+    """
 
     level = "frame"
     input_keys = ("frames", "num_frames")

@@ -145,6 +145,8 @@ class ContextGruModel(ChosenHead, FrameModel):
                 f" --model_option=output_size={self.context_size}, or choose another inject."
             )
         copy_weights(other.encoder, self.encoder, "the encoder in that run", "this run's encoder")
+        # The encoder expects inputs that are standardized by the statistics of its own run.
+        copy_weights(other.dequantize, self.dequantize, "the encoder's input", "this run's input")
 
     def inject(self, x: tf.Tensor, mask: tf.Tensor, training: Any = None) -> tf.Tensor:
         """Return frames with their context added (eq. 2).

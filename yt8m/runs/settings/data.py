@@ -6,6 +6,7 @@ import dataclasses
 
 from yt8m.data.releases import RELEASES
 from yt8m.errors import UserError
+from yt8m.layers.dequantize import InputNorm
 from yt8m.models.core.recipe import FRAMES
 from yt8m.runs.settings.training import DATA
 from yt8m.settings import setting
@@ -56,6 +57,15 @@ class DataSettings:
         " has fewer (AudioSet: 10); cannot be combined with --segment_labels",
         at_least=1,
         group=FRAMES,
+    )
+
+    input_norm: InputNorm | None = setting(
+        None,
+        help="normalization of the inputs: l2 (each frame or video has norm 1), standardize (each"
+        " feature by its mean and spread in the training data), or none; by default the model's"
+        " own for the features of a release, and standardize for others",
+        choices=InputNorm,
+        group=DATA,
     )
 
     def names(self) -> list[str] | None:

@@ -1,0 +1,1 @@
+"""The values of features: what they are like, and in which type they travel."""

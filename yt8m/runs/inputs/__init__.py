@@ -1,0 +1,1 @@
+"""How a run treats its input features."""
