@@ -36,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("yt8m.commands.publish", "write a run as a folder for a model hub"),
     "fuse": ("yt8m.commands.fuse", "fuse the scores of several models"),
     "download": ("yt8m.commands.download", "download a share of the published data set"),
+    "convert": (
+        "yt8m.commands.records.convert",
+        "make records from arrays, tables, MediaPipe's files or other records",
+    ),
     "inspect": ("yt8m.data.inspect", "show the contents of record files, and find corrupt records"),
     "synthetic": ("yt8m.data.synthetic.__main__", "make a synthetic data set"),
     "analyse": ("yt8m.commands.analyse", "describe the labels of a data set"),

@@ -86,6 +86,21 @@ def test_a_run_keeps_the_recipe_that_it_began_with(videos, recipe):
         check_same_run(began, starter, "run")
 
 
+def test_a_small_training_set_gets_small_batches(small_data):
+    few = small_data.pattern("validate", "video")  # 160 videos
+
+    def batch(**more):
+        return new_run("MoeModel", few, **more).config.recipe.batch_size
+
+    assert batch() == 16
+    assert batch(batch_size=100) == 100
+    assert new_run("MoeModel", small_data.pattern("train", "video")).config.recipe.batch_size == 512
+    with pytest.raises(UserError, match=r"--batch_size=512 is larger than .* records, 160"):
+        batch(batch_size=512)
+    with pytest.raises(UserError, match="is larger than"):
+        batch(starter_defaults=True)
+
+
 def test_a_new_run_records_the_arguments_of_its_recipe(small_data, tmp_path):
     frames = small_data.pattern("train", "frame")
 

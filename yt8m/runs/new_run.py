@@ -28,6 +28,7 @@ from yt8m.runs.settings.recipe_of_run import (
     check_length,
     long_enough,
     recipe_of_run,
+    small_enough,
 )
 from yt8m.runs.settings.session import Session, SessionSettings
 from yt8m.runs.settings.training import TrainingConfig
@@ -102,9 +103,12 @@ def new_run(
     )
     build.check_level(model, schema)
     records, exact = count_records(files)
+    recipe, smaller, longer = chosen.recipe, "", ""
+    given_size = settings.get("batch_size") or starter_defaults or schema.segment_labels
+    if exact and before is None and not given_size:
+        recipe, smaller = small_enough(recipe, records)
     if exact:
-        build.check_batch_size(chosen.recipe, records, schema)
-    recipe, longer = chosen.recipe, ""
+        build.check_batch_size(recipe, records, schema)
     if before is None and not (settings.get("num_epochs") or training.max_steps):
         examples = records * segments_a_record(files) if schema.segment_labels else records
         recipe, longer = long_enough(recipe, round(examples))
@@ -135,7 +139,7 @@ def new_run(
     )
     about = "" if exact else "about "
     line = f"{found}; {len(files)} files, {about}{records:,} records"
-    return NewRun(config, "\n".join(filter(None, (line, longer, about_norm))))
+    return NewRun(config, "\n".join(filter(None, (line, smaller, longer, about_norm))))
 
 
 def _arguments(

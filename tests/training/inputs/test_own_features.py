@@ -11,7 +11,7 @@ from yt8m.files import read_json
 from yt8m.runs.load import load_run
 
 K, D = 20, 64
-FLAGS = (f"--num_classes={K}", "--batch_size=32", "--progress_seconds=1e9", "--dtype=float32")
+FRAMES = ("--max_frames=6", "--num_epochs=6", "--batch_size=32")
 
 
 def write(folder, level, change):
@@ -40,7 +40,7 @@ def train(folder, model, *flags):
         f"--train_data_pattern={folder}/train.tfrecord",
         f"--eval_data_pattern={folder}/validate.tfrecord",
         f"--train_dir={folder}/run",
-        *FLAGS,
+        f"--num_classes={K}",
         *flags,
     )
     assert ended.code == 0, ended.err
@@ -59,6 +59,7 @@ def scaled_and_shifted(x):
 def test_means_between_2_5_and_8_without_a_flag(tmp_path):
     gap, said = train(write(tmp_path, "video", between_2_5_and_8), "MoeModel")
     assert gap >= 0.99
+    assert "batches of 32 instead of 512, because there are so few records" in said
     assert "the features are of no known release" in said
     assert "input statistics: mean and spread of each feature in 320 videos" in said
 
@@ -66,7 +67,7 @@ def test_means_between_2_5_and_8_without_a_flag(tmp_path):
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     folder = write(tmp_path_factory.mktemp("plain"), "frame", lambda x: x)
-    return folder, train(folder, "FrameLevelLogisticModel", "--max_frames=6", "--num_epochs=6")
+    return folder, train(folder, "FrameLevelLogisticModel", *FRAMES)
 
 
 def test_any_scale_of_frames_gives_the_same_gap(plain, tmp_path):
@@ -74,7 +75,7 @@ def test_any_scale_of_frames_gives_the_same_gap(plain, tmp_path):
     assert gap > 0.9
     assert "float frames travel as float16" in said
     folder = write(tmp_path, "frame", scaled_and_shifted)
-    other, said = train(folder, "FrameLevelLogisticModel", "--max_frames=6", "--num_epochs=6")
+    other, said = train(folder, "FrameLevelLogisticModel", *FRAMES)
     assert "float frames travel as float32" in said
     assert other == pytest.approx(gap, abs=0.002)
 
@@ -82,7 +83,7 @@ def test_any_scale_of_frames_gives_the_same_gap(plain, tmp_path):
 def test_the_run_and_its_export_need_no_more(plain, tmp_path):
     """Resuming, evaluation, and a SavedModel that gets the records' own values."""
     folder, (gap, _) = plain
-    _, again = train(folder, "FrameLevelLogisticModel", "--max_frames=6", "--num_epochs=6")
+    _, again = train(folder, "FrameLevelLogisticModel", *FRAMES)
     assert "already done" in again
     assert "input statistics" not in again
     config, model, _ = load_run(str(folder / "run"), "--train_dir")

@@ -66,6 +66,22 @@ def check_length(given: Mapping[str, Any], max_steps: int) -> None:
         )
 
 
+def small_enough(recipe: Recipe, examples: int) -> tuple[Recipe, str]:
+    """Return a recipe whose batches are fewer examples than there are, and a line, or "".
+
+    A smaller training set gets batches of a power of two near an eighth of it.
+
+    Args:
+      recipe: that of a new run whose batch size is not given.
+      examples: examples in an epoch.
+    """
+    if examples >= recipe.batch_size or examples < 1:
+        return recipe, ""
+    size = 1 << (max(1, examples // 8).bit_length() - 1)
+    line = f"batches of {size:,} instead of {recipe.batch_size:,}, because there are so few records"
+    return dataclasses.replace(recipe, batch_size=size), line
+
+
 def long_enough(recipe: Recipe, examples: int) -> tuple[Recipe, str]:
     """Return a recipe with enough epochs for its least steps, and a line that says so, or "".
 

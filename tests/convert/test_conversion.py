@@ -1,0 +1,161 @@
+"""Splits, shards, interruptions and refusals of a conversion."""
+
+import pathlib
+
+import numpy as np
+import pytest
+
+from tests.convert.conftest import KINDS, as_npy, as_npz
+from tests.support.commands import refused, run_command
+from yt8m.convert import plan, run
+from yt8m.convert.labels import split_labels
+from yt8m.convert.settings import ConvertSettings
+from yt8m.files import read_json
+
+
+def convert(source, *flags):
+    out = source.parent / "out"
+    ended = run_command("convert", *flags, f"--out_dir={out}")
+    assert ended.code == 0, ended.err
+    return out, ended.out
+
+
+def shards(folder):
+    return {p.name: p.read_bytes() for p in sorted(pathlib.Path(folder).glob("*.tfrecord"))}
+
+
+def test_the_seed_and_the_fractions_decide_the_split():
+    settings = ConvertSettings(validate_fraction=0.2, test_fraction=0.1)
+    parts = plan.split(50, settings)
+    assert {name: len(p) for name, p in parts.items()} == {"train": 35, "validate": 10, "test": 5}
+    assert sorted(n for part in parts.values() for n in part) == list(range(50))
+    assert plan.split(50, settings) == parts
+    other = ConvertSettings(validate_fraction=0.2, test_fraction=0.1, seed=1)
+    assert plan.split(50, other)["test"] != parts["test"]
+    files = plan.shards(parts, 100, training_shards=7)
+    assert [len(files[f"train{i:05d}.tfrecord"]) for i in range(7)] == [5] * 7
+    assert sum(name.startswith("validate") for name in files) == 2
+    assert len(plan.shards(parts, plan.SHARD_BYTES, 0)) == 50
+    assert [len(w) for w in plan.waves(files, 16 << 20)] == [3, 3, 3, 1]
+
+
+@pytest.mark.parametrize("kind", ["npz", "csv", "parquet", "tfrecord"])
+def test_a_killed_conversion_goes_on_with_the_missing_shards(kind, source, monkeypatch):
+    flags = [*KINDS[kind](source), "--shards=4", "--validate_fraction=0.25"]
+    whole = shards(convert(source, *flags)[0])
+    assert list(whole) == [f"train{i:05d}.tfrecord" for i in range(4)] + ["validate00000.tfrecord"]
+    out = source.parent / "killed"
+    monkeypatch.setattr(plan, "_WAVE_BYTES", 1)  # one shard in each pass
+    write, done = run.write_shard, []
+
+    def killed(path, records):
+        if len(done) == 2:
+            (out / (pathlib.Path(path).name + ".tmp")).write_bytes(b"half of a shard")
+            raise KeyboardInterrupt
+        done.append(path)
+        return write(path, records)
+
+    monkeypatch.setattr(run, "write_shard", killed)
+    assert run_command("convert", *flags, f"--out_dir={out}").code == 130
+    assert len(shards(out)) == 2
+    monkeypatch.setattr(run, "write_shard", write)
+    ended = run_command("convert", *flags, f"--out_dir={out}")
+    assert "2 of 5 shards are there already" in ended.out
+    assert shards(out) == whole
+    assert not list(out.glob("*.tmp"))
+
+
+def test_another_conversion_in_the_folder_is_refused(source):
+    flags = as_npz(source)
+    out, _ = convert(source, *flags)
+    assert read_json(str(out / "convert.json"))["settings"]["seed"] == 0
+    before = shards(out)
+    assert "other settings" in refused("convert", *flags, f"--out_dir={out}", "--seed=1")
+    np.savez(source / "v99.npz", clip=np.zeros((1, 5)), labels=["jazz"])
+    assert "other input" in refused("convert", *flags, f"--out_dir={out}")
+    assert shards(out) == before
+
+
+def test_videos_and_labels_that_do_not_match(source):
+    flags = as_npy(source)
+    (source / "labels.csv").write_text("v1,jazz\nv1,live\nv2,rock\nzz,rock\n")
+    _, said = convert(source, *flags, "--validate_fraction=0.5")
+    assert "10 videos have no row there and are left out; 1 ids there have no video" in said
+    assert "2 videos: frame-level" in said
+    (source / "labels.csv").write_text("a,jazz\n")
+    said = refused("convert", *flags, f"--out_dir={source}/x")
+    assert (
+        "has no id of the input, whose ids are like 'v0'; those of the labels are like 'a'" in said
+    )
+
+
+def test_unusable_videos(source):
+    flags = [*as_npz(source), f"--out_dir={source.parent}/out", "--validate_fraction=0"]
+    np.savez(source / "v3.npz", clip=np.array([[1, np.nan, 0, 0, np.inf]]), labels=["rock"])
+    np.savez(source / "v5.npz", clip=np.zeros((2, 4)), labels=["rock"])
+    (source / "v7.npz").write_bytes(b"no archive")
+    said = refused("convert", *flags)
+    assert "'v3' cannot be used: 2 of the 5 values of clip are NaN or infinite" in said
+    said = refused("convert", *flags, "--max_bad_videos=1")
+    assert "'v5' cannot be used: it has clip (4 float32 frames), and the videos before it" in said
+    assert "'v7' cannot be used: it cannot be read" in refused(
+        "convert", *flags, "--max_bad_videos=2"
+    )
+    ended = run_command("convert", *flags, "--max_bad_videos=3")
+    assert ended.code == 0, ended.err
+    assert "3 videos could not be used and were left out" in ended.out
+
+
+REFUSALS = {
+    "no folder": (["X/*.npy"], "--out_dir is empty"),
+    "no input": (["--out_dir=Y"], "--input is empty"),
+    "nothing there": (["X/*.txt", "--out_dir=Y"], "matches no file"),
+    "an unknown kind": (["X/labels.csvx", "--out_dir=Y"], "of no known kind"),
+    "several kinds": (["X/*.npy,X/labels.csv", "--out_dir=Y"], "several kinds"),
+    "fractions": (["X/*.npy", "--out_dir=Y", "--test_fraction=0.95"], "more than 1"),
+    "no validation": (["X/*.npy", "--out_dir=Y", "--validate_fraction=0.01"], "is none"),
+    "a renaming": (["X/*.npy", "--out_dir=Y", "--rename=a"], "expected OLD:NEW"),
+    "a table without features": (["X/labels.csv", "--out_dir=Y"], "no columns of features"),
+    "a label that is no class": (
+        ["X/*.npy", "--out_dir=Y", "--labels=X/labels.csv", "--vocabulary_file=X/names.csv"],
+        "'live' of v1 is not one of the 2 classes",
+    ),
+    "a column that is not there": (
+        ["X/table.csv", "--out_dir=Y", "--id_column=vidio_id"],
+        "Did you mean video_id",
+    ),
+    "an id that occurs twice": (["X/twice.csv", "--out_dir=Y"], "the id 'a' occurs twice"),
+    "a short row": (["X/short.csv", "--out_dir=Y"], "row 2 has 2 values"),
+    "a remote input": (["gs://b/*.npy", "--out_dir=Y"], "is remote"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_refusals(name, source):
+    as_npy(source)
+    (source / "labels.csvx").write_text("")
+    (source / "names.csv").write_text("0,jazz\n1,rock\n")
+    (source / "table.csv").write_text("video_id,x0\na,1\n")
+    (source / "twice.csv").write_text("video_id,x0\na,1\nb,1\na,2\n")
+    (source / "short.csv").write_text("video_id,x0,x1\na,1,2\nb,1\n")
+    flags, expected = REFUSALS[name]
+    out = source.parent / "out"
+    said = refused("convert", *(f.replace("X", str(source)).replace("Y", str(out)) for f in flags))
+    assert expected in said
+    assert not list(source.parent.glob("out/*.tfrecord*"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("a b;c", ("a b", "c")),
+        ("a|b", ("a", "b")),
+        ("[1, 2]", ("1", "2")),
+        ("3 4,5", ("3", "4", "5")),
+        ([1, 2], ("1", "2")),
+        (7, ("7",)),
+        ("", ()),
+    ],
+)
+def test_labels_in_a_cell(cell, labels):
+    assert split_labels(cell) == labels

@@ -1,0 +1,1 @@
+"""Official TFRecords from the features and labels that somebody has in other files."""

@@ -1,0 +1,1 @@
+"""The kinds of files that features come in: one module for each."""

@@ -1,0 +1,67 @@
+"""A table in a CSV file with a header."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from yt8m.convert.sources.tables import Table
+from yt8m.errors import UserError
+
+
+class CsvTable(Table):
+    """Rows of a CSV file as text.
+
+    Args:
+      path: the file, whose first line names the columns.
+
+    Raises:
+      UserError: it cannot be read, or has no row.
+    """
+
+    def __init__(self, path: str):
+        self._path = path
+        csv.field_size_limit(sys.maxsize)
+        try:
+            first = list(itertools.islice(self._lines(), 2))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise UserError(f"--input={path} cannot be read ({error}).") from None
+        if len(first) < 2:
+            raise UserError(f"--input={path} has no row below its header.")
+        self.columns, self._first = first
+
+    def numeric(self) -> dict[str, bool]:
+        """Return the columns whose first value is a number; none of them is a list."""
+        return {name: False for name, text in zip(self.columns, self._first) if _is_number(text)}
+
+    def rows(
+        self, columns: Sequence[str], ranges: Sequence[tuple[int, int]] | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield rows as column -> text."""
+        places = [self.columns.index(name) for name in columns]
+        lines = itertools.islice(self._lines(), 1, None)
+        at = 0
+        for first, end in [(0, sys.maxsize)] if ranges is None else ranges:
+            for number, line in enumerate(itertools.islice(lines, first - at, end - at), first):
+                if len(line) != len(self.columns):
+                    raise UserError(
+                        f"--input={self._path}: row {number + 1} has {len(line)} values, and the"
+                        f" header {len(self.columns)} names."
+                    )
+                yield {name: line[place] for name, place in zip(columns, places)}
+            at = end
+
+    def _lines(self) -> Iterator[list[str]]:
+        with open(self._path, newline="", encoding="utf-8-sig") as f:
+            yield from (line for line in csv.reader(f) if line)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
