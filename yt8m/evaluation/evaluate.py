@@ -9,13 +9,18 @@ from typing import Any, Callable
 import numpy as np
 
 from yt8m.errors import UserError
+from yt8m.evaluation.details import Details
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 
 Pairs = Iterable[tuple[dict[str, Any], np.ndarray]]  # (batch, predictions [B, K])
 
 
 def evaluate(
-    pairs: Pairs, loss: Callable[..., Any], num_classes: int, top_k: int = 20
+    pairs: Pairs,
+    loss: Callable[..., Any],
+    num_classes: int,
+    top_k: int = 20,
+    details: Details | None = None,
 ) -> EvaluationMetrics:
     """Return the metrics of every example of a data set.
 
@@ -25,13 +30,17 @@ def evaluate(
       loss: `(labels, predictions, weights) -> [B]`.
       num_classes: K.
       top_k: predictions per video that count for GAP and MAP.
+      details: collects more about the predictions, or None.
     """
     metrics = EvaluationMetrics(num_classes, top_k=top_k)
     for batch, predictions in pairs:
         labels = batch["labels"].numpy()
         weights = batch["weights"].numpy() if "weights" in batch else None
         losses = np.asarray(loss(labels, predictions, weights))
-        metrics.update(predictions, labels, loss=losses, weights=weights)
+        best = metrics.update(predictions, labels, loss=losses, weights=weights)
+        if details is not None:
+            scores = predictions if weights is None else predictions * weights
+            details.update(batch["id"].numpy(), scores, labels > 0, best)
     return metrics
 
 

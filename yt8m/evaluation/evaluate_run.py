@@ -12,6 +12,7 @@ import tensorflow as tf
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.errors import UserError
 from yt8m.evaluation import report
+from yt8m.evaluation.details import Details
 from yt8m.evaluation.evaluate import Pairs, evaluate
 from yt8m.evaluation.progress import with_progress
 from yt8m.evaluation.segment_scores import SegmentScores
@@ -40,7 +41,7 @@ def evaluate_run(
     Args:
       trained: the model.
       pattern: comma-separated glob patterns of labelled records.
-      out_dir: folder for metrics.json and per_class_ap.json.
+      out_dir: folder for metrics.json, per_class_ap.json and details.json.
       batch_size: examples per batch; 0 means the run's own.
       top_k: predictions per video that count for GAP and MAP.
       eval_frames: evenly spaced frames per video; 0 means all frames, None those of the run's
@@ -73,14 +74,14 @@ def evaluate_run(
     # How many of a video's segments are rated, its size does not say.
     expected = 0 if segments else expected_examples(records.files, records.schema)
     what = "segments" if segments else "videos"
-    start = time.monotonic()
+    start, details = time.monotonic(), Details(schema.num_classes)
     with bad.explained(schema.num_classes):
         loss = losses.get(trained.config.recipe.label_loss)
         pairs: Pairs = predictor.over(records.batches(bad, num_readers=num_readers))
         pairs = with_progress(pairs, expected, what, say)
         if segments:
             pairs = segments.watch(pairs)
-        metrics = evaluate(pairs, loss, schema.num_classes, top_k)
+        metrics = evaluate(pairs, loss, schema.num_classes, top_k, details)
     seconds = time.monotonic() - start
     if not metrics.per_class_ap()[1].any():
         raise UserError(
@@ -97,7 +98,7 @@ def evaluate_run(
         **(segments.result() if segments else {}),
     }
     try:
-        result = report.write(out_dir, metrics, about, names)
+        result = report.write(out_dir, metrics, about, names, details.result())
     except (tf.errors.OpError, OSError) as error:
         raise UserError(
             f"cannot write to {out_dir} ({getattr(error, 'message', error)}); --output_dir names"
@@ -107,6 +108,7 @@ def evaluate_run(
     if bad.summary():
         say(bad.summary())
     rate = result["num_examples"] / max(seconds, 1e-9)
-    wrote = f"wrote {os.path.join(out_dir, report.METRICS)} and {report.PER_CLASS_AP}"
+    others = f"{report.PER_CLASS_AP} and {report.DETAILS}"
+    wrote = f"wrote {os.path.join(out_dir, report.METRICS)}, {others}"
     say(f"{rate:,.0f} examples per second; {wrote}")
     return result

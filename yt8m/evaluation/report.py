@@ -21,7 +21,7 @@ _ROWS = (
     ("hit_at_5", "Hit@5"),
     ("loss", "loss"),
 )
-METRICS, PER_CLASS_AP = "metrics.json", "per_class_ap.json"
+METRICS, PER_CLASS_AP, DETAILS = "metrics.json", "per_class_ap.json", "details.json"
 
 
 def table(result: dict[str, Any], top_k: int, names: ClassNames) -> str:
@@ -54,9 +54,20 @@ def segment_lines(result: dict[str, Any]) -> list[str]:
 
 
 def write(
-    folder: str, metrics: EvaluationMetrics, about: dict[str, Any], names: ClassNames
+    folder: str,
+    metrics: EvaluationMetrics,
+    about: dict[str, Any],
+    names: ClassNames,
+    details: dict[str, Any],
 ) -> dict[str, Any]:
-    """Write `metrics.json` and `per_class_ap.json` into `folder`; return the metrics and `about`.
+    """Write `metrics.json`, `per_class_ap.json` and `details.json`; return the metrics and `about`.
+
+    Args:
+      folder: where.
+      metrics: all metrics.
+      about: what was evaluated, and how.
+      names: those of the classes.
+      details: the result of `yt8m.evaluation.details.Details`.
 
     Raises:
       OSError: the folder cannot be written; a remote one raises `tf.errors.OpError`.
@@ -68,4 +79,5 @@ def write(
     write_json(os.path.join(folder, METRICS), result)
     path = os.path.join(folder, PER_CLASS_AP)
     write_per_class_ap(path, ap, positives, names.names if names.are_known else None)
+    write_json(os.path.join(folder, DETAILS), details, indent=None)
     return result

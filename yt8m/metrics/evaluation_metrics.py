@@ -5,7 +5,7 @@ Only the best `top_k` pairs of each video are kept, 7 bytes each: a million vide
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,20 @@ from yt8m.metrics.top_k import top_k as best_of_rows
 
 # (scores, classes, hits)
 _Pairs = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
+
+class BestPairs(NamedTuple):
+    """The best classes of each video of a batch, in descending order of the score.
+
+    Attributes:
+      scores: float [B, k].
+      classes: int [B, k].
+      hits: whether the video has the class, bool [B, k].
+    """
+
+    scores: NDArray[Any]
+    classes: NDArray[Any]
+    hits: NDArray[Any]
 
 
 class EvaluationMetrics:
@@ -59,8 +73,8 @@ class EvaluationMetrics:
         labels: NDArray[Any],
         loss: NDArray[Any] | None = None,
         weights: NDArray[Any] | None = None,
-    ) -> None:
-        """Add a batch.
+    ) -> BestPairs:
+        """Add a batch, and return its best pairs, of which there are at least 5 for each video.
 
         Args:
           predictions: float [B, K].
@@ -84,7 +98,8 @@ class EvaluationMetrics:
             predictions = predictions * np.asarray(weights, np.float32)  # [B, K]
         batch = len(predictions)
         if batch == 0:
-            return
+            none = np.zeros((0, self.top_k))
+            return BestPairs(none, none.astype(np.int64), none.astype(bool))
         positive = labels if labels.dtype == bool else labels > 0  # [B, K]
         rows, positive_classes = np.divmod(np.flatnonzero(positive), self.num_classes)
         num_labels = np.bincount(rows, minlength=batch)  # [B]
@@ -114,6 +129,7 @@ class EvaluationMetrics:
                 )
             self._sums["loss"] += float(loss.sum())
             self._num_losses += batch
+        return BestPairs(scores, classes, hits)
 
     def result(self) -> dict[str, float | int | None]:
         """Return all metrics by name; `loss` is None if no loss was given.
