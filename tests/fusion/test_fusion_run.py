@@ -277,3 +277,26 @@ def test_labels_of_a_class_that_no_csv_lists(tmp_path, labels):
     assert results[-1]["num_classes_with_positives"] == 2
     with pytest.raises(UserError, match="label 3, but there are 2 classes"):
         fuse([tmp_path], "a.csv,b.csv", labels=str(tmp_path / labels), num_classes=2)
+
+
+def test_details_hold_weights_likeness_and_gain(made, tmp_path):
+    path = tmp_path / "d.json"
+    labels = str(made[0] / "labels.csv")
+    results, _ = fuse(
+        made, method="l3", labels=labels, fit_on_half=True, output_details=str(path), chunk_size=64
+    )
+    found = json.loads(path.read_text())
+    assert found["metrics"] == results
+    assert found["on_half"]
+    assert not found["fitted_on_the_same"]
+    a, b = made[2][:2]
+    expected = np.corrcoef(a.ravel(), b.ravel())
+    np.testing.assert_allclose(found["correlation"], expected, atol=1e-5)
+    same = (a.argmax(axis=1) == b.argmax(axis=1)).mean()
+    np.testing.assert_allclose(found["same_best_class"], [[1, same], [same, 1]], atol=1e-6)
+    assert sum(found["weights"]["largest"]) == pytest.approx(1)
+    fuse(made, method="average", output_details=str(path))
+    assert "metrics" not in json.loads(path.read_text())
+    assert json.loads(path.read_text())["weights"]["mean"] == [0.5, 0.5]
+    fuse(made, method="l1", labels=labels, output_details=str(path))
+    assert json.loads(path.read_text())["fitted_on_the_same"]

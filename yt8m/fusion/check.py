@@ -37,10 +37,12 @@ def _check_files(settings: FusionSettings) -> None:
         )
     if len(set(inputs)) < len(inputs):
         raise UserError(f"--inputs names one input twice: {', '.join(inputs)}.")
-    if not (settings.output_file or settings.output_scores or settings.labels):
+    if not any(
+        (settings.output_file, settings.output_scores, settings.labels, settings.output_details)
+    ):
         raise UserError(
-            "nothing to do: give --output_file (CSV), --output_scores (a folder) or --labels"
-            " (metrics)."
+            "nothing to do: give --output_file (CSV), --output_scores (a folder), --labels"
+            " (metrics) or --output_details (JSON)."
         )
     if not settings.output_file:
         refuse_without_csv(settings.segment_max_pred, settings.segment_label_ids_file)

@@ -14,6 +14,7 @@ from yt8m.evaluation.per_class_ap import read_per_class_ap
 from yt8m.files import WholeFile
 from yt8m.fusion.align import AlignedInputs
 from yt8m.fusion.check import check
+from yt8m.fusion.details import Likeness, details
 from yt8m.fusion.inputs import common_num_classes, hold_segments, open_input
 from yt8m.fusion.labels import load_labels
 from yt8m.fusion.measure import ModelMetrics, aps_from_labels
@@ -62,19 +63,32 @@ def run_fusion(settings: FusionSettings, say: Say = print) -> list[dict[str, Any
         writers = [stack.enter_context(w) for w in _writers(settings, inputs, names, segments, say)]
         truth = _complete_truth(settings, inputs, truth)
         held_out = _held_out(settings, len(inputs.ids))
-        weights = _choose_weights(settings, inputs, truth, held_out, say)
-        say("\n" + weights_table(inputs.names, weights))
-        weights = bounded(weights)
+        chosen = _choose_weights(settings, inputs, truth, held_out, say)
+        say("\n" + weights_table(inputs.names, chosen))
+        weights = bounded(chosen)
         metrics = None
         if truth:
             models = len(inputs.inputs) + 1
             metrics = ModelMetrics(truth, models, inputs.num_classes, settings.top_k, held_out)
+        likeness = Likeness(len(inputs.inputs)) if settings.output_details else None
         for chunk in inputs.chunks():
             fused = weighted_sum(chunk.parts, weights)  # [n, K]
             for writer in writers:
                 writer.write(chunk.ids, fused)
             if metrics:
                 metrics.update(chunk, [*chunk.parts, fused])
+            if likeness:
+                likeness.update(chunk.parts)
+    if likeness:
+        about = details(inputs, settings.method, chosen, likeness)
+        if metrics:
+            half = held_out is not None
+            same = settings.method in AP_METHODS and (
+                _are_of_the_same_videos(settings, metrics) if settings.ap_files else not half
+            )
+            about.update(metrics=metrics.results(), on_half=half, fitted_on_the_same=same)
+        with WholeFile(settings.output_details, "--output_details") as out:
+            out.write(json.dumps(about, indent=1) + "\n")
     if metrics is None:
         return None
     results = metrics.results()
@@ -144,13 +158,18 @@ def _findings(
     classes = classes_table(names, aps[best], aps[-1], positives, inputs.names[best])
     if classes:
         yield "\n" + classes
-    files = [read_per_class_ap(path) for path in settings.ap_files]
-    same = [np.array_equal(one.positives, positives) for one in files]
-    if files and all(same):
+    if _are_of_the_same_videos(settings, metrics):
         yield SAME_VIDEOS
     warning = loss_warning(inputs.names, results)
     if warning:
         yield warning
+
+
+def _are_of_the_same_videos(settings: FusionSettings, metrics: ModelMetrics) -> bool:
+    """Return whether the files of --ap_files seem to be of the videos that are measured."""
+    files = [read_per_class_ap(path) for path in settings.ap_files]
+    same = [np.array_equal(one.positives, metrics.positives()) for one in files]
+    return bool(files) and all(same)
 
 
 def _complete_truth(

@@ -57,6 +57,12 @@ class FusionSettings(ScoresSettings, NamesSettings, SegmentSettings):
     output_metrics: str = setting(
         "", help="JSON file for the metrics (requires --labels)", group=MEASURING
     )
+    output_details: str = setting(
+        "",
+        help="JSON file of the weights, the gain and the correlation of the inputs, which `yt8m"
+        " report` shows",
+        group=MEASURING,
+    )
     fit_on_half: bool = setting(
         False,
         help="compute the APs on a random half of the videos, and the metrics on the other",

@@ -13,22 +13,30 @@ _SHOWN, _ENOUGH = 5, 10  # classes; positives of a class whose AP says something
 _COLUMNS = {"gap": "GAP", "map": "MAP", "perr": "PERR", "hit_at_1": "Hit@1", "hit_at_5": "Hit@5"}
 
 
-def weights_table(names: Sequence[str], weights: np.ndarray) -> str:
-    """Return one line per model: its mean weight, and its share of classes with the largest weight.
+def shares_of_classes(weights: np.ndarray) -> np.ndarray:
+    """Return the share of classes [M] in which each model has the largest weight.
 
     A class where several models share the largest weight is divided among them.
 
     Args:
-      names: the names of the models [M].
       weights: [M, K].
     """
     best = weights.max(axis=0)
     known = best > 0  # [K]; a class that no model covers does not count
     most = (weights == best) & known  # [M, K]
-    shares = (most / np.maximum(most.sum(axis=0), 1)).sum(axis=1) / max(int(known.sum()), 1)
+    return (most / np.maximum(most.sum(axis=0), 1)).sum(axis=1) / max(int(known.sum()), 1)
+
+
+def weights_table(names: Sequence[str], weights: np.ndarray) -> str:
+    """Return one line per model: its mean weight, and its share of classes with the largest weight.
+
+    Args:
+      names: the names of the models [M].
+      weights: [M, K].
+    """
     rows = [
         [name, f"{weight:.4f}", f"{100 * share:.1f} %"]
-        for name, weight, share in zip(names, weights.mean(axis=1), shares)
+        for name, weight, share in zip(names, weights.mean(axis=1), shares_of_classes(weights))
     ]
     return _table([["model", "mean weight", "largest in"], *rows])
 
