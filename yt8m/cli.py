@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("yt8m.commands.predict", "predict, and write a Kaggle submission or scores"),
     "export": ("yt8m.commands.export", "export a model for programs without this package"),
     "publish": ("yt8m.commands.publish", "write a run as a folder for a model hub"),
+    "report": ("yt8m.commands.pages.report", "write a page about a run, or several compared"),
     "fuse": ("yt8m.commands.fuse", "fuse the scores of several models"),
     "download": ("yt8m.commands.download", "download a share of the published data set"),
     "convert": (

@@ -71,7 +71,8 @@ def parse(values: flags.FlagValues, arguments: Sequence[str], positional: str = 
     Args:
       values: from `define`.
       arguments: without the program's name.
-      positional: the flag that one argument without a name sets; "" allows no such argument.
+      positional: the flag that one argument without a name sets, or several if its value is a list;
+        "" allows no such argument.
 
     Raises:
       UserError: a flag is unknown or has a value of another type, or an argument is not a flag.
@@ -80,8 +81,11 @@ def parse(values: flags.FlagValues, arguments: Sequence[str], positional: str = 
         values.set_gnu_getopt()  # Flags may follow the argument.
     try:
         rest = values(["", *arguments])[1:]
-        if positional and len(rest) == 1 and not values[positional].present:
-            values[positional].value = rest.pop()
+        if positional and rest and not values[positional].present:
+            if isinstance(values[positional].parser, flags.ListParser):
+                values[positional].value, rest = list(rest), []
+            elif len(rest) == 1:
+                values[positional].value = rest.pop()
     except flags.Error as error:
         raise UserError(f"{error} --help lists the flags.") from error
     if rest:

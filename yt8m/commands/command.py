@@ -24,7 +24,8 @@ class Command:
       usage: its typical flags, for `--help`.
       sections: its flags.
       main: does the work, given the parsed flags; returns the exit code, None for 0.
-      positional: the flag that the one argument without a name stands for; "" allows none.
+      positional: the flag that the one argument without a name stands for, or all of them if its
+        value is a list; "" allows none.
     """
 
     about: str

@@ -32,12 +32,18 @@ class EvalSettings(VocabularySettings):
     )
     output_dir: str = setting(
         "",
-        help="folder for metrics.json and per_class_ap.json; by default TRAIN_DIR/eval, or "
-        "TRAIN_DIR/eval/segments for segments from a run on whole videos",
+        help="folder for metrics.json, per_class_ap.json and details.json; by default "
+        "TRAIN_DIR/eval, or TRAIN_DIR/eval/segments for segments from a run on whole videos",
         common=True,
     )
     top_k: int = setting(
         20, help="number of labels per video that enter GAP and MAP", at_least=1, common=True
+    )
+    report: bool = setting(
+        False,
+        help="write report.html beside the metrics: a page with the run's curves, classes and "
+        "mistakes",
+        common=True,
     )
     watch: bool = setting(
         False,
@@ -102,10 +108,11 @@ def _once(settings: EvalSettings, values: FlagValues) -> None:
     # weights.
     only_here = reading.segment_labels and not config.schema.segment_labels
     folder = os.path.join("eval", "segments") if only_here else "eval"
+    out_dir = settings.output_dir or os.path.join(settings.train_dir, folder)
     evaluate_run(
         trained,
         pattern,
-        settings.output_dir or os.path.join(settings.train_dir, folder),
+        out_dir,
         batch_size=reading.batch_size,
         top_k=settings.top_k,
         eval_frames=reading.eval_frames,
@@ -115,6 +122,16 @@ def _once(settings: EvalSettings, values: FlagValues) -> None:
         whitelist=read_whitelist(segments.segment_label_ids_file),
         vocabulary_file=settings.vocabulary_file,
     )
+    if settings.report:
+        from yt8m.report.settings import ReportSettings
+        from yt8m.report.write import write_report
+
+        page = ReportSettings(
+            runs=(settings.train_dir,),
+            out=os.path.join(out_dir, "report.html"),
+            vocabulary_file=settings.vocabulary_file,
+        )
+        write_report(page, out_dir)
 
 
 COMMAND = Command(
