@@ -39,6 +39,10 @@ def test_a_trained_and_evaluated_run(finished_run, small_data, tmp_path):
     assert mistake["id"] in page.text
     names = read_vocabulary(f"{small_data.folder}/video/vocabulary.csv").names
     assert names[mistake["class"]] in page.text
+    missed, predicted, count, both = json.loads((out / "details.json").read_text())["confusions"][0]
+    of = json.loads((out / "per_class_ap.json").read_text())["positives"][missed]
+    row = f"{names[missed]} {names[predicted]} {count} {count / of:.1%} {both}"
+    assert row in page.text
     assert len(page.all("figure")) == 4
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from yt8m.evaluation.per_class_ap import PerClassAp
 from yt8m.report import classes, curves, predictions, summary
 from yt8m.report.markup import Markup, join, tag
-from yt8m.report.one import learning_curves
+from yt8m.report.one import confusions, learning_curves
 from yt8m.report.page import Section
 from yt8m.report.read import ReportedRun
 from yt8m.report.tables import Column, folded, table
@@ -109,6 +109,6 @@ def _of(run: ReportedRun) -> Markup:
     if evaluation and evaluation.details:
         details = evaluation.details
         parts.append(folded("Mistakes", predictions.mistakes(details, run.names)))
-        parts.append(folded("Confusions", predictions.confusions(details, run.names)))
+        parts.append(folded("Confusions", confusions(run, details)))
     parts.append(summary.settings(run))
     return join(*parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from yt8m.report import classes, curves, predictions, summary
 from yt8m.report.markup import Markup, join, tag
@@ -28,7 +29,13 @@ def sections(run: ReportedRun) -> Iterator[Section]:
         text = tag("p", predictions.calibration_text(details))
         yield Section("Calibration", join(text, tag("div", drawn, class_="charts")))
         yield Section("Mistakes", join(_WRONG, predictions.mistakes(details, run.names)))
-        yield Section("Confusions", join(_CONFUSED, predictions.confusions(details, run.names)))
+        yield Section("Confusions", join(_CONFUSED, confusions(run, details)))
+
+
+def confusions(run: ReportedRun, details: dict[str, Any]) -> Markup:
+    """Return the table of a run's confusions."""
+    ap = run.evaluation.ap if run.evaluation else None
+    return predictions.confusions(details, run.names, ap.positives if ap else None)
 
 
 def learning_curves(run: ReportedRun) -> Markup | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from numpy.typing import NDArray
+
 from yt8m.report.axes import linear
 from yt8m.report.charts import Series, chart
 from yt8m.report.markup import Markup, join, tag
@@ -71,17 +73,31 @@ def mistakes(details: Details, names: Sequence[str]) -> Markup:
     return join(shown, more)
 
 
-def confusions(details: Details, names: Sequence[str]) -> Markup:
-    """Return the pairs of classes of which one is predicted in place of the other."""
+def confusions(
+    details: Details, names: Sequence[str], positives: NDArray[Any] | None = None
+) -> Markup:
+    """Return the pairs of classes of which one is predicted in place of the other.
+
+    Args:
+      details: those of an evaluation.
+      names: names of the K classes.
+      positives: evaluated videos that have each class [K]; None if they are not known.
+    """
     rows = [
-        [names[true], names[predicted], count, together]
+        [
+            names[true],
+            names[predicted],
+            count,
+            count / positives[true] if positives is not None and positives[true] else None,
+            together,
+        ]
         for true, predicted, count, together in details["confusions"]
     ]
     if not rows:
         return tag("p", "No class is predicted in place of another.")
     columns = [
         Column("Label that was missed"), Column("Predicted in its place"), Column("Videos", ",d"),
-        Column("Videos with both labels", ",d"),
+        Column("Share of the label's", ".1%"), Column("Videos with both labels", ",d"),
     ]  # fmt: skip
     shown = table("The most frequent confusions", columns, rows[:_CONFUSIONS])
     rest = rows[_CONFUSIONS:]
