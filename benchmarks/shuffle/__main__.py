@@ -14,15 +14,13 @@ import yt8m.quiet  # noqa: F401
 import argparse
 import dataclasses
 import functools
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable
 
 import numpy as np
 
-from benchmarks.harness.store import write_text
+from benchmarks.results_file import Results
 from benchmarks.shuffle import gap, memory
 from benchmarks.shuffle.mixing import Reading, epoch, mixing, shard_sizes
 from yt8m import cli
@@ -41,25 +39,6 @@ _READINGS = {
 _EVERYTHING = Reading(8, 32768)  # more than the sample's records: a perfect shuffle
 _OF_PUBLISHED = [(8, 1024)]
 _OF_SORTED = [(8, 1024), (32, 1024), (64, 1024), (8, 16384)]
-
-
-class Results:
-    """Figures by name, in a file that is written after each.
-
-    Args:
-      path: the JSON file; it may not exist yet.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-
-    def get(self, name: str, measure: Callable[[], Any]) -> None:
-        """Measure a figure that is not there yet, and print it."""
-        if name not in self._found:
-            self._found[name] = measure()
-            write_text(self._path, json.dumps(self._found, indent=1) + "\n")
-        print(f"{name}: {json.dumps(self._found[name])}", flush=True)
 
 
 def _mixing(results: Results) -> None:

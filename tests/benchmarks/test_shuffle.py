@@ -1,11 +1,8 @@
 """The measure of a shuffle knows a perfect one and none, and describes the pipeline's."""
 
-import json
-
 import numpy as np
 import pytest
 
-from benchmarks.shuffle.__main__ import Results
 from benchmarks.shuffle.gap import sorted_shards
 from benchmarks.shuffle.mixing import Reading, epoch, mixing, shard_sizes
 from tests.support.records import Maker, read, stream
@@ -68,11 +65,3 @@ def test_the_worst_case_holds_the_same_records(tmp_path):
     assert sorted(found["id"]) == sorted(b"v%d" % i for i in range(60))
     first = found["labels"].argmax(1)  # read without a shuffle, one shard after the other
     assert list(first) == sorted(first)
-
-
-def test_a_figure_is_measured_once(tmp_path):
-    for _ in range(2):
-        Results(tmp_path / "results.json").get("a", iter([1, 2]).__next__)
-    results = Results(tmp_path / "results.json")
-    results.get("a", lambda: pytest.fail("it was measured again"))
-    assert json.loads((tmp_path / "results.json").read_text()) == {"a": 1}

@@ -24,6 +24,7 @@ from yt8m.runs.folder import RunFolder
 from yt8m.runs.new_run import new_run
 from yt8m.training import label_experiments, trainers
 from yt8m.training.optimizers import decays
+from yt8m.training.warm_start import initial_weights
 from yt8m.training.window import weights as window
 
 
@@ -122,6 +123,7 @@ def start_run(
     print(f"the run goes to {train_dir}, and its curves for TensorBoard to {logs}", flush=True)
     label_experiments.check(run.config)
     window.check(run.config)
+    initial_weights.check(run.config)
     training = run.config.training
     # Refused here, before the trainer deletes an earlier run.
     open_cache(training.cache, training.cache_dir, training.cache_gb, find_shards(train_data))

@@ -22,6 +22,7 @@ from yt8m.runs.build import make_model
 from yt8m.runs.config import RunConfig
 from yt8m.training.optimizers import apply_reduced, optimizer_with, prepare
 from yt8m.training.schedule.examples_schedule import ExamplesSchedule
+from yt8m.training.warm_start.initial_weights import freeze
 from yt8m.training.weight_average import WeightAverage
 
 LossFn = Callable[..., tf.Tensor]
@@ -295,6 +296,7 @@ def make_step(
     t, recipe = config.training, config.recipe
     with strategy.scope():
         model = make_model(config)
+        freeze(model, config)
         average = WeightAverage(model.trainable_variables, recipe.weight_average)
         optimizer = optimizer_with(recipe, schedule)
         prepare(optimizer, model.trainable_variables)

@@ -24,7 +24,6 @@ from yt8m.runs.stop_signal import Stopped, StopSignal, StopVote
 from yt8m.training import label_experiments
 from yt8m.training.checkpoints import TrainState, make_checkpoints
 from yt8m.training.epochs import Epochs
-from yt8m.training.initial_weights import initialize
 from yt8m.training.input_statistics import standardize_inputs
 from yt8m.training.keep_best import ModelKeeper
 from yt8m.training.priors import starting_priors
@@ -36,6 +35,7 @@ from yt8m.training.step import make_step
 from yt8m.training.step_report import StepReport
 from yt8m.training.training_data import TrainingData, counts_of
 from yt8m.training.validation import Pace, Validation, check
+from yt8m.training.warm_start.initial_weights import initialize
 from yt8m.training.window.weights import make_window
 
 
@@ -225,7 +225,7 @@ class Trainer:
             model.initialize_from_priors(self._priors())
         say = self.progress.say
         standardize_inputs(model, self.config, self.run, self.files, say, self.chief)
-        initialize(model, self.config, say)
+        initialize(model, self.config, self.run, say)
         self.step.average.reset()
         self.progress.event("started", step=0, devices=str(self.devices))
 

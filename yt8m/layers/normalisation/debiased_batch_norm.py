@@ -30,7 +30,8 @@ class DebiasedBatchNorm(Yt8mLayer):
 
     Call: (float [..., D], mask=bool [...] or None, training) -> [..., D] in the compute dtype. The
     moments leave out the positions where the mask is false, and are those of the whole batch where
-    it is spread over replicas. Three more arguments serve a product that comes after or before:
+    it is spread over replicas. A layer that is not trainable uses the moving ones in training, too.
+    Three more arguments serve a product that comes after or before:
       affine: False leaves out γ and β, for `NormalizedDense`; the result is then 0 where the mask
         is false.
       sums: take the moments from these sums instead of x, which is then only a part of what is
@@ -83,7 +84,7 @@ class DebiasedBatchNorm(Yt8mLayer):
     ) -> tf.Tensor:
         """Return x normalised by the batch's moments in training, otherwise by the moving ones."""
         x = tf.cast(x, tf.float32)
-        if training:
+        if training and self.trainable:
             mean, variance = _moments(_sums(x, mask) if sums is None else sums)
             self._update(mean if shift is None else mean + shift, variance)
         else:

@@ -44,7 +44,8 @@ from yt8m.layers.recorded_arguments import RecordedArguments
 from yt8m.layers.standardize import Standardize
 from yt8m.models.core.arguments import default_arguments
 from yt8m.models.core.recipe import Recipe
-from yt8m.models.core.weight_transfer import copy_weights
+from yt8m.models.core.trunk import Trunk
+from yt8m.models.core.weight_transfer import copy_values, copy_weights
 
 Inputs = dict[str, tf.Tensor]
 Loss = Callable[..., tf.Tensor]
@@ -224,8 +225,9 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
     def initialize_from(self, other: Yt8mModel) -> None:
         """Copy the weights of a trained model (--init_from); both models are built.
 
-        This copies all weights of a model of the same class. A model that can use parts of another
-        one overrides this method. Weights that are not copied keep their initial values.
+        This copies all weights of a model of the same class, or its trunk if it has another number
+        of classes. A model that can use parts of another one overrides this method. Weights that
+        are not copied keep their initial values.
 
         Raises:
           UserError: `other` does not fit. The message names both models and what differs.
@@ -236,16 +238,22 @@ class Yt8mModel(RecordedArguments, tf.keras.Model):
                 f"--init_from names a run of {theirs}, and {mine} can start only from a run of"
                 f" {mine}."
             )
-        differences = other.differences(self)
-        copy_weights(other, self, f"the {theirs} in that run", f"this {mine}", differences)
+        texts = (f"the {theirs} in that run", f"this {mine}", other.differences(self))
+        if other.num_classes == self.num_classes:
+            copy_weights(other, self, *texts)
+        else:
+            copy_values(Trunk(other).weights(), Trunk(self).weights(), *texts)
 
     def differences(self, other: Yt8mModel) -> str:
-        """Return the constructor arguments in which `other` differs, as text for a message."""
+        """Return the constructor arguments in which `other` differs, as text for a message.
+
+        The number of classes is not among them, because a run may start from one with others.
+        """
         mine, theirs = self.get_config(), other.get_config()
         return "; ".join(
             f"{name} {mine.get(name)!r} there and {value!r} here"
             for name, value in theirs.items()
-            if mine.get(name) != value
+            if mine.get(name) != value and name != "num_classes"
         )
 
     def get_config(self) -> dict[str, Any]:

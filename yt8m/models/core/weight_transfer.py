@@ -9,6 +9,10 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 
+# Where a layer keeps its own weights, in Keras 2 and in Keras 3.
+_LEARNT = ("_trainable_weights", "_trainable_variables")
+_NOT_LEARNT = ("_non_trainable_weights", "_non_trainable_variables")
+
 
 def weights_of(layer: tf.keras.layers.Layer) -> list[Any]:
     """Return every weight of a layer and its sublayers, in an order that freezing does not change.
@@ -16,13 +20,27 @@ def weights_of(layer: tf.keras.layers.Layer) -> list[Any]:
     `layer.weights` of Keras 2 lists trainable weights first, so a frozen layer and an equal one
     that is not frozen have different orders.
     """
-    found: list[Any] = []
+    return [w for weights in weights_by_layer(layer) for w in weights]
+
+
+def weights_by_layer(layer: tf.keras.layers.Layer) -> list[list[Any]]:
+    """Return the weights of `weights_of`, with those that one sublayer itself owns as one list."""
+    found: list[list[Any]] = []
+    seen: set[int] = set()
     for part in layer._flatten_layers():
-        for kind in ("weights", "variables"):  # Keras 2, Keras 3
-            for name in (f"_trainable_{kind}", f"_non_trainable_{kind}"):
-                own = vars(part).get(name) or []
-                found += [w for w in own if not any(w is other for other in found)]
+        own: list[Any] = []
+        for weight in (w for name in (*_LEARNT, *_NOT_LEARNT) for w in vars(part).get(name) or []):
+            if id(weight) not in seen:
+                seen.add(id(weight))
+                own.append(weight)
+        found += [own] if own else []
     return found
+
+
+def learnt_weights_of(layer: tf.keras.layers.Layer) -> list[Any]:
+    """Return the weights of `weights_of` that training changes by gradients, unless frozen."""
+    parts = layer._flatten_layers()
+    return [w for part in parts for name in _LEARNT for w in vars(part).get(name) or []]
 
 
 def copy_weights(
@@ -44,7 +62,17 @@ def copy_weights(
     Raises:
       UserError: their weights do not have the same shapes.
     """
-    old, new = weights_of(source), weights_of(target)
+    copy_values(weights_of(source), weights_of(target), there, here, differing)
+
+
+def copy_values(
+    old: Sequence[Any], new: Sequence[Any], there: str, here: str, differing: str = ""
+) -> None:
+    """Copy the values of the weights `old` to the weights `new`; see `copy_weights`.
+
+    Raises:
+      UserError: they do not have the same shapes.
+    """
     shapes = [[tuple(w.shape) for w in weights] for weights in (old, new)]
     if shapes[0] != shapes[1]:
         pairs = [f"{a} there, {b} here" for a, b in zip(*shapes) if a != b]

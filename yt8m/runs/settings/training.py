@@ -51,8 +51,14 @@ class TrainingConfig:
     init_from: str = setting(
         "",
         help="folder of an earlier run, or a model on the Hub (hf://OWNER/NAME); this run starts"
-        " from its best weights, or its last if none were validated; each model documents which"
-        " weights it takes",
+        " from its best weights, or its last if none were validated: from all of them, from those"
+        " below the head if the run has other classes, or from the part that the model documents",
+        group=START,
+    )
+    freeze_trunk: bool = setting(
+        False,
+        help="train only the layers that depend on the classes; those below stay as --init_from"
+        " gives them, with batch normalization in inference mode",
         group=START,
     )
     trainer: Trainer = setting(

@@ -51,6 +51,18 @@ def test_a_run_starts_where_another_ended(finished_run, small_data, tmp_path):
     assert after == pytest.approx(before, rel=1e-5)
 
 
+def test_arguments_that_change_no_shape_are_named(finished_run, small_data, tmp_path, capsys):
+    config = run_config(
+        small_data,
+        "LogisticModel",
+        epochs=1,
+        arguments={"input_norm": "none"},
+        init_from=str(finished_run),
+    )
+    Trainer(config, RunFolder(str(tmp_path))).begin()
+    assert "that differ: input_norm 'l2' there and 'none' here" in capsys.readouterr().out
+
+
 def test_resuming_does_not_start_again(finished_run, small_data, tmp_path, monkeypatch):
     config = run_config(small_data, "LogisticModel", epochs=2, init_from=str(finished_run))
     run = shutil.copytree(finished_run, tmp_path / "run")

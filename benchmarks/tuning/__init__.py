@@ -1,0 +1,1 @@
+"""What a run gains by starting from another one (--init_from)."""
