@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "yt8m.commands.records.convert",
         "make records from arrays, tables, MediaPipe's files or other records",
     ),
+    "extract": ("yt8m.extract.__main__", "make records from videos"),
     "inspect": ("yt8m.data.inspect", "show the contents of record files, and find corrupt records"),
     "synthetic": ("yt8m.data.synthetic.__main__", "make a synthetic data set"),
     "analyse": ("yt8m.commands.analyse", "describe the labels of a data set"),

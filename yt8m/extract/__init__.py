@@ -1,0 +1,1 @@
+"""Records of the official format from videos: decoding, networks, PCA, bytes."""
