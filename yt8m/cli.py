@@ -43,6 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "extract": ("yt8m.extract.__main__", "make records from videos"),
     "inspect": ("yt8m.data.inspect", "show the contents of record files, and find corrupt records"),
+    "conformance": (
+        "yt8m.data.conformance.__main__",
+        "compare the features of records with a release's",
+    ),
     "synthetic": ("yt8m.data.synthetic.__main__", "make a synthetic data set"),
     "analyse": ("yt8m.commands.analyse", "describe the labels of a data set"),
     "score-segments": ("yt8m.evaluation.segment_csv", "score a segment submission"),

@@ -1,0 +1,1 @@
+"""Whether the features of some records are like those of a published release."""
