@@ -41,6 +41,14 @@ def test_frame_record():
     assert context["segment_scores"].float_list.value[:] == [1.0, 0.0]
 
 
+@pytest.mark.parametrize("width", [1, 31, 32, 5000])  # 128 bytes and more need a longer length
+def test_float_frames_of_any_width(width):
+    x = np.random.default_rng(0).normal(size=(2, width))
+    record = tf.train.SequenceExample.FromString(frame_record(b"a", {"x": x}, None))
+    found = [s.float_list for s in record.feature_lists.feature_list["x"].feature]
+    assert found == [tf.train.FloatList(value=row) for row in x]
+
+
 def test_shard(tmp_path):
     path = str(tmp_path / "deep" / "x.tfrecord")
     assert write_shard(path, [b"one", b"two"]) == 2
