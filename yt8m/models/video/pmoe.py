@@ -48,7 +48,13 @@ class PmoeModel(VideoModel):
 
     trainer = "partitioned"
     # Without clipping, nothing couples one group to another.
-    recipe = Recipe(base_learning_rate=0.02, batch_size=512, num_epochs=8, clip_gradient_norm=0.0)
+    recipe = Recipe(
+        base_learning_rate=0.1,
+        batch_size=512,
+        num_epochs=5,
+        least_steps=50,
+        clip_gradient_norm=0.0,
+    )
     starter_flags = {"moe_num_mixtures": "num_mixtures"}
     starter_arguments = {"initial": "zeros"}
 
