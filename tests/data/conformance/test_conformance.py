@@ -104,6 +104,15 @@ def test_a_mistake_of_the_user_is_explained(like, tmp_path, capsys):
     assert "the records have no feature of audioset." in capsys.readouterr().out
 
 
+def test_the_same_features_of_other_videos_are_not_taken_for_another_order(like, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    values = MEAN + (frames(2) - MEAN) * rng.permutation(np.linspace(0.4, 1.8, D))
+    code, _, text = said(capsys, write(tmp_path / "x.tfrecord", values, "floats"), like)
+    assert code == 0, text
+    swapped = write(tmp_path / "y.tfrecord", np.roll(values, 5, axis=-1), "floats")
+    assert said(capsys, swapped, like)[0] == 1
+
+
 SAMPLES = {
     "v3": ("YT8M_SAMPLE_DIR", ("train", "validate")),
     "audioset": ("YT8M_AUDIOSET_DIR", ("train", "validate")),
