@@ -86,10 +86,16 @@ class Classes:
         )
 
 
-def made_from(labels: Iterable[Sequence[str]]) -> Classes:
-    """Return the classes of some videos' labels: their numbers, or else their names, sorted."""
+def made_from(labels: Iterable[Sequence[str]], least: int = 0) -> Classes:
+    """Return the classes of some videos' labels: their numbers, or else their names, sorted.
+
+    Args:
+      labels: labels of each video.
+      least: the fewest classes, if the labels are numbers.
+    """
     found = {label for each in labels for label in each}
     if all(label.isdigit() for label in found):
         count = max((int(label) for label in found), default=0) + 1
+        count = max(count, least)
         return Classes([str(n) for n in range(count)], "the labels' numbers", are_numbers=True)
     return Classes(sorted(found), "the labels")

@@ -9,6 +9,8 @@ from yt8m.convert.labels import Classes, made_from, read_labels
 from yt8m.convert.settings import ConvertSettings
 from yt8m.convert.source import Item, Source
 from yt8m.data import vocabulary
+from yt8m.data.findings import examine
+from yt8m.data.releases import recognized
 from yt8m.errors import UserError
 
 
@@ -110,13 +112,24 @@ def _classes(
         return None
     if source.class_names and not settings.labels:
         return Classes(source.class_names, "the input")
-    made = made_from(labels)
+    made = made_from(labels, _classes_of_release(files))
     beside = vocabulary.beside(files) if made.are_numbers else None
     if beside:
         known = vocabulary.read_vocabulary(beside)
         if known.num_classes >= len(made.names):
             return Classes(known.names, beside)
     return made
+
+
+def _classes_of_release(files: Sequence[str]) -> int:
+    """Return the number of classes of the release that TFRecords are of, or 0.
+
+    The labels of a few records do not show it: the last classes are rare.
+    """
+    if not files[0].endswith((".tfrecord", ".tfrecords")):
+        return 0
+    release = recognized(examine(files, "--input"))
+    return release[0].num_classes if release else 0
 
 
 def _numbers(item: Item, classes: Classes) -> list[int] | None:
