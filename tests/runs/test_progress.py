@@ -20,7 +20,7 @@ def run(tmp_path):
 def log(run, steps, goes_on_after=None):
     """Log some steps as one process does, which began ten seconds after the one before it."""
     logs = pathlib.Path(run.file("logs"))
-    for path in list(logs.glob("*")):
+    for path in sorted(logs.glob("*")):  # the oldest first, which makes room for the next
         second, _, rest = path.name.removeprefix(PREFIX).partition(".")
         path.rename(logs / f"{PREFIX}{int(second) - 10}.{rest}")
     progress = Progress(run, active=True, every_seconds=1e9)

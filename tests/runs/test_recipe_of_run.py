@@ -11,7 +11,7 @@ from yt8m.models.video.logistic import LogisticModel
 from yt8m.runs.config import check_same_run
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.new_run import new_run
-from yt8m.runs.settings.recipe_of_run import long_enough
+from yt8m.runs.settings.recipe_of_run import long_enough, mixable
 
 
 @pytest.fixture
@@ -49,6 +49,19 @@ def test_a_given_length_is_obeyed(given, videos, recipe):
     made = new_run("LogisticModel", videos, **given)
     assert made.config.recipe.num_epochs == 3
     assert "instead of" not in made.found
+
+
+def test_a_recipe_with_mixup_does_without_where_videos_cannot_be_mixed(videos, monkeypatch):
+    recipe = Recipe(batch_size=50, mixup=0.5)
+    monkeypatch.setattr(LogisticModel, "recipe", recipe)
+    assert new_run("LogisticModel", videos).config.recipe.mixup == 0.5
+    made = new_run("LogisticModel", videos, label_loss="SoftmaxLoss")
+    assert made.config.recipe.mixup == 0.0
+    assert "no mixup, which needs" in made.found
+    assert new_run("LogisticModel", videos, mixup=0.1).config.recipe.mixup == 0.1
+    assert mixable(recipe, LogisticModel, "joint", segments=False) == (recipe, "")
+    assert mixable(recipe, LogisticModel, "joint", segments=True)[0].mixup == 0.0
+    assert mixable(recipe, LogisticModel, "alternating", segments=False)[0].mixup == 0.0
 
 
 def test_the_starter_code_has_no_least_steps(videos, recipe):

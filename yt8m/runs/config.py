@@ -77,6 +77,8 @@ class RunConfig:
             schema: dict[str, Any] = {
                 k: tuple(v) if isinstance(v, list) else v for k, v in values["schema"].items()
             }
+            if "mixup" in values["training"]:  # where runs of November 2026 have it
+                values["recipe"]["mixup"] = values["training"].pop("mixup")
             alternation = values.get("alternation")
             return cls(
                 schema=RecordSchema(**schema),

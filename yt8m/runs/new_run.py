@@ -27,6 +27,7 @@ from yt8m.runs.settings.recipe_of_run import (
     arguments_of_run,
     check_length,
     long_enough,
+    mixable,
     recipe_of_run,
     small_enough,
 )
@@ -103,7 +104,7 @@ def new_run(
     )
     build.check_level(model, schema)
     records, exact = count_records(files)
-    recipe, smaller, longer = chosen.recipe, "", ""
+    recipe, smaller, longer, unmixed = chosen.recipe, "", "", ""
     given_size = settings.get("batch_size") or starter_defaults or schema.segment_labels
     if exact and before is None and not given_size:
         recipe, smaller = small_enough(recipe, records)
@@ -112,6 +113,8 @@ def new_run(
     if before is None and not (settings.get("num_epochs") or training.max_steps):
         examples = records * segments_a_record(files) if schema.segment_labels else records
         recipe, longer = long_enough(recipe, round(examples))
+    if before is None and settings.get("mixup") is None:
+        recipe, unmixed = mixable(recipe, cls, training.trainer, schema.segment_labels)
     given, about_norm = with_input_norm(
         cls,
         arguments or {},
@@ -139,7 +142,7 @@ def new_run(
     )
     about = "" if exact else "about "
     line = f"{found}; {len(files)} files, {about}{records:,} records"
-    return NewRun(config, "\n".join(filter(None, (line, smaller, longer, about_norm))))
+    return NewRun(config, "\n".join(filter(None, (line, smaller, longer, unmixed, about_norm))))
 
 
 def _arguments(

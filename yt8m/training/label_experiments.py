@@ -136,10 +136,8 @@ def prepare_experiments(
     if teacher is not None:
         check_knows(teacher, config, files)
     smoothed = priors() if t.label_smoothing else None
-    experiments = LabelExperiments(
-        teacher=teacher,
-        augmentation=Augmentation(t.drop_frames, t.mixup, t.label_smoothing, smoothed),
-    )
+    augmentation = Augmentation(t.drop_frames, config.recipe.mixup, t.label_smoothing, smoothed)
+    experiments = LabelExperiments(teacher=teacher, augmentation=augmentation)
     if not t.balanced_batches and not t.label_noise:
         return experiments
     index = _index(config, run, files, bad, chief, say)

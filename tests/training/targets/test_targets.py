@@ -1,6 +1,7 @@
 """Runs with a teacher, mixtures, dropped frames and smoothed labels learn and resume exactly."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -25,8 +26,8 @@ from yt8m.training.trainer import Trainer, train
 from yt8m.training.weight_average import WeightAverage
 
 
-def run_of(data, model="LogisticModel", loss="CrossEntropyLoss", **training):
-    recipe = {"num_epochs": 2, "label_loss": loss, "weight_average": 0.0}
+def run_of(data, model="LogisticModel", loss="CrossEntropyLoss", mixup=0.0, **training):
+    recipe = {"num_epochs": 2, "label_loss": loss, "weight_average": 0.0, "mixup": mixup}
     return run_on(data, model, recipe=recipe, **training)
 
 
@@ -68,6 +69,13 @@ def test_a_stopped_run_ends_like_one_that_was_not(small_data, answers, tmp_path)
     stop_at(Trainer(config, begun(config, tmp_path / "stopped")), 5)
     train(config, str(tmp_path / "stopped"))
     assert losses_of(tmp_path / "stopped") == losses_of(tmp_path / "whole")
+
+
+def test_a_run_begun_when_mixup_was_no_part_of_the_recipe_keeps_it(small_data):
+    config = run_of(small_data, mixup=0.4)
+    values = json.loads(config.to_json())
+    values["training"]["mixup"] = values["recipe"].pop("mixup")
+    assert RunConfig.from_json(json.dumps(values)) == config
 
 
 @pytest.mark.parametrize("name", [*CHANGES, "teacher_scores"])
@@ -154,7 +162,8 @@ def test_what_makes_no_sense_is_refused(small_data, answers, tmp_path):
     refused(
         "--teacher_scores works only with --trainer", teacher_scores=whole, trainer="alternating"
     )
-    refused("--mixup works on labels of whole videos", schema=segments, mixup=0.2)
+    mixed = run_of(small_data, mixup=0.2)
+    refused("--mixup works on labels of whole videos", mixed, segments)
     refused("--drop_frames: these records have no frames", drop_frames=0.2)
     refused("not a score folder", teacher_scores=str(tmp_path))
     refused(
@@ -162,7 +171,7 @@ def test_what_makes_no_sense_is_refused(small_data, answers, tmp_path):
         schema=dataclasses.replace(base.schema, num_classes=13),
         teacher_scores=whole,
     )
-    refused("needs a loss that is a sum", run_of(small_data, loss="SoftmaxLoss"), mixup=0.2)
+    refused("needs a loss that is a sum", run_of(small_data, loss="SoftmaxLoss", mixup=0.2))
     refused(
         "has a loss of its own", run_of(small_data, "VideoLabelDecoderModel"), label_smoothing=0.1
     )

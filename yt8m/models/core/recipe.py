@@ -13,6 +13,7 @@ FrameSampling = Literal["random", "contiguous", "spread"]
 
 OPTIMIZATION = "Optimization (default: the model's own recipe)"
 FRAMES = "Frames"
+LOSS = "Loss and labels"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +101,13 @@ class Recipe:
         "CrossEntropyLoss",
         help="name of the loss; see --list_losses",
         group=OPTIMIZATION,
+    )
+    mixup: float = setting(
+        0.0,
+        help="alpha of mixup: train on mixtures of two videos and of their labels, with shares from"
+        " Beta(alpha, alpha); 0: off",
+        at_least=0,
+        group=LOSS,
     )
     train_frames: int = setting(
         0,

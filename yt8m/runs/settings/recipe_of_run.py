@@ -1,4 +1,4 @@
-"""The recipe of a run: that of the run which is resumed, or the model's own, made long enough."""
+"""The recipe of a run: that of the run which is resumed, or the model's own, made to fit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from yt8m.errors import UserError
+from yt8m.losses.registry import sums_over_classes
 from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import STARTER_RECIPE, Recipe
 
@@ -98,3 +99,30 @@ def long_enough(recipe: Recipe, examples: int) -> tuple[Recipe, str]:
         f" least {recipe.least_steps:,} steps"
     )
     return dataclasses.replace(recipe, num_epochs=epochs), line
+
+
+def mixable(
+    recipe: Recipe, model: type[Yt8mModel], trainer: str, segments: bool
+) -> tuple[Recipe, str]:
+    """Return a recipe without mixup where a run cannot mix videos, and a line that says so, or "".
+
+    Args:
+      recipe: that of a new run whose mixup is not given.
+      model: class of the model.
+      trainer: how its weights are trained.
+      segments: whether the labels are those of segments.
+    """
+    learns_mixtures = (
+        trainer == "joint"
+        and not segments
+        and model.task == "classification"
+        and model.uses_label_loss
+        and sums_over_classes(recipe.label_loss)
+    )
+    if not recipe.mixup or learns_mixtures:
+        return recipe, ""
+    line = (
+        "no mixup, which needs labels of whole videos, a loss that is a sum over classes, and"
+        " --trainer=joint"
+    )
+    return dataclasses.replace(recipe, mixup=0.0), line

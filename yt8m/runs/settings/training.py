@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal, get_args
 
-from yt8m.models.core.recipe import FRAMES, OPTIMIZATION
+from yt8m.models.core.recipe import FRAMES, LOSS, OPTIMIZATION
 from yt8m.settings import setting
 
 Trainer = Literal["auto", "joint", "partitioned", "alternating"]
@@ -17,7 +17,6 @@ LabelNoise = Literal["", "remove", "complete"]
 
 DATA = "Data"
 START = "Starting weights"
-LOSS = "Loss and labels"
 DEVICES = "Devices and speed"
 VALIDATION = "Validation and stopping"
 SAVING = "Checkpoints and progress"
@@ -193,13 +192,6 @@ class TrainingConfig:
         help="share of the label frequencies in each training target; 0: off",
         at_least=0,
         at_most=0.9,
-        group=LOSS,
-    )
-    mixup: float = setting(
-        0.0,
-        help="alpha of mixup: train on mixtures of two videos and of their labels, with shares from"
-        " Beta(alpha, alpha); 0: off",
-        at_least=0,
         group=LOSS,
     )
     drop_frames: float = setting(

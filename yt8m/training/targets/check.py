@@ -23,7 +23,7 @@ def check(config: RunConfig) -> None:
         for flag, given in {
             "--teacher_scores": t.teacher_scores,
             "--label_smoothing": t.label_smoothing,
-            "--mixup": t.mixup,
+            "--mixup": config.recipe.mixup,
         }.items()
         if given
     ]
