@@ -59,6 +59,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("yt8m.commands.demo", "run the main workflow on synthetic data"),
 }
 
+# What people type -> the command's name: the root scripts' names among it.
+_OTHER_NAMES = {"inference": "predict", "infer": "predict", "evaluate": "eval", "fusion": "fuse"}
+
 
 def call(name: str, arguments: Sequence[str], program: str = "") -> int:
     """Run a command in this process, and return its exit code.
@@ -164,7 +167,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         print(__version__)
         sys.exit(0)
     if name not in COMMANDS:
-        hint = near_misses(name, COMMANDS)
+        meant = _OTHER_NAMES.get(name)
+        hint = f" Did you mean {meant}?" if meant else near_misses(name, COMMANDS)
         print(f"error: {name!r} is not a command of yt8m.{hint}\n\n{_overview()}", file=sys.stderr)
         sys.exit(2)
     _start_logging()

@@ -73,11 +73,13 @@ def test_without_a_command_all_are_listed(arguments, capsys):
     assert all(f"\n  {name} " in shown for name in cli.COMMANDS)
 
 
-def test_an_unknown_command_is_refused_with_the_nearest(capsys):
+@pytest.mark.parametrize(("typed", "meant"), [("trian", "train"), ("inference", "predict")])
+def test_an_unknown_command_is_refused_with_the_nearest(typed, meant, capsys):
     with pytest.raises(SystemExit) as end:
-        cli.main(["trian"])
+        cli.main([typed])
     assert end.value.code == 2
-    assert "'trian' is not a command of yt8m. Did you mean train" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"'{typed}' is not a command of yt8m. Did you mean {meant}" in said
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -8,8 +8,9 @@ import pytest
 from tests.convert.conftest import KINDS, as_npy, as_npz
 from tests.support.commands import refused, run_command
 from yt8m.convert import plan, run
-from yt8m.convert.labels import split_labels
+from yt8m.convert.labels import read_labels, split_labels
 from yt8m.convert.settings import ConvertSettings
+from yt8m.errors import UserError
 from yt8m.files import read_json
 
 
@@ -61,6 +62,7 @@ def test_a_killed_conversion_goes_on_with_the_missing_shards(kind, source, monke
     monkeypatch.setattr(run, "write_shard", write)
     ended = run_command("convert", *flags, f"--out_dir={out}")
     assert "2 of 5 shards are there already" in ended.out
+    assert "--max_frames" not in ended.out  # nobody has seen all of the videos
     assert shards(out) == whole
     assert not list(out.glob("*.tmp"))
 
@@ -87,6 +89,33 @@ def test_videos_and_labels_that_do_not_match(source):
     assert (
         "has no id of the input, whose ids are like 'v0'; those of the labels are like 'a'" in said
     )
+
+
+def test_further_columns_of_the_labels_file_are_no_labels(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text('\ufefftitle,Label,VideoId\n"a, b",jazz,v1\nc,rock;live,v2\nd,,v3\n')
+    assert read_labels(str(path)) == {"v1": ("jazz",), "v2": ("rock", "live"), "v3": ()}
+    path.write_text("id,label,label\nv1,jazz,live\n")
+    assert read_labels(str(path)) == {"v1": ("jazz", "live")}
+    path.write_text("id,labels\nv1,jazz,live\n")
+    assert read_labels(str(path)) == {"v1": ("jazz", "live")}
+    path.write_text("id,title,label\nv1,a,b,jazz\n")
+    with pytest.raises(UserError, match="row 1 has 4 values, and the header 3 names"):
+        read_labels(str(path))
+
+
+def test_ids_that_no_submission_could_contain_are_changed(source):
+    flags = as_npy(source)
+    (source / "v0.npy").rename(source / "my video, 1.npy")
+    text = (source / "labels.csv").read_text().replace("v0,", '"my video, 1",')
+    (source / "labels.csv").write_text(text)
+    out, said = convert(source, *flags, "--validate_fraction=0")
+    assert "1 ids contain commas or white space" in said
+    assert "such as my_video_1 for 'my video, 1'" in said
+    assert b"my_video_1" in shards(out)["train00000.tfrecord"]
+    (source / "my video 1.npy").write_bytes((source / "v1.npy").read_bytes())
+    (source / "labels.csv").write_text(text + "my video 1,jazz\n")
+    assert "two ids are the same" in refused("convert", *flags, f"--out_dir={source}/x")
 
 
 def test_unusable_videos(source):
@@ -154,6 +183,12 @@ def test_refusals(name, source):
         ("3 4,5", ("3", "4", "5")),
         ([1, 2], ("1", "2")),
         (7, ("7",)),
+        ("12.0", ("12",)),
+        ("v1.0;2.00", ("v1.0", "2")),
+        ("nan", ()),
+        (float("nan"), ()),
+        ([3.0, None, float("nan")], ("3",)),
+        ("[3.0, null]", ("3",)),
         ("", ()),
     ],
 )

@@ -90,7 +90,8 @@ class _Conversion:
                 write_shard(os.path.join(out, name), records)
         if self._bad:
             self.say(f"{self._bad:,} videos could not be used and were left out")
-        self._say_next(maker, splits)
+        # A part of the shards does not say how long the longest video of all is.
+        self._say_next(level, maker.longest if len(missing) == len(parts) else 0, splits)
 
     def _examine(self) -> tuple[Level, Features, int]:
         """Return the level, the first usable video's features, and the size of its record.
@@ -170,18 +171,18 @@ class _Conversion:
         path = os.path.join(self.settings.out_dir, vocabulary.FILE)
         vocabulary.write_vocabulary(path, self.class_names, counts.tolist())
 
-    def _say_next(self, maker: RecordMaker, splits: Mapping[str, Sequence[int]]) -> None:
+    def _say_next(self, level: Level, longest: int, splits: Mapping[str, Sequence[int]]) -> None:
         out = self.settings.out_dir
         lines = [
             f"the records are in {out}; next:",
             f"  yt8m inspect --full '{out}/*.tfrecord'",
         ]
         if "train" in splits and self.class_names:
-            model = "AttnVLAD" if maker.level == "frame" else "MoeModel"
+            model = "AttnVLAD" if level == "frame" else "MoeModel"
             train = f"  yt8m train --model={model} --train_data_pattern='{out}/train*.tfrecord'"
             if "validate" in splits:
                 train += f" --eval_data_pattern='{out}/validate*.tfrecord'"
-            lines.append(train + (f" --max_frames={maker.longest}" if maker.longest else ""))
+            lines.append(train + (f" --max_frames={longest}" if longest else ""))
         self.say("\n".join(lines))
 
 

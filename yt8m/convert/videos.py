@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -57,6 +58,7 @@ def list_videos(
     items = _unique(source)
     if settings.labels:
         items = _with_labels(items, settings.labels, say)
+    items = _writable(items, say)
     classes = _classes([item for _, item in items], source, files, settings)
     if classes is None:
         say("no video has labels, so the records get none: only inference can use them")
@@ -98,6 +100,29 @@ def _with_labels(
             " have no video"
         )
     return found
+
+
+def _writable(items: list[tuple[int, Item]], say: Callable[[str], None]) -> list[tuple[int, Item]]:
+    """Return the videos with ids that the line of a submission can contain: without , and spaces.
+
+    Raises:
+      UserError: this makes two ids the same.
+    """
+    ids = [re.sub(r"[\s,]+", "_", item.id) for _, item in items]
+    changed = [(item.id, name) for (_, item), name in zip(items, ids) if item.id != name]
+    if not changed:
+        return items
+    old, new = changed[0]
+    if len(set(ids)) < len(ids):
+        raise UserError(
+            f"--input: ids such as {old!r} contain commas or white space, which no submission"
+            " format allows, and with _ instead of them two ids are the same; rename the videos."
+        )
+    say(
+        f"{len(changed):,} ids contain commas or white space, which no submission format allows;"
+        f" they get _ instead, such as {new} for {old!r}"
+    )
+    return [(place, Item(name, item.labels)) for (place, item), name in zip(items, ids)]
 
 
 def _classes(

@@ -32,6 +32,7 @@ def extreme_classes(
     best_first = counted[np.lexsort((-positives[counted], -ap[counted]))]
     worst_first = counted[np.lexsort((-positives[counted], ap[counted]))]
     shown = min(_SHOWN, len(counted) // 2)
+    worst_first = worst_first[~np.isin(worst_first, best_first[:shown])]  # of equal APs
 
     def rows(classes: NDArray[Any]) -> list[dict[str, Any]]:
         return [

@@ -9,12 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from yt8m.convert.labels import split_labels
+from yt8m.convert.labels import IDS, LABELS, split_labels
 from yt8m.convert.source import Features, Item, Source, Unusable, as_numbers
 from yt8m.errors import UserError, near_misses
 
-_IDS = ("id", "video_id", "video", "youtube_id", "name", "filename", "file", "path")
-_LABELS = ("labels", "label", "classes", "class", "category", "categories")
 _FRAMES = ("frame", "frame_index", "second")
 
 
@@ -82,7 +80,7 @@ def roles_of(table: Table, asked: Mapping[str, str], feature_name: str, path: st
             )
         return name or next((by_name[n] for n in usual if n in by_name), "")
 
-    keys = column("id", _IDS), column("labels", _LABELS), column("frame", _FRAMES)
+    keys = column("id", IDS), column("labels", LABELS), column("frame", _FRAMES)
     numeric = {n: is_list for n, is_list in table.numeric().items() if n not in keys}
     features: dict[str, list[str]] = {n: [n] for n, is_list in numeric.items() if is_list}
     for name in [n for n, is_list in numeric.items() if not is_list]:
