@@ -53,6 +53,9 @@ def test_a_fusion_below_its_best_input_warns_and_one_above_does_not(folder):
     said = fuse(folder, ("good", "bad"), labels=labels)
     assert f"below that of {folder / 'good'} alone" in said
     assert "--fit_on_half" in said
+    said = fuse(folder, ("good", "bad"), labels=labels, method="l2", fit_on_half=True)
+    assert "alone. Leave out the weakest inputs" in said
+    assert "--fit_on_half" not in said
     said = fuse(folder, ("good", "other"), labels=labels)
     assert "warning" not in said
 

@@ -95,7 +95,7 @@ def test_a_run_keeps_the_recipe_that_it_began_with(videos, recipe):
     starter = new_run(
         "LogisticModel", videos, before=began, starter_defaults=True, batch_size=50
     ).config
-    with pytest.raises(UserError, match="other settings"):
+    with pytest.raises(UserError, match=r"other settings(.|\n)*Give the run's values"):
         check_same_run(began, starter, "run")
 
 

@@ -160,7 +160,7 @@ def _findings(
         yield "\n" + classes
     if _are_of_the_same_videos(settings, metrics):
         yield SAME_VIDEOS
-    warning = loss_warning(inputs.names, results)
+    warning = loss_warning(inputs.names, results, settings.fit_on_half)
     if warning:
         yield warning
 

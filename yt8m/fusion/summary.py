@@ -68,22 +68,28 @@ def best_input(results: Sequence[dict[str, Any]]) -> int:
     return max(range(len(results) - 1), key=lambda i: float(results[i]["gap"]))
 
 
-def loss_warning(names: Sequence[str], results: Sequence[dict[str, Any]]) -> str:
+def loss_warning(
+    names: Sequence[str], results: Sequence[dict[str, Any]], fitted_on_half: bool
+) -> str:
     """Return a warning if the best input alone has a higher GAP than the fusion, or "".
 
     Args:
       names: the names of the inputs [M].
       results: metrics of the inputs and, last, of the fusion [M + 1].
+      fitted_on_half: whether --fit_on_half was given, which is then not advised.
     """
     best, fused = best_input(results), results[-1]["gap"]
     missing = results[best]["gap"] - fused
     if missing <= 0:
         return ""
+    fit = (
+        ", or --method=l2 --fit_on_half, which takes the weights of each class from one half of"
+        " these videos and computes the metrics on the other"
+    )
     return (
         f"warning: the fusion's GAP is {missing:.5f} below that of {names[best]} alone. Leave out"
-        " the weakest inputs, or weight them: --method=weighted --weights=..., or --method=l2"
-        " --fit_on_half, which takes the weights of each class from one half of these videos and"
-        " computes the metrics on the other."
+        " the weakest inputs, or weight them: --method=weighted --weights=..."
+        f"{'' if fitted_on_half else fit}."
     )
 
 

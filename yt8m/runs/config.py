@@ -178,8 +178,9 @@ def check_same_run(old: RunConfig, new: RunConfig, train_dir: str) -> str | None
             f"  {key}: the run has {was!r}, the flags say {now!r}" for key, was, now in fatal
         )
         raise UserError(
-            f"--train_dir={train_dir} contains a run with other settings:\n{lines}\nDrop those"
-            " flags to resume it, name another --train_dir, or use --start_new_model to delete it."
+            f"--train_dir={train_dir} contains a run with other settings:\n{lines}\nGive the"
+            " run's values to resume it, name another --train_dir, or use --start_new_model to"
+            " delete it."
         )
     _check_same_data(old, new, train_dir)
     if found:
