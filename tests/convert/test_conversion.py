@@ -155,6 +155,7 @@ REFUSALS = {
     ),
     "an id that occurs twice": (["X/twice.csv", "--out_dir=Y"], "the id 'a' occurs twice"),
     "a short row": (["X/short.csv", "--out_dir=Y"], "row 2 has 2 values"),
+    "semicolons": (["X/semicolons.csv", "--out_dir=Y"], "has ';' between its values"),
     "a remote input": (["gs://b/*.npy", "--out_dir=Y"], "is remote"),
 }
 
@@ -166,6 +167,7 @@ def test_refusals(name, source):
     (source / "names.csv").write_text("0,jazz\n1,rock\n")
     (source / "table.csv").write_text("video_id,x0\na,1\n")
     (source / "twice.csv").write_text("video_id,x0\na,1\nb,1\na,2\n")
+    (source / "semicolons.csv").write_text("video_id;x0\na;1,5\n")
     (source / "short.csv").write_text("video_id,x0,x1\na,1,2\nb,1\n")
     flags, expected = REFUSALS[name]
     out = source.parent / "out"

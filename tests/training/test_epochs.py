@@ -12,6 +12,7 @@ from yt8m.data.find_schema import find_schema
 from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
 from yt8m.runs.load import load_run
+from yt8m.runs.stop_signal import StopVote
 from yt8m.training.step import TrainStep
 from yt8m.training.trainer import train
 
@@ -35,6 +36,16 @@ def test_records_that_do_not_parse_are_skipped(small_data, tmp_path, capsys):
         in out
     )
     assert "done after 3 steps" in out  # of 99 records
+
+
+def test_the_step_that_a_signal_would_save_is_the_last_one_while_validating(
+    small_data, tmp_path, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(StopVote, "will_save", lambda self, step: said.append(step))
+    config = run_config(small_data, "LogisticModel", epochs=1, recipe={"batch_size": 200})
+    train(config, str(tmp_path / "run"))
+    assert said == [1, 2, 3, 4, 3]  # the fourth finds that the data have ended
 
 
 def test_an_epoch_of_segments_counts_segments(tmp_path, capsys):

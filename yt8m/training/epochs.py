@@ -77,6 +77,7 @@ class Epochs:
                     self._stop.will_save(before + steps)
                     outputs = self._step(batches, tf.constant(steps, tf.int32))
             except tf.errors.OutOfRangeError:
+                self._stop.will_save(self._step.done())  # after a signal in the validation
                 self.data_ended = True
                 break
             except PARSE_ERRORS as error:

@@ -32,6 +32,12 @@ class CsvTable(Table):
         if len(first) < 2:
             raise UserError(f"--input={path} has no row below its header.")
         self.columns, self._first = first
+        other = next((c for c in ";\t" if c in self.columns[0]), "")
+        if len(self.columns) == 1 and other:
+            raise UserError(
+                f"--input={path} has {other!r} between its values; expected commas. Export it"
+                " again, or replace them (and any decimal commas by points)."
+            )
 
     def numeric(self) -> dict[str, bool]:
         """Return the columns whose first value is a number; none of them is a list."""
