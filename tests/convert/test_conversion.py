@@ -104,6 +104,13 @@ def test_further_columns_of_the_labels_file_are_no_labels(tmp_path):
         read_labels(str(path))
 
 
+def test_videos_without_a_label_are_counted(source):
+    path = source / "table.csv"
+    path.write_text("id,label,x0\na,jazz,1\nb,,2\nc,nan,3\n")
+    _, said = convert(source, str(path), "--validate_fraction=0")
+    assert "2 videos have no label: training and the metrics take them for" in said
+
+
 def test_ids_that_no_submission_could_contain_are_changed(source):
     flags = as_npy(source)
     (source / "v0.npy").rename(source / "my video, 1.npy")

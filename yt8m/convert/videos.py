@@ -64,6 +64,12 @@ def list_videos(
         say("no video has labels, so the records get none: only inference can use them")
         return Videos([Video(place, item.id, None) for place, item in items], [])
     numbered = [Video(place, item.id, _numbers(item, classes)) for place, item in items]
+    without = sum(not video.labels for video in numbered)
+    if without:
+        say(
+            f"{without:,} videos have no label: training and the metrics take them for videos of"
+            " none of the classes. Remove them if their classes are not known"
+        )
     return Videos(numbered, classes.names)
 
 
