@@ -51,6 +51,12 @@ def test_types_and_shapes(make):
     assert tuple(video["labels"].shape) == (4, 10)
 
 
+def test_no_thread_tunes_a_pipeline_whose_end_would_wait_for_it(make):
+    batches = build_dataset(make.shards("video", 9, 2), make.video, batch_size=4, training=True)
+    assert batches.options().autotune.enabled is False
+    assert whole_rounds(batches, 2).options().autotune.enabled is False
+
+
 def test_last_batch(make):
     files = make.shards("video", 10, 2)
     assert len(stream(files, make.video)["id"]) == 10

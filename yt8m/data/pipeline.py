@@ -234,6 +234,10 @@ def _finished(batches: tf.data.Dataset) -> tf.data.Dataset:
     # `_ordered` deals out the shards; TensorFlow's own sharding over workers would do it again.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     options.deterministic = True
+    # The thread that tunes a pipeline may miss that its iterator is being destroyed, and sleep on
+    # for up to a minute, for which the end of the run waits. There is nothing for it to tune here:
+    # parsing takes as many threads as there are.
+    options.autotune.enabled = False
     return batches.prefetch(2).with_options(options)
 
 
