@@ -17,9 +17,8 @@ from typing import Callable
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 INTERRUPTED = 130  # exit code of a command that was interrupted
-SAME_PRESS = (
-    0.2  # seconds: a process may get one press of Ctrl-C twice, by its group and its parent
-)
+# Seconds. A process may get one press of Ctrl-C twice: from its group and from its parent.
+SAME_PRESS = 0.2
 _PATIENCE = 5.0  # seconds that a call of TensorFlow may still take after the second signal
 _END = b"\0"  # the number of no signal
 

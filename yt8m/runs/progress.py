@@ -79,7 +79,7 @@ class Progress:
             return
         start = tf.compat.v1.SessionLog(status=tf.compat.v1.SessionLog.START)
         # TensorBoard reads the files in the order of their names, which begin with the time. So
-        # this one comes after all of before, and before the one that is opened next.
+        # this one comes after all earlier ones, and before the one that is opened next.
         logs = self._run.file("logs")
         with tf.Graph().as_default(), tf.compat.v1.summary.FileWriter(logs) as writer:
             # TensorBoard ignores a run's first start, and older runs have none.

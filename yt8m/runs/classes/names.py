@@ -1,7 +1,7 @@
 """What the classes of a run are called, for every command that shows a class to a person.
 
-The names are those of the vocabulary that a run keeps beside its settings; a run of before it did
-so finds that of its records.
+The names are those of the vocabulary that a run keeps beside its settings. An earlier run, which
+keeps none, uses the vocabulary beside its records.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def vocabulary_of(
     """Return the path of the vocabulary of a run's classes, or None.
 
     It is the given one; or else that of the run's folder, the one that the run was trained with,
-    one beside its training records, or one beside `files`. Of these only the given one may not be
-    wrong: the others serve people who have not asked for names.
+    one beside its training records, or one beside `files`. Only the given one must fit: the others
+    serve people who have not asked for names.
 
     Args:
       run: the folder.

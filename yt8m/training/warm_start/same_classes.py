@@ -8,9 +8,9 @@ from yt8m.runs.folder import RunFolder
 
 
 def why_others(earlier: RunFolder, there: RunConfig, new: RunFolder, here: RunConfig) -> str | None:
-    """Return why the classes of an earlier run are others than those of a new one, or None.
+    """Return why the classes of an earlier run differ from those of a new one, or None.
 
-    Classes of the same number are taken for the same ones unless both runs know their names.
+    Equal numbers of classes are taken to mean the same ones unless both runs know their names.
 
     Args:
       earlier: folder of the earlier run.
