@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from yt8m.compat import NO_AUTOCAST
 from yt8m.layers.base import Yt8mLayer
@@ -32,7 +33,7 @@ class Standardize(Yt8mLayer):
         self.factor = self.new_weight("factor", shape, "ones", **fixed)
         self.built = True
 
-    def set_statistics(self, mean: np.ndarray, factor: np.ndarray) -> None:
+    def set_statistics(self, mean: NDArray[Any], factor: NDArray[Any]) -> None:
         """Set the mean and the factor of each feature [D]."""
         if not self.built:
             self.build((None, len(mean)))
