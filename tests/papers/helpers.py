@@ -69,13 +69,17 @@ class Fake:
         if name == self.fail_at:
             return child_process.Finished(3, 1.0, 10)
         if name == "eval":
-            values = dict(gap=self.gap, map=0.4, perr=0.3, hit_at_1=0.6, hit_at_5=0.7, loss=2.0)
-            values.update(num_examples=60, num_classes_with_positives=9)
+            values = self.metrics()
             flag = {name: value for name, _, value in (f.partition("=") for f in flags)}
             os.makedirs(flag["--output_dir"], exist_ok=True)
             with open(os.path.join(flag["--output_dir"], "metrics.json"), "w") as file:
                 json.dump(values, file)
         return child_process.Finished(0, 2.0, 100)
+
+    def metrics(self):
+        """Return the metrics of an evaluation."""
+        values = dict(gap=self.gap, map=0.4, perr=0.3, hit_at_1=0.6, hit_at_5=0.7, loss=2.0)
+        return {**values, "num_examples": 60, "num_classes_with_positives": 9}
 
 
 def invented_result(row, gap, data="sample-video-all", seed=0, **more):

@@ -106,6 +106,38 @@ def test_a_fusion_that_has_made_nothing_takes_its_inputs_as_they_are_now(sample,
     assert fake.commands == ["predict", "predict", "fuse"]
 
 
+def test_a_fusion_may_take_another_fusion(sample, tmp_path, faked):
+    fuse = {"method": "average", "inputs": ["both", "frames"]}
+    rows = {**ROWS, "all": make_row("all", level="", data="sample-frames", fuse=fuse)}
+    commands_run = []
+
+    def run(command, log, say):
+        commands_run.append(command[3:])
+        flags = dict(f.split("=", 1) for f in command[4:] if "=" in f)
+        if "--output_metrics" in flags:
+            scores = flags["--inputs"].split(",")
+            values = Fake().metrics()
+            with open(flags["--output_metrics"], "w") as file:
+                json.dump({**dict.fromkeys(scores, values), "fused": values}, file)
+        return Fake()(command, log, say)
+
+    faked(run)
+    result = make_runner(tmp_path, sample, rows=rows).run("all")
+    assert set(result["inputs"]) == {"both", "frames"}
+    fusions = [" ".join(c) for c in commands_run if c[0] == "fuse"]
+    own = f"{tmp_path}/both/sample-frames-seed0/scores-sample-frames"
+    written = [f for f in fusions if f"--output_scores={own}" in f]
+    assert len(written) == 1, "the inner fusion's scores are stored"
+    assert "--method=l2" in written[0]
+    assert "--labels=" in written[0], "it fits APs"
+    assert f"--inputs={own},{tmp_path}/frames/" in fusions[-1]
+
+
+def test_the_codes_variant_is_refused_where_none_is_published(sample, tmp_path, faked):
+    with pytest.raises(UserError, match="two: no published code is known to differ"):
+        make_runner(tmp_path, sample).run("two", "code", sample)
+
+
 @pytest.mark.parametrize(
     "ended",
     [Finished(143, 1.0, 0), Finished(0, 1.0, 0, stopped=15)],

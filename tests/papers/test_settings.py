@@ -13,7 +13,9 @@ from yt8m.runs import new_run
 
 def training_steps():
     for row in load_all().values():
-        for which in ("small", "paper"):
+        for which in ("small", "paper", "code"):
+            if which == "code" and not row.code:
+                continue
             variant = row.variant(which)
             if variant.fuse:
                 continue

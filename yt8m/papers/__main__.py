@@ -40,15 +40,15 @@ def parser() -> argparse.ArgumentParser:
         p.add_argument("--sample_dir", default="", help=sample)
 
     add("list", "print every row by table")
-    show = add("show", "print the paper's numbers and the commands of a row's two variants")
+    show = add("show", "print the paper's numbers and the commands of a row's variants")
     show.add_argument("name", help="name of a row")
     run = add("run", "run a row; the same command resumes it, and a finished run is not repeated")
     run.add_argument("name", help="name of a row")
     run.add_argument(
         "--variant",
-        choices=("small", "paper"),
+        choices=("small", "paper", "code"),
         default="small",
-        help="the small setting or the paper's own (default: small)",
+        help="the small setting, that of the paper's text, or that of its code (default: small)",
     )
     data = (
         "a data set, or a folder with train* and validate* records (default: the first one of the"
@@ -150,6 +150,9 @@ def _show(a: argparse.Namespace, rows: Rows) -> int:
             print(f"notes: {notes}")
     print(f"\npaper's setting, on {', '.join(row.paper.data)}:")
     _print_commands(row, rows, "paper", commands.PAPER_DATA)
+    if row.code:
+        print("\nsetting of the published code, on the same data:")
+        _print_commands(row, rows, "code", commands.PAPER_DATA)
     committed = results.committed()
     for data in row.small.data:
         expected = f"about {row.small.minutes:g} min"

@@ -11,6 +11,7 @@ from typing import Literal
 
 from yt8m.errors import UserError
 from yt8m.papers.paper_row import PaperRow, Stage, VariantName
+from yt8m.papers.paper_tables import find
 from yt8m.papers.small_data import DataSet
 
 USUAL_PLACE = "runs/recipes"  # default of --out_dir; the commands in results/ name it
@@ -43,7 +44,7 @@ class Step:
 
 def run_folder(out_dir: str, row: str, variant: VariantName, data: str, seed: int) -> str:
     """Return the folder of a run of a row."""
-    on = data if variant == "small" else f"paper-{data}"
+    on = data if variant == "small" else f"{variant}-{data}"
     return os.path.join(out_dir, row, f"{on}-seed{seed}")
 
 
@@ -75,7 +76,7 @@ def training_steps(
 
     Args:
       row: a row with stages.
-      variant: "small" or "paper".
+      variant: "small", "paper" or "code".
       data: the data set.
       seed: --seed of train.py.
       folder: the run's folder.
@@ -129,7 +130,7 @@ def _train_flags(
     stage: Stage, variant: VariantName, data: DataSet, seed: int, output: str
 ) -> list[str]:
     flags = [f"--train_data_pattern={data.train}", f"--train_dir={output}", f"--seed={seed}"]
-    if stage.validate or variant == "paper":
+    if stage.validate or variant != "small":
         flags.append(f"--eval_data_pattern={data.validation()}")
     return flags
 
@@ -144,46 +145,108 @@ def predict(train_dir: str, records: str, output: str) -> tuple[str, ...]:
     )
 
 
+@dataclasses.dataclass(frozen=True)
+class FusedModel:
+    """What a fusion takes: a trained row, or a row that is a fusion itself.
+
+    Attributes:
+      row: the row.
+      folder: folder of its run.
+      parts: the models that it fuses; empty for a trained row.
+    """
+
+    row: PaperRow
+    folder: str
+    parts: tuple[FusedModel, ...] = ()
+
+
+def fused_model(
+    text: str,
+    rows: dict[str, PaperRow],
+    variant: VariantName,
+    data: str,
+    folder: Callable[[str, str], str],
+) -> FusedModel:
+    """Return what a fusion takes by its text, `ROW` or `ROW@DATA`.
+
+    Args:
+      text: the model, as a row names it.
+      rows: all rows by name.
+      variant: "small", "paper" or "code".
+      data: name of the data set that the fusion is on.
+      folder: returns the folder of a row's run on a data set.
+
+    Raises:
+      UserError: there is no such row.
+    """
+    name, _, other = text.partition("@")
+    on = other if other and variant == "small" else data
+    row = find(name, rows)
+    fuse = row.variant(variant).fuse
+    parts = [fused_model(t, rows, variant, on, folder) for t in fuse.inputs] if fuse else []
+    return FusedModel(row, folder(name, on), tuple(parts))
+
+
+def scores_steps(model: FusedModel, variant: VariantName, data: DataSet) -> list[tuple[str, Step]]:
+    """Return the commands that score the validation videos by a model; the last one writes them.
+
+    The scores go to the model's own folder, for all fusions on the same videos to share. Each
+    command comes with the run folder that it belongs to.
+    """
+    name = f"scores-{data.name}"
+    output = os.path.join(model.folder, name)
+    if not model.parts:
+        records = data.validation(model.row.variant(variant).level)
+        arguments = predict(trained_folder(model.row, variant, model.folder), records, output)
+        return [(model.folder, Step(name, "predict", arguments, output))]
+    fuse = model.row.variant(variant).fuse
+    assert fuse is not None
+    parts = [scores_steps(part, variant, data) for part in model.parts]
+    arguments = (
+        "fusion.py",
+        f"--inputs={','.join(steps[-1][1].output for steps in parts)}",
+        f"--method={fuse.method}",
+        f"--output_scores={output}",
+        *([f"--labels={_labels(data)}"] if fuse.method in FITTED else []),
+    )
+    own = (model.folder, Step(name, "fuse", arguments, output))
+    return [*(step for steps in parts for step in steps), own]
+
+
+def _labels(data: DataSet) -> str:
+    return data.validation("video" if "video" in data.validate else "")
+
+
 def fusion_steps(
     row: PaperRow,
     variant: VariantName,
     data: DataSet,
     folder: str,
-    models: Sequence[tuple[PaperRow, str]],
-) -> tuple[list[tuple[str, Step]], list[Step]]:
-    """Return the commands of a row that fuses.
+    scores: Sequence[str],
+) -> list[Step]:
+    """Return the commands of a row that fuses stored scores.
 
     Args:
       row: a row with `fuse`.
-      variant: "small" or "paper".
-      data: the data set whose validation videos are predicted and fused.
+      variant: "small", "paper" or "code".
+      data: the data set whose validation videos are fused.
       folder: the run's folder.
-      models: row and run folder of each input.
+      scores: score folder of each input.
 
     Returns:
-      The predictions, each with the run folder that it belongs to, and the fusions on all videos
-      ("all") and on one half of them with weights from the other half ("half").
+      The fusions on all videos ("all") and on one half of them with weights from the other half
+      ("half").
     """
     fuse = row.variant(variant).fuse
     assert fuse is not None
-    predictions = []
-    for model, at in models:
-        # The scores go to the model's own folder, for all fusions on the same videos to share.
-        name = f"scores-{data.name}"
-        output = os.path.join(at, name)
-        records = data.validation(model.variant(variant).level)
-        arguments = predict(trained_folder(model, variant, at), records, output)
-        predictions.append((at, Step(name, "predict", arguments, output)))
-    scores = ",".join(step.output for _, step in predictions)
-    labels = data.validation("video" if "video" in data.validate else "")
 
     def fusion(name: str, method: str, *more: str) -> Step:
         output = os.path.join(folder, f"{name}.json")
         arguments = (
             "fusion.py",
-            f"--inputs={scores}",
+            f"--inputs={','.join(scores)}",
             f"--method={method}",
-            f"--labels={labels}",
+            f"--labels={_labels(data)}",
             f"--output_metrics={output}",
             *more,
         )
@@ -192,7 +255,7 @@ def fusion_steps(
     half = fusion("half", fuse.method, "--fit_on_half")
     if fuse.method not in FITTED:  # equal weights, measured on the same half as the others
         half = fusion("half", "power", "--fit_on_half", "--power=0")
-    return predictions, [fusion("all", fuse.method), half]
+    return [fusion("all", fuse.method), half]
 
 
 def merged(flags: Sequence[str]) -> list[str]:

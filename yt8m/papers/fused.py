@@ -7,25 +7,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from yt8m.papers import commands
+from yt8m.papers.commands import FusedModel
 from yt8m.papers.one_run import OneRun, State, rounded_metrics
-from yt8m.papers.paper_row import PaperRow
 from yt8m.papers.results import Result, read_json
 
 
 @dataclasses.dataclass(frozen=True)
 class Input:
-    """A trained model to fuse.
+    """A model to fuse.
 
     Attributes:
       text: the model as the row names it, `ROW` or `ROW@DATA`.
-      row: its row.
-      folder: folder of its run.
+      model: its row and its run.
       result: result of its run.
     """
 
     text: str
-    row: PaperRow
-    folder: str
+    model: FusedModel
     result: Result
 
 
@@ -39,7 +37,7 @@ def fuse(run: OneRun, inputs: Sequence[Input]) -> Result:
 
     Args:
       run: the run.
-      inputs: trained models.
+      inputs: the models, trained or fused.
 
     Raises:
       UserError: the folder has a run with other settings or inputs.
@@ -47,8 +45,12 @@ def fuse(run: OneRun, inputs: Sequence[Input]) -> Result:
       Stopped: a signal stopped a command.
     """
     out = run.out
-    models = [(i.row, i.folder) for i in inputs]
-    predictions, fusions = commands.fusion_steps(run.row, run.variant, run.data, run.folder, models)
+    scoring = [commands.scores_steps(i.model, run.variant, run.data) for i in inputs]
+    predictions = [step for steps in scoring for step in steps]
+    scores = {i.text: steps[-1][1].output for i, steps in zip(inputs, scoring)}
+    fusions = commands.fusion_steps(
+        run.row, run.variant, run.data, run.folder, list(scores.values())
+    )
     steps = [*(step for _, step in predictions), *fusions]
     done = run.finished(steps, {i.text: i.result for i in inputs})
     if done:
@@ -60,7 +62,6 @@ def fuse(run: OneRun, inputs: Sequence[Input]) -> Result:
     for step in fusions:
         out.execute(state, step, run.folder)
     every, half = (read_json(step.output) for step in fusions)
-    scores = {i.text: step.output for i, (_, step) in zip(inputs, predictions)}
     return run.finish(
         {
             **run.facts(steps, state),

@@ -40,13 +40,11 @@ def _steps(
 
     fuse = row.variant(variant).fuse
     if fuse:
-        models = []
-        for text in fuse.inputs:
-            model, _, other = text.partition("@")
-            trained_on = other if other and variant == "small" else data.name
-            models.append((find(model, rows), folder(model, trained_on)))
-        predictions, fusions = commands.fusion_steps(row, variant, data, folder(name), models)
-        return [*(step for _, step in predictions), *fusions]
+        models = [commands.fused_model(t, rows, variant, data.name, folder) for t in fuse.inputs]
+        scoring = [commands.scores_steps(model, variant, data) for model in models]
+        scores = [steps[-1][1].output for steps in scoring]
+        fusions = commands.fusion_steps(row, variant, data, folder(name), scores)
+        return [*(step for steps in scoring for _, step in steps), *fusions]
 
     def trained(of: str) -> str:
         return commands.trained_folder(find(of, rows), variant, folder(of))

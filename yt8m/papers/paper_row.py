@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 METRICS = ("gap", "map", "perr", "hit_at_1", "hit_at_5")
 
-VariantName = Literal["small", "paper"]
+VariantName = Literal["small", "paper", "code"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Variant:
     """One way to run a row: stages, or a fusion.
 
     Attributes:
-      data: for "small", names of `yt8m.papers.small_data`; for "paper", a sentence.
+      data: for "small", names of `yt8m.papers.small_data`; otherwise a sentence.
       level: level of the records that the model reads, "video" or "frame"; "" for a fusion.
       stages: stages in order; the model of the last "train" stage is evaluated.
       fuse: a fusion, in place of stages.
@@ -81,11 +81,12 @@ class PaperRow:
       row: title in that table.
       order: place in that table.
       source: paper and table, or section.
-      paper: the paper's full setting.
+      paper: the full setting of the paper's text, and of its code where the text is silent.
       small: a setting that trains on 2 cores in minutes.
       reported: the paper's numbers as fractions; empty where it reports none, as for controls.
       notes: what differs from the paper, what we chose ourselves, and what the small variant
         cannot show.
+      code: the setting of the published code; None where none is known to differ from the text.
       also: another table that shows the same run -> its "row", "order" and "reported" there.
     """
 
@@ -99,7 +100,10 @@ class PaperRow:
     reported: dict[str, float] = dataclasses.field(default_factory=dict)
     notes: str = ""
     also: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    code: Variant | None = None
 
     def variant(self, name: VariantName) -> Variant:
-        """Return the small or the paper's variant."""
+        """Return a variant; that of the code is the paper's where the row has none of its own."""
+        if name == "code":
+            return self.code or self.paper
         return self.small if name == "small" else self.paper

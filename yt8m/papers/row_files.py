@@ -4,6 +4,8 @@ A file contains the fields of `PaperRow`; flags are written as on a command line
 little from another names it: `"like": NAME` takes over all fields but name, row, order, reported
 and also. `"replace": {OLD: NEW}` then replaces text in the settings taken over, and the fields that
 the file does give override them, those of `paper` and `small` one by one. Seeds are not taken over.
+
+`"code": {OLD: NEW}` is what to replace in the paper's setting for that of the published code.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import shlex
 from typing import Any
 
 from yt8m.errors import UserError
+from yt8m.papers.commands import merged
 from yt8m.papers.paper_row import METRICS, Fuse, PaperRow, Stage, Variant, VariantName
 from yt8m.papers.paper_tables import TABLES
 
@@ -57,7 +60,8 @@ def parse(values: dict[str, Any], where: str) -> PaperRow:
     """
     try:
         paper, small = (_variant(values[name]) for name in _VARIANTS)
-        row = PaperRow(**{**values, "paper": paper, "small": small})
+        code = _code(values, where)
+        row = PaperRow(**{**values, "paper": paper, "small": small, "code": code})
     except (TypeError, KeyError, ValueError) as error:
         raise UserError(f"{where} is not a row of a table: {error}.") from None
     fault = _fault(row)
@@ -88,13 +92,27 @@ def _resolved(path: str, users: tuple[str, ...] = ()) -> dict[str, Any]:
     base = _resolved(like, (*users, path))
     found = {k: v for k, v in base.items() if k not in _NOT_TAKEN_OVER}
     settings = {v: {k: x for k, x in base[v].items() if k != "seeds"} for v in _VARIANTS}
-    for old, new in values.pop("replace", {}).items():
-        replaced = _replaced(settings, old, new)
-        if replaced == settings:
-            raise UserError(f"{path}: {old!r} is to be replaced, but does not occur in {like}.")
-        settings = replaced
+    settings = _all_replaced(settings, values.pop("replace", {}), path, like)
     overridden = {v: {**settings[v], **values.pop(v, {})} for v in _VARIANTS}
     return {**found, **values, **overridden}
+
+
+def _code(values: dict[str, Any], where: str) -> Variant | None:
+    """Return the setting of the published code, if the row has one."""
+    replace = values.get("code")
+    if not replace:
+        return None
+    return _variant(_all_replaced(values["paper"], replace, where, "the paper's setting"))
+
+
+def _all_replaced(settings: Any, replace: dict[str, str], path: str, place: str) -> Any:
+    """Return the settings with each text replaced; one that does not occur is an error."""
+    for old, new in replace.items():
+        replaced = _replaced(settings, old, new)
+        if replaced == settings:
+            raise UserError(f"{path}: {old!r} is to be replaced, but does not occur in {place}.")
+        settings = replaced
+    return settings
 
 
 def _replaced(values: Any, old: str, new: str) -> Any:
@@ -138,7 +156,7 @@ def _fault(row: PaperRow) -> str:
             return f"reported contains {sorted(unknown)}, which are not metrics"
     if row.small.minutes <= 0:
         return "small.minutes is missing"
-    faults = ((name, _variant_fault(row.variant(name))) for name in _VARIANTS)
+    faults = ((name, _variant_fault(row.variant(name))) for name in (*_VARIANTS, "code"))
     return next((f"{name}{fault}" for name, fault in faults if fault), "")
 
 
@@ -157,5 +175,9 @@ def _variant_fault(variant: Variant) -> str:
             return f": stage {stage.name} has kind {stage.kind!r} and split {stage.split!r}"
         if stage.kind == "predict" and not (stage.of in names or stage.of.startswith("run:")):
             return f": stage {stage.name} predicts by {stage.of!r}, which is not an earlier stage"
+        for flags in (stage.flags, *stage.flags_for.values()):
+            twice = sorted(set(flags) - set(merged(flags)))
+            if twice:
+                return f": stage {stage.name} gives {', '.join(twice)} and then overrides it"
         names.append(stage.name)
     return ": two stages have the same name" if len(set(names)) < len(names) else ""

@@ -57,7 +57,7 @@ class Runner:
 
         Args:
           name: name of the row.
-          variant: "small" or "paper".
+          variant: "small", "paper" or "code".
           data_name: a data set or a folder of records; default the first of the small variant.
           seed: --seed of train.py.
           again: delete an earlier run first.
@@ -68,17 +68,22 @@ class Runner:
           Stopped: a signal stopped a command.
         """
         row = find(name, self.rows)
+        if variant == "code" and not (row.code or row.paper.fuse):
+            raise UserError(
+                f"{name}: no published code is known to differ from the paper's text;"
+                " --variant=paper is its setting."
+            )
         if not data_name:
-            if variant == "paper":
+            if variant != "small":
                 raise UserError(
-                    "--variant=paper needs --data=FOLDER with train*.tfrecord and"
+                    f"--variant={variant} needs --data=FOLDER with train*.tfrecord and"
                     " validate*.tfrecord of the release."
                 )
             data_name = row.small.data[0]
         run = self._one_run(row, variant, data_name, seed)
         if again:
             run.delete()
-        if variant == "paper":
+        if variant != "small":
             # The folder's own splits are used, which may differ from the paper's.
             own = " or ".join(run.data.validate.values())
             self.say(
@@ -107,8 +112,13 @@ class Runner:
         trained_on = other if other and variant == "small" else data_name
         result = self.run(name, variant, trained_on, seed)
         data = result["data"]["name"]
-        folder = commands.run_folder(self.out.path, name, variant, data, seed)
-        return fused.Input(text, find(name, self.rows), folder, result)
+
+        def folder(of: str, on: str) -> str:
+            return commands.run_folder(self.out.path, of, variant, on, seed)
+
+        return fused.Input(
+            text, commands.fused_model(name, self.rows, variant, data, folder), result
+        )
 
     def _train(self, run: OneRun, used: dict[str, Result]) -> Result:
         def trained(name: str) -> str:
