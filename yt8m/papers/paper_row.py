@@ -86,8 +86,8 @@ class PaperRow:
       reported: the paper's numbers as fractions; empty where it reports none, as for controls.
       notes: what differs from the paper, what we chose ourselves, and what the small variant
         cannot show.
-      code: the setting of the published code; None where none is known to differ from the text.
       also: another table that shows the same run -> its "row", "order" and "reported" there.
+      code: the setting of the published code; None where none is known to differ from the text.
     """
 
     name: str
@@ -103,7 +103,7 @@ class PaperRow:
     code: Variant | None = None
 
     def variant(self, name: VariantName) -> Variant:
-        """Return a variant; that of the code is the paper's where the row has none of its own."""
+        """Return a variant; for "code", the paper's if the row has none of its own."""
         if name == "code":
             return self.code or self.paper
         return self.small if name == "small" else self.paper

@@ -5,7 +5,7 @@ little from another names it: `"like": NAME` takes over all fields but name, row
 and also. `"replace": {OLD: NEW}` then replaces text in the settings taken over, and the fields that
 the file does give override them, those of `paper` and `small` one by one. Seeds are not taken over.
 
-`"code": {OLD: NEW}` is what to replace in the paper's setting for that of the published code.
+`"code": {OLD: NEW}` replaces text in the paper's setting, which gives that of the published code.
 """
 
 from __future__ import annotations

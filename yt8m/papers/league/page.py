@@ -214,5 +214,5 @@ def _made_with(runs: Sequence[Result]) -> str:
 def _device(result: Result) -> str:
     devices = result.get("devices", {})
     kind, name = devices.get("kind", "an unknown device"), devices.get("name", "")
-    threads = f" with {devices['threads']} threads" if devices.get("threads") else ""
+    threads = f" with {counted(devices['threads'], 'thread')}" if devices.get("threads") else ""
     return f"{kind}{' ' + name if name else ''}{threads}"
