@@ -147,12 +147,12 @@ def predict(train_dir: str, records: str, output: str) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class FusedModel:
-    """What a fusion takes: a trained row, or a row that is a fusion itself.
+    """One input of a fusion: a trained row, or a row that is a fusion itself.
 
     Attributes:
       row: the row.
       folder: folder of its run.
-      parts: the models that it fuses; empty for a trained row.
+      parts: the inputs of a row that is a fusion; empty for a trained row.
     """
 
     row: PaperRow
@@ -167,10 +167,10 @@ def fused_model(
     data: str,
     folder: Callable[[str, str], str],
 ) -> FusedModel:
-    """Return what a fusion takes by its text, `ROW` or `ROW@DATA`.
+    """Return the input of a fusion that `ROW` or `ROW@DATA` names.
 
     Args:
-      text: the model, as a row names it.
+      text: the input's name, as a row gives it.
       rows: all rows by name.
       variant: "small", "paper" or "code".
       data: name of the data set that the fusion is on.
@@ -187,30 +187,42 @@ def fused_model(
     return FusedModel(row, folder(name, on), tuple(parts))
 
 
-def scores_steps(model: FusedModel, variant: VariantName, data: DataSet) -> list[tuple[str, Step]]:
-    """Return the commands that score the validation videos by a model; the last one writes them.
+def scoring_steps(
+    models: Sequence[FusedModel], variant: VariantName, data: DataSet
+) -> tuple[list[tuple[str, Step]], list[str]]:
+    """Return the commands that score the validation videos by each model.
 
-    The scores go to the model's own folder, for all fusions on the same videos to share. Each
-    command comes with the run folder that it belongs to.
+    The scores go to a model's own folder, so that all fusions on the same videos share them.
+
+    Args:
+      models: the inputs of a fusion.
+      variant: "small", "paper" or "code".
+      data: the data set whose validation videos are scored.
+
+    Returns:
+      The commands in order, each with the run folder that it belongs to, and the score folder of
+      each model.
     """
-    name = f"scores-{data.name}"
-    output = os.path.join(model.folder, name)
-    if not model.parts:
-        records = data.validation(model.row.variant(variant).level)
-        arguments = predict(trained_folder(model.row, variant, model.folder), records, output)
-        return [(model.folder, Step(name, "predict", arguments, output))]
-    fuse = model.row.variant(variant).fuse
-    assert fuse is not None
-    parts = [scores_steps(part, variant, data) for part in model.parts]
-    arguments = (
-        "fusion.py",
-        f"--inputs={','.join(steps[-1][1].output for steps in parts)}",
-        f"--method={fuse.method}",
-        f"--output_scores={output}",
-        *([f"--labels={_labels(data)}"] if fuse.method in FITTED else []),
-    )
-    own = (model.folder, Step(name, "fuse", arguments, output))
-    return [*(step for steps in parts for step in steps), own]
+    steps: list[tuple[str, Step]] = []
+    scores: list[str] = []
+    for model in models:
+        name = f"scores-{data.name}"
+        output = os.path.join(model.folder, name)
+        setting = model.row.variant(variant)
+        if setting.fuse:
+            first, inputs = scoring_steps(model.parts, variant, data)
+            steps += first
+            fit = [f"--labels={_labels(data)}"] if setting.fuse.method in FITTED else []
+            flags = (f"--inputs={','.join(inputs)}", f"--method={setting.fuse.method}")
+            arguments = ("fusion.py", *flags, f"--output_scores={output}", *fit)
+            step = Step(name, "fuse", arguments, output)
+        else:
+            records = data.validation(setting.level)
+            trained = trained_folder(model.row, variant, model.folder)
+            step = Step(name, "predict", predict(trained, records, output), output)
+        steps.append((model.folder, step))
+        scores.append(output)
+    return steps, scores
 
 
 def _labels(data: DataSet) -> str:

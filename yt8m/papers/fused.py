@@ -45,12 +45,10 @@ def fuse(run: OneRun, inputs: Sequence[Input]) -> Result:
       Stopped: a signal stopped a command.
     """
     out = run.out
-    scoring = [commands.scores_steps(i.model, run.variant, run.data) for i in inputs]
-    predictions = [step for steps in scoring for step in steps]
-    scores = {i.text: steps[-1][1].output for i, steps in zip(inputs, scoring)}
-    fusions = commands.fusion_steps(
-        run.row, run.variant, run.data, run.folder, list(scores.values())
-    )
+    models = [i.model for i in inputs]
+    predictions, outputs = commands.scoring_steps(models, run.variant, run.data)
+    scores = {i.text: output for i, output in zip(inputs, outputs)}
+    fusions = commands.fusion_steps(run.row, run.variant, run.data, run.folder, outputs)
     steps = [*(step for _, step in predictions), *fusions]
     done = run.finished(steps, {i.text: i.result for i in inputs})
     if done:

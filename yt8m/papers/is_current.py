@@ -41,10 +41,9 @@ def _steps(
     fuse = row.variant(variant).fuse
     if fuse:
         models = [commands.fused_model(t, rows, variant, data.name, folder) for t in fuse.inputs]
-        scoring = [commands.scores_steps(model, variant, data) for model in models]
-        scores = [steps[-1][1].output for steps in scoring]
+        scoring, scores = commands.scoring_steps(models, variant, data)
         fusions = commands.fusion_steps(row, variant, data, folder(name), scores)
-        return [*(step for steps in scoring for _, step in steps), *fusions]
+        return [*(step for _, step in scoring), *fusions]
 
     def trained(of: str) -> str:
         return commands.trained_folder(find(of, rows), variant, folder(of))
