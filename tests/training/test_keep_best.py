@@ -94,3 +94,14 @@ def test_patience_stops_early(rate, min_gain, small_data, tmp_path):
     train(config, str(tmp_path))
     # The first is the best; two more are no better, or not by enough.
     assert len(losses_of(tmp_path)) == 3
+
+
+def test_a_run_killed_after_its_last_validation_keeps_the_metrics_of_its_last_model(
+    finished_run, small_data, tmp_path
+):
+    run = RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+    before = metrics_of(run.path, "last")
+    assert before["gap"]
+    run.set_going_on()  # as a process leaves it that is killed before it says that it is done
+    train(run_config(small_data, "LogisticModel", epochs=1), run.path)
+    assert metrics_of(run.path, "last") == before

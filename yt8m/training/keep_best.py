@@ -18,6 +18,8 @@ from yt8m.training.step import TrainStep
 from yt8m.training.validation import Validation
 from yt8m.training.window.weights import WeightWindow
 
+_OF_THE_LOG = ("event", "time", "step", "within_epoch")  # what a logged validation has besides
+
 
 class ModelKeeper:
     """Validates the averaged weights, and saves them in `best/` and `last/`.
@@ -118,9 +120,20 @@ class ModelKeeper:
     def keep_last(self) -> None:
         """Save the current averaged weights, with their metrics if they were just validated."""
         if self._chief:
-            step, metrics = self._validated
             with self._step.average.applied():
-                self._write(LAST, metrics if step == self._step.done() else {})
+                self._write(LAST, self._metrics_of(self._step.done()))
+
+    def _metrics_of(self, step: int) -> dict[str, Any]:
+        """Return the metrics after a step, or nothing if it was not the last one validated.
+
+        A process that was killed after its validation has logged them.
+        """
+        if self._validated[0] < 0:
+            for event in self._run.logged():
+                if event["event"] == "validation":
+                    metrics = {k: v for k, v in event.items() if k not in _OF_THE_LOG}
+                    self._validated = event["step"], metrics
+        return self._validated[1] if step == self._validated[0] else {}
 
     def best(self) -> float | None:
         """Return the best GAP or loss, or None if nothing was validated."""
