@@ -8,14 +8,19 @@ TensorFlow when they are called, so that importing this module stays cheap.
 from __future__ import annotations
 
 import abc
+import contextlib
+import glob
 import json
 import os
+import uuid
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
+from yt8m import locks
 from yt8m.errors import UserError
 
 _Writer = TypeVar("_Writer", bound="AtomicWriter")
+_UNFINISHED = ".tmp"
 
 
 class CannotGoOn(Exception):
@@ -39,13 +44,36 @@ def read_json(path: str) -> Any:
     return json.loads(read_text(path))
 
 
+def temporary(path: str) -> str:
+    """Return a name for a file until it is complete, which no other writer of `path` has."""
+    return f"{path}.{uuid.uuid4().hex[:8]}{_UNFINISHED}"
+
+
+def remove_unfinished(path: str) -> None:
+    """Remove what killed writers of a local file left; for the holder of the file's lock."""
+    for left in glob.glob(f"{glob.escape(path)}.*{_UNFINISHED}"):
+        with contextlib.suppress(OSError):
+            os.remove(left)
+
+
+def remove_unfinished_in(folder: str) -> None:
+    """Remove what killed writers left in a folder; for the holder of the folder's lock."""
+    import tensorflow as tf
+
+    with contextlib.suppress(tf.errors.OpError, OSError):
+        for name in tf.io.gfile.listdir(folder):
+            if name.endswith(_UNFINISHED):
+                tf.io.gfile.remove(os.path.join(folder, name))
+
+
 def write_bytes(path: str, content: bytes) -> None:
     """Write a file that gets its name only when complete; an older file stays until then."""
     import tensorflow as tf
 
-    with tf.io.gfile.GFile(path + ".tmp", "wb") as out:
+    unfinished = temporary(path)
+    with tf.io.gfile.GFile(unfinished, "wb") as out:
         out.write(content)
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    tf.io.gfile.rename(unfinished, path, overwrite=True)
 
 
 def write_text(path: str, text: str) -> None:
@@ -122,7 +150,7 @@ class WholeFile(AtomicWriter):
     """A text file that is written to `path + ".partial"` and renamed by `close()`.
 
     An existing file at `path` is replaced only then. Opening it writes to the disk, so that an
-    unwritable place is reported before any work is done.
+    unwritable place is reported before any work is done. No other process can open it meanwhile.
 
     Args:
       path: local or remote (gs://).
@@ -131,7 +159,7 @@ class WholeFile(AtomicWriter):
         the beginning.
 
     Raises:
-      UserError: the path cannot be written.
+      UserError: the path cannot be written, or another process is writing it.
       CannotGoOn: there is no such unfinished file.
     """
 
@@ -144,15 +172,18 @@ class WholeFile(AtomicWriter):
             raise UserError(f"{flag}={path!r} is {'a folder' if path else 'empty'}; name a file.")
         self._gfile = tf.io.gfile
         self._open = False
-        if at is not None:
-            cut_to(self._partial, at)
-        try:
-            tf.io.gfile.makedirs(os.path.dirname(path) or ".")
-            self._out = tf.io.gfile.GFile(self._partial, "w" if at is None else "a")
-            self._out.write("")
-            self._out.flush()
-        except self._errors as error:
-            raise self._unwritable(error) from None
+        with contextlib.ExitStack() as locked:
+            locked.enter_context(locks.held(locks.beside(path), f"{flag}={path}"))
+            if at is not None:
+                cut_to(self._partial, at)
+            try:
+                tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+                self._out = tf.io.gfile.GFile(self._partial, "w" if at is None else "a")
+                self._out.write("")
+                self._out.flush()
+            except self._errors as error:
+                raise self._unwritable(error) from None
+            self._locked = locked.pop_all()
         self._open = True
 
     def write(self, text: str) -> None:
@@ -182,24 +213,27 @@ class WholeFile(AtomicWriter):
         if not self._open:
             return
         self._open = False
-        try:
-            self._out.close()
-            self._gfile.rename(self._partial, self.path, overwrite=True)
-        except self._errors as error:
-            raise self._unwritable(error) from None
+        with self._locked:
+            try:
+                self._out.close()
+                self._gfile.rename(self._partial, self.path, overwrite=True)
+            except self._errors as error:
+                raise self._unwritable(error) from None
 
     def abandon(self) -> None:
         """Delete what was written; an older file under the name stays."""
         if self._open:
             self._open = False
-            self._out.close()
-            self._gfile.remove(self._partial)
+            with self._locked:
+                self._out.close()
+                self._gfile.remove(self._partial)
 
     def leave(self) -> None:
         """Close the file without giving it its name, so that it can be gone on with."""
         if self._open:
             self._open = False
-            self._out.close()
+            with self._locked:
+                self._out.close()
 
     def _unwritable(self, error: BaseException) -> UserError:
         reason = getattr(error, "message", None) or str(error)

@@ -49,3 +49,13 @@ def test_other_files_are_not_bundles(tmp_path):
         open_bundle(str(tmp_path / "x.tgz"), str(tmp_path / "o"))
     with pytest.raises(UserError, match="does not exist"):
         open_bundle(str(tmp_path / "none.tgz"), str(tmp_path / "o"))
+
+
+def test_each_process_unpacks_a_bundle_into_a_folder_of_its_own(run, tmp_path):
+    bundle = str(tmp_path / "model.tgz")
+    write_bundle(run, bundle)
+    folders = {open_bundle(bundle), open_bundle(bundle)}
+    assert len(folders) == 2
+    assert "/tmp/yt8m-model" not in folders
+    shared = str(tmp_path / "shared")
+    assert open_bundle(bundle, shared) == open_bundle(bundle, shared) == shared

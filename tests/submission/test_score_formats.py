@@ -163,11 +163,11 @@ def test_a_folder_that_was_begun_again_is_not_gone_on_with(tmp_path, settings):
     path = tmp_path / "s"
     first = write(path, end=20, **settings)
     position = first.position()
-    with pytest.raises(UserError, match="another process is writing --output_scores="):
+    with pytest.raises(UserError, match="already writing --output_scores="):
         write(path, **settings)
     first.leave()
     second = write(path, end=40, **settings)
-    with pytest.raises(UserError, match="another process is writing --output_scores="):
+    with pytest.raises(UserError, match="already writing --output_scores="):
         write(path, first=20, at=position, **settings)
     second.leave()
     with pytest.raises(CannotGoOn, match="was begun again by another command"):

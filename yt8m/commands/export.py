@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, get_args
 
 from absl.flags import FlagValues
 
-from yt8m import flags
+from yt8m import flags, locks
 from yt8m.commands.command import Command
 from yt8m.commands.reading_settings import ModelSettings
 from yt8m.errors import UserError
+from yt8m.files import remove_unfinished_in
 from yt8m.flags import Section
 from yt8m.runs.run_or_bundle import RunOrBundle
 from yt8m.serving.settings import Format, Quantize, Signature
@@ -84,11 +85,14 @@ def main(values: FlagValues) -> None:
             dtype,
         )
 
-    written = export(
-        load, settings.out_dir, settings.format, settings.default_signature, settings.quantize
-    )
-    for path in written:
-        print(f"wrote {path}", flush=True)
+    out_dir = settings.out_dir
+    with locks.held(locks.inside(out_dir), f"--out_dir={out_dir}"):
+        remove_unfinished_in(out_dir)
+        written = export(
+            load, out_dir, settings.format, settings.default_signature, settings.quantize
+        )
+        for path in written:
+            print(f"wrote {path}", flush=True)
 
 
 COMMAND = Command(

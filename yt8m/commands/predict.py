@@ -196,7 +196,7 @@ def _predict(
             print(f"going on after {done:,} of about {examples:,}")
         check_space(dict(zip(paths.items(), journal.writers)), examples, done)
         if spread:
-            job = _job(records, settings, reading, parts_folder(folder, about()))
+            job = _job(trained, records, reading, parts_folder(folder, about()))
             parts = parts_of(records.files, records.schema)
             predict_spread(executor, job, parts, journal, stop)
             return list(paths.values())
@@ -214,14 +214,17 @@ def _refuse_spread(spread: bool) -> None:
 
 
 def _job(
-    records: EvaluationRecords, settings: PredictSettings, reading: ReadingSettings, folder: str
+    trained: TrainedModel,
+    records: EvaluationRecords,
+    reading: ReadingSettings,
+    folder: str,
 ) -> PredictionJob:
     """Return what the workers of a cluster need to know."""
     from yt8m.largescale.prediction.part import PredictionJob
     from yt8m.largescale.tasks.shared_folder import absolute
 
     return PredictionJob(
-        absolute(settings.folder()),
+        absolute(trained.run.path),
         reading.checkpoint,
         reading.jit_compile,
         bool(reading.segment_labels),

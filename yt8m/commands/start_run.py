@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from yt8m import hub, listing
+from yt8m import hub, listing, locks
 from yt8m.data.files.cache import open_cache
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
@@ -20,6 +20,7 @@ from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all
 from yt8m.runs.devices.machine import this_machine
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices, announce
+from yt8m.runs.devices.workers import any_worker, is_chief
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.new_run import new_run
 from yt8m.training import label_experiments, trainers
@@ -133,4 +134,30 @@ def start_run(
         **({"dtype_because": devices.dtype.because} if devices.dtype.because else {}),
     }
     config = dataclasses.replace(run.config, facts={**run.config.facts, **chosen})
-    return train(config, train_dir, start_new_model, devices.strategy)
+    with _only_here(train_dir, devices.strategy):
+        return train(config, train_dir, start_new_model, devices.strategy)
+
+
+@contextlib.contextmanager
+def _only_here(train_dir: str, strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Let no other process train the run in this context; of several workers, the chief sees to it.
+
+    Raises:
+      UserError: another process trains it. All workers raise it: one that went on would wait for
+        the others.
+    """
+    with contextlib.ExitStack() as locked:
+        problem = None
+        if is_chief(strategy):
+            try:
+                lock = locks.held(locks.inside(train_dir), f"--train_dir={train_dir}")
+                locked.enter_context(lock)
+                RunFolder(train_dir).remove_unfinished()
+            except UserError as error:
+                problem = error
+        if any_worker(strategy)(problem is not None):
+            raise problem or UserError(
+                f"the first worker cannot have --train_dir={train_dir} for itself; its message"
+                " says why."
+            )
+        yield

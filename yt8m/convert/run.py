@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from yt8m import files, locks
 from yt8m.convert.open_source import input_files, open_source
 from yt8m.convert.plan import shards, split, waves
 from yt8m.convert.record import RecordMaker, level_of, renamed
@@ -66,10 +67,16 @@ class _Conversion:
 
     def run(self) -> None:
         """Write the missing shards."""
-        level, features, size = self._examine()
+        out_dir = self.settings.out_dir
+        examined = self._examine()
+        with locks.held(locks.inside(out_dir), f"--out_dir={out_dir}"):
+            self._write(*examined)
+
+    def _write(self, level: Level, features: Features, size: int) -> None:
         splits = split(len(self.videos), self.settings)
         parts = shards(splits, size, self.settings.shards)
         self._record_provenance()
+        files.remove_unfinished_in(self.settings.out_dir)
         if self.class_names:
             self._write_vocabulary(splits.get("train", ()))
         listed = ", ".join(f"{name} ({v.shape[-1]})" for name, v in features.items())

@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 import tensorflow as tf
 
+from yt8m import files, locks
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.errors import UserError
 from yt8m.evaluation import report
@@ -74,36 +75,39 @@ def evaluate_run(
     # How many of a video's segments are rated, its size does not say.
     expected = 0 if segments else expected_examples(records.files, records.schema)
     what = "segments" if segments else "videos"
-    start, details = time.monotonic(), Details(schema.num_classes)
-    with bad.explained(schema.num_classes):
-        loss = losses.get(trained.config.recipe.label_loss)
-        pairs: Pairs = predictor.over(records.batches(bad, num_readers=num_readers))
-        pairs = with_progress(pairs, expected, what, say)
-        if segments:
-            pairs = segments.watch(pairs)
-        metrics = evaluate(pairs, loss, schema.num_classes, top_k, details)
-    seconds = time.monotonic() - start
-    if not metrics.per_class_ap()[1].any():
-        raise UserError(
-            f"--eval_data_pattern={pattern} has no labels; name a labelled split, such as validate."
-        )
-    step = saved_step(trained.path)
-    about = {
-        "model": trained.config.model.name,
-        "weights": trained.path,
-        "data": pattern,
-        "top_k": top_k,
-        "seconds": round(seconds, 2),
-        **({} if step is None else {"step": step}),
-        **(segments.result() if segments else {}),
-    }
-    try:
-        result = report.write(out_dir, metrics, about, names, details.result())
-    except (tf.errors.OpError, OSError) as error:
-        raise UserError(
-            f"cannot write to {out_dir} ({getattr(error, 'message', error)}); --output_dir names"
-            " another folder."
-        ) from None
+    with locks.held(locks.inside(out_dir), f"--output_dir={out_dir}"):
+        files.remove_unfinished_in(out_dir)
+        start, details = time.monotonic(), Details(schema.num_classes)
+        with bad.explained(schema.num_classes):
+            loss = losses.get(trained.config.recipe.label_loss)
+            pairs: Pairs = predictor.over(records.batches(bad, num_readers=num_readers))
+            pairs = with_progress(pairs, expected, what, say)
+            if segments:
+                pairs = segments.watch(pairs)
+            metrics = evaluate(pairs, loss, schema.num_classes, top_k, details)
+        seconds = time.monotonic() - start
+        if not metrics.per_class_ap()[1].any():
+            raise UserError(
+                f"--eval_data_pattern={pattern} has no labels; name a labelled split, such as"
+                " validate."
+            )
+        step = saved_step(trained.path)
+        about = {
+            "model": trained.config.model.name,
+            "weights": trained.path,
+            "data": pattern,
+            "top_k": top_k,
+            "seconds": round(seconds, 2),
+            **({} if step is None else {"step": step}),
+            **(segments.result() if segments else {}),
+        }
+        try:
+            result = report.write(out_dir, metrics, about, names, details.result())
+        except (tf.errors.OpError, OSError) as error:
+            raise UserError(
+                f"cannot write to {out_dir} ({getattr(error, 'message', error)}); --output_dir"
+                " names another folder."
+            ) from None
     say(report.table(result, top_k, names))
     if bad.summary():
         say(bad.summary())

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 from yt8m.files import read_text
+from yt8m.locks import Locked
 from yt8m.runs.folder import METRICS, RunFolder
 from yt8m.runs.load import weights_file
 
@@ -32,8 +33,12 @@ def watch(train_dir: str, evaluate_once: Callable[[], Any], poll_seconds: float 
         ended = run.is_done()
         stamp = _stamp(run)
         if stamp is not None and stamp != seen:
-            seen = stamp
-            evaluate_once()
+            try:
+                evaluate_once()
+                seen = stamp
+            except Locked as busy:  # by an evaluation that somebody has started by hand
+                print(f"{busy} Trying again.", flush=True)
+                ended = False
         if ended:
             return
         time.sleep(poll_seconds)

@@ -11,6 +11,7 @@ from typing import Any, Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from yt8m import locks
 from yt8m.data.records.quantization import quantize
 from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.errors import UserError
@@ -18,6 +19,7 @@ from yt8m.extract.log_mel import log_mel
 from yt8m.extract.media import pictures, sound
 from yt8m.extract.networks import Encoder
 from yt8m.extract.pca import Pca
+from yt8m.files import remove_unfinished
 
 _TOGETHER = 16  # pictures in a call of a network
 
@@ -129,7 +131,9 @@ def extract(
         if len(failed) == len(ids):
             raise UserError("no video could be decoded; nothing was written.")
 
-    write_shard(out, records())
+    with locks.held(locks.beside(out), f"--out={out}"):
+        remove_unfinished(out)
+        write_shard(out, records())
     return failed
 
 

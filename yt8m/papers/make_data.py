@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator
 
+from yt8m import locks
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.papers.small_data import DEFAULT_SIZES, PARTS, DataSet, Sizes, describe
@@ -72,14 +73,15 @@ def make(
         )
     if made.before is not None:
         return found
-    say(f"making data set {name} in {at}: {found.about}")
-    os.makedirs(at, exist_ok=True)
-    maker = _Maker(folder, sample_dir, sizes, say)
-    if name in PARTS:
-        _make_part(maker, name, at)
-    else:
-        _MAKERS[name](maker, at)
-    made.record()
+    with locks.held(locks.beside(at), at):
+        say(f"making data set {name} in {at}: {found.about}")
+        os.makedirs(at, exist_ok=True)
+        maker = _Maker(folder, sample_dir, sizes, say)
+        if name in PARTS:
+            _make_part(maker, name, at)
+        else:
+            _MAKERS[name](maker, at)
+        made.record()
     return found
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from yt8m.errors import UserError
+from yt8m.files import temporary
 from yt8m.papers.paper_row import METRICS, PaperRow
 
 RESULT = "result.json"
@@ -29,9 +30,10 @@ Result = dict[str, Any]
 def write_json(path: str, values: Any) -> None:
     """Write a JSON file, which gets its name only when it is complete."""
     os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-    with open(path + ".tmp", "w", encoding="utf-8") as file:
+    unfinished = temporary(path)
+    with open(unfinished, "w", encoding="utf-8") as file:
         file.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-    os.replace(path + ".tmp", path)
+    os.replace(unfinished, path)
 
 
 def read_json(path: str) -> Any:

@@ -7,6 +7,7 @@ import yt8m.quiet  # noqa: F401
 import os
 from collections.abc import Callable
 
+from yt8m import locks
 from yt8m.errors import UserError
 from yt8m.papers import commands, fused
 from yt8m.papers.make_data import make
@@ -81,6 +82,12 @@ class Runner:
                 )
             data_name = row.small.data[0]
         run = self._one_run(row, variant, data_name, seed)
+        with locks.held(locks.beside(run.folder), run.folder):
+            return self._result(run, data_name, again)
+
+    def _result(self, run: OneRun, data_name: str, again: bool) -> Result:
+        """Return the result of a run, which no other process makes meanwhile."""
+        row, variant, seed = run.row, run.variant, run.seed
         if again:
             run.delete()
         if variant != "small":

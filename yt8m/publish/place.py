@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
+from yt8m import locks
 from yt8m.errors import UserError
 from yt8m.runs.folder import PUBLICATION, RunFolder, reason
 
@@ -72,11 +75,16 @@ def whole_folder(out_dir: str) -> Iterator[str]:
       UserError: it cannot be written.
     """
     target = os.path.abspath(out_dir)
+    above, prefix = os.path.dirname(target), f".{os.path.basename(target)}.new."
     try:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=f".{os.path.basename(target)}.", dir=os.path.dirname(target)
-        ) as scratch:
+        os.makedirs(above, exist_ok=True)
+        with (
+            locks.held(locks.beside(target), f"--out_dir={out_dir}"),
+            tempfile.TemporaryDirectory(prefix=prefix, dir=above) as scratch,
+        ):
+            for left in glob.glob(os.path.join(glob.escape(above), f"{glob.escape(prefix)}*")):
+                if left != scratch:  # of a process that was killed
+                    shutil.rmtree(left, ignore_errors=True)
             folder = os.path.join(scratch, "new")
             os.mkdir(folder)
             yield folder

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tarfile
 import tempfile
 import zlib
 
 import tensorflow as tf
 
-from yt8m import files
+from yt8m import files, locks
 from yt8m.errors import UserError
 from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE
@@ -37,7 +39,11 @@ def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
     check_task(run.load_config(), train_dir)
     weights = weights_file(run, which)
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with (
+            locks.held(locks.beside(path), f"--output_model_tgz={path}"),
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            files.remove_unfinished(path)
             archive, config, copy = (
                 os.path.join(folder, name) for name in ("bundle.tgz", *_MEMBERS)
             )
@@ -53,8 +59,9 @@ def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
             with tarfile.open(archive, "w:gz") as tar:
                 for name in (*_MEMBERS, CLASSES) if names else _MEMBERS:
                     tar.add(os.path.join(folder, name), arcname=name)
-            tf.io.gfile.copy(archive, path + ".tmp", overwrite=True)
-        tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+            unfinished = files.temporary(path)
+            tf.io.gfile.copy(archive, unfinished, overwrite=True)
+            tf.io.gfile.rename(unfinished, path, overwrite=True)
     except (tf.errors.OpError, OSError) as error:
         message = getattr(error, "message", error)
         raise UserError(
@@ -62,8 +69,13 @@ def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
         ) from None
 
 
-def open_bundle(path: str, folder: str) -> str:
-    """Unpack a bundle into `folder`, which then serves as a run's folder; return `folder`.
+def open_bundle(path: str, folder: str = "") -> str:
+    """Unpack a bundle into a folder, which then serves as a run's folder; return the folder.
+
+    Args:
+      path: the .tgz.
+      folder: where; no other process can unpack a bundle there until this one ends. "" is a new
+        folder, which is deleted when this process ends.
 
     Raises:
       UserError: there is no such file, or it is not a complete bundle, or `folder` cannot be
@@ -73,6 +85,11 @@ def open_bundle(path: str, folder: str) -> str:
         raise UserError(f"--input_model_tgz={path} does not exist; {_HINT}")
     try:
         contents = _read(path)
+        if folder:
+            locks.take(locks.inside(folder), f"--untar_model_dir={folder}", until_exit=True)
+        else:
+            folder = tempfile.mkdtemp(prefix="yt8m-model-")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
         # A bundle that is cut off has raised by now, and an earlier one in the folder stays.
         tf.io.gfile.makedirs(os.path.join(folder, BEST))
         names_before = os.path.join(folder, CLASSES)

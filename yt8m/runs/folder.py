@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from yt8m import files, hub
+from yt8m import files, hub, locks
 from yt8m.data.vocabulary import FILE as VOCABULARY
 from yt8m.errors import UserError
 from yt8m.runs.config import CONFIG_FILE, RunConfig
@@ -44,6 +44,8 @@ _PROBE = ".probe"
 _OF_ATTEMPTS = frozenset(
     ("logs", _LOG, _PRIORS, _STATISTICS, "features", LABEL_INDEX, _PROBE, CLASSES)
 )
+# Where a killed process leaves unfinished files; evaluations write into `eval` at any time.
+_WRITTEN = ("", BEST, LAST, WINDOW, ALTERNATION, "groups", "checkpoints")
 
 
 class RunFolder:
@@ -90,6 +92,15 @@ class RunFolder:
                 f"--train_dir={self.path} cannot be written ({reason(error)}); name another folder."
             ) from None
 
+    def remove_unfinished(self) -> None:
+        """Remove what a killed process left unfinished; for the process that trains the run."""
+        for folder in (*_WRITTEN, *(os.path.join(STEP_1, name) for name in _WRITTEN)):
+            files.remove_unfinished_in(self.file(folder))
+        for folder in (self.file("checkpoints"), self.file(STEP_1, "checkpoints")):
+            with contextlib.suppress(tf.errors.OpError, OSError):
+                for left in tf.io.gfile.glob(os.path.join(folder, "*_temp")):
+                    tf.io.gfile.rmtree(left)
+
     def delete(self) -> None:
         """Delete an earlier run, but no file that a run did not write.
 
@@ -100,7 +111,7 @@ class RunFolder:
         """
         if not tf.io.gfile.isdir(self.path):
             return
-        names = {n.rstrip("/") for n in tf.io.gfile.listdir(self.path)}
+        names = {n.rstrip("/") for n in tf.io.gfile.listdir(self.path)} - {locks.IN_FOLDER}
         if names <= _OF_ATTEMPTS:
             return  # The names alone do not prove that a run made them.
         if PUBLICATION in names:

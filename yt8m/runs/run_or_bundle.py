@@ -21,7 +21,9 @@ class RunOrBundle:
         "", help="use a bundled model instead of that in --train_dir", group=_GROUP
     )
     untar_model_dir: str = setting(
-        "/tmp/yt8m-model", help="folder where the bundle is unpacked", group=_GROUP
+        "",
+        help="folder where the bundle is unpacked (default: a temporary one of this process)",
+        group=_GROUP,
     )
 
     def folder(self) -> str:

@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from yt8m.files import temporary
+
 
 def write_arrays(path: str, header: dict[str, Any], arrays: Iterable[np.ndarray]) -> None:
     """Write `header` (ready for JSON) and `arrays` to `path`, which appears when it is complete."""
-    with tf.io.gfile.GFile(path + ".tmp", "wb") as f:
+    unfinished = temporary(path)
+    with tf.io.gfile.GFile(unfinished, "wb") as f:
         f.write(json.dumps(header).encode() + b"\n")
         for array in arrays:
             f.write(json.dumps([array.dtype.str, list(array.shape)]).encode() + b"\n")
             f.write(np.ascontiguousarray(array).tobytes())
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    tf.io.gfile.rename(unfinished, path, overwrite=True)
 
 
 def read_header(path: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ import h5py  # Keras requires it and writes `.weights.h5` with it
 import numpy as np
 import tensorflow as tf
 
+from yt8m.files import temporary
 from yt8m.largescale.mixtures.mixture_block import NAMES
 from yt8m.largescale.mixtures.scatter_blocks import check_filled, scatter_blocks
 from yt8m.largescale.tasks.shipped_model import weights_before_head
@@ -45,15 +46,16 @@ def join_groups(
         pattern = os.path.join(folder, "pattern.weights.h5")
         places = _save_pattern(small, pattern, len(others))
         remote = "://" in path
-        local = os.path.join(folder, "model.weights.h5") if remote else path + ".tmp"
+        unfinished = temporary(path)
+        local = os.path.join(folder, "model.weights.h5") if remote else unfinished
         with h5py.File(pattern, "r") as source, h5py.File(local, "w") as out:
             data_sets = _copy_structure(source, out, places, width, others)
             for i, (file, group) in enumerate(zip(files, small.head.groups)):
                 arrays = {name: data_sets[i, name] for name in NAMES}
                 check_filled(scatter_blocks(file, [group], [arrays]), [group])
         if remote:
-            tf.io.gfile.copy(local, path + ".tmp", overwrite=True)
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+            tf.io.gfile.copy(local, unfinished, overwrite=True)
+    tf.io.gfile.rename(unfinished, path, overwrite=True)
 
 
 def _save_pattern(small: Yt8mModel, pattern: str, others: int) -> list[tuple[int, str]]:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 
+from yt8m import locks
 from yt8m.papers.league import fusing
 from yt8m.papers.league.contests import Contest, data_of, entrants
 from yt8m.papers.league.entry import Entry, defaults_of, fingerprints
@@ -81,7 +82,11 @@ class Sweep:
           UserError: a data set is missing, or differs from that of the stored results.
           Stopped: a signal stopped a command; the same call resumes.
         """
-        plan = self.plan
+        league = os.path.join(self.out.path, "league")
+        with locks.held(locks.inside(league), league):
+            return self._run(self.plan)
+
+    def _run(self, plan: Plan) -> list[str]:
         for contest in plan.contests:
             self._open(contest)
         for contest in plan.contests:

@@ -16,11 +16,12 @@ from typing import Any, Callable
 
 import tensorflow as tf
 
+from yt8m import locks
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.counts import ShardCounts
 from yt8m.data.pipeline import Done
 from yt8m.errors import UserError
-from yt8m.files import CannotGoOn, lock, read_json, write_json
+from yt8m.files import CannotGoOn, read_json, write_json
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.writer import Position, PredictionWriter
 
@@ -29,7 +30,7 @@ Maker = Callable[[Position | None], PredictionWriter]
 
 EVERY_SECONDS = 10.0
 _SHARE = 0.05  # of the time, which writing the journal may take
-_NOTES, _IDS, _COUNTS, _LOCK = "progress.json", "ids.bin", "counts.json", "lock"
+_NOTES, _IDS, _COUNTS = "progress.json", "ids.bin", "counts.json"
 
 
 class Journal:
@@ -206,23 +207,17 @@ def opened(
 
 @contextlib.contextmanager
 def _locked(folder: str, flag: str) -> Iterator[None]:
-    """Make the folder, and let no other process of this machine use it in this context."""
+    """Make the folder, and let no other process use it in this context."""
     if not folder:
         yield
         return
-    try:
-        os.makedirs(folder, exist_ok=True)
-        locked = open(os.path.join(folder, _LOCK), "wb")  # noqa: SIM115
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {folder!r}: {error.strerror}. Set {flag} to a writable path."
-        ) from None
-    with locked:
-        if not lock(locked):
+    with locks.held(locks.beside(folder), f"the output of {flag}"):
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as error:
             raise UserError(
-                f"another process is writing the same output (it holds {folder}/{_LOCK}); wait for"
-                " its end, or name another output."
-            )
+                f"cannot write to {folder!r}: {error.strerror}. Set {flag} to a writable path."
+            ) from None
         yield
 
 

@@ -130,10 +130,12 @@ class ArrayWriter(PredictionWriter):
                 out = self._out[column.name]
                 out.seek(0)
                 out.write(_npy_header(column.dtype, (self._num_videos, column.width)))
-            self._files.close()
-            with open(self._folder.file(META), "w", encoding="utf-8") as text:
-                text.write(json.dumps(meta, indent=1) + "\n")
-            self._folder.finish()
+            with self._files:
+                for name in self._out:
+                    self._out[name].close()
+                with open(self._folder.file(META), "w", encoding="utf-8") as text:
+                    text.write(json.dumps(meta, indent=1) + "\n")
+                self._folder.finish()
         except OSError as error:
             raise self._folder.unwritable(error) from None
 
@@ -146,8 +148,9 @@ class ArrayWriter(PredictionWriter):
     def abandon(self) -> None:
         """Delete what was written; an older folder of that name stays."""
         if self._open:
-            self.leave()
-            self._folder.remove()
+            self._open = False
+            with self._files:
+                self._folder.remove()
 
 
 def check_shape(ids: Sequence[object], scores: np.ndarray, num_classes: int) -> None:

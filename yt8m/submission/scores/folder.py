@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import uuid
-from typing import TextIO
 
+from yt8m import locks
 from yt8m.errors import UserError
-from yt8m.files import CannotGoOn, lock
+from yt8m.files import CannotGoOn
 
 META, IDS = "meta.json", "ids.txt"
 _ARRAYS = frozenset({"scores.npy", "top_classes.npy", "top_scores.npy", "top_rest.npy"})
@@ -38,47 +39,47 @@ class PartialFolder:
     """
 
     def __init__(self, path: str, flag: str, go_on: str | None = None):
-        self._locked: TextIO | None = None
         self.path, self._flag = local(path, flag), flag
         self.partial = self.path + ".partial"
+        with contextlib.ExitStack() as locked:
+            lock = locks.held(locks.beside(self.path), f"{flag}={self.path}")
+            locked.enter_context(lock)
+            self.owner = self._begun(go_on)
+            self._locked = locked.pop_all()
+
+    def _begun(self, go_on: str | None) -> str:
+        """Make the partial folder, or find it; return who began it."""
+        path, flag = self.path, self._flag
         if os.path.exists(self.path) and not _is_replaceable(self.path):
             raise UserError(
                 f"{flag}={path!r} exists and is not a score folder, so it is not overwritten. Name"
                 " another folder."
             )
+        if go_on is None:
+            try:
+                return self._begin()
+            except OSError as error:
+                raise self.unwritable(error) from None
         try:
-            found = self._lock()
-            if go_on is not None and found != go_on:
-                self.leave()
-                why = "is not there" if found is None else "was begun again by another command"
-                raise CannotGoOn(f"{self.partial} {why}")
-            if go_on is None:
-                self._remove_unfinished()
-                os.makedirs(self.partial)
-                with open(self.file(_OWNER), "w", encoding="utf-8") as out:
-                    out.write(uuid.uuid4().hex)
-                found = self._lock()
+            with open(self.file(_OWNER), "rb") as found:
+                if found.read(len(go_on) + 1) != go_on.encode():
+                    raise CannotGoOn(f"{self.partial} was begun again by another command")
+            return go_on
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise CannotGoOn(f"{self.partial} is not there") from None
         except OSError as error:
             raise self.unwritable(error) from None
-        self.owner = str(found)
 
-    def _lock(self) -> str | None:
-        """Let no other process of this machine write what is there, and return who began it."""
-        try:
-            self._locked = open(self.file(_OWNER), "r+", encoding="utf-8")  # noqa: SIM115
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if not lock(self._locked):
-            self.leave()
-            raise UserError(
-                f"another process is writing {self._flag}={self.path!r}; wait for its end, or name"
-                " another folder."
-            )
-        return self._locked.read()
+    def _begin(self) -> str:
+        self._remove_unfinished()
+        os.makedirs(self.partial)
+        owner = uuid.uuid4().hex
+        with open(self.file(_OWNER), "w", encoding="utf-8") as out:
+            out.write(owner)
+        return owner
 
     def _remove_unfinished(self) -> None:
         """Remove the partial folder of a process that was killed."""
-        self.leave()
         if not os.path.isdir(self.partial):
             return
         if not all(map(_is_ours, os.listdir(self.partial))):
@@ -98,7 +99,6 @@ class PartialFolder:
         Raises:
           OSError: it cannot be renamed.
         """
-        self.leave()
         os.remove(self.file(_OWNER))
         # A folder cannot be renamed to the name of another that is not empty.
         old = self.path + ".old"
@@ -107,16 +107,16 @@ class PartialFolder:
             os.rename(self.path, old)
         os.rename(self.partial, self.path)
         shutil.rmtree(old, ignore_errors=True)
+        self.leave()
 
     def leave(self) -> None:
         """Let other processes write the folder."""
-        if self._locked is not None:
-            self._locked.close()
+        self._locked.close()
 
     def remove(self) -> None:
         """Delete what was written."""
-        self.leave()
         shutil.rmtree(self.partial, ignore_errors=True)
+        self.leave()
 
     def unwritable(self, error: OSError) -> UserError:
         """Return the error to raise if the operating system refuses to write."""

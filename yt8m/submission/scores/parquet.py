@@ -200,14 +200,17 @@ class ParquetWriter(PredictionWriter):
     def leave(self) -> None:
         """Stop without renaming the folder; an unfinished part is lost."""
         if self._open:
-            self._open = False
-            if self._part is not None:
-                with contextlib.suppress(OSError):  # such as a full disk, which was reported
-                    self._part.close()
+            self._close_part()
             self._folder.leave()
+
+    def _close_part(self) -> None:
+        self._open = False
+        if self._part is not None:
+            with contextlib.suppress(OSError):  # such as a full disk, which was reported
+                self._part.close()
 
     def abandon(self) -> None:
         """Delete what was written; an older folder of that name stays."""
         if self._open:
-            self.leave()
+            self._close_part()
             self._folder.remove()
