@@ -18,6 +18,7 @@ from typing import IO, Any, TypeVar
 
 from yt8m import locks
 from yt8m.errors import UserError
+from yt8m.text_lines import decoded
 
 _Writer = TypeVar("_Writer", bound="AtomicWriter")
 _UNFINISHED = ".tmp"
@@ -28,11 +29,15 @@ class CannotGoOn(Exception):
 
 
 def read_text(path: str) -> str:
-    """Return the text of a file, local or remote (gs://)."""
+    """Return the text of a file, local or remote (gs://), without a byte-order mark.
+
+    Raises:
+      NotText: it is neither UTF-8 nor marked as UTF-16.
+    """
     import tensorflow as tf
 
-    with tf.io.gfile.GFile(path) as source:
-        return source.read()
+    with tf.io.gfile.GFile(path, "rb") as source:
+        return decoded(source.read())
 
 
 def read_json(path: str) -> Any:

@@ -39,6 +39,7 @@ class FileStatus(NamedTuple):
 class _Answers:
     globs: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     statuses: dict[str, FileStatus] = dataclasses.field(default_factory=dict)
+    news: set[str] = dataclasses.field(default_factory=set)
 
 
 _kept: _Answers | None = None
@@ -58,6 +59,15 @@ def asked_once() -> Iterator[None]:
         yield
     finally:
         _kept = outer
+
+
+def is_news(text: str) -> bool:
+    """Return whether something about the files has not been said yet in this command."""
+    if _kept is None:
+        return True
+    is_new = text not in _kept.news
+    _kept.news.add(text)
+    return is_new
 
 
 def matching(glob: str) -> list[str]:

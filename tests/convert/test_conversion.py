@@ -8,8 +8,9 @@ import pytest
 from tests.convert.conftest import KINDS, as_npy, as_npz
 from tests.support.commands import refused, run_command
 from yt8m.convert import plan, run
-from yt8m.convert.labels import read_labels, split_labels
+from yt8m.convert.labels import read_labels
 from yt8m.convert.settings import ConvertSettings
+from yt8m.data.label_rows import split_labels
 from yt8m.errors import UserError
 from yt8m.files import read_json
 
@@ -100,7 +101,7 @@ def test_further_columns_of_the_labels_file_are_no_labels(tmp_path):
     path.write_text("id,labels\nv1,jazz,live\n")
     assert read_labels(str(path)) == {"v1": ("jazz", "live")}
     path.write_text("id,title,label\nv1,a,b,jazz\n")
-    with pytest.raises(UserError, match="row 1 has 4 values, and the header 3 names"):
+    with pytest.raises(UserError, match="line 2: 4 values, and the header has 3 names"):
         read_labels(str(path))
 
 

@@ -2,97 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
 
+from yt8m.data.label_rows import label_rows
 from yt8m.errors import UserError, near_misses
-from yt8m.files import read_text
-
-IDS = ("id", "video_id", "video", "youtube_id", "videoid", "name", "filename", "file", "path")
-LABELS = ("labels", "label", "classes", "class", "category", "categories")
-
-
-def split_labels(value: Any) -> tuple[str, ...]:
-    """Return the labels in a cell: a list, `a;b`, `a|b`, `[1, 2]`, `1 2`, or a single one.
-
-    Where values are missing, pandas and Parquet have None or NaN, and make floats of the other
-    numbers: the former are no labels, and 2.0 is the label 2.
-    """
-    if not isinstance(value, str):
-        values = value if isinstance(value, (list, tuple)) else [value]
-        return tuple(filter(None, (_label(str(v)) for v in values if v is not None)))
-    text = value.strip()
-    if text.startswith("["):
-        try:
-            return split_labels(json.loads(text))
-        except ValueError:
-            pass
-    if re.fullmatch(r"\d+([ ,]+\d+)*", text):
-        return tuple(re.findall(r"\d+", text))
-    return tuple(filter(None, (_label(part.strip()) for part in re.split(r"[;|]", text))))
-
-
-def _label(text: str) -> str:
-    return "" if text in ("nan", "NaN") else re.sub(r"^(\d+)\.0+$", r"\1", text)
 
 
 def read_labels(path: str) -> dict[str, tuple[str, ...]]:
     """Return id -> labels of a CSV with rows `id,labels`; an id may have several rows.
 
-    A header may name further columns, which are not read.
-
     Raises:
-      UserError: the file cannot be read, or a row has no two cells.
+      UserError: see `label_rows`.
     """
-    try:
-        rows = [row for row in csv.reader(read_text(path).splitlines()) if row]
-    except Exception as error:  # of TensorFlow's file systems, csv or the encoding
-        reason = getattr(error, "message", error)
-        raise UserError(f"--labels={path} cannot be read ({reason}).") from None
-    columns = _columns(rows[0]) if rows else None
-    if columns:
-        rows = rows[1:]
     found: dict[str, tuple[str, ...]] = {}
-    for number, row in enumerate(rows, 1):
-        if len(row) < 2:
-            raise UserError(
-                f"--labels={path}: row {number} is {','.join(row)!r}; expected id,labels."
-            )
-        name, cells = row[0].strip(), row[1:]
-        if columns and columns != _PLAIN:
-            if len(row) != columns.width:
-                raise UserError(
-                    f"--labels={path}: row {number} has {len(row)} values, and the header"
-                    f" {columns.width} names. Separate the labels of a video by ; or |."
-                )
-            name, cells = row[columns.id].strip(), [row[n] for n in columns.labels]
-        found[name] = (*found.get(name, ()), *(label for c in cells for label in split_labels(c)))
+    for row in label_rows(path):
+        found[row.id] = (*found.get(row.id, ()), *row.labels)
     return found
-
-
-class _Columns(NamedTuple):
-    """Where a table has the ids and the labels, and how many columns it has."""
-
-    id: int
-    labels: tuple[int, ...]
-    width: int
-
-
-_PLAIN = _Columns(0, (1,), 2)  # rows may be longer than this header: they list their labels
-
-
-def _columns(header: Sequence[str]) -> _Columns | None:
-    """Return the columns if this row is a header."""
-    names = [cell.strip().lower().lstrip("\ufeff") for cell in header]
-    ids = [name for name in IDS if name in names]
-    labels = [name for name in LABELS if name in names]
-    if not (ids and labels):
-        return None
-    places = tuple(n for n, name in enumerate(names) if name == labels[0])
-    return _Columns(names.index(ids[0]), places, len(names))
 
 
 class Classes:

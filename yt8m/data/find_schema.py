@@ -7,11 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from absl import logging
 
+from yt8m.data.features.encoding import numbers_in
 from yt8m.data.features.frame_type import choose_frame_type
 from yt8m.data.findings import Findings, examine
 from yt8m.data.num_classes import number_of_classes
-from yt8m.data.releases import has_names_of_release, recognized
+from yt8m.data.releases import has_names_of_release, recognized, usual_features
 from yt8m.data.schema import MAX_FRAMES, SEGMENT_FRAMES, Frames, RecordSchema
+from yt8m.data.strange_records import (
+    all_frames_in_one,
+    no_feature,
+    numbers_as_bytes,
+    strange_labels,
+)
 from yt8m.errors import UserError
 
 
@@ -26,9 +33,10 @@ class _Asked:
     segment_labels: bool
     rated: bool
     max_frames: int | None
+    of_run: bool = False
 
     def names(self, found: Findings) -> list[str]:
-        return list(self.feature_names or found.feature_names())
+        return list(self.feature_names or usual_features(found))
 
     def frame_names(self, found: Findings) -> list[str]:
         """Return the names of the features of the records' level (of frames or of videos)."""
@@ -52,13 +60,14 @@ def find_schema(
     num_classes_from: str = "--num_classes",
     rated: bool = True,
     frames_as: Frames | None = None,
+    of_run: bool = False,
 ) -> tuple[RecordSchema, str]:
     """Return the schema of shards, and a line that describes it and its source.
 
     Args:
       files: shards.
-      feature_names: features to read, in this order; by default all except those of whole videos in
-        frame-level records, which are read only if they are named.
+      feature_names: features to read, in this order; by default those of `usual_features`, and not
+        those of whole videos in frame-level records.
       feature_sizes: their widths, checked against the records; None skips the check.
       num_classes: K; by default found, see `yt8m.data.num_classes`.
       segment_labels: read five-second segments in place of whole videos.
@@ -70,26 +79,44 @@ def find_schema(
       num_classes_from: source of `num_classes`, for the description.
       rated: whether segments must have ratings; any video can be cut into unrated ones.
       frames_as: what float frames become; None chooses by their values.
+      of_run: whether names and sizes are those of a run, and no flag of this command gave them.
 
     Raises:
       UserError: the records do not match the arguments.
     """
     asked = _Asked(
-        flag, feature_names, feature_sizes, frame_features, segment_labels, rated, max_frames
+        flag,
+        feature_names,
+        feature_sizes,
+        frame_features,
+        segment_labels,
+        rated,
+        max_frames,
+        of_run,
     )
     found = examine(files, flag)
     _refuse_first(_problems(found, asked))
     if num_classes is None:
         num_classes, num_classes_from = number_of_classes(found, files, vocabulary_file, flag)
     _warn_of_unequal_lengths(found, asked)
-    line = f"{found.level}-level records with {found.listed()}; {num_classes} classes"
-    schema, line = _schema(found, asked, int(num_classes)), f"{line} ({num_classes_from})"
+    line = f"{found.level}-level records with {found.listed()}{_unread(found, asked)}"
+    line = f"{line}; {num_classes} classes ({num_classes_from})"
+    schema = _schema(found, asked, int(num_classes))
     if not schema.float_frames:
         return schema, line
     if frames_as is None:
         frames_as, why = _frame_type(files, schema)
         line = f"{line}; {why}"
     return dataclasses.replace(schema, frames_as=frames_as), line
+
+
+def _unread(found: Findings, asked: _Asked) -> str:
+    """Return which features are not read although nobody said so, or ""."""
+    names = asked.names(found)
+    left = [n for n in found.feature_names() if n not in names] if not asked.feature_names else []
+    text = f"; {_comma_list(left)} not read unless --feature_names has it" if left else ""
+    others = ", ".join(f"{key} ({what})" for key, what in found.unread().items())
+    return f"{text}; no feature: {others}" if others and found.level == "video" else text
 
 
 def _frame_type(files: Sequence[str], schema: RecordSchema) -> tuple[Frames, str]:
@@ -144,6 +171,7 @@ def _refuse_first(problems: Iterator[str | None]) -> None:
 
 def _problems(found: Findings, asked: _Asked) -> Iterator[str | None]:
     """Yield each rule's objection to the request, or None; later rules rely on earlier ones."""
+    yield no_feature(found, asked.flag)
     yield _other_level(found, asked)
     yield _no_frames_for_segments(found, asked)
     yield _no_rated_segments(found, asked)
@@ -152,6 +180,11 @@ def _problems(found: Findings, asked: _Asked) -> Iterator[str | None]:
     yield _other_sizes(found, asked)
     yield _no_feature_of_frames(found, asked)
     yield _mixed_encodings(found, asked)
+    if not asked.feature_sizes:  # The user does not know how wide they are.
+        yield numbers_as_bytes(found, asked.names(found), asked.flag)
+        yield all_frames_in_one(found, asked.names(found), asked.flag)
+    if asked.rated:
+        yield strange_labels(found, asked.flag)
 
 
 def _other_level(found: Findings, asked: _Asked) -> str | None:
@@ -199,6 +232,12 @@ def _unknown_features(found: Findings, asked: _Asked) -> str | None:
     unknown = [n for n in asked.video_names(found) if n not in found.video_sizes]
     if names and not unknown:
         return None
+    if asked.of_run:
+        return (
+            f"the run was trained on {_comma_list(names)}, but {_comma_list(unknown)} is not in the"
+            f" {found.level}-level records of {asked.flag}, which contain {found.listed()}. Name"
+            " records with the run's features."
+        )
     return (
         f"--feature_names: {', '.join(unknown) or 'nothing'} is not in the records of {asked.flag},"
         f" which contain {found.listed()}."
@@ -210,6 +249,17 @@ def _other_sizes(found: Findings, asked: _Asked) -> str | None:
     sizes = [found.sizes.get(n) or found.video_sizes[n] for n in names]
     if not asked.feature_sizes or list(asked.feature_sizes) == sizes:
         return None
+    if asked.of_run:
+        seen = [
+            f"{n} looks like {what}"
+            for n in names
+            if (what := numbers_in(found.samples.get(n, [])))
+        ]
+        return (
+            f"the run was trained on {_listed(names, asked.feature_sizes)}, but the records of"
+            f" {asked.flag} have {_listed(names, sizes)}{'; ' * bool(seen)}{', '.join(seen)}. Name"
+            " records with the run's features."
+        )
     return (
         f"--feature_sizes={_comma_list(asked.feature_sizes)} does not match"
         f" --feature_names={_comma_list(names)}: the records have {_comma_list(sizes)}."
@@ -234,6 +284,10 @@ def _mixed_encodings(found: Findings, asked: _Asked) -> str | None:
         f"--feature_names={_comma_list(names)}: in the records of {asked.flag},"
         f" {', '.join(floats)} is a float list and the rest are bytes; name features of one kind."
     )
+
+
+def _listed(names: Sequence[str], sizes: Sequence[int]) -> str:
+    return ", ".join(f"{name} ({size})" for name, size in zip(names, sizes))
 
 
 def _comma_list(values: Sequence[object]) -> str:

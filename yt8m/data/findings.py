@@ -7,12 +7,15 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from yt8m.data.files.kind import other_kind
 from yt8m.data.files.scan import scan
 from yt8m.data.files.shards import evenly_spaced
 from yt8m.data.records.protos import sequence_example
 from yt8m.data.schema import ID_KEYS, KEY_ALIASES, Level
 from yt8m.errors import UserError
 
+_MORE_SHARDS = 16  # that are looked at if the first ones have no record
+_FRAMES = 4  # frames of a record that are looked at closely
 _NAMES = {alias: name for name, alias in KEY_ALIASES.items()}
 _NOT_FEATURES = frozenset(
     {
@@ -40,6 +43,11 @@ class Findings:
       float_frames: whether the frames of each feature are float lists.
       video_sizes: width of each float feature of the whole video in the context of frame-level
         records.
+      others: what each key contains that is neither of these nor known, as text.
+      widths: the widths of each feature in the records examined.
+      samples: some frames of each feature that is bytes.
+      ranges: least and largest value of each feature that is floats, at video level.
+      strange_labels: what the labels are if they are not whole numbers, or "".
       id_key: key of the id, or "".
       context: keys that every record has beside its frames.
       labels: list of labels of each record that has any.
@@ -54,6 +62,11 @@ class Findings:
     keys: dict[str, str] = dataclasses.field(default_factory=dict)
     float_frames: dict[str, bool] = dataclasses.field(default_factory=dict)
     video_sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    others: dict[str, str] = dataclasses.field(default_factory=dict)
+    widths: dict[str, set[int]] = dataclasses.field(default_factory=dict)
+    samples: dict[str, list[bytes]] = dataclasses.field(default_factory=dict)
+    ranges: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    strange_labels: str = ""
     id_key: str = ""
     context: frozenset[str] = frozenset()
     labels: list[list[int]] = dataclasses.field(default_factory=list)
@@ -66,9 +79,17 @@ class Findings:
         """Merge other findings into these; where both have a feature, the width here is kept."""
         if not self.sizes:  # records without a frame do not show their level
             self.level = other.level
-        for name in ("sizes", "keys", "float_frames", "video_sizes"):
+        for name in ("sizes", "keys", "float_frames", "video_sizes", "others"):
             for feature, value in getattr(other, name).items():
                 getattr(self, name).setdefault(feature, value)
+        for feature, found in other.widths.items():
+            self.widths.setdefault(feature, set()).update(found)
+        for feature, frames in other.samples.items():
+            self.samples.setdefault(feature, []).extend(frames)
+        for feature, (least, most) in other.ranges.items():
+            known = self.ranges.get(feature, (least, most))
+            self.ranges[feature] = min(least, known[0]), max(most, known[1])
+        self.strange_labels = self.strange_labels or other.strange_labels
         self.labels += other.labels
         self.frames += other.frames
         self.unequal += other.unequal
@@ -80,6 +101,10 @@ class Findings:
     def feature_names(self) -> list[str]:
         """Return the features in the usual order: rgb, audio, then others by name."""
         return sorted(self.sizes, key=_usual_order)
+
+    def unread(self) -> dict[str, str]:
+        """Return the keys that no reader takes, and what they contain."""
+        return {key: what for key, what in self.others.items() if key not in self.sizes}
 
     def listed(self) -> str:
         """Return the features with their widths, for messages."""
@@ -98,8 +123,13 @@ def _with_widths(sizes: dict[str, int]) -> str:
     return ", ".join(f"{n} ({sizes[n]})" for n in sorted(sizes, key=_usual_order))
 
 
-def look(payload: bytes) -> Findings | None:
-    """Return the contents of one record, or None if it is neither type of example."""
+def look(payload: bytes, closely: bool = False) -> Findings | None:
+    """Return the contents of one record, or None if it is neither type of example.
+
+    Args:
+      payload: the record.
+      closely: also look at values, which takes time.
+    """
     record = sequence_example(payload)
     if record is None:
         return None
@@ -113,20 +143,48 @@ def look(payload: bytes) -> Findings | None:
     }
     if lists:
         found = Findings("frame", video_sizes=widths)
-        _look_at_frames(lists, found)
+        _look_at_frames(lists, found, _FRAMES if closely else 0)
     else:
         found = Findings("video", sizes=widths, keys={key: key for key in widths})
+        found.widths = {key: {size} for key, size in widths.items()}
+        found.others = {
+            key: _in_words(value)
+            for key, value in context.items()
+            if key not in widths and key not in _NOT_FEATURES
+        }
+        if closely:
+            values = ((key, context[key].float_list.value) for key in widths)
+            found.ranges = {key: (min(each), max(each)) for key, each in values}
     found.id_key = next((key for key in ID_KEYS if key in context), "")
     found.context = frozenset(context)
     found.has_segments = "segment_start_times" in context
-    if "labels" in context and context["labels"].int64_list.value:
-        found.labels = [list(context["labels"].int64_list.value)]
+    if "labels" in context:
+        kind = context["labels"].WhichOneof("kind")
+        if kind == "int64_list":
+            found.labels = [own] if (own := list(context["labels"].int64_list.value)) else []
+        elif kind is not None:
+            found.strange_labels = _in_words(context["labels"])
     return found
 
 
-def _look_at_frames(lists: Any, found: Findings) -> None:
+def _in_words(value: Any) -> str:
+    """Return what a feature contains."""
+    texts = value.bytes_list.value
+    if len(texts) == 1:
+        return f"one string of {len(texts[0]):,} bytes"
+    if texts:
+        sizes = sorted({len(text) for text in texts})
+        size = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+        return f"{len(texts):,} strings of {size} bytes"
+    if value.int64_list.value:
+        return f"{len(value.int64_list.value):,} whole numbers"
+    return f"{len(value.float_list.value):,} floats" if value.float_list.value else "nothing"
+
+
+def _look_at_frames(lists: Any, found: Findings, samples: int) -> None:
     for key, values in lists.items():
         if not values.feature:
+            found.others[_NAMES.get(key, key)] = "a list without frames"
             continue
         first = values.feature[0]
         as_bytes = first.bytes_list.value
@@ -135,6 +193,12 @@ def _look_at_frames(lists: Any, found: Findings) -> None:
             name = _NAMES.get(key, key)
             found.sizes[name], found.keys[name] = size, key
             found.float_frames[name] = not as_bytes
+            found.widths[name] = {size}
+            if as_bytes and samples:
+                frames = [step.bytes_list.value[:1] for step in values.feature[:samples]]
+                found.samples[name] = [own[0] for own in frames if own and len(own[0]) == size]
+        else:
+            found.others[key] = f"frames with {_in_words(first)}"
     steps = [len(values.feature) for values in lists.values()]
     found.frames = [min(steps)]
     found.unequal = int(min(steps) < max(steps))
@@ -155,11 +219,17 @@ def examine(
       UserError: a shard is not a TFRecord file of examples or is empty, or levels are mixed.
     """
     chosen = evenly_spaced(files, shards)
+    rest = [path for path in files if path not in set(chosen)]
     whole: Findings | None = None
-    strange = ""
-    for path in chosen:
-        for offset, payload in itertools.islice(_whole_records(path, flag), records):
-            one = look(payload)
+    strange, broken = "", ""
+    for path in [*chosen, *evenly_spaced(rest, _MORE_SHARDS if rest else 0)]:
+        if whole is not None and path not in chosen:
+            break  # the others are looked at only if these have no record
+        for offset, payload, problem in itertools.islice(_records(path, flag), records):
+            if payload is None:
+                broken = broken or _first_broken(path, offset, problem)
+                continue
+            one = look(payload, closely=True)
             if one is None:
                 strange = strange or f"the record at byte {offset} of {path}"
             elif whole is None:
@@ -178,16 +248,36 @@ def examine(
             f"{flag}: {strange} is neither a tf.train.Example nor a SequenceExample with features;"
             " YouTube-8M records are one of the two."
         )
-    raise UserError(f"{flag}: {', '.join(chosen)} contain no complete record.")
+    few = f"{', '.join(files[:3])}{f' and {len(files) - 3:,} more' if len(files) > 3 else ''}"
+    if broken:
+        raise UserError(
+            f"{flag}: {few} contain no complete record; {broken}. `yt8m inspect --full` lists what"
+            " is broken; get the files again."
+        )
+    raise UserError(f"{flag}: {few} contain no complete record: every file examined is empty.")
 
 
-def _whole_records(path: str, flag: str) -> Iterator[tuple[int, bytes]]:
-    """Yield offset and payload of a shard's intact records; training counts the broken ones."""
+def _first_broken(path: str, offset: int, problem: str) -> str:
+    if offset or "checksum" in problem:
+        return f"{path} is broken at byte {offset}: {problem}"
+    return f"{path} is not a TFRecord file, or is damaged in its first record ({problem})"
+
+
+def _records(path: str, flag: str) -> Iterator[tuple[int, bytes | None, str]]:
+    """Yield offset and payload of a shard's records, and a problem in place of one payload.
+
+    Training counts the broken ones; here only the first one is of interest.
+
+    Raises:
+      UserError: the file is of another kind.
+    """
+    is_said = False
     for record in scan(path):
         if record.payload is not None:
-            yield record.offset, record.payload
-        elif record.offset == 0 and record.lost:
-            raise UserError(
-                f"{flag}: {path} is not a TFRecord file, or is cut off in its first record"
-                f" ({record.problem})."
-            )
+            yield record.offset, record.payload, ""
+            continue
+        if record.offset == 0 and record.lost and (other := other_kind(path)):
+            raise UserError(f"{flag}: {path} is not a TFRecord file: it {other}.")
+        if not is_said:
+            yield record.offset, None, str(record.problem)
+        is_said = True

@@ -20,7 +20,7 @@ import numpy as np
 from yt8m import listing
 from yt8m.data.features.report import about_values
 from yt8m.data.files.bad_records import BadRecord
-from yt8m.data.files.count import count_records
+from yt8m.data.files.count import count, lost_ends
 from yt8m.data.files.scan import scan
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
@@ -110,9 +110,11 @@ def _print_broken(bad: Sequence[BadRecord]) -> None:
 
 
 def _print_size(files: Sequence[str]) -> None:
-    count, exact = count_records(list(files))
-    size = sum(listing.sizes(files))
-    print(f"{len(files)} files, {size:,} bytes, {'' if exact else 'about '}{count:,} records")
+    counted = count(list(files))
+    size, about = sum(listing.sizes(files)), "" if counted.exact else "about "
+    print(f"{len(files)} files, {size:,} bytes, {about}{counted.records:,} records")
+    for line in lost_ends(counted, _FLAG):
+        print(line)
 
 
 def _print_contents(found: Findings, num_classes: int, full: bool) -> None:

@@ -82,6 +82,47 @@ _ALL = (
 RELEASES = {release.name: release for release in _ALL}
 
 
+# The releases' values are bytes from -1.992 to 2.008, or means of them.
+LARGEST = 2.01
+
+
+def features_of_release(found: Findings) -> list[str]:
+    """Return the features that are a release's, or none.
+
+    Their names, widths and form must be the release's, its first feature must be there, and means
+    must be in its range and of both signs. The labels and ids may be others: features are not.
+    """
+    best: list[str] = []
+    for release in _ALL:
+        own = [n for n, size in release.features(found.level).items() if _is_own(found, n, size)]
+        if len(own) > len(best) and own[0] == next(iter(release.features(found.level))):
+            best = own
+    return best
+
+
+def _is_own(found: Findings, name: str, size: int) -> bool:
+    if found.sizes.get(name) != size:
+        return False
+    if found.level == "frame":
+        is_alias = found.keys[name] == KEY_ALIASES.get(name)
+        return found.float_frames[name] == is_alias  # MediaPipe's are floats
+    least, most = found.ranges.get(name, (-1.0, 1.0))
+    return -LARGEST <= least < 0 < most <= LARGEST
+
+
+def usual_features(found: Findings) -> list[str]:
+    """Return the features that are read if none are named.
+
+    Beside those of a release, records may have what their owners added, such as a duration. That
+    is read where it is named. So is a single number beside features of other widths.
+    """
+    own = features_of_release(found)
+    if own:
+        return [name for name in found.feature_names() if name in own]
+    wide = [name for name in found.feature_names() if found.sizes[name] > 1]
+    return wide or found.feature_names()
+
+
 def has_names_of_release(schema: RecordSchema) -> bool:
     """Return whether the features have the names of a release's, in a form that it has.
 

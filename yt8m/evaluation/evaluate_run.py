@@ -78,10 +78,10 @@ def evaluate_run(
     with locks.held(locks.inside(out_dir), f"--output_dir={out_dir}"):
         files.remove_unfinished_in(out_dir)
         start, details = time.monotonic(), Details(schema.num_classes)
-        with bad.explained(schema.num_classes):
+        with bad.explained(schema.num_classes, of_run=True):
             loss = losses.get(trained.config.recipe.label_loss)
             pairs: Pairs = predictor.over(records.batches(bad, num_readers=num_readers))
-            pairs = with_progress(pairs, expected, what, say)
+            pairs = with_progress(bad.unless_all_are_broken(pairs), expected, what, say)
             if segments:
                 pairs = segments.watch(pairs)
             metrics = evaluate(pairs, loss, schema.num_classes, top_k, details)

@@ -25,7 +25,7 @@ from yt8m.evaluation.segment_scores import Ratings, both_means
 from yt8m.files import WholeFile
 from yt8m.submission.ids import decode_ids
 from yt8m.submission.kaggle_segments import read_segment_csv
-from yt8m.submission.text_lines import numbered_lines
+from yt8m.text_lines import numbered_lines
 
 
 def score_segment_csv(

@@ -156,6 +156,7 @@ def schema_like(
         num_classes_from="as in the run",
         rated=rated,
         frames_as=config.schema.frames_as,
+        of_run=True,
     )
     check_level(config.model.name, schema, flag)
     return schema, line

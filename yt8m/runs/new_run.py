@@ -7,7 +7,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from yt8m.data.files.count import count_records
+from yt8m.data.features.report import cut_off
+from yt8m.data.files.count import count, lost_ends
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.num_classes import UnknownClasses
@@ -103,7 +104,8 @@ def new_run(
         files, chosen.data, training.vocabulary_file, before.schema if before else None
     )
     build.check_level(model, schema)
-    records, exact = count_records(files)
+    counted = count(files)
+    records, exact = counted.records, counted.exact
     recipe, smaller, longer, unmixed = chosen.recipe, "", "", ""
     given_size = settings.get("batch_size") or starter_defaults or schema.segment_labels
     if exact and before is None and not given_size:
@@ -141,8 +143,10 @@ def new_run(
         facts={**build.facts(files, eval_files), "records": records, **estimated},
     )
     about = "" if exact else "about "
+    cut = cut_off(files, schema) if before is None else ""
     line = f"{found}; {len(files)} files, {about}{records:,} records"
-    return NewRun(config, "\n".join(filter(None, (line, smaller, longer, unmixed, about_norm))))
+    lines = (line, *lost_ends(counted), cut, smaller, longer, unmixed, about_norm)
+    return NewRun(config, "\n".join(filter(None, lines)))
 
 
 def _arguments(
@@ -177,7 +181,8 @@ def _schema(
     """Return the schema of the records, and its description.
 
     A run that began before its release was recognized keeps its maximum number of frames, and one
-    that began when every data set was taken for a release keeps its number of classes.
+    that began when every data set was taken for a release keeps its number of classes. So does one
+    keep its features that began when all features of video-level records were read.
     """
     max_frames = data.max_frames
     if before and before.segment_labels == data.segment_labels and max_frames is None:
@@ -185,13 +190,14 @@ def _schema(
     find = functools.partial(
         find_schema,
         files,
-        feature_names=data.names(),
-        feature_sizes=data.sizes(),
+        feature_names=data.names() or (before.all_names if before else None),
+        feature_sizes=data.sizes() or (before.all_sizes if before and not data.names() else None),
         segment_labels=data.segment_labels,
         frame_features=data.frame_features,
         max_frames=max_frames,
         vocabulary_file=vocabulary_file,
         frames_as=before.frames_as if before and before.float_frames else None,
+        of_run=before is not None and not (data.names() or data.sizes()),
     )
     try:
         return find(num_classes=data.classes())

@@ -1,4 +1,4 @@
-"""The true labels of a set of videos, as a CSV of lines `VIDEO_ID,L1 L2 L3`."""
+"""The true labels of a set of videos, from a CSV of lines `VIDEO_ID,L1 L2 L3`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from yt8m.data.label_rows import label_rows
 from yt8m.data.ragged import Ragged
 from yt8m.errors import UserError
-from yt8m.submission.text_lines import numbered_lines, shortened
 
 
 class GroundTruth:
@@ -72,28 +72,26 @@ class GroundTruth:
 
 
 def read_ground_truth(path: str) -> GroundTruth:
-    """Read a CSV with lines of the form `VIDEO_ID,L1 L2 L3`.
+    """Read a CSV with a line `VIDEO_ID,L1 L2 L3` for each video, whose labels are numbers.
 
-    A header is skipped, and a video may have no label.
+    A header is skipped, and a video may have no label. See `yt8m.data.label_rows` for other forms.
 
     Raises:
       UserError: the file cannot be read, or a line has another form (the message gives its number).
     """
     ids: list[str] = []
     labels: list[np.ndarray] = []
-    for number, line in numbered_lines(path, "the ground truth"):
-        video, comma, tail = line.partition(",")
-        if number == 1 and video.lower().replace("_", "") == "videoid":
-            continue
-        try:
-            classes = [int(c) for c in tail.split()]
-        except ValueError:
-            classes = [-1]
-        if not comma or min(classes, default=0) < 0:
+    for row in label_rows(path, "the ground truth"):
+        if not all(map(_is_class, row.labels)):
             raise UserError(
-                f"{path}, line {number}: {shortened(line)}; expected '<id>,<label> <label> ...'."
+                f"{path}, line {row.line}: {row.text}; expected '<id>,<label> <label> ...', where a"
+                " label is the number of a class."
             )
-        ids.append(video.strip())
-        labels.append(np.unique(np.asarray(classes, np.int32)))
+        ids.append(row.id)
+        labels.append(np.unique(np.array([int(c) for c in row.labels], np.int32)))
     values = np.concatenate([np.zeros(0, np.int32), *labels])
     return GroundTruth(ids, Ragged.of_lengths(values, np.array([len(row) for row in labels], int)))
+
+
+def _is_class(label: str) -> bool:
+    return label.isdecimal() and len(label) < 10  # so that 32 bits suffice

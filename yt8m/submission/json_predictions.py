@@ -17,7 +17,7 @@ from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.kaggle_videos import CsvRow, CsvWriter
-from yt8m.submission.text_lines import numbered_lines, shortened
+from yt8m.text_lines import numbered_lines, shortened
 
 _FLAG = "--input_json_pattern"
 _SPACE = re.compile(r"\s*")

@@ -15,8 +15,8 @@ from yt8m.errors import UserError
 from yt8m.files import CannotGoOn, WholeFile, read_text
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
 from yt8m.submission.ids import decode_ids, refuse_empty
-from yt8m.submission.text_lines import numbered_lines, shortened
 from yt8m.submission.writer import Position, PredictionWriter
+from yt8m.text_lines import numbered_lines, shortened
 
 HEADER = "Class,Segments"
 _SEGMENT_BYTES = 10  # " abcd:125", about

@@ -14,8 +14,8 @@ from yt8m.files import WholeFile
 from yt8m.metrics.top_k import top_k as best_of_rows
 from yt8m.submission.ids import ID_BYTES, decode_ids, refuse_empty
 from yt8m.submission.kaggle_segments import HEADER as SEGMENT_HEADER
-from yt8m.submission.text_lines import numbered_lines, shortened
 from yt8m.submission.writer import Position, PredictionWriter
+from yt8m.text_lines import numbered_lines, shortened
 
 HEADER = "VideoId,LabelConfidencePairs"
 _PAIR_BYTES = 14  # " 1234 0.123456"

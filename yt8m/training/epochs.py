@@ -145,6 +145,12 @@ class Epochs:
         if is_cut or int(self._state.examples_in_epoch):
             return
         length = self._course.length
+        if broken := self._data.broken():
+            raise UserError(
+                f"no batch of --batch_size={self._batch_size} is complete: of the"
+                f" {length.epoch_examples:,} {length.unit} in the training records, too many are"
+                f" broken; {broken}. `yt8m inspect --full` lists them; get the files again."
+            )
         raise UserError(
             f"--batch_size={self._batch_size} is larger than the number of {length.unit} in the"
             f" training records, {length.epoch_examples}; lower it."

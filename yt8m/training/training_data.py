@@ -70,6 +70,10 @@ class TrainingData:
         """Return a line about the pass that has ended, or ""."""
         return self._experiments.finding()
 
+    def broken(self) -> str:
+        """Return a line about the broken records that were left out, or ""."""
+        return self._bad.summary()
+
     def leaves_out(self, error: tf.errors.OpError | UnicodeDecodeError) -> bool:
         """Find the records that could not be parsed, which `open` then leaves out.
 

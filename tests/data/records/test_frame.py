@@ -15,6 +15,8 @@ from yt8m.data.records.sampling import ALL_FRAMES, FrameSampling
 from yt8m.data.records.writers import frame_record
 from yt8m.errors import UserError
 
+NO_FRAMES = {"rgb": np.zeros((0, 6), np.uint8), "audio": np.zeros((0, 2), np.uint8)}
+
 
 def parse(payload, schema, sampling=ALL_FRAMES, **kwargs):
     def one(x):
@@ -33,7 +35,7 @@ def test_unequal_lengths_keep_what_both_have(make):
 
 def test_no_frame_at_all(make):
     samplings = [FrameSampling(kind, 3) for kind in ("random", "contiguous", "even")]
-    for payload in (make.frame_payload(0, 0), frame_record(b"a", {}, [1])):
+    for payload in (make.frame_payload(0, 0), frame_record(b"a", NO_FRAMES, [1])):
         for sampling in (ALL_FRAMES, *samplings):
             got = parse(payload, make.frame, sampling)
             assert got["num_frames"] == 0
@@ -60,7 +62,7 @@ def test_spread_needs_no_more_room_than_the_longest_video(make):
         got = parse(make.frame_payload(3, 11), make.frame, FrameSampling("spread", most))
         assert got["frames"].shape == (expected, 8)
         assert got["num_frames"] == min(11, most)
-    assert not parse(frame_record(b"a", {}, [1]), make.frame, FrameSampling("spread", 4))[
+    assert not parse(frame_record(b"a", NO_FRAMES, [1]), make.frame, FrameSampling("spread", 4))[
         "num_frames"
     ]
 

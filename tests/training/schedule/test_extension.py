@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.runs import begun, events, losses_of, run_config, stop_at
+from yt8m.data.files.count import Count
 from yt8m.errors import UserError
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs import new_run
@@ -208,7 +209,7 @@ def test_an_estimated_length_is_corrected_by_the_first_epoch(small_data, tmp_pat
 
 @pytest.mark.parametrize("exact", [True, False])
 def test_a_new_run_records_whether_its_length_is_an_estimate(exact, small_data, monkeypatch):
-    monkeypatch.setattr(new_run, "count_records", lambda files: (5000, exact))
+    monkeypatch.setattr(new_run, "count", lambda files: Count(5000, exact))
     facts = new_run.new_run("LogisticModel", small_data.pattern("train", "video")).config.facts
     assert facts["records"] == 5000
     assert facts.get("records_estimated", False) is not exact

@@ -10,6 +10,7 @@ from typing import Any
 
 from yt8m.convert.sources.tables import Table
 from yt8m.errors import UserError
+from yt8m.text_lines import encoding_of, not_text
 
 
 class CsvTable(Table):
@@ -27,7 +28,7 @@ class CsvTable(Table):
         csv.field_size_limit(sys.maxsize)
         try:
             first = list(itertools.islice(self._lines(), 2))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except (OSError, csv.Error) as error:
             raise UserError(f"--input={path} cannot be read ({error}).") from None
         if len(first) < 2:
             raise UserError(f"--input={path} has no row below its header.")
@@ -61,8 +62,13 @@ class CsvTable(Table):
             at = end
 
     def _lines(self) -> Iterator[list[str]]:
-        with open(self._path, newline="", encoding="utf-8-sig") as f:
-            yield from (line for line in csv.reader(f) if line)
+        with open(self._path, "rb") as f:
+            encoding = encoding_of(f.read(4))
+        try:
+            with open(self._path, newline="", encoding=encoding) as f:
+                yield from (line for line in csv.reader(f) if line)
+        except UnicodeDecodeError as error:
+            raise UserError(f"--input={self._path} cannot be read ({not_text(error)}).") from None
 
 
 def _is_number(text: str) -> bool:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from yt8m.convert.labels import IDS, LABELS, split_labels
 from yt8m.convert.source import Features, Item, Source, Unusable, as_numbers
+from yt8m.data.label_rows import IDS, LABELS, split_labels
 from yt8m.errors import UserError, near_misses
 
 _FRAMES = ("frame", "frame_index", "second")

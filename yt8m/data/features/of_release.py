@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from yt8m.data.features.statistics import read_rows
-from yt8m.data.releases import has_names_of_release
+from yt8m.data.releases import LARGEST, has_names_of_release
 from yt8m.data.schema import RecordSchema
 
 _RECORDS, _SHARDS = 24, 3
-# The releases' values are bytes from -1.992 to 2.008, or means of them.
-_LARGEST = 2.01
 
 
 def has_release_features(files: Sequence[str], schema: RecordSchema) -> bool:
@@ -27,4 +25,4 @@ def has_release_features(files: Sequence[str], schema: RecordSchema) -> bool:
     if schema.level == "frame":
         return True  # bytes are in the range, and MediaPipe's floats are clipped to it
     rows = [rows for rows, _ in read_rows(files, schema, _RECORDS, _SHARDS)]
-    return all(float(np.abs(part).max(initial=0.0)) <= _LARGEST for part in rows)
+    return all(float(np.abs(part).max(initial=0.0)) <= LARGEST for part in rows)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data.files.reader import first_payloads
 from yt8m.data.files.shards import evenly_spaced
 from yt8m.data.records.frame import parse_sequence
 from yt8m.data.records.isolate import parse_or_isolate
@@ -21,6 +22,7 @@ from yt8m.data.schema import RecordSchema
 # Records that the statistics of a run are learnt from: 100 MB of means, 350 MB of bytes of frames.
 MOST_RECORDS = {"video": 16384, "frame": 1024}
 _SHARDS = 64
+_ENDS = (-1.99, 2.0)  # of the values of bytes; see `quantization`
 _TOGETHER = 256  # records that are parsed in one call
 
 
@@ -33,6 +35,8 @@ class FeatureStatistics:
       rows: number of frames, or of videos at video level.
       mean, std: mean and standard deviation, float64 [D].
       least, most: smallest and largest value, float64 [D].
+      at_ends: share of the values beyond the smallest and largest but one of a release's bytes,
+        float64 [D].
     """
 
     records: int
@@ -41,6 +45,7 @@ class FeatureStatistics:
     std: np.ndarray
     least: np.ndarray
     most: np.ndarray
+    at_ends: np.ndarray | None = None
 
     @property
     def varies(self) -> np.ndarray:
@@ -59,6 +64,7 @@ class Moments:
     def __init__(self, size: int):
         self._records, self._rows = 0, 0
         self._mean, self._squares = np.zeros(size), np.zeros(size)
+        self._ends = np.zeros(size)
         self._least, self._most = np.full(size, np.inf), np.full(size, -np.inf)
 
     def add(self, rows: np.ndarray, records: int = 1) -> None:
@@ -75,6 +81,7 @@ class Moments:
         self._mean += step * (len(x) / total)
         self._least = np.minimum(self._least, x.min(0))
         self._most = np.maximum(self._most, x.max(0))
+        self._ends += ((x < _ENDS[0]) | (x > _ENDS[1])).sum(0)
         self._rows = total
 
     def result(self) -> FeatureStatistics | None:
@@ -83,7 +90,13 @@ class Moments:
             return None
         std = np.sqrt(self._squares / self._rows)
         return FeatureStatistics(
-            self._records, self._rows, self._mean, std, self._least, self._most
+            self._records,
+            self._rows,
+            self._mean,
+            std,
+            self._least,
+            self._most,
+            self._ends / self._rows,
         )
 
 
@@ -125,8 +138,7 @@ def read_rows(
     one_at_a_time = schema.level == "frame"
     parse = _frames(schema) if one_at_a_time else functools.partial(_videos, schema=schema)
     for path in chosen:
-        stream = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors().take(each)
-        payloads = stream.as_numpy_iterator()
+        payloads = first_payloads(path, each)
         while together := list(itertools.islice(payloads, 1 if one_at_a_time else _TOGETHER)):
             rows, _ = parse_or_isolate(parse, together)
             if rows is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,7 @@ import tensorflow as tf
 from yt8m.data.files.scan import scan
 from yt8m.errors import UserError
 
+Batch = TypeVar("Batch")
 LABEL_MARK = "YT8M_LABEL_BEYOND_CLASSES"
 HASHES = 1 << 62
 # TensorFlow raises these for a record that does not parse; the second if the message quotes bytes
@@ -33,7 +34,9 @@ def is_parse_error(message: str) -> bool:
 
     An error about a label beyond the classes does not count, because that record can be parsed.
     """
-    signs = re.search(r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized", message)
+    signs = re.search(
+        r"[Pp]ars(e|ing)|decode_raw|DecodeRaw|Inconsistent|serialized|could not be found", message
+    )
     return bool(signs) and LABEL_MARK not in message
 
 
@@ -50,12 +53,23 @@ def content_hash(payload: bytes) -> int:
     return int(tf.strings.to_hash_bucket_fast(payload, HASHES))
 
 
-def label_beyond(label: int, num_classes: int) -> str:
-    """Return the message about a label index beyond the K classes."""
+def label_beyond(label: int, num_classes: int, of_run: bool = False) -> str:
+    """Return the message about a label index beyond the K classes.
+
+    Args:
+      label: the index.
+      num_classes: K.
+      of_run: whether K is that of a trained model, which no flag changes.
+    """
+    found = f"a record has label {label}, but there are {num_classes} classes, 0 to"
+    if of_run:
+        return (
+            f"{found} {num_classes - 1}, on which the run was trained. Name records that have the"
+            " run's classes; `train --init_from` fine-tunes the run to those of others."
+        )
     return (
-        f"a record has label {label}, but there are {num_classes} classes, 0 to"
-        f" {num_classes - 1}; set --num_classes correctly (4716 for the 2017 release, 3862 for"
-        " 2018)."
+        f"{found} {num_classes - 1}; set --num_classes correctly (4716 for the 2017 release, 3862"
+        " for 2018), or name only records of one release."
     )
 
 
@@ -160,6 +174,19 @@ class BadRecords:
         self._error = message
         raise ValueError(message)
 
+    def unless_all_are_broken(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Yield batches, and refuse a pass without any because each record was broken.
+
+        Raises:
+          UserError: there was none, and there were broken records.
+        """
+        is_empty = True
+        for batch in batches:
+            is_empty = False
+            yield batch
+        if is_empty and self.found:
+            raise UserError(f"no record could be read: {self.summary()}. Get the files again.")
+
     def summary(self) -> str:
         """Return a line that names the first of the skipped records, or an empty string."""
         if not self.found:
@@ -171,8 +198,13 @@ class BadRecords:
         )
 
     @contextlib.contextmanager
-    def explained(self, num_classes: int = 0) -> Iterator[None]:
-        """Turn TensorFlow errors that come out of the pipeline into a `UserError`."""
+    def explained(self, num_classes: int = 0, of_run: bool = False) -> Iterator[None]:
+        """Turn TensorFlow errors that come out of the pipeline into a `UserError`.
+
+        Args:
+          num_classes: K.
+          of_run: whether K is that of a trained model.
+        """
         try:
             yield
         except tf.errors.OutOfRangeError:
@@ -183,11 +215,11 @@ class BadRecords:
             message = message_of(error)
             label = re.search(LABEL_MARK + r"[^\d-]*(-?\d+)", message)
             if label:
-                raise UserError(label_beyond(int(label.group(1)), num_classes)) from None
+                raise UserError(label_beyond(int(label.group(1)), num_classes, of_run)) from None
             if is_parse_error(message):
                 raise UserError(
                     f"a record cannot be parsed ({parse_error(message)}). `python -m"
                     " yt8m.data.inspect --full PATTERN` lists such records by file and byte;"
-                    " --feature_names and --feature_sizes must match the records."
+                    " --feature_names and --feature_sizes must match the records if they are given."
                 ) from None
             raise

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
+import os
 
 from yt8m import listing
-from yt8m.data.files.scan import record_sizes
+from yt8m.data.files.kind import other_kind
+from yt8m.data.files.scan import record_sizes, scan
 from yt8m.data.files.shards import evenly_spaced
+from yt8m.errors import UserError
 
 _SHARDS_TO_WALK = 128
 _SHARDS_TO_SAMPLE = 16
@@ -15,28 +19,102 @@ _HEADERS_TO_READ = 400
 _REMOTE_SHARDS_TO_SAMPLE = 32
 _REMOTE_BYTES = 4 << 20  # of each: all 64 records at video level, about 16 at frame level
 _REMOTE_RECORDS = 64
+_SHOWN = 3
+_BLOCK = 1 << 20  # bytes that are searched for zeros together
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """The number of records of some shards.
+
+    Attributes:
+      records: their number. A record counts if its length is intact, whatever its payload is.
+      exact: whether they were counted, and not estimated.
+      ends: shard -> the byte from which on it has no record that can be found, for those that were
+        counted and do not end with a record.
+    """
+
+    records: int
+    exact: bool
+    ends: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 def count_records(files: list[str]) -> tuple[int, bool]:
-    """Return the number of records and whether it is exact.
+    """Return the number of records and whether it is exact; see `count`."""
+    found = count(files)
+    return found.records, found.exact
+
+
+def count(files: list[str]) -> Count:
+    """Return the number of records.
 
     Up to 128 local shards are counted by their headers, which takes a few bytes of each record. For
     more shards, or remote ones, the number is estimated as the total size of the files divided by
     the mean size of the first records of evenly spaced shards: 400 of each of 16 local ones, or
-    what fits in 4 MB of each of 32 remote ones, at most 64.
+    what fits in 4 MB of each of 32 remote ones, at most 64. Zeros at the end of a local shard are
+    no records.
     """
     is_remote = any("://" in f for f in files)
+    sizes = listing.sizes(files)
     if len(files) <= _SHARDS_TO_WALK and not is_remote:
-        return sum(sum(1 for _ in record_sizes(f)) for f in files), True
+        return _walked(files, sizes)
     if is_remote:
         sample = evenly_spaced(files, _REMOTE_SHARDS_TO_SAMPLE)
         with concurrent.futures.ThreadPoolExecutor(listing.AT_ONCE) as pool:
             walked = [size for sizes in pool.map(_first_sizes, sample) for size in sizes]
+        total = sum(sizes)
     else:
         sample = evenly_spaced(files, _SHARDS_TO_SAMPLE)
         walked = [s for f in sample for s in record_sizes(f, _HEADERS_TO_READ)]
-    total = sum(listing.sizes(files))
-    return (round(total / (sum(walked) / len(walked))) if walked else 0), False
+        total = sum(size - _zeros_at_end(path, size) for path, size in zip(files, sizes))
+    return Count(round(total / (sum(walked) / len(walked))) if walked else 0, exact=False)
+
+
+def lost_ends(counted: Count, flag: str = "--train_data_pattern") -> list[str]:
+    """Return a line about each shard whose end holds no record, after three only their number.
+
+    Args:
+      counted: from `count`.
+      flag: flag that named the shards, for messages.
+
+    Raises:
+      UserError: one is a file of another kind.
+    """
+    lines = []
+    for path, end in counted.ends.items():
+        if end == 0 and (other := other_kind(path)):
+            raise UserError(f"{flag}: {path} is not a TFRecord file: it {other}.")
+        problem = next((r.problem for r in scan(path, end) if r.problem), "")
+        lines.append(f"{path} has no record from byte {end:,} on: {problem}")
+    if len(lines) <= _SHOWN:
+        return lines
+    return [*lines[:_SHOWN], f"and so it is with {len(lines) - _SHOWN:,} more files"]
+
+
+def _walked(files: list[str], sizes: list[int]) -> Count:
+    records, ends = 0, {}
+    for path, size in zip(files, sizes):
+        end = 0
+        for each in record_sizes(path):
+            records, end = records + 1, end + each
+        if end < size:
+            ends[path] = end
+    return Count(records, exact=True, ends=ends)
+
+
+def _zeros_at_end(path: str, size: int) -> int:
+    """Return the zeros with which a local shard ends; a record's checksum rarely ends with one."""
+    zeros = 0
+    with open(path, "rb") as f:
+        block = min(16, size)  # which show for nearly all shards that there are none
+        while zeros < size:
+            first = max(0, size - zeros - block)
+            part = os.pread(f.fileno(), size - zeros - first, first)
+            found = len(part) - len(part.rstrip(b"\0"))
+            zeros, block = zeros + found, _BLOCK
+            if found < len(part) or not part:
+                break
+    return zeros
 
 
 def _first_sizes(path: str) -> list[int]:

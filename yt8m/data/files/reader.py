@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from yt8m.data.files.bad_records import HASHES, BadRecords
 from yt8m.data.files.cache import RecordCache
 from yt8m.data.files.counts import ShardCount, ShardCounts
 from yt8m.data.files.opening import Opening
-from yt8m.data.files.scan import OVERHEAD
+from yt8m.data.files.scan import OVERHEAD, scan
 
 SHARDS = 8  # shards that are read together, unless a run chooses another number
 _AHEAD = 128  # records in a round of the open shards; of 300 frames, 44 MB
@@ -148,6 +149,18 @@ def first_records(files: list[str], count: int, bad: BadRecords) -> tf.data.Data
             deterministic=False,
         )
     )
+
+
+def first_payloads(path: str, count: int) -> Iterator[bytes]:
+    """Yield the first `count` intact records of one shard, also those after a broken one."""
+    stream = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors().take(count)
+    seen = found = 0
+    for payload in stream.as_numpy_iterator():
+        seen, found = seen + len(payload) + OVERHEAD, found + 1
+        yield payload
+    if found < count and seen < listing.sizes([path])[0]:
+        after = (record.payload for record in scan(path, seen) if record.payload is not None)
+        yield from itertools.islice(after, count - found)
 
 
 def without_left_out(records: tf.data.Dataset, bad: BadRecords) -> tf.data.Dataset:

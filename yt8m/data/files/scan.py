@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from yt8m import listing
 from yt8m.data.files.checksum import masked_crc32c
+from yt8m.data.files.kind import other_kind
 
 OVERHEAD = 16  # bytes around each payload
 _TOGETHER = 8 << 20  # bytes of payload checked together
@@ -84,7 +85,7 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
                 break
             length, crc = struct.unpack("<QI", header)
             if masked_crc32c(header[:8]) != crc:
-                problem = "the length is broken; what follows cannot be found"
+                problem = _no_length(path, offset, size, header)
                 break
             if offset + length + OVERHEAD > size:
                 problem = f"cut off: {size - offset - 12} bytes of a payload of {length}"
@@ -99,6 +100,22 @@ def scan(path: str, start: int = 0) -> Iterator[Scanned]:
     yield from _checked(batch)
     if problem:
         yield Scanned(offset, None, problem, lost=True)
+
+
+def _no_length(path: str, offset: int, size: int, header: bytes) -> str:
+    """Return the problem of a place without the length of a record."""
+    other = other_kind(path) if offset == 0 else ""
+    if other:
+        return f"the file {other}"
+    if not header.strip(b"\0"):
+        return (
+            f"no record is in the last {size - offset:,} bytes, which begin with zeros; a download"
+            " that was cut off ends like this"
+        )
+    return (
+        "the length is broken, so that what follows cannot be found, which is"
+        f" {size - offset:,} bytes"
+    )
 
 
 def record_sizes(path: str, limit: int | None = None) -> Iterator[int]:

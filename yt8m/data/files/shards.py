@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from yt8m import listing
 from yt8m.errors import UserError
 from yt8m.files import read_text
+
+_ENDINGS = (".tfrecord", ".tfrecords", ".pb", ".npy", ".npz", ".csv", ".parquet", ".json")
 
 
 class _Glob(NamedTuple):
@@ -36,20 +40,36 @@ def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
         cannot be read, or a file that it names; the message names the list's line.
     """
     globs = _globs(pattern, flag)
-    files = _listed({glob.text: glob.named for glob in globs if glob.is_path})
+    sizes = _listed({glob.text: glob.named for glob in globs if glob.is_path})
     for glob in globs:
-        files += [] if glob.is_path else _matched(glob)
-    if not files:
+        sizes.update({} if glob.is_path else _matched(glob))
+    if not sizes:
         raise UserError(
             f"{flag} is empty; give a glob of TFRecord files, such as"
             f" {flag}='data/train*.tfrecord'."
         )
-    return sorted(set(files))
+    _say_empty([path for path in sorted(sizes) if not sizes[path]], flag)
+    return sorted(sizes)
 
 
-def _matched(glob: _Glob) -> list[str]:
+def _say_empty(files: list[str], flag: str) -> None:
+    """Say which shards have no byte: that is no error, but their records may be missing."""
+    if files and listing.is_news(f"{flag} {files}"):
+        what = (
+            f"{files[0]} is" if len(files) == 1 else f"{files[0]} and {len(files) - 1:,} more are"
+        )
+        logging.warning(
+            "%s: %s empty (0 bytes) and without a record; get such a file again if it should have"
+            " some.",
+            flag,
+            what,
+        )
+
+
+def _matched(glob: _Glob) -> dict[str, int]:
+    """Return the files that a glob matches, and their sizes."""
     try:
-        paths = listing.matching(glob.text)
+        paths = listing.matching(glob.text) or _literal(glob.text)
         statuses = listing.statuses(paths)
     except tf.errors.NotFoundError as error:
         raise UserError(
@@ -58,18 +78,55 @@ def _matched(glob: _Glob) -> list[str]:
         ) from None
     except tf.errors.OpError as error:
         raise UserError(f"{glob.named} cannot be listed ({error.message}).") from None
-    found = [path for path, status in zip(paths, statuses) if not status.is_folder]
+    found = {path: s.size for path, s in zip(paths, statuses) if not s.is_folder}
     if not found:
-        raise UserError(f"{glob.named} matches no file. {_nearest(glob.text)}")
+        raise UserError(f"{glob.named} {_why_nothing(glob.text, paths)}")
     return found
 
 
-def _listed(named: dict[str, str]) -> list[str]:
-    """Return the paths of lists, which may be thousands of remote ones, once all were looked at.
+def _literal(glob: str) -> list[str]:
+    """Return what a glob that matches nothing names if its [ ] are not wildcards, or its ~ is one.
+
+    Folders are called `run[1]`, and a shell expands no ~ behind the = of a flag.
+    """
+    home = os.path.expanduser(glob)
+    if home != glob:
+        return listing.matching(home) or _literal(home)
+    if tf.io.gfile.exists(glob):
+        return [glob]
+    folder, name = os.path.split(glob)
+    if "[" not in folder or not tf.io.gfile.isdir(folder):
+        return []
+    return listing.matching(os.path.join(re.sub(r"([\[\]*?])", r"\\\1", folder), name))
+
+
+def _why_nothing(glob: str, folders: list[str]) -> str:
+    """Return why a glob has no file, and what to write instead."""
+    if folders:
+        folder = folders[0].rstrip("/")
+        names = sorted(n for n in tf.io.gfile.listdir(folder) if not n.endswith("/"))
+        ending = next((e for e in _ENDINGS if any(n.endswith(e) for n in names)), "")
+        what = "is a folder" if folder == glob.rstrip("/") else f"matches no file but {folder}"
+        inside = f"It contains {_shown(names)}."
+        if len(folders) > 1:
+            what = f"matches {len(folders):,} folders and no file"
+            folder, inside = glob.rstrip("/"), f"{folder} contains {_shown(names)}."
+        return f"{what}; name the files inside, such as '{folder}/*{ending}'. {inside}"
+    hint = ""
+    if "{" in glob or "}" in glob:
+        hint = " Braces are not expanded; separate several patterns by commas."
+    elif "**" in glob:
+        hint = " Here ** stands for one folder, not for any number; write a * for each level."
+    return f"matches no file. {_nearest(glob)}{hint}"
+
+
+def _listed(named: dict[str, str]) -> dict[str, int]:
+    """Return the sizes of the files in lists, which may be thousands of remote ones.
 
     Args:
       named: path -> how a message names it.
     """
+    sizes: dict[str, int] = {}
     for path, found in listing.look(list(named)):
         if isinstance(found, tf.errors.NotFoundError):
             raise UserError(
@@ -83,27 +140,37 @@ def _listed(named: dict[str, str]) -> list[str]:
             raise UserError(
                 f"{named[path]} is a folder; name its files, such as {path.rstrip('/')}/*.tfrecord."
             )
-    return list(named)
+        sizes[path] = found.size
+    return sizes
 
 
 def _globs(pattern: str, flag: str) -> list[_Glob]:
     globs: list[_Glob] = []
-    for glob in [g.strip() for g in pattern.split(",") if g.strip()]:
+    for glob in _split(pattern):
         if not glob.startswith("@"):
             globs.append(_Glob(glob, f"{flag}={glob}", is_path=False))
             continue
         try:
             lines = [line.strip() for line in read_text(glob[1:]).splitlines()]
-        except (tf.errors.OpError, UnicodeDecodeError):
+        except (tf.errors.OpError, UnicodeDecodeError) as error:
             raise UserError(
-                f"{flag}={glob}: {glob[1:]} is not a text file that can be read; `@FILE` stands for"
-                " the paths in a file, one a line."
+                f"{flag}={glob}: {glob[1:]} is not a text file that can be read"
+                f" ({getattr(error, 'message', error)}); `@FILE` stands for the paths in a file,"
+                " one a line."
             ) from None
         for number, line in enumerate(lines, 1):
             if line and not line.startswith("#"):
                 is_path = not any(sign in line for sign in "*?[{")
                 globs.append(_Glob(line, f"{flag}={glob}, line {number}: {line}", is_path))
     return globs
+
+
+def _split(pattern: str) -> list[str]:
+    """Return the globs of a pattern; commas separate them, but for those in the name of a file."""
+    whole = pattern.strip()
+    if "," in whole and whole and tf.io.gfile.exists(whole):
+        return [whole]
+    return [glob.strip() for glob in pattern.split(",") if glob.strip()]
 
 
 def _nearest(glob: str) -> str:
@@ -117,8 +184,12 @@ def _nearest(glob: str) -> str:
     if not tf.io.gfile.isdir(folder):
         return f"No part of {folder} exists."
     names = sorted(n.rstrip("/") for n in tf.io.gfile.listdir(folder))
-    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return f"The nearest existing folder is {folder}, which contains {shown or 'nothing'}."
+    return f"The nearest existing folder is {folder}, which contains {_shown(names)}."
+
+
+def _shown(names: list[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more if names else "nothing"
 
 
 def evenly_spaced(files: Sequence[str], count: int) -> list[str]:

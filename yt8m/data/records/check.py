@@ -30,7 +30,7 @@ from yt8m.data.records.protos import sequence_example
 from yt8m.data.records.sampling import ALL_FRAMES
 from yt8m.data.records.segments import parse_segments, parse_windows
 from yt8m.data.records.video import id_features, parse_video_batch
-from yt8m.data.schema import RecordSchema
+from yt8m.data.schema import ID_KEYS, RecordSchema
 from yt8m.errors import UserError
 
 _TOGETHER = {"video": 256, "frame": 16}  # records scanned before they are checked
@@ -115,9 +115,16 @@ class RecordCheck:
         record = sequence_example(payload)
         if record is None:
             return "neither a tf.train.Example nor a SequenceExample"
+        context = record.context.feature
+        if self._with_labels and context["labels"].WhichOneof("kind") not in (None, "int64_list"):
+            return "its labels are not whole numbers"
+        if any(_is_no_text(context[key]) for key in ID_KEYS if key in context):
+            return "its id is not one string of bytes"
         for key, size in zip(self.schema.keys, self.schema.feature_sizes):
             if self.schema.level == "video":
                 reason = _wrong_width(record.context.feature, key, size)
+            elif key not in record.feature_lists.feature_list:
+                reason = f"no list of the frames of {key}"
             else:
                 steps = record.feature_lists.feature_list[key].feature
                 reason = self._wrong_step(steps, key, size)
@@ -134,6 +141,10 @@ class RecordCheck:
             if width != size:
                 return f"{key} has {width} values in frame {number}, not {size}"
         return None
+
+
+def _is_no_text(feature: Any) -> bool:
+    return feature.WhichOneof("kind") is not None and len(feature.bytes_list.value) != 1
 
 
 def _wrong_width(features: Any, key: str, size: int) -> str | None:

@@ -40,8 +40,9 @@ def parse_sequence(
     lists = {}
     for key, size in zip(schema.keys, schema.feature_sizes):
         shape, kind = ([size], tf.float32) if schema.float_frames else ([], tf.string)
-        # A record without the list has no frames: a video of length 0, and no error.
-        lists[key] = tf.io.FixedLenSequenceFeature(shape, kind, allow_missing=True)
+        # An empty list is a video of length 0. A record without the list is broken, as one without
+        # a mean is at video level: the frames of its other features would be thrown away.
+        lists[key] = tf.io.FixedLenSequenceFeature(shape, kind)
     parsed, sequences = tf.io.parse_single_sequence_example(
         serialized, {**context, **of_videos}, lists
     )

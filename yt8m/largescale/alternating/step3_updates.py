@@ -164,6 +164,11 @@ class AdamPasses:
                 self._step(iterator, tf.constant(1))
         sums = self._step.read_sums()
         if not sums["steps"]:
+            if bad.found:
+                raise UserError(
+                    f"no batch of --batch_size={batch_size} is complete; {bad.summary()}."
+                    " `yt8m inspect --full` lists what is broken; get the files again."
+                )
             raise UserError(
                 f"--batch_size={batch_size} is larger than the number of training records; lower"
                 " it."

@@ -18,9 +18,9 @@ class DataSettings:
 
     feature_names: str | None = setting(
         None,
-        help="comma-separated features in the order of concatenation; by default read from the"
-        " records, except whole-video features (embeddings) in frame-level records, which are"
-        " used only if they are named",
+        help="comma-separated features in the order of concatenation; by default those of the"
+        " release whose features the records have, or else all; whole-video features (embeddings)"
+        " of frame-level records, and single numbers, are used only if they are named",
         group=DATA,
     )
     feature_sizes: str | None = setting(

@@ -1,0 +1,98 @@
+"""Text as people's programs save it: with or without a byte-order mark, with any line ends.
+
+Every reader of a CSV, a list or a vocabulary decodes here, so that all of them take the same files
+and describe the others in the same words.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from typing import IO
+
+from yt8m.errors import UserError
+
+_BLOCK = 1 << 20  # bytes that are read together
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class NotText(UnicodeDecodeError):
+    """The bytes of a file are not UTF-8."""
+
+    @property
+    def message(self) -> str:
+        """What was found and what to do, as the errors of TensorFlow's file systems have it."""
+        return not_text(self)
+
+
+def not_text(error: UnicodeDecodeError) -> str:
+    """Return why a file is not read, and what to do, as part of a message."""
+    if b"\0" in error.object:
+        return "it is not text"
+    near = error.object[max(0, error.start - 20) : error.start + 20].decode("latin-1")
+    return (
+        f"it is not UTF-8 text: the byte 0x{error.object[error.start]:02x} in {near!r} is how"
+        " Latin-1 and Windows-1252 write a letter; save it as UTF-8"
+    )
+
+
+def encoding_of(start: bytes) -> str:
+    """Return the encoding of a file by its first bytes: UTF-16 if they mark it, or else UTF-8."""
+    return "utf-16" if start.startswith(_UTF16) else "utf-8-sig"
+
+
+def decoded(content: bytes) -> str:
+    """Return the text of a file without its byte-order mark.
+
+    Raises:
+      NotText: it is neither UTF-8 nor marked as UTF-16.
+    """
+    try:
+        return content.decode(encoding_of(content))
+    except UnicodeDecodeError as error:
+        raise NotText(error.encoding, content, error.start, error.end, error.reason) from None
+
+
+def numbered_lines(path: str, what: str) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line) for every line that is not blank.
+
+    Surrounding white space, line ends of any system and a byte-order mark are removed.
+
+    Args:
+      path: local or remote (gs://).
+      what: description of the file, for error messages.
+
+    Raises:
+      UserError: the file is missing or unreadable, or is not text.
+    """
+    import tensorflow as tf
+
+    try:
+        with tf.io.gfile.GFile(path, "rb") as source:
+            for number, line in enumerate(_lines(source), 1):
+                if line := line.strip():
+                    yield number, line
+    except (tf.errors.OpError, NotText) as error:
+        raise UserError(f"cannot read {what} {path!r}: {error.message}.") from None
+
+
+def _lines(source: IO[bytes]) -> Iterator[str]:
+    """Yield the lines of a file; those of TensorFlow's reader lose each carriage return."""
+    block = source.read(_BLOCK)
+    if encoding_of(block) == "utf-16":
+        yield from re.split("\r\n|\r|\n", decoded(block + source.read()))
+        return
+    block, rest = block.removeprefix(codecs.BOM_UTF8), b""
+    while block:
+        if block.endswith(b"\r"):  # whose line feed may follow
+            block += source.read(1)
+        *lines, rest = re.split(b"\r\n|\r|\n", rest + block)
+        yield from map(decoded, lines)
+        block = source.read(_BLOCK)
+    yield decoded(rest)
+
+
+def shortened(line: str, length: int = 60) -> str:
+    """Return a line for an error message, cut to `length` characters."""
+    return repr(line if len(line) <= length else line[:length] + "...")
