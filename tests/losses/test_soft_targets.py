@@ -83,3 +83,14 @@ def test_certain_answers_have_finite_gradients():
     gradient = tape.gradient(total, p)
     assert np.isfinite(gradient).all()
     assert gradient[0, 0] < 0 < gradient[0, 1]
+
+
+def test_a_certain_student_has_bounded_gradients():
+    p = tf.constant([[0.0, 1e-7, 1.0 - 1e-7, 1.0]])
+    teacher = tf.constant([[0.9, 0.9, 0.1, 0.1]])
+    with tf.GradientTape() as tape:
+        tape.watch(p)
+        loss = distilled(get("CrossEntropyLoss"), teacher, Distillation(1.0))(tf.zeros([1, 4]), p)
+    gradient = tape.gradient(loss, p).numpy()
+    assert np.abs(gradient).max() < 1.01e5  # 1 / EPSILON
+    assert (np.sign(gradient) == [[-1, -1, 1, 1]]).all()

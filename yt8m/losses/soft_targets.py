@@ -6,13 +6,11 @@ import dataclasses
 
 import tensorflow as tf
 
+from yt8m.losses.cross_entropy import EPSILON
 from yt8m.losses.registry import Loss, total
 
 # In a teacher's scores: it says nothing about this video, or about this class.
 UNKNOWN = -1.0
-
-# About the spacing of float32 below 1: the logit of a certain prediction stays finite.
-SMALLEST = 1e-8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +50,14 @@ def on_soft_labels(loss: Loss) -> Loss:
 
 
 def logits_at(p: tf.Tensor, temperature: float) -> tf.Tensor:
-    """Return log(p / (1 − p)) / T of probabilities, float32."""
+    """Return log(p / (1 − p)) / T of probabilities, float32.
+
+    Both logarithms have `EPSILON` inside, as in `CrossEntropyLoss`, which limits their derivatives:
+    a mixture of experts in bfloat16 knows a probability near 1 to about 0.004 only, and with 1e-8
+    its training diverged.
+    """
     p = tf.clip_by_value(tf.cast(p, tf.float32), 0.0, 1.0)
-    return (tf.math.log(p + SMALLEST) - tf.math.log(1.0 - p + SMALLEST)) / temperature
+    return (tf.math.log(p + EPSILON) - tf.math.log(1.0 - p + EPSILON)) / temperature
 
 
 def distilled(loss: Loss, teacher: tf.Tensor, distillation: Distillation) -> Loss:
