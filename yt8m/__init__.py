@@ -35,7 +35,18 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'yt8m' has no attribute {name!r}")
     import importlib
 
-    value = getattr(importlib.import_module("yt8m.api"), name)
+    from yt8m.guard import import_problem
+
+    try:
+        api = importlib.import_module("yt8m.api")
+    except Exception as error:
+        problem = import_problem(error)
+        if problem is None:
+            raise
+        from yt8m.errors import UserError
+
+        raise UserError(problem) from error
+    value = getattr(api, name)
     globals()[name] = value
     return value
 

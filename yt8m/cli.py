@@ -1,8 +1,9 @@
 """The `yt8m` command, and how every command starts and ends.
 
 Exit codes: 0 on success, 1 if `download` could not get some of the files, 2 for a user's mistake,
-75 if --max_minutes ended the session of a run that can be resumed, 130 after an interrupt, and
-128 + n if signal n stopped a run that can be resumed.
+75 if --max_minutes ended the session of a run that can be resumed, 130 after an interrupt, 141 if
+nobody reads the output any more, and 128 + n if signal n stopped a run that can be resumed. What
+the operating system refuses (a full disk, a missing permission) counts as a user's mistake.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NoReturn
 from absl import flags as absl_flags
 from absl import logging as absl_logging
 
-from yt8m import IMPORTED_AT, flags
+from yt8m import IMPORTED_AT, flags, guard
 from yt8m.commands.command import Command
 from yt8m.errors import UserError, near_misses
 from yt8m.runs.settings.session import begun_at
@@ -76,17 +77,19 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
     without_tensorflow = module.startswith("yt8m.commands.") and (
         asks_for_help or name in ("demo", "download")
     )
-    if not without_tensorflow:
-        importlib.import_module("yt8m.quiet")
-    command = getattr(importlib.import_module(module), "COMMAND", None)
-    if not isinstance(command, Command):
-        return guarded(lambda: importlib.import_module(module).main(list(arguments)))
-    if asks_for_help:
-        print(command.help_text(program or f"yt8m {name}"), end="")
-        return 0
-    return guarded(
-        lambda: command.run(arguments), resume_command(program or f"yt8m {name}", arguments)
-    )
+
+    def run_it() -> object:
+        if not without_tensorflow:
+            importlib.import_module("yt8m.quiet")
+        command = getattr(importlib.import_module(module), "COMMAND", None)
+        if not isinstance(command, Command):
+            return importlib.import_module(module).main(list(arguments))
+        if asks_for_help:
+            print(command.help_text(program or f"yt8m {name}"), end="")
+            return 0
+        return command.run(arguments)
+
+    return guarded(run_it, resume_command(program or f"yt8m {name}", arguments))
 
 
 def resume_command(program: str, arguments: Sequence[str]) -> str:
@@ -100,32 +103,27 @@ def resume_command(program: str, arguments: Sequence[str]) -> str:
 
 
 def guarded(main: Callable[[], object], resume: str = "") -> int:
-    """Return the exit code of `main`; a user's mistake becomes one message without a traceback.
+    """Return the exit code of `main`; what is not a bug becomes one message without a traceback.
 
     Args:
       main: does everything.
       resume: the command line that resumes a run whose session has ended, which is printed last.
     """
-    try:
-        code = main()
-        return code if isinstance(code, int) else 0
-    except UserError as error:
-        sys.stdout.flush()
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
-    except SystemExit as end:  # argparse
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except Stopped as stopped:
-        if stopped.number is None and resume:
-            print(resume, flush=True)
-        return stopped.code
+
+    def to_the_end() -> object:
+        try:
+            return main()
+        except Stopped as stopped:
+            if stopped.number is None and resume:
+                print(resume, flush=True)
+            return stopped.code
+
+    return guard.guarded(to_the_end)
 
 
 def _start_logging() -> None:
     """Set up absl's logging as `absl.app.run` does, with the level of warnings."""
+    guard.start()
     faulthandler.enable()
     # Otherwise the interpreter looks for cycles in all of TensorFlow when it ends: 0.5 to 0.8 s.
     atexit.register(gc.freeze)
@@ -134,13 +132,21 @@ def _start_logging() -> None:
     absl_logging.set_verbosity(absl_logging.WARNING)
 
 
+def _given_arguments() -> list[str]:
+    try:
+        return guard.arguments_of_process()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
 def run(name: str) -> NoReturn:
     """Run a command with this process's flags, and exit; for root scripts and `python -m` forms."""
     _start_logging()
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     program = f"-m {spec.name.removesuffix('.__main__')}" if spec else os.path.basename(sys.argv[0])
     with begun_at(IMPORTED_AT):
-        sys.exit(call(name, sys.argv[1:], f"python {program}"))
+        sys.exit(call(name, _given_arguments(), f"python {program}"))
 
 
 def run_script(main: Callable[[], object]) -> NoReturn:
@@ -148,7 +154,7 @@ def run_script(main: Callable[[], object]) -> NoReturn:
     _start_logging()
 
     def parse_and_run() -> object:
-        flags.parse(absl_flags.FLAGS, sys.argv[1:])
+        flags.parse(absl_flags.FLAGS, guard.arguments_of_process())
         return main()
 
     sys.exit(guarded(parse_and_run))
@@ -156,7 +162,7 @@ def run_script(main: Callable[[], object]) -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run `yt8m COMMAND --flag=value ...`; without a command, list the commands."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = _given_arguments() if argv is None else list(argv)
     if not arguments or arguments[0] in ("help", "--help", "-h", "-help", "--helpfull"):
         print(_overview())
         sys.exit(0)

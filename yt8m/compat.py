@@ -6,9 +6,18 @@ from typing import Any
 
 import tensorflow as tf
 
+from yt8m.errors import UserError
+
 # TensorFlow 2.15's Keras has no version of its own.
 KERAS_VERSION: str = getattr(tf.keras, "__version__", "2")
 KERAS_3: bool = not KERAS_VERSION.startswith("2")
+
+if KERAS_3 and tf.keras.config.backend() != "tensorflow":
+    raise UserError(
+        f"Keras computes with {tf.keras.config.backend()}, which KERAS_BACKEND or keras.json sets,"
+        " but this program needs TensorFlow; set the environment variable"
+        " KERAS_BACKEND=tensorflow."
+    )
 
 # Keyword arguments of `add_weight` for a weight that a mixed-precision policy leaves as it is.
 # Large kernels are cast one chunk at a time, whereas Keras would cast the whole kernel first.

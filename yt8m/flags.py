@@ -5,6 +5,7 @@ Each command has its own `absl.flags.FlagValues`, so that several commands can r
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from absl import flags
 from absl import logging as absl_logging
 
 from yt8m.errors import UserError
-from yt8m.settings import Setting, check, check_value, settings_of
+from yt8m.settings import Setting, bound_text, check, check_value, settings_of
 
 T = TypeVar("T")
 
@@ -88,8 +89,35 @@ def parse(values: flags.FlagValues, arguments: Sequence[str], positional: str = 
                 values[positional].value = rest.pop()
     except flags.Error as error:
         raise UserError(f"{error} --help lists the flags.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--flagfile: a file of flags cannot be read ({error}).") from error
     if rest:
         raise UserError(f"unexpected arguments {rest}: every option is a flag, --name=value.")
+
+
+def bounded(kind: type, at_least: float, at_most: float) -> Callable[[str], Any]:
+    """Return what turns an argument of `argparse` into a number within bounds.
+
+    Args:
+      kind: int or float.
+      at_least: the smallest number.
+      at_most: the largest number.
+    """
+
+    def parsed(text: str) -> Any:
+        try:
+            value = kind(text)
+        except (ValueError, OverflowError):
+            value = None
+        if value is None or not at_least <= value <= at_most:
+            noun = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(
+                f"{text[:100]}: expected {noun} of at least {bound_text(at_least)} and at most"
+                f" {bound_text(at_most)}"
+            )
+        return value
+
+    return parsed
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:

@@ -6,12 +6,17 @@ environment variables and changes the garbage collector's state, so the library 
 it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import gc
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import IO
+
+from yt8m.guard import import_problem
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _HIDES_LINES = os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0"
@@ -23,12 +28,15 @@ os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 @contextlib.contextmanager
 def _stderr_held() -> Iterator[None]:
     """Hold back output of C++ code to stderr, and show it only if the import fails."""
+    held = _scratch()
     try:
         kept = os.dup(2)
     except OSError:  # the process has no stderr
+        held = None
+    if held is None:
         yield
         return
-    with tempfile.TemporaryFile() as held:
+    with held:
         sys.stderr.flush()
         os.dup2(held.fileno(), 2)
         failed = True
@@ -41,6 +49,14 @@ def _stderr_held() -> Iterator[None]:
             if failed:
                 held.seek(0)
                 os.write(2, held.read())
+
+
+def _scratch() -> IO[bytes] | None:
+    """Return a temporary file, or None where no folder can be written to."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
@@ -67,7 +83,21 @@ def _light_import() -> Iterator[None]:
             gc.enable()
 
 
-with _light_import(), _stderr_held() if _HIDES_LINES else contextlib.nullcontext():
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """End the process with one line where the environment keeps TensorFlow or Keras out."""
+    try:
+        yield
+    except Exception as error:
+        problem = import_problem(error)
+        if problem is None:
+            raise
+        print(f"error: {problem}", file=sys.stderr)
+        sys.exit(2)
+
+
+_held = _stderr_held() if _HIDES_LINES else contextlib.nullcontext()
+with _explained(), _light_import(), _held:
     import tensorflow as tf
 
     tf.keras.mixed_precision.global_policy()  # Otherwise Keras would be imported later, outside.

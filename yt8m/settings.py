@@ -13,6 +13,7 @@ stores as JSON.
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,16 @@ from typing import Any
 from yt8m.errors import UserError, near_misses
 
 _KEY = "setting"
+# The bounds of every number that declares none: what TensorFlow's 32-bit integers and floats hold.
+_LARGEST: dict[type, float] = {int: 2**31 - 1, float: 1e30}
+# Bounds that several settings share, so that a slip of the hand is refused before it takes all
+# memory, or a time that no timer of the operating system takes.
+SECONDS = 1e9
+MINUTES = 1e7
+MOST_IN_A_BATCH = 10**7
+MOST_FRAMES = 100_000  # of a video: 28 hours at one a second
+MOST_CLASSES = 10**7
+MOST_BEST = 100_000  # classes of a video that are ranked
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +45,12 @@ class Setting:
       group: heading under which `--help` lists the flag.
       common: `--help` lists the flag first, among those that most users need.
       choices: allowed strings; empty if any string is allowed.
-      at_least, above, at_most: bounds of a number, or None.
+      at_least, above, at_most: bounds of a number, or None. Every number has an upper one.
       may_change: a resumed run may have another value.
       switch: the two values that a boolean flag stands for, (false, true); empty for every other
         flag.
       repeated: the flag may be given several times, and its value is the list of them.
+      may_be_none: whether the field may be None, which then means "not given".
     """
 
     flag: str
@@ -54,35 +66,77 @@ class Setting:
     may_change: bool
     switch: tuple[str, ...]
     repeated: bool
+    may_be_none: bool = True
 
     @property
     def expected(self) -> str:
         """The allowed values, for error messages: "a number above 0 and at most 1"."""
         if self.choices:
             return f"one of {', '.join(c or repr(c) for c in self.choices)}"
+        if self.kind not in _LARGEST:
+            return _NOUNS[self.kind]
         bounds = [
-            text.format(bound)
+            f"{text} {bound_text(bound)}"
             for text, bound in (
-                ("above {:g}", self.above),
-                ("of at least {:g}", self.at_least),
-                ("at most {:g}", self.at_most),
+                ("above", self.above),
+                ("of at least", self.at_least),
+                ("at most", self.at_most),
             )
             if bound is not None
         ]
-        noun = "a whole number" if self.kind is int else "a number"
-        return f"{noun} {' and '.join(bounds)}"
+        return f"{_NOUNS[self.kind]} {' and '.join(bounds)}"
 
     def allows(self, value: Any) -> bool:
-        """Whether a value is one of the choices and within the bounds; None always is."""
+        """Whether a value is of the right kind, one of the choices and within the bounds.
+
+        None always is; `check` knows where it has no meaning.
+        """
         if value is None:
             return True
+        if self.kind is list:
+            return isinstance(value, (list, tuple)) and all(map(self._may_be_in_list, value))
+        if self.choices or self.switch:
+            return isinstance(value, str) and value in (self.switch or self.choices)
+        if self.kind in _LARGEST:
+            return self._is_number(value) and self._within(value)
+        return _is_text(value) if self.kind is str else isinstance(value, self.kind)
+
+    def _may_be_in_list(self, value: Any) -> bool:
         if self.choices:
             return value in self.choices
+        return not isinstance(value, str) or _is_text(value)
+
+    def _is_number(self, value: Any) -> bool:
+        kind = numbers.Integral if self.kind is int else numbers.Real
+        return isinstance(value, kind) and not isinstance(value, bool)
+
+    def _within(self, value: float) -> bool:
         return not (
             (self.above is not None and not value > self.above)
             or (self.at_least is not None and not value >= self.at_least)
             or (self.at_most is not None and not value <= self.at_most)
         )
+
+
+_NOUNS: dict[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text without a null character",
+    list: "a list of texts without a null character",
+}
+
+
+def bound_text(bound: float) -> str:
+    """Return a bound for messages: whole numbers in full."""
+    return f"{int(bound):,}" if float(bound).is_integer() and bound < 1e15 else f"{bound:g}"
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value is text that can be part of a path: UTF-8, and without a null character."""
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def setting(
@@ -111,7 +165,7 @@ def setting(
       choices: a `Literal` type, or the allowed strings.
       at_least: smallest number that is allowed.
       above: number that the value must exceed.
-      at_most: largest number that is allowed.
+      at_most: largest number that is allowed; by default what TensorFlow can represent.
       may_change: whether a resumed run may have another value.
       flag: name of the flag, if it differs from the field's.
       flag_default: default of the flag, if it differs from the field's; "" for a field without one.
@@ -153,13 +207,15 @@ def _kind(field: dataclasses.Field[Any]) -> type:
 
 def settings_of(cls: type) -> dict[str, Setting]:
     """Return the settings of a dataclass by field name, in the order of their declaration."""
-    return {
-        f.name: Setting(
-            **{**f.metadata[_KEY], "flag": f.metadata[_KEY]["flag"] or f.name}, kind=_kind(f)
-        )
-        for f in dataclasses.fields(cls)
-        if _KEY in f.metadata
-    }
+    return {f.name: _declared(f) for f in dataclasses.fields(cls) if _KEY in f.metadata}
+
+
+def _declared(field: dataclasses.Field[Any]) -> Setting:
+    values, kind = dict(field.metadata[_KEY]), _kind(field)
+    values["flag"] = values["flag"] or field.name
+    if values["at_most"] is None:
+        values["at_most"] = _LARGEST.get(kind)
+    return Setting(**values, kind=kind, may_be_none="None" in str(field.type))
 
 
 def check_value(declared: Setting, value: Any) -> None:
@@ -169,9 +225,15 @@ def check_value(declared: Setting, value: Any) -> None:
       UserError: the value is out of bounds, or not one of the choices.
     """
     if not declared.allows(value):
-        shown = f"{value:g}" if isinstance(value, float) else value
+        shown = f"{value:g}" if isinstance(value, float) else _shown(value)
         hint = near_misses(str(value), declared.choices) if declared.choices and value else ""
         raise UserError(f"--{declared.flag}={shown}: expected {declared.expected}.{hint}")
+
+
+def _shown(value: Any) -> str:
+    text = str(value) if isinstance(value, (str, int)) else repr(value)
+    text = text if text.isprintable() else ascii(text)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def check(instance: Any) -> None:
@@ -181,7 +243,10 @@ def check(instance: Any) -> None:
       UserError: names the flag, the value and what was expected.
     """
     for name, declared in settings_of(type(instance)).items():
-        check_value(declared, getattr(instance, name))
+        value = getattr(instance, name)
+        if value is None and not declared.may_be_none:
+            raise UserError(f"--{declared.flag} has no value: expected {declared.expected}.")
+        check_value(declared, value)
 
 
 def may_change(classes: Mapping[str, type]) -> frozenset[str]:

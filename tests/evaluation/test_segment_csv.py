@@ -118,5 +118,5 @@ def test_what_is_no_submission_of_these_videos_is_refused(rated, tmp_path, capsy
     assert main([f"--submission_file={folder}/s.csv", pattern, "--top_n=-1"]) == 2
     err = capsys.readouterr().err
     assert err.count("error: cannot read") == 2
-    assert "--top_n=-1" in err
+    assert "--top_n: -1: expected a whole number of at least 0" in err
     assert "Traceback" not in err

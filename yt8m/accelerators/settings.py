@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from yt8m.runs.settings.training import Dtype
-from yt8m.settings import setting
+from yt8m.settings import MINUTES, setting
 
 # A model of each family, whose float32 programs are taken as well.
 FLOAT32_TOO = (
@@ -81,7 +81,10 @@ class CompileSettings:
     )
     results: str = setting("", help="file of the results; by default the project's own")
     minutes: float = setting(
-        30.0, help="minutes after which the compiler of a program is stopped; 0: never", at_least=0
+        30.0,
+        help="minutes after which the compiler of a program is stopped; 0: never",
+        at_least=0,
+        at_most=MINUTES,
     )
 
 

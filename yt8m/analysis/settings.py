@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from yt8m.settings import setting
+from yt8m.settings import MOST_CLASSES, setting
 
 Format = Literal["png", "svg"]
 
@@ -36,6 +36,7 @@ class AnalysisSettings:
         "release",
         at_least=1,
         common=True,
+        at_most=MOST_CLASSES,
     )
     format: Format = setting("png", help="format of the figures", choices=Format, common=True)
     figures: bool = setting(

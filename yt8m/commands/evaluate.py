@@ -13,7 +13,7 @@ from yt8m.commands.command import Command, say_next
 from yt8m.commands.reading_settings import ReadingSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
-from yt8m.settings import setting
+from yt8m.settings import MOST_BEST, SECONDS, setting
 from yt8m.submission.settings import SegmentSettings, VocabularySettings
 
 
@@ -37,7 +37,11 @@ class EvalSettings(VocabularySettings):
         common=True,
     )
     top_k: int = setting(
-        20, help="number of labels per video that enter GAP and MAP", at_least=1, common=True
+        20,
+        help="number of labels per video that enter GAP and MAP",
+        at_least=1,
+        common=True,
+        at_most=MOST_BEST,
     )
     report: bool = setting(
         False,
@@ -55,8 +59,7 @@ class EvalSettings(VocabularySettings):
     )
     poll_seconds: float = setting(
         10.0, help="seconds between checks for a new model, with --watch", at_least=0.1,
-        group="Watching",
-    )  # fmt: skip
+        group="Watching", at_most=SECONDS,)  # fmt: skip
 
 
 def main(values: FlagValues) -> None:

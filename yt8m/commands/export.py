@@ -16,7 +16,7 @@ from yt8m.files import remove_unfinished_in
 from yt8m.flags import Section
 from yt8m.runs.run_or_bundle import RunOrBundle
 from yt8m.serving.settings import Format, Quantize, Signature
-from yt8m.settings import setting
+from yt8m.settings import MOST_BEST, setting
 
 if TYPE_CHECKING:
     from yt8m.runs.settings.training import Dtype
@@ -42,7 +42,11 @@ class ExportSettings(RunOrBundle):
         common=True,
     )
     top_k: int = setting(
-        20, help="number of classes per video in the answers", at_least=1, common=True
+        20,
+        help="number of classes per video in the answers",
+        at_least=1,
+        common=True,
+        at_most=MOST_BEST,
     )
     default_signature: Signature = setting(
         "records",

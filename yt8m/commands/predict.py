@@ -16,7 +16,7 @@ from yt8m.commands.reading_settings import ReadingSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
 from yt8m.runs.run_or_bundle import RunOrBundle
-from yt8m.settings import setting, settings_of
+from yt8m.settings import MOST_BEST, setting, settings_of
 from yt8m.submission.scores.settings import ScoresSettings, refuse_without_scores
 from yt8m.submission.settings import NamesSettings, SegmentSettings, refuse_names
 
@@ -54,6 +54,7 @@ class PredictSettings(ScoresSettings, NamesSettings, RunOrBundle):
         " each segment may be ranked",
         at_least=1,
         common=True,
+        at_most=MOST_BEST,
     )
     executor: str = setting(
         "in_process",

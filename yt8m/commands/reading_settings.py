@@ -6,7 +6,7 @@ import dataclasses
 from typing import Literal
 
 from yt8m.runs.settings.training import DEVICES, Which
-from yt8m.settings import setting
+from yt8m.settings import MOST_FRAMES, MOST_IN_A_BATCH, setting
 from yt8m.submission.settings import SEGMENTS
 
 OneMachine = Literal["auto", "one", "mirrored", "tpu"]
@@ -41,6 +41,7 @@ class ModelSettings:
         ),
         at_least=0,
         group=READING,
+        at_most=MOST_FRAMES,
     )
 
 
@@ -49,10 +50,19 @@ class ReadingSettings(ModelSettings):
     """How records are read and predictions computed. Each field is the flag of the same name."""
 
     batch_size: int = setting(
-        0, help="examples per batch; 0: as in the run", at_least=0, common=True, group=READING
+        0,
+        help="examples per batch; 0: as in the run",
+        at_least=0,
+        common=True,
+        group=READING,
+        at_most=MOST_IN_A_BATCH,
     )
     num_readers: int = setting(
-        8, help="number of shards to read in parallel", at_least=1, group=READING
+        8,
+        help="number of shards to read in parallel",
+        at_least=1,
+        group=READING,
+        at_most=1024,
     )
     max_bad_records: int = setting(
         0,
@@ -65,6 +75,10 @@ class ReadingSettings(ModelSettings):
         "auto", help="tf.distribute strategy", choices=OneMachine, group=DEVICES
     )
     num_gpu: int = setting(
-        0, help="maximum number of GPUs to use; 0: all", at_least=0, group=DEVICES
+        0,
+        help="maximum number of GPUs to use; 0: all",
+        at_least=0,
+        group=DEVICES,
+        at_most=1024,
     )
     jit_compile: bool = setting(False, help="compile the computation with XLA", group=DEVICES)

@@ -14,15 +14,34 @@ class StarterModelFlags:
     """Flags that models map to their own arguments; None if the flag was not given."""
 
     moe_num_mixtures: int | None = setting(
-        None, help="experts per class, without the dummy expert", group=_GROUP
+        None,
+        help="experts per class, without the dummy expert",
+        group=_GROUP,
+        at_least=1,
     )
-    lstm_cells: int | None = setting(None, help="units of each LSTM layer", group=_GROUP)
-    lstm_layers: int | None = setting(None, help="number of LSTM layers", group=_GROUP)
+    lstm_cells: int | None = setting(
+        None,
+        help="units of each LSTM layer",
+        group=_GROUP,
+        at_least=1,
+    )
+    lstm_layers: int | None = setting(
+        None,
+        help="number of LSTM layers",
+        group=_GROUP,
+        at_least=1,
+    )
     dbof_cluster_size: int | None = setting(
-        None, help="width of DBoF's frame-level layer", group=_GROUP
+        None,
+        help="width of DBoF's frame-level layer",
+        group=_GROUP,
+        at_least=1,
     )
     dbof_hidden_size: int | None = setting(
-        None, help="width of DBoF's video-level layer", group=_GROUP
+        None,
+        help="width of DBoF's video-level layer",
+        group=_GROUP,
+        at_least=1,
     )
     dbof_pooling_method: str | None = setting(
         None, help="average, max, l2, swap or attention", group=_GROUP
@@ -50,7 +69,11 @@ class RecordedSettings:
     feature_names: str | None = setting(None, help="comma-separated features")
     feature_sizes: str | None = setting(None, help="comma-separated sizes of the features")
     frame_features: bool | None = setting(None, help="the records are frame-level")
-    num_classes: int | None = setting(None, help="number of classes (K)")
+    num_classes: int | None = setting(
+        None,
+        help="number of classes (K)",
+        at_least=1,
+    )
     label_loss: str | None = setting(None, help="loss used in training")
     iterations: int | None = setting(
         None, help="frames sampled in training; see --eval_frames for those used here", at_least=0

@@ -12,7 +12,6 @@ if __name__ == "__main__":
 
 import argparse
 import dataclasses
-import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +28,7 @@ from yt8m.data.num_classes import UnknownClasses
 from yt8m.data.records.check import RecordCheck, checked_scan
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
+from yt8m.guard import ends_in_one_line, run_main
 
 _FLAG = "PATTERN"
 
@@ -138,6 +138,7 @@ def _print_contents(found: Findings, num_classes: int, full: bool) -> None:
         print(f"unequal: {found.unequal:,} {scope} have more frames of one feature than of another")
 
 
+@ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 if records are broken, or 2 for a user's mistake."""
     parser = argparse.ArgumentParser(
@@ -148,14 +149,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--full", action="store_true", help="read every record and list the broken ones"
     )
     arguments = parser.parse_args(argv)
-    try:
-        with listing.asked_once():
-            files = find_shards(",".join(arguments.pattern), _FLAG)
-            return 1 if report(files, arguments.full) else 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    with listing.asked_once():
+        files = find_shards(",".join(arguments.pattern), _FLAG)
+        return 1 if report(files, arguments.full) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from yt8m.settings import setting
+from yt8m.settings import SECONDS, setting
 
 Split = Literal["train", "validate", "test"]
 Level = Literal["video", "frame", "segment"]
@@ -34,7 +34,12 @@ class DownloadSettings:
         "or K,N, the K-th of N parts as the starter code's script divides them",
         common=True,
     )
-    seed: int = setting(0, help="another seed takes other files; not for K,N", common=True)
+    seed: int = setting(
+        0,
+        help="another seed takes other files; not for K,N",
+        common=True,
+        at_least=-(2**31),
+    )
     out_dir: str = setting("", help="folder for the files", common=True)
     dry_run: bool = setting(
         False, help="print how many files and bytes there are, and download nothing", common=True
@@ -76,14 +81,15 @@ class DownloadSettings:
         "each that brings new bytes starts the count again",
         at_least=0,
         group=SERVER,
+        at_most=10_000,
     )
     retry_seconds: float = setting(
         1.0,
         help="seconds before the first retry; they double each time, up to a minute",
         at_least=0,
         group=SERVER,
+        at_most=SECONDS,
     )
     timeout_seconds: float = setting(
         30.0, help="seconds of silence after which a connection counts as dropped", above=0,
-        group=SERVER,
-    )  # fmt: skip
+        group=SERVER, at_most=1e6,)  # fmt: skip

@@ -11,7 +11,6 @@ if __name__ == "__main__":
     import yt8m.quiet  # noqa: F401
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
@@ -23,6 +22,8 @@ from yt8m.errors import UserError
 from yt8m.evaluation.report import segment_lines
 from yt8m.evaluation.segment_scores import Ratings, both_means
 from yt8m.files import WholeFile
+from yt8m.flags import bounded
+from yt8m.guard import ends_in_one_line, run_main
 from yt8m.submission.ids import decode_ids
 from yt8m.submission.kaggle_segments import read_segment_csv
 from yt8m.text_lines import numbered_lines
@@ -146,6 +147,7 @@ def _checked(ratings: Ratings, where: str) -> Ratings:
     return ratings
 
 
+@ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, score the submission, and return the exit code."""
     parser = argparse.ArgumentParser(
@@ -161,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--eval_data_pattern", default="", help="comma-separated glob patterns of rated records")
     add(
         "--top_n",
-        type=int,
+        type=bounded(int, 0, 2**31 - 1),
         default=0,
         help="number of segments per class that count; 0 means all (the challenge: 100000)",
     )
@@ -174,17 +176,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         ),
     )
     given = parser.parse_args(argv)
-    try:
-        if given.top_n < 0:
-            raise UserError(f"--top_n={given.top_n}: expected at least 1, or 0 for all.")
-        score_segment_csv(
-            given.submission_file, given.eval_data_pattern, given.top_n, given.label_cache
-        )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    score_segment_csv(
+        given.submission_file, given.eval_data_pattern, given.top_n, given.label_cache
+    )
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

@@ -12,13 +12,15 @@ if __name__ == "__main__":
 import argparse
 import hashlib
 import os
-import sys
 from collections.abc import Sequence
 
 from yt8m.errors import UserError
 from yt8m.extract.networks import load_encoder, load_inception
 from yt8m.extract.pca import load_pca
 from yt8m.extract.run import Extraction, extract
+from yt8m.flags import bounded
+from yt8m.guard import ends_in_one_line, run_main
+from yt8m.settings import MOST_FRAMES
 from yt8m.submission.ground_truth import read_ground_truth
 
 
@@ -50,21 +52,26 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--audio_pca", default="", help="vggish_pca_params.npz, as --pca")
     p.add_argument("--labels", default="", help="CSV with lines ID,L1 L2, where an id is a file's")
-    p.add_argument("--every", type=float, default=1.0, help="seconds between pictures (default: 1)")
     p.add_argument(
-        "--max_frames", type=int, default=300, help="the most pictures of a video (default: 300)"
+        "--every",
+        type=bounded(float, 1e-3, 1e6),
+        default=1.0,
+        help="seconds between pictures (default: 1)",
+    )
+    p.add_argument(
+        "--max_frames",
+        type=bounded(int, 1, MOST_FRAMES),
+        default=300,
+        help="the most pictures of a video (default: 300)",
     )
     return p
 
 
+@ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 if a video was left out, or 2 for a user's mistake."""
     a = parser().parse_args(argv)
-    try:
-        failed = extract(a.videos, a.out, _extraction(a), _labels(a.labels))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    failed = extract(a.videos, a.out, _extraction(a), _labels(a.labels))
     print(f"wrote {a.out}: {len(a.videos) - len(failed):,} of {len(a.videos):,} videos")
     print(f"next: yt8m inspect {a.out} --full")
     return 1 if failed else 0
@@ -76,8 +83,6 @@ def _extraction(a: argparse.Namespace) -> Extraction:
     for flag, needed in (("pca", a.encoder or a.inception), ("audio_pca", a.audio_encoder)):
         if getattr(a, flag) and not needed:
             raise UserError(f"--{flag} applies to a network's vectors, but none is named.")
-    if a.every <= 0 or a.max_frames < 1:
-        raise UserError("--every and --max_frames must be positive.")
     for path in filter(os.path.isfile, (a.inception, a.audio_pca)):
         print(f"{path}: SHA-256 {_sha256(path)}")
     encoder = load_encoder(a.encoder, "--encoder") if a.encoder else None
@@ -107,4 +112,4 @@ def _sha256(path: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

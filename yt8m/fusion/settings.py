@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from yt8m.fusion.weights import METHODS
-from yt8m.settings import setting
+from yt8m.settings import MOST_BEST, MOST_CLASSES, setting
 from yt8m.submission.scores.settings import ScoresSettings
 from yt8m.submission.settings import NamesSettings, SegmentSettings
 
@@ -53,6 +53,7 @@ class FusionSettings(ScoresSettings, NamesSettings, SegmentSettings):
         help=("number of classes per video in the CSV and in the metrics"),
         at_least=1,
         common=True,
+        at_most=MOST_BEST,
     )
     output_metrics: str = setting(
         "", help="JSON file for the metrics (requires --labels)", group=MEASURING
@@ -68,15 +69,31 @@ class FusionSettings(ScoresSettings, NamesSettings, SegmentSettings):
         help="compute the APs on a random half of the videos, and the metrics on the other",
         group=MEASURING,
     )
-    seed: int = setting(0, help="seed for choosing the random half", group=MEASURING)
-    power: float = setting(2.0, help="exponent of --method=power", at_least=0, group=WEIGHTS)
+    seed: int = setting(
+        0,
+        help="seed for choosing the random half",
+        group=MEASURING,
+        at_least=0,
+    )
+    power: float = setting(
+        2.0,
+        help="exponent of --method=power",
+        at_least=0,
+        group=WEIGHTS,
+        at_most=1000,
+    )
     num_classes: int = setting(
         0,
         help="number of classes (K) if all inputs are CSVs; 0: one more than the highest class in"
         " them and in --labels",
         at_least=0,
         group=READING,
+        at_most=MOST_CLASSES,
     )
     chunk_size: int = setting(
-        1024, help="number of videos that are read at a time", at_least=1, group=READING
+        1024,
+        help="number of videos that are read at a time",
+        at_least=1,
+        group=READING,
+        at_most=10**6,
     )

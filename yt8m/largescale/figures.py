@@ -18,7 +18,6 @@ if __name__ == "__main__":
 import argparse
 import io
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +25,7 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 from yt8m.files import write_bytes
+from yt8m.guard import ends_in_one_line, run_main
 from yt8m.largescale.alternating.context import alternation_of
 from yt8m.largescale.curves import Curve, read_curve
 
@@ -126,6 +126,7 @@ def write(figure: Any, path: str) -> None:
         ) from None
 
 
+@ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 for a user's mistake."""
     parser = argparse.ArgumentParser(
@@ -147,11 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     folders = [d for d in arguments.train_dir.split(",") if d]
-    try:
-        return _draw(folders, arguments.figure, arguments.output)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return _draw(folders, arguments.figure, arguments.output)
 
 
 def _draw(folders: Sequence[str], number: int, output: str) -> int:
@@ -179,4 +176,4 @@ def _draw(folders: Sequence[str], number: int, output: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

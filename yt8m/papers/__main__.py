@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from yt8m.errors import UserError
+from yt8m.flags import bounded
+from yt8m.guard import run_main
 from yt8m.papers import commands, results, tables
 from yt8m.papers.is_current import commands_now, sort_out
 from yt8m.papers.league import command as league
@@ -57,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--data", default="", help=data)
     run.add_argument(
         "--seed",
-        type=int,
+        type=bounded(int, 0, 2**32 - 1),
         default=None,
         help=("seed of the run (default: the first one of the row)"),
     )
@@ -299,4 +301,4 @@ _DO: dict[str, Callable[[argparse.Namespace, Rows], int]] = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

@@ -131,7 +131,7 @@ def test_real_records_are_like_their_release(release, capsys):
 
 
 def test_the_stored_releases_have_the_widths_of_their_features():
-    folder = os.path.dirname(os.path.abspath(main.__globals__["__file__"]))
+    folder = os.path.dirname(os.path.abspath(main.__wrapped__.__globals__["__file__"]))
     with open(os.path.join(folder, "releases.json"), encoding="utf-8") as source:
         stored = json.load(source)
     widths = {

@@ -60,8 +60,6 @@ def test_a_budget_that_is_spent_is_said(arguments, commands, capsys):
         ("--data=audio", "Did you mean"),
         ("--only=MoeModel", "none of --only=MoeModel enters --data=audioset"),
         ("--only=NoModel", "not a known model"),
-        ("--budget_minutes=0", "expected minutes above 0"),
-        ("--best=0", "expected at least 1"),
     ],
 )
 def test_a_users_mistake_is_reported(arguments, commands, flag, expected, capsys):

@@ -12,7 +12,6 @@ if __name__ == "__main__":
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +23,8 @@ from yt8m.data.conformance.statistics import FeatureStatistics, statistics_of
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError, near_misses
 from yt8m.files import read_json, write_json
+from yt8m.flags import bounded
+from yt8m.guard import ends_in_one_line, run_main
 
 _FLAG = "PATTERN"
 _STORED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "releases.json")
@@ -33,6 +34,7 @@ _OTHER_NAMES = {"audio": "audio_embedding", "audio_embedding": "audio"}
 Features = dict[str, FeatureStatistics]
 
 
+@ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 if the records are not like the release, 2 for a mistake."""
     releases = read_json(_STORED)
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--max_records",
-        type=int,
+        type=bounded(int, 1, 2**31 - 1),
         default=2000,
         help="number of records to read, evenly from all files; 0: all (default: %(default)s)",
     )
@@ -55,18 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--save", default="", help="write the records' statistics to this JSON file"
     )
     a = parser.parse_args(argv)
-    try:
-        like = None if a.save else _release(a.like, releases)
-        with listing.asked_once():
-            own = statistics_of(find_shards(",".join(a.pattern), _FLAG), a.max_records, _FLAG)
-        if like is None:
-            write_json(a.save, {name: one.to_json() for name, one in own.items()}, indent=None)
-            print(f"wrote {a.save}")
-            return 0
-        return _report(own, like, a.like)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    like = None if a.save else _release(a.like, releases)
+    with listing.asked_once():
+        own = statistics_of(find_shards(",".join(a.pattern), _FLAG), a.max_records, _FLAG)
+    if like is None:
+        write_json(a.save, {name: one.to_json() for name, one in own.items()}, indent=None)
+        print(f"wrote {a.save}")
+        return 0
+    return _report(own, like, a.like)
 
 
 def _release(name: str, releases: dict[str, Any]) -> Features:
@@ -100,4 +98,4 @@ def _report(own: Features, like: Features, name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

@@ -10,13 +10,25 @@ from __future__ import annotations
 import yt8m.quiet  # noqa: F401
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from yt8m.data.synthetic.around_means import from_video_level
 from yt8m.data.synthetic.dataset import make_synthetic
 from yt8m.data.synthetic.world import SyntheticSpec
 from yt8m.errors import UserError
+from yt8m.flags import bounded
+from yt8m.guard import ends_in_one_line, run_main
+from yt8m.settings import MOST_CLASSES, MOST_FRAMES
+
+
+def _two_numbers(text: str) -> tuple[int, int]:
+    whole = bounded(int, 1, MOST_FRAMES)
+    low, comma, high = text.partition(",")
+    if not comma or whole(low) > whole(high):
+        raise argparse.ArgumentTypeError(
+            f"{text[:100]}: expected the fewest and the most frames, such as 120,300"
+        )
+    return whole(low), whole(high)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,18 +44,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--frames",
-        default="120,300",
+        type=_two_numbers,
+        default=(120, 300),
+        metavar="MINIMUM,MAXIMUM",
         help="minimum and maximum number of frames per video, with --from_video_level",
     )
     parser.add_argument(
-        "--noise", type=float, default=0.5, help="standard deviation of the frames' noise"
+        "--noise",
+        type=bounded(float, 0, 1e6),
+        default=0.5,
+        help="standard deviation of the frames' noise",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help=("random seed; equal seeds give equal files")
+        "--seed",
+        type=bounded(int, 0, 2**32 - 1),
+        default=0,
+        help=("random seed; equal seeds give equal files"),
     )
     parser.add_argument(
         "--num_classes",
-        type=int,
+        type=bounded(int, 1, MOST_CLASSES),
         help="number of classes, with --from_video_level, if it cannot be found from the records",
     )
     parser.add_argument(
@@ -56,10 +76,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _write(a: argparse.Namespace) -> str:
     """Write the data set that the arguments describe, and return a summary line."""
-    if a.num_classes is not None and (a.num_classes < 1 or not a.from_video_level):
+    if a.num_classes is not None and not a.from_video_level:
         raise UserError(
-            f"--num_classes={a.num_classes}: a number from 1, and only with --from_video_level; the"
-            " classes of a world that is made here are fixed."
+            f"--num_classes={a.num_classes}: only with --from_video_level; the classes of a world"
+            " that is made here are fixed."
         )
     if not a.from_video_level:
         spec = SyntheticSpec(noise=a.noise, seed=a.seed, segment_labels=a.segment_labels)
@@ -71,22 +91,18 @@ def _write(a: argparse.Namespace) -> str:
             "--segment_labels: frames around real means have no scenes to rate; drop it, or"
             " --from_video_level."
         )
-    low, high = (int(x) for x in a.frames.split(","))
     count = from_video_level(
-        a.from_video_level, a.out_dir, (low, high), a.noise, a.seed, a.num_classes
+        a.from_video_level, a.out_dir, a.frames, a.noise, a.seed, a.num_classes
     )
     return f"wrote {count} videos to {a.out_dir}"
 
 
+@ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 for a user's mistake."""
-    try:
-        print(_write(_parser().parse_args(argv)))
-        return 0
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    print(_write(_parser().parse_args(argv)))
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_main(main)

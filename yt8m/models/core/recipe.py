@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from yt8m.settings import setting
+from yt8m.settings import MOST_FRAMES, MOST_IN_A_BATCH, setting
 
 Schedule = Literal["cosine", "exponential", "exponential_continuous", "constant"]
 FrameSampling = Literal["random", "contiguous", "spread"]
@@ -41,16 +41,24 @@ class Recipe:
         group=OPTIMIZATION,
     )
     learning_rate_decay: float = setting(
-        0.95, help="decay factor of the two exponential schedules", group=OPTIMIZATION
+        0.95,
+        help="decay factor of the two exponential schedules",
+        group=OPTIMIZATION,
+        at_least=0,
     )
     learning_rate_decay_examples: int = setting(
         4_000_000,
         help="examples after which the exponential schedules have applied the decay factor once",
         at_least=1,
         group=OPTIMIZATION,
+        at_most=10**12,
     )
     warmup_examples: int = setting(
-        0, help="length of the linear warm-up, in examples", at_least=0, group=OPTIMIZATION
+        0,
+        help="length of the linear warm-up, in examples",
+        at_least=0,
+        group=OPTIMIZATION,
+        at_most=10**12,
     )
     batch_size: int = setting(
         512,
@@ -58,6 +66,7 @@ class Recipe:
         at_least=1,
         common=True,
         group=OPTIMIZATION,
+        at_most=MOST_IN_A_BATCH,
     )
     num_epochs: int = setting(
         5,
@@ -78,11 +87,13 @@ class Recipe:
         1.0,
         help="maximum norm of each variable's gradient, applied after the all-reduce; 0: no limit",
         group=OPTIMIZATION,
+        at_least=0,
     )
     global_clip_norm: float = setting(
         0.0,
         help="maximum norm of the whole gradient, applied after the all-reduce; 0: no limit",
         group=OPTIMIZATION,
+        at_least=0,
     )
     weight_decay: float = setting(
         0.0, help="weight decay of AdamW and LAMB", at_least=0, group=OPTIMIZATION
@@ -108,6 +119,7 @@ class Recipe:
         " Beta(alpha, alpha); 0: off",
         at_least=0,
         group=LOSS,
+        at_most=1000,
     )
     train_frames: int = setting(
         0,
@@ -115,6 +127,7 @@ class Recipe:
         at_least=0,
         flag="iterations",
         group=FRAMES,
+        at_most=MOST_FRAMES,
     )
     frame_sampling: FrameSampling = setting(
         "random",

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from yt8m.errors import UserError
+from yt8m.flags import bounded
 from yt8m.papers import commands, results
 from yt8m.papers.league import picture
 from yt8m.papers.league.contests import AUDIOSET_VARIABLE, CONTESTS, chosen, entrants
@@ -13,6 +14,7 @@ from yt8m.papers.league.page import counted, page
 from yt8m.papers.league.store import Places, Store
 from yt8m.papers.league.sweep import Plan, Sweep
 from yt8m.papers.one_run import OutDir
+from yt8m.settings import MINUTES
 
 NAME = "league"
 
@@ -27,7 +29,13 @@ def parser() -> argparse.ArgumentParser:
     plan = {field: getattr(Plan, field) for field in ("minutes_a_run", "best_minutes")}
 
     def number(flag: str, kind: type, default: float, text: str) -> None:
-        p.add_argument(f"--{flag}", type=kind, default=default, help=f"{text} (default: {default})")
+        least = 1 if kind is int else 1e-3
+        p.add_argument(
+            f"--{flag}",
+            type=bounded(kind, least, MINUTES),
+            default=default,
+            help=f"{text} (default: {default})",
+        )
 
     budget = "minutes of all commands, over all sessions with one --out_dir; more continues"
     number("budget_minutes", float, Plan.budget_minutes, budget)
@@ -92,12 +100,6 @@ def main(a: argparse.Namespace) -> int:
 
 
 def _plan(a: argparse.Namespace) -> Plan:
-    for flag in ("budget_minutes", "minutes_a_run", "best_minutes"):
-        if getattr(a, flag) <= 0:
-            raise UserError(f"--{flag}={getattr(a, flag):g}: expected minutes above 0.")
-    for flag in ("best", "seeds"):
-        if getattr(a, flag) < 1:
-            raise UserError(f"--{flag}={getattr(a, flag)}: expected at least 1.")
     plan = Plan(
         chosen(_names(a.data)),
         _names(a.only),

@@ -17,15 +17,41 @@ def cluster_workers() -> list[str]:
     """Return the addresses of the workers in TF_CONFIG, if there are any.
 
     Raises:
-      UserError: TF_CONFIG is not JSON.
+      UserError: TF_CONFIG is not JSON, or does not describe a cluster.
     """
     try:
-        cluster = json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {})
-    except ValueError as error:
+        values = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f"the environment variable TF_CONFIG is not JSON ({error}); correct it or unset it."
         ) from None
-    return [*cluster.get("chief", []), *cluster.get("worker", [])]
+    cluster = values.get("cluster", {}) if isinstance(values, dict) else None
+    if not isinstance(cluster, dict):
+        raise _no_cluster("it has no object `cluster`")
+    jobs = {job: cluster.get(job, []) for job in ("chief", "worker")}
+    for job, addresses in jobs.items():
+        if not isinstance(addresses, list) or not all(isinstance(a, str) for a in addresses):
+            raise _no_cluster(f"`cluster.{job}` is not a list of addresses")
+    if cluster:
+        _check_task(values.get("task", {}), cluster)
+    return [*jobs["chief"], *jobs["worker"]]
+
+
+def _check_task(task: Any, cluster: dict[str, Any]) -> None:
+    if task == {}:
+        return  # TensorFlow takes this process for the first one.
+    kind, index = (task.get("type"), task.get("index")) if isinstance(task, dict) else (None, None)
+    known = cluster.get(kind) if isinstance(kind, str) else None
+    number = str(index)
+    if not isinstance(known, list) or not (number.isdecimal() and int(number) < len(known)):
+        raise _no_cluster(f"`task` is {task!r}, which is no member of `cluster`")
+
+
+def _no_cluster(problem: str) -> UserError:
+    return UserError(
+        f"the environment variable TF_CONFIG does not describe a cluster: {problem}; correct it or"
+        " unset it."
+    )
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, Literal
 
 from yt8m.errors import UserError
-from yt8m.settings import check, setting
+from yt8m.settings import MINUTES, MOST_IN_A_BATCH, check, setting
 
 Variant = Literal["full", "baseline", "rprop", "large_moe"]
 Rounding = Literal["floor", "ceil", "round"]
@@ -38,7 +38,10 @@ class AlternationConfig:
         choices=Variant,
     )
     max_experts: int = _setting(
-        50, "maximum number of experts per class in step 2 (E_max)", at_least=1
+        50,
+        "maximum number of experts per class in step 2 (E_max)",
+        at_least=1,
+        at_most=10_000,
     )
     expert_divisor: float = _setting(
         3.0,
@@ -54,6 +57,7 @@ class AlternationConfig:
         8,
         "number of parts into which step 2 splits the classes; the result does not depend on it",
         at_least=1,
+        at_most=10_000,
     )
     partition_by: Partitioning = _setting(
         "alike",
@@ -73,7 +77,12 @@ class AlternationConfig:
         1e-4, "smallest increase in GAP that counts as a gain in step 1", at_least=0
     )
     step2_learning_rate: float = _setting(0.005, "learning rate of Adam in step 2", above=0)
-    step2_batch_size: int = _setting(512, "videos per step of Adam in step 2", at_least=1)
+    step2_batch_size: int = _setting(
+        512,
+        "videos per step of Adam in step 2",
+        at_least=1,
+        at_most=MOST_IN_A_BATCH,
+    )
     step2_schedule: Step2Schedule = _setting(
         "exponential",
         "learning rate schedule of step 2: exponential (the paper's staircase), cosine over "
@@ -149,6 +158,7 @@ class AlternationConfig:
         " worker repeats the task",
         above=0,
         may_change=True,
+        at_most=MINUTES,
     )
 
     def check(self) -> None:

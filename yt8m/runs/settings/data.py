@@ -9,7 +9,7 @@ from yt8m.errors import UserError
 from yt8m.layers.dequantize import InputNorm
 from yt8m.models.core.recipe import FRAMES
 from yt8m.runs.settings.training import DATA
-from yt8m.settings import setting
+from yt8m.settings import MOST_CLASSES, MOST_FRAMES, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,7 @@ class DataSettings:
         "records, or else those of the release that the records are recognized as",
         at_least=1,
         group=DATA,
+        at_most=MOST_CLASSES,
     )
     release: str | None = setting(
         None,
@@ -57,6 +58,7 @@ class DataSettings:
         " has fewer (AudioSet: 10); cannot be combined with --segment_labels",
         at_least=1,
         group=FRAMES,
+        at_most=MOST_FRAMES,
     )
 
     input_norm: InputNorm | None = setting(

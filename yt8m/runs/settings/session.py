@@ -12,7 +12,7 @@ from typing import Callable
 from yt8m.models.core.recipe import OPTIMIZATION
 from yt8m.runs.settings.phases import Extension
 from yt8m.runs.settings.training import SAVING
-from yt8m.settings import setting
+from yt8m.settings import MINUTES, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,7 @@ class SessionSettings:
         at_least=0,
         common=True,
         group=SAVING,
+        at_most=MINUTES,
     )
     extend: Extension | None = setting(
         None,

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Literal, get_args
 
 from yt8m.models.core.recipe import FRAMES, LOSS, OPTIMIZATION
-from yt8m.settings import setting
+from yt8m.settings import MINUTES, MOST_BEST, MOST_FRAMES, MOST_IN_A_BATCH, SECONDS, setting
 
 Trainer = Literal["auto", "joint", "partitioned", "alternating"]
 Strategy = Literal["auto", "one", "mirrored", "multi_worker", "tpu"]
@@ -84,6 +84,7 @@ class TrainingConfig:
         at_least=0,
         may_change=True,
         group=DEVICES,
+        at_most=1024,
     )
     dtype: Dtype = setting(
         "float32",
@@ -133,9 +134,13 @@ class TrainingConfig:
         at_least=0,
         may_change=True,
         group=VALIDATION,
+        at_most=1,
     )
     regularization_penalty: float = setting(
-        1.0, help="weight of the model's L2 and auxiliary losses", group=LOSS
+        1.0,
+        help="weight of the model's L2 and auxiliary losses",
+        group=LOSS,
+        at_least=0,
     )
     balanced_batches: bool = setting(
         False,
@@ -148,6 +153,7 @@ class TrainingConfig:
         help="beta: a class with n positives has the weight n^-beta in the training loss; 0: off",
         at_least=0,
         group=LOSS,
+        at_most=100,
     )
     label_noise: LabelNoise = setting(
         "",
@@ -208,6 +214,7 @@ class TrainingConfig:
         " make it the best model if it is; 0: off",
         at_least=0,
         group=VALIDATION,
+        at_most=1000,
     )
     validate_every_minutes: float = setting(
         0.0,
@@ -216,6 +223,7 @@ class TrainingConfig:
         at_least=0,
         may_change=True,
         group=VALIDATION,
+        at_most=MINUTES,
     )
     validate_examples: int = setting(
         0,
@@ -230,15 +238,21 @@ class TrainingConfig:
         at_least=0,
         may_change=True,
         group=VALIDATION,
+        at_most=MOST_IN_A_BATCH,
     )
     eval_frames: int = setting(
         0,
         help=("number of evenly spaced frames per video in validation; 0: all"),
         at_least=0,
         group=FRAMES,
+        at_most=MOST_FRAMES,
     )
     top_k: int = setting(
-        20, help="number of labels per video that enter GAP and MAP", at_least=1, group=VALIDATION
+        20,
+        help="number of labels per video that enter GAP and MAP",
+        at_least=1,
+        group=VALIDATION,
+        at_most=MOST_BEST,
     )
     num_readers: int = setting(
         8,
@@ -246,6 +260,7 @@ class TrainingConfig:
         at_least=1,
         may_change=True,
         group=DATA,
+        at_most=1024,
     )
     cache: str = setting(
         "",
@@ -266,6 +281,7 @@ class TrainingConfig:
         at_least=0,
         may_change=True,
         group=DATA,
+        at_most=1e9,
     )
     # In a run that began before it recorded the defaults, 0 is 16384 at video level and 1024 at
     # frame level, and 8 shards were read together.
@@ -275,6 +291,7 @@ class TrainingConfig:
         " level; a resumed run keeps its own",
         at_least=0,
         group=DATA,
+        at_most=10**7,
     )
     shuffle_shards: int = setting(
         8,
@@ -283,6 +300,7 @@ class TrainingConfig:
         " its own",
         at_least=0,
         group=DATA,
+        at_most=10_000,
     )
     max_bad_records: int = setting(
         100,
@@ -297,6 +315,7 @@ class TrainingConfig:
         at_least=0,
         may_change=True,
         group=SAVING,
+        at_most=MINUTES,
     )
     export_model_steps: int = setting(
         0,
@@ -318,4 +337,5 @@ class TrainingConfig:
         at_least=0,
         may_change=True,
         group=SAVING,
+        at_most=SECONDS,
     )

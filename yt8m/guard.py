@@ -1,0 +1,272 @@
+"""How every program of this package starts and ends, whatever the machine refuses meanwhile.
+
+A user's mistake, and what the operating system, TensorFlow or memory refuses, end in one line and
+exit code 2. Anything else is a bug of this package and keeps its traceback. `yt8m.cli` adds what
+only commands have; the `python -m` forms of the lower packages use this module directly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import io
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, NoReturn
+
+from yt8m.errors import UserError
+
+# Set to anything, it shows the traceback of what otherwise becomes one line.
+TRACEBACK = "YT8M_TRACEBACK"
+_BUG = "This is a bug of yt8m: please report it with the lines above and the command."
+_LESS_MEMORY = "Lower --batch_size, --max_frames or the model's sizes."
+_NO_OUTPUT = "the standard output cannot be written to"
+_PIPE_CLOSED = 128 + 13  # as if SIGPIPE had ended the process
+_WHAT_TO_DO = {
+    errno.ENOSPC: "free some space, or name a place on another disk",
+    errno.EDQUOT: "free some of your quota, or name another place",
+    errno.EROFS: "it cannot be written to; name another place",
+    errno.EACCES: "change its permissions, or name another place",
+    errno.EPERM: "change its permissions, or name another place",
+    errno.EMFILE: "raise the limit with `ulimit -n`, or lower --num_readers",
+    errno.ENAMETOOLONG: "shorten the name",
+    errno.EIO: "the disk or the network file system fails; look at it, then repeat the command",
+    errno.ELOOP: "its links lead in a circle; correct them",
+    errno.EISDIR: "a file was expected",
+    errno.ENOTDIR: "a folder was expected",
+    errno.ENOENT: "correct the path",
+}
+_KERAS_VARIABLES = ("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "KERAS_HOME")
+# What TensorFlow's file layer and its allocators raise. Others, such as InvalidArgumentError, come
+# of a wrong program and keep their traceback, unless they end in an error of the operating system.
+_OF_THE_MACHINE = {
+    "AlreadyExistsError",
+    "DataLossError",
+    "DeadlineExceededError",
+    "FailedPreconditionError",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "ResourceExhaustedError",
+    "UnauthenticatedError",
+    "UnavailableError",
+}
+_ALSO_WITHIN_A_GRAPH = {"ResourceExhaustedError", "PermissionDeniedError", "DataLossError"}
+_SYSTEM_TEXTS = tuple(os.strerror(number) for number in sorted(errno.errorcode))
+
+
+def explanation(error: BaseException) -> str | None:
+    """Return one line about an error that is not this package's, or None if it is a bug."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory{_after(': ', error)}. {_LESS_MEMORY}"
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    tf = sys.modules.get("tensorflow")
+    if tf is not None and isinstance(error, tf.errors.OpError):
+        return _of_tensorflow(error)
+    return None
+
+
+def _after(words: str, error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{words}{text[:200]}" if text else ""
+
+
+def _of_the_system(error: OSError) -> str:
+    paths = [str(p) for p in (error.filename, error.filename2) if p is not None and p != ""]
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    what = _WHAT_TO_DO.get(error.errno or 0, "")
+    return f"{' -> '.join(paths) + ': ' if paths else ''}{reason}{'; ' + what if what else ''}."
+
+
+def _of_tensorflow(error: Any) -> str | None:
+    kind, text = type(error).__name__, str(error.message)
+    first = _first_line(text)
+    of_the_system = any(system in first for system in _SYSTEM_TEXTS)
+    outside = error.node_def is None and "OpKernel" not in text
+    if kind in _OF_THE_MACHINE and (outside or kind in _ALSO_WITHIN_A_GRAPH):
+        of_the_system = True
+    if not of_the_system:
+        return None
+    if kind == "ResourceExhaustedError" and "OOM" in text:
+        return f"not enough memory: {first}. {_LESS_MEMORY}"
+    number = next((n for n in _WHAT_TO_DO if first.endswith(os.strerror(n))), 0)
+    return f"{first}{'; ' + _WHAT_TO_DO[number] if number else ''}."
+
+
+def _first_line(message: str) -> str:
+    """Return the first line of a TensorFlow error that tells something."""
+    message = re.sub(r"\{\{.*?\}\} ?", "", message)
+    where = re.compile(r"\s*(Graph execution error|Detected at|File \"|\[\[|$)")
+    lines = [line.strip() for line in message.splitlines() if not where.match(line)]
+    return (lines or [message.strip() or "TensorFlow gives no reason"])[0][:400].rstrip(".")
+
+
+def import_problem(error: Exception) -> str | None:
+    """Return one line about an import of TensorFlow or Keras that the environment makes fail.
+
+    It is None if nothing in the environment explains the error.
+    """
+    if isinstance(error, UserError):
+        return str(error)
+    line = explanation(error)
+    if line is not None:
+        return f"TensorFlow cannot be imported ({line.rstrip('.')})."
+    given = [f"{name}={os.environ[name]}" for name in _KERAS_VARIABLES if os.environ.get(name)]
+    file = os.path.join(
+        os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras"),
+        "keras.json",
+    )
+    if not given and os.path.exists(file):
+        given = [file]
+    if not given:
+        return None
+    reason = " ".join(str(error).split())[:200]
+    return (
+        f"Keras cannot be imported with {' and '.join(given)} ({reason}): this program needs"
+        " TensorFlow's own Keras, on TensorFlow. Unset or correct it (KERAS_BACKEND=tensorflow)."
+    )
+
+
+def start() -> None:
+    """Make the process's streams safe to print to, and let a traceback say that it shows a bug."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:  # closed: the next file opened would be taken for it
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        elif hasattr(stream, "reconfigure"):
+            # A locale without a letter must not end a command that prints it.
+            stream.reconfigure(errors="backslashreplace")
+    sys.excepthook = _show_bug
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    with contextlib.suppress(OSError):
+        sys.__excepthook__(kind, error, trace)
+        if issubclass(kind, Exception):
+            print(_BUG, file=sys.stderr)
+
+
+def guarded(main: Callable[[], object]) -> int:
+    """Return the exit code of `main`; what is not a bug becomes one message without a traceback."""
+    try:
+        code = _ended(main)
+    except BrokenPipeError:
+        if not _output_fails():
+            raise
+        _discard_output()
+        return _PIPE_CLOSED
+    return _flushed(code)
+
+
+def _ended(main: Callable[[], object]) -> int:
+    try:
+        code = main()
+        return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except SystemExit as end:  # argparse
+        if isinstance(end.code, str):
+            _say(end.code)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and _output_fails():
+            raise
+        line = explanation(error)
+        if line is None:
+            raise
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        if isinstance(error, OSError) and error.filename is None and _output_fails():
+            line = f"{_NO_OUTPUT}: {line}"
+            _discard_output()
+        _say(f"error: {line}")
+        return 2
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def _output_fails() -> bool:
+    """Whether the standard output takes nothing more; an error of `print` names no file."""
+    try:
+        # What is not buffered has to be written to: Python forgot what it could not print.
+        print(
+            end="" if isinstance(getattr(sys.stdout, "buffer", None), io.BufferedIOBase) else "\n"
+        )
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def _flushed(code: int) -> int:
+    """Write what is left of the output; return the exit code, which says if that fails."""
+    try:
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+        return code or _PIPE_CLOSED
+    except OSError as error:
+        _discard_output()
+        _say(f"error: {_NO_OUTPUT}: {_of_the_system(error)}")
+        return code or 2
+    return code
+
+
+def _discard_output() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def arguments_of_process() -> list[str]:
+    """Return the process's arguments, decoded as UTF-8 whatever the locale.
+
+    Raises:
+      UserError: one of them is not UTF-8.
+    """
+    found = []
+    for argument in sys.argv[1:]:
+        try:
+            found.append(os.fsencode(argument).decode())
+        except UnicodeError:
+            raise UserError(
+                f"the argument {os.fsencode(argument)!r} is not UTF-8, as all names must be; rename"
+                " the file."
+            ) from None
+    return found
+
+
+def ends_in_one_line(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
+    """Let a main function return its exit code as `guarded` does; it raises nothing but bugs."""
+
+    @functools.wraps(main)
+    def guarded_main(argv: Sequence[str] | None = None) -> int:
+        return guarded(lambda: main(argv))
+
+    return guarded_main
+
+
+def run_main(main: Callable[[Sequence[str]], object]) -> NoReturn:
+    """Run a main function with this process's arguments, and exit."""
+    start()
+    sys.exit(guarded(lambda: main(arguments_of_process())))
