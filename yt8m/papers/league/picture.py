@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import math
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from yt8m.papers.league.contests import CONTESTS, Contest
+from yt8m.papers.league.label_places import label_places
 from yt8m.papers.league.standings import Standing, standings
 from yt8m.papers.results import Result
 
@@ -18,6 +21,7 @@ _INK = "#24292f"  # replaced by a color that follows the reader's color scheme
 _DONE, _STOPPED = "#2f81f7", "#d1752a"
 _STYLE = "<style>svg{--ink:#24292f}@media (prefers-color-scheme: dark){svg{--ink:#e6edf3}}</style>"
 _NAMED = 10  # models of a contest that are named: the best ones
+_WIDTH, _HEIGHT = 230.0, 220.0  # of the axes in typographic points, about: labels need no more
 
 
 def can_draw() -> bool:
@@ -72,23 +76,43 @@ def _panel(axes: Any, contest: Contest, shown: Sequence[Standing]) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
     metric = contest.metric
+    speeds, values = [_speed(s) for s in shown], [s.mean(metric) for s in shown]
+    left, right = min(speeds) / 1.5, max(speeds) * 1.5
+    bottom, top = _limits(values)
+    drawn = [max(v, bottom + 0.02 * (top - bottom)) for v in values]
     for stopped, color in ((False, _DONE), (True, _STOPPED)):
-        own = [s for s in shown if any(r["stopped"] for r in s.runs) == stopped]
-        if own:
-            places = [_speed(s) for s in own], [s.mean(metric) for s in own]
-            axes.scatter(*places, s=28, color=color, zorder=3)
+        for below, mark in ((False, "o"), (True, "v")):
+            own = [
+                i
+                for i, s in enumerate(shown)
+                if any(r["stopped"] for r in s.runs) == stopped and (values[i] < bottom) == below
+            ]
+            axes.scatter(
+                [speeds[i] for i in own], [drawn[i] for i in own], s=24, color=color, marker=mark,
+                zorder=3,
+            )  # fmt: skip
     axes.set_xscale("log")
-    speeds = [_speed(s) for s in shown]
-    axes.set_xlim(min(speeds) / 1.5, max(speeds) * 1.5)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+    points = [
+        (
+            _WIDTH * math.log(x / left) / math.log(right / left),
+            _HEIGHT * (y - bottom) / (top - bottom),
+        )
+        for x, y in zip(speeds, drawn)
+    ]
     # Names beside the points would cover one another: models alike are neighbors here.
-    for i, s in enumerate(shown[:_NAMED]):
+    for i, place in enumerate(label_places(points[:_NAMED], points[_NAMED:])):
         axes.annotate(
-            str(i + 1), (_speed(s), s.mean(metric)), xytext=(4, 3), textcoords="offset points",
-            fontsize=8, color=_INK,
+            str(i + 1), (speeds[i], drawn[i]), xytext=place, textcoords="offset points",
+            ha="center", va="center", fontsize=8, color=_INK,
         )  # fmt: skip
+    lines = [f"{i + 1}  {s.model}" for i, s in enumerate(shown[:_NAMED])]
+    below = [f"{s.model} {v:.3f}" for s, v in zip(shown, values) if v < bottom]
+    for i, line in enumerate([*lines, "", "Below the picture:", *below] if below else lines):
         axes.text(
-            1.02, 0.97 - 0.065 * i, f"{i + 1}  {s.model}", transform=axes.transAxes, va="top",
-            fontsize=8, color=_INK,
+            1.02, 0.97 - 0.065 * i, line, transform=axes.transAxes, va="top", fontsize=8,
+            color=_INK,
         )  # fmt: skip
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -102,6 +126,14 @@ def _panel(axes: Any, contest: Contest, shown: Sequence[Standing]) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(_INK)
+
+
+def _limits(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the axis; the few values far below the rest do not fit."""
+    best, middle = max(values), statistics.median(values)
+    bottom = max(min(values), best - 4 * (best - middle))
+    margin = 0.06 * (best - bottom) or 0.01
+    return bottom - margin, best + margin
 
 
 def _speed(s: Standing) -> float:
