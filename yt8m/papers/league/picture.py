@@ -108,8 +108,8 @@ def _panel(axes: Any, contest: Contest, shown: Sequence[Standing]) -> None:
             ha="center", va="center", fontsize=8, color=_INK,
         )  # fmt: skip
     lines = [f"{i + 1}  {s.model}" for i, s in enumerate(shown[:_NAMED])]
-    below = [f"{s.model} {v:.3f}" for s, v in zip(shown, values) if v < bottom]
-    for i, line in enumerate([*lines, "", "Below the picture:", *below] if below else lines):
+    hidden = [f"{s.model} {v:.3f}" for s, v in zip(shown, values) if v < bottom]
+    for i, line in enumerate([*lines, "", "Below the picture:", *hidden] if hidden else lines):
         axes.text(
             1.02, 0.97 - 0.065 * i, line, transform=axes.transAxes, va="top", fontsize=8,
             color=_INK,
