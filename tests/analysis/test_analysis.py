@@ -199,7 +199,7 @@ def test_mistakes_are_explained(small_data, tmp_path):
     (tmp_path / "file").write_text("")
     for pattern, folder, message in (
         (train, "", "--out_dir is missing"),
-        (test, str(tmp_path / "x"), "none of the 40 records has a label"),
+        (test, str(tmp_path / "x"), "none of the 40 records examined has one"),
         (train, str(tmp_path / "file" / "x"), "cannot write .*--out_dir"),
     ):
         with pytest.raises(UserError, match=message):

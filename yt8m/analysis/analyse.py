@@ -78,11 +78,14 @@ def _read(
         num_classes=settings.num_classes,
         vocabulary_file=settings.vocabulary_file,
         flag="--data_pattern",
+        labelled=True,
     )
     say(description)
     lists = []
     for flag, shards in files.items():
-        level = find_schema(shards, num_classes=schema.num_classes, flag=flag)[0].level
+        level = find_schema(shards, num_classes=schema.num_classes, flag=flag, labelled=True)[
+            0
+        ].level
         bad = BadRecords(settings.max_bad_records)
         lists.append(read_label_lists(shards, level, schema.num_classes, flag, bad, say))
         if bad.summary():

@@ -15,6 +15,7 @@ from yt8m.data.files.cache import open_cache
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
 from yt8m.models.core import registry
+from yt8m.runs.build import schema_like
 from yt8m.runs.config import RunConfig
 from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all
 from yt8m.runs.devices.machine import this_machine
@@ -128,6 +129,9 @@ def start_run(
     training = run.config.training
     # Refused here, before the trainer deletes an earlier run.
     open_cache(training.cache, training.cache_dir, training.cache_gb, find_shards(train_data))
+    if eval_data:
+        files = find_shards(eval_data, "--eval_data_pattern")
+        schema_like(run.config, files, "--eval_data_pattern")
     train = trainers.get(training.trainer)
     chosen = {
         "devices": UsedDevices.of(devices.strategy).facts(),

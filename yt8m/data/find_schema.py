@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from absl import logging
 
+from yt8m import listing
 from yt8m.data.features.encoding import numbers_in
 from yt8m.data.features.frame_type import choose_frame_type
+from yt8m.data.files.bad_records import label_beyond
 from yt8m.data.findings import Findings, examine
-from yt8m.data.num_classes import number_of_classes
+from yt8m.data.num_classes import number_of_classes, two_vocabularies
+from yt8m.data.priors import sampled_counts
 from yt8m.data.releases import has_names_of_release, recognized, usual_features
 from yt8m.data.schema import MAX_FRAMES, SEGMENT_FRAMES, Frames, RecordSchema
 from yt8m.data.strange_records import (
@@ -61,6 +64,7 @@ def find_schema(
     rated: bool = True,
     frames_as: Frames | None = None,
     of_run: bool = False,
+    labelled: bool = False,
 ) -> tuple[RecordSchema, str]:
     """Return the schema of shards, and a line that describes it and its source.
 
@@ -80,6 +84,7 @@ def find_schema(
       rated: whether segments must have ratings; any video can be cut into unrated ones.
       frames_as: what float frames become; None chooses by their values.
       of_run: whether names and sizes are those of a run, and no flag of this command gave them.
+      labelled: whether the records must have labels, of one vocabulary.
 
     Raises:
       UserError: the records do not match the arguments.
@@ -96,18 +101,66 @@ def find_schema(
     )
     found = examine(files, flag)
     _refuse_first(_problems(found, asked))
+    if labelled:
+        _check_vocabulary(found, flag, is_known=bool(num_classes or vocabulary_file))
+        if num_classes and not segment_labels:
+            _refuse_beyond(found, num_classes, of_run=num_classes_from == "as in the run")
     if num_classes is None:
         num_classes, num_classes_from = number_of_classes(found, files, vocabulary_file, flag)
     _warn_of_unequal_lengths(found, asked)
     line = f"{found.level}-level records with {found.listed()}{_unread(found, asked)}"
     line = f"{line}; {num_classes} classes ({num_classes_from})"
     schema = _schema(found, asked, int(num_classes))
+    if labelled and not (found.labels or segment_labels):
+        _refuse_unlabelled(files, schema, flag)
     if not schema.float_frames:
         return schema, line
     if frames_as is None:
         frames_as, why = _frame_type(files, schema)
         line = f"{line}; {why}"
     return dataclasses.replace(schema, frames_as=frames_as), line
+
+
+def _check_vocabulary(found: Findings, flag: str, is_known: bool) -> None:
+    """Refuse records of several vocabularies; warn of them if the user says what the classes are.
+
+    Raises:
+      UserError: the records are of several releases.
+    """
+    problem = two_vocabularies(found, flag)
+    if problem and not is_known:
+        raise UserError(
+            f"{problem} Name the records of one release; or, if all have the same classes, say so"
+            " with --num_classes or --vocabulary_file."
+        )
+    if problem and listing.is_news(problem):
+        logging.warning("%s They are taken for classes of one vocabulary.", problem)
+
+
+def _refuse_beyond(found: Findings, num_classes: int, of_run: bool) -> None:
+    """Refuse labels that the user's number of classes does not have, before anything is read.
+
+    Raises:
+      UserError: there is one.
+    """
+    labels = [label for labels in found.labels for label in labels]
+    outside = next((label for label in labels if not 0 <= label < num_classes), None)
+    if outside is not None:
+        raise UserError(label_beyond(outside, num_classes, of_run))
+
+
+def _refuse_unlabelled(files: Sequence[str], schema: RecordSchema, flag: str) -> None:
+    """Refuse records of which none has a label, in a sample of all shards.
+
+    Raises:
+      UserError: none has.
+    """
+    positives, looked = sampled_counts(list(files), schema)
+    if not positives.any():
+        raise UserError(
+            f"{flag} has no labels: none of the {int(looked):,} records examined has one, as in a"
+            " test split. Name a labelled split, such as train or validate."
+        )
 
 
 def _unread(found: Findings, asked: _Asked) -> str:

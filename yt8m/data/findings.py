@@ -15,6 +15,7 @@ from yt8m.data.schema import ID_KEYS, KEY_ALIASES, Level
 from yt8m.errors import UserError
 
 _MORE_SHARDS = 16  # that are looked at if the first ones have no record
+_SHARDS_FOR_KEYS = 32  # local ones, whose first record shows the key of its id
 _FRAMES = 4  # frames of a record that are looked at closely
 _NAMES = {alias: name for name, alias in KEY_ALIASES.items()}
 _NOT_FEATURES = frozenset(
@@ -49,6 +50,7 @@ class Findings:
       ranges: least and largest value of each feature that is floats, at video level.
       strange_labels: what the labels are if they are not whole numbers, or "".
       id_key: key of the id, or "".
+      id_keys: each key of an id, and the first file that has it.
       context: keys that every record has beside its frames.
       labels: list of labels of each record that has any.
       frames: number of frames of each record.
@@ -68,6 +70,7 @@ class Findings:
     ranges: dict[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
     strange_labels: str = ""
     id_key: str = ""
+    id_keys: dict[str, str] = dataclasses.field(default_factory=dict)
     context: frozenset[str] = frozenset()
     labels: list[list[int]] = dataclasses.field(default_factory=list)
     frames: list[int] = dataclasses.field(default_factory=list)
@@ -79,7 +82,7 @@ class Findings:
         """Merge other findings into these; where both have a feature, the width here is kept."""
         if not self.sizes:  # records without a frame do not show their level
             self.level = other.level
-        for name in ("sizes", "keys", "float_frames", "video_sizes", "others"):
+        for name in ("sizes", "keys", "float_frames", "video_sizes", "others", "id_keys"):
             for feature, value in getattr(other, name).items():
                 getattr(self, name).setdefault(feature, value)
         for feature, found in other.widths.items():
@@ -123,12 +126,13 @@ def _with_widths(sizes: dict[str, int]) -> str:
     return ", ".join(f"{n} ({sizes[n]})" for n in sorted(sizes, key=_usual_order))
 
 
-def look(payload: bytes, closely: bool = False) -> Findings | None:
+def look(payload: bytes, closely: bool = False, path: str = "") -> Findings | None:
     """Return the contents of one record, or None if it is neither type of example.
 
     Args:
       payload: the record.
       closely: also look at values, which takes time.
+      path: its file.
     """
     record = sequence_example(payload)
     if record is None:
@@ -156,6 +160,7 @@ def look(payload: bytes, closely: bool = False) -> Findings | None:
             values = ((key, context[key].float_list.value) for key in widths)
             found.ranges = {key: (min(each), max(each)) for key, each in values}
     found.id_key = next((key for key in ID_KEYS if key in context), "")
+    found.id_keys = {found.id_key: path} if found.id_key else {}
     found.context = frozenset(context)
     found.has_segments = "segment_start_times" in context
     if "labels" in context:
@@ -229,7 +234,7 @@ def examine(
             if payload is None:
                 broken = broken or _first_broken(path, offset, problem)
                 continue
-            one = look(payload, closely=True)
+            one = look(payload, closely=True, path=path)
             if one is None:
                 strange = strange or f"the record at byte {offset} of {path}"
             elif whole is None:
@@ -242,6 +247,7 @@ def examine(
             else:
                 whole.add(one)
     if whole is not None:
+        _look_for_keys(rest, flag, whole)
         return whole
     if strange:
         raise UserError(
@@ -255,6 +261,16 @@ def examine(
             " is broken; get the files again."
         )
     raise UserError(f"{flag}: {few} contain no complete record: every file examined is empty.")
+
+
+def _look_for_keys(files: Sequence[str], flag: str, whole: Findings) -> None:
+    """Add the keys of the ids in the first records of more shards, if these are local."""
+    local = [path for path in files if "://" not in path]
+    for path in evenly_spaced(local, _SHARDS_FOR_KEYS if local else 0):
+        for _, payload, _ in itertools.islice(_records(path, flag), 1):
+            one = None if payload is None else look(payload)
+            if one is not None and one.id_key:
+                whole.id_keys.setdefault(one.id_key, path)
 
 
 def _first_broken(path: str, offset: int, problem: str) -> str:

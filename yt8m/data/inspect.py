@@ -24,7 +24,7 @@ from yt8m.data.files.scan import scan
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.findings import Findings, examine, look
-from yt8m.data.num_classes import UnknownClasses
+from yt8m.data.num_classes import UnknownClasses, two_vocabularies
 from yt8m.data.records.check import RecordCheck, checked_scan
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
@@ -66,7 +66,10 @@ def report(files: Sequence[str], full: bool) -> int:
     _print_contents(everything if full else found, schema.num_classes, full)
     for about in about_values(files, schema):
         print(about)
-    print(f"id key: {found.id_key or 'none'}" + ("; rated segments" if found.has_segments else ""))
+    keys = ", ".join(sorted(found.id_keys))
+    print(f"id key: {keys or 'none'}" + ("; rated segments" if found.has_segments else ""))
+    if mixed := two_vocabularies(found, _FLAG):
+        print(mixed)
     if full:
         print(f"{len(bad)} broken records")
     else:
@@ -96,7 +99,7 @@ def _read_all(
     for path in files:
         for record in checked_scan(path, check, finite=True) if check else scan(path):
             payload = record.payload if record.problem is None else None
-            one = None if payload is None else look(payload)
+            one = None if payload is None else look(payload, path=path)
             if one is None:
                 bad.append(BadRecord(path, record.offset, record.problem or "not an example"))
             else:

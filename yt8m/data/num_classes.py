@@ -59,5 +59,23 @@ def number_of_classes(
     return release[0].num_classes, f"{release[0].about}, recognized by {release[1]}{ignored}"
 
 
+def two_vocabularies(found: Findings, flag: str) -> str | None:
+    """Return what is wrong with records of several releases, which number their classes unlike.
+
+    The key of the id tells the releases apart (docs/sources.md#releases).
+
+    Args:
+      found: contents of the first records.
+      flag: flag that named the shards, for messages.
+    """
+    if len(found.id_keys) < 2:
+        return None
+    where = " and ".join(f"under {key} ({path})" for key, path in sorted(found.id_keys.items()))
+    return (
+        f"{flag} mixes records that have their id {where}, as different releases do, and the same"
+        " number is another class in each of them."
+    )
+
+
 def _labels(highest: int) -> str:
     return f"the highest label seen is {highest}" if highest >= 0 else "no label seen"

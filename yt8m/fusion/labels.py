@@ -25,7 +25,7 @@ def load_labels(place: str, num_classes: int | None = None) -> GroundTruth:
     if place.endswith(".csv"):
         return read_ground_truth(place)
     files = find_shards(place, "--labels")
-    schema, _ = find_schema(files, num_classes=num_classes or _ANY, flag="--labels")
+    schema, _ = find_schema(files, num_classes=num_classes or _ANY, flag="--labels", labelled=True)
     index = build_index(files, schema.level, schema.num_classes)
     if not len(index.labels.values):
         raise UserError(

@@ -139,7 +139,8 @@ def schema_like(
       config: the run's settings, whose features and classes the files must have.
       files: shards, whose encoding may differ from that of the run's.
       flag: the name of the files' flag in messages.
-      rated: False if segments need no ratings; see `yt8m.data.inspect.find_schema`.
+      rated: False if no labels are needed, and segments need no ratings; see
+        `yt8m.data.find_schema`.
 
     Raises:
       UserError: the files do not fit the model.
@@ -157,6 +158,7 @@ def schema_like(
         rated=rated,
         frames_as=config.schema.frames_as,
         of_run=True,
+        labelled=rated and registry.model_class(config.model.name).task == "classification",
     )
     check_level(config.model.name, schema, flag)
     return schema, line

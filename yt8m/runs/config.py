@@ -13,7 +13,7 @@ from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.settings.phases import Phase
 from yt8m.runs.settings.session import Session
 from yt8m.runs.settings.training import TrainingConfig
-from yt8m.settings import may_change
+from yt8m.settings import check, may_change
 
 CONFIG_FILE = "config.json"
 
@@ -80,7 +80,7 @@ class RunConfig:
             if "mixup" in values["training"]:  # where runs of November 2026 have it
                 values["recipe"]["mixup"] = values["training"].pop("mixup")
             alternation = values.get("alternation")
-            return cls(
+            config = cls(
                 schema=RecordSchema(**schema),
                 model=ModelConfig(**values["model"]),
                 recipe=Recipe(**values["recipe"]),
@@ -89,6 +89,13 @@ class RunConfig:
                 alternation=AlternationConfig(**alternation) if alternation else None,
                 phases=tuple(Phase(**phase) for phase in values.get("phases", ())),
             )
+            for part in filter(None, (config.recipe, config.training, config.alternation)):
+                check(part)
+            return config
+        except UserError as error:
+            raise UserError(
+                f"{where} has a setting that no run can have: {error} Restore the file."
+            ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{where} is not a run's configuration ({error}); set --train_dir to a folder that"

@@ -100,8 +100,13 @@ def new_run(
         chosen.training, train_data_pattern=train_data, eval_data_pattern=eval_data
     )
     files = find_shards(train_data)
+    by_teacher_alone = bool(training.teacher_scores) and training.teacher_weight == 1.0
     schema, found = _schema(
-        files, chosen.data, training.vocabulary_file, before.schema if before else None
+        files,
+        chosen.data,
+        training.vocabulary_file,
+        before.schema if before else None,
+        labelled=cls.task == "classification" and not by_teacher_alone,
     )
     build.check_level(model, schema)
     counted = count(files)
@@ -176,7 +181,11 @@ def _sources(chosen: Chosen) -> dict[str, str]:
 
 
 def _schema(
-    files: list[str], data: DataSettings, vocabulary_file: str, before: RecordSchema | None
+    files: list[str],
+    data: DataSettings,
+    vocabulary_file: str,
+    before: RecordSchema | None,
+    labelled: bool,
 ) -> tuple[RecordSchema, str]:
     """Return the schema of the records, and its description.
 
@@ -198,6 +207,7 @@ def _schema(
         vocabulary_file=vocabulary_file,
         frames_as=before.frames_as if before and before.float_frames else None,
         of_run=before is not None and not (data.names() or data.sizes()),
+        labelled=labelled,
     )
     try:
         return find(num_classes=data.classes())

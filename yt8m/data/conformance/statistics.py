@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 from numpy.typing import NDArray
 
+from yt8m.data.files.kind import other_kind
 from yt8m.data.files.scan import scan
 from yt8m.data.findings import look
 from yt8m.data.records.protos import sequence_example
@@ -139,9 +141,10 @@ def statistics_of(
     """
     sums: dict[str, _Sums] = {}
     widths: dict[str, int] = {}
+    broken: list[str] = []
     each = -(-max_records // len(files)) if max_records else None
     for path in files:
-        for payload in itertools.islice(_payloads(path), each):
+        for payload in itertools.islice(_payloads(path, flag, broken), each):
             for name, values, are_bytes in _features(payload):
                 width = widths.setdefault(name, values.shape[1])
                 if values.shape[1] != width:
@@ -150,13 +153,22 @@ def statistics_of(
                         f" {values.shape[1]:,} in another, of {path}; name records of one kind."
                     )
                 sums.setdefault(name, _Sums(width)).add(values, are_bytes)
+    if broken:
+        logging.warning("%s: %d broken records, first %s.", flag, len(broken), broken[0])
     if not sums:
         raise UserError(f"{flag}: no record with features could be read; `yt8m inspect` shows why.")
     return {name: one.result() for name, one in sums.items()}
 
 
-def _payloads(path: str) -> Iterator[bytes]:
-    return (record.payload for record in scan(path) if record.payload is not None)
+def _payloads(path: str, flag: str, broken: list[str]) -> Iterator[bytes]:
+    """Yield the intact records of a shard, and add the others to `broken` as text."""
+    for record in scan(path):
+        if record.payload is not None:
+            yield record.payload
+        elif record.offset == 0 and record.lost and (other := other_kind(path)):
+            raise UserError(f"{flag}: {path} is not a TFRecord file: it {other}.")
+        else:
+            broken.append(f"{path} at byte {record.offset}: {record.problem}")
 
 
 def _features(payload: bytes) -> Iterator[tuple[str, Array, bool]]:

@@ -112,6 +112,8 @@ def _why_nothing(glob: str, folders: list[str]) -> str:
             what = f"matches {len(folders):,} folders and no file"
             folder, inside = glob.rstrip("/"), f"{folder} contains {_shown(names)}."
         return f"{what}; name the files inside, such as '{folder}/*{ending}'. {inside}"
+    if os.path.islink(glob):
+        return f"is a link to a file that is not there ({os.path.realpath(glob)})."
     hint = ""
     if "{" in glob or "}" in glob:
         hint = " Braces are not expanded; separate several patterns by commas."

@@ -14,7 +14,7 @@ from yt8m.largescale.alternating.step_model import (
     metrics_of,
     save_model,
 )
-from yt8m.largescale.alternating.step_state import StepState
+from yt8m.largescale.alternating.step_state import STATE, StepState
 
 
 def run(context: Context, step: Step, source: str) -> float:
@@ -36,7 +36,7 @@ def run(context: Context, step: Step, source: str) -> float:
     with context.strategy.scope():
         model = load_model(run_folder, source)
     updates = make_updates(context, step, model)
-    state = StepState(run_folder, f"{step.folder}/state.npz")
+    state = StepState(run_folder, f"{step.folder}/{STATE}")
     if state.iterations < 0:
         start = metrics_of(run_folder, source)
         copy_model(run_folder, source, step.best, start)

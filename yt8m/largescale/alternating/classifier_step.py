@@ -26,7 +26,7 @@ from yt8m.largescale.alternating.step_model import (
     metrics_of,
     save_model,
 )
-from yt8m.largescale.alternating.step_state import StepState
+from yt8m.largescale.alternating.step_state import STATE, StepState
 from yt8m.largescale.features.map import map_features
 from yt8m.largescale.features.plan import FeaturePlan
 from yt8m.largescale.features.store import FeatureStore
@@ -83,7 +83,7 @@ def run(context: Context, step: Step, source: str) -> float:
     """
     settings, run_folder = context.settings, context.run
     check(context.config, train_dir=run_folder.path)
-    state = StepState(run_folder, f"{step.folder}/state.npz")
+    state = StepState(run_folder, f"{step.folder}/{STATE}")
     if not _is_over(context, state):
         _train(context, step, source, state)
     if not tf.io.gfile.exists(run_folder.file(step.folder, "validated")):

@@ -12,6 +12,8 @@ import tensorflow as tf
 from yt8m.files import write_bytes
 from yt8m.runs.folder import RunFolder
 
+STATE = "state.npz"  # its file in the folder of a step
+
 
 class StepState:
     """The state that resumes a step; the complete file is written after each iteration.

@@ -28,6 +28,7 @@ from yt8m.largescale.alternating.finished_steps import FinishedSteps
 from yt8m.largescale.alternating.log import Log
 from yt8m.largescale.alternating.plan import Step, take_steps
 from yt8m.largescale.alternating.step_model import copy_model, metrics_of
+from yt8m.largescale.alternating.step_state import STATE
 from yt8m.largescale.executors import make_executor
 from yt8m.largescale.tasks.shared_folder import absolute
 from yt8m.models.core import registry
@@ -196,6 +197,7 @@ class Alternation:
     def _take(self, step: Step) -> float:
         """Take a step and return the seconds that it took."""
         context = self.context
+        self._say_if_it_starts_over(step)
         context.log.begin(step)
         seed = context.config.training.seed + 1000 * step.cycle + step.number
         tf.keras.utils.set_random_seed(seed)
@@ -204,6 +206,20 @@ class Alternation:
             return joint_step.run(context, step)
         module = classifier_step if step.number == 2 else aggregator_step
         return module.run(context, step, self._last.best)
+
+    def _say_if_it_starts_over(self, step: Step) -> None:
+        """Say that a step was begun before and left no state; the joint training says it itself."""
+        run, state = self.context.run, f"{step.folder}/{STATE}"
+        if step.number == 1 or tf.io.gfile.exists(run.file(state)):
+            return
+        begun = (e for e in run.logged() if e["event"] == "step_begin")
+        if any((e["number"], e["cycle"]) == (step.number, step.cycle) for e in begun):
+            self.context.log.say(
+                f"{step.name} was begun before, but {state} is not there: it starts over with what"
+                " is stored of its features"
+                if step.number == 2
+                else f"{step.name} was begun before, but {state} is not there: it starts over"
+            )
 
     def _finish(self, step: Step, elapsed: float) -> None:
         """Keep the step's model if it is the best so far, and record the step as finished."""

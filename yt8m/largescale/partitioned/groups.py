@@ -19,7 +19,7 @@ from yt8m.largescale.features.store import FeatureStore
 from yt8m.largescale.mixtures.blocks_file import read_arrays, read_header, write_arrays
 from yt8m.largescale.mixtures.mixture_block import MixtureBlock
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
-from yt8m.largescale.mixtures.partition_training import Report, train_partition
+from yt8m.largescale.mixtures.partition_training import CHECKPOINT, Report, train_partition
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.progress import Progress, duration
 from yt8m.runs.stop_signal import StopSignal
@@ -70,6 +70,14 @@ class Groups:
     def num_trained(self) -> int:
         """Return how many groups are finished."""
         return sum(map(tf.io.gfile.exists, self.files))
+
+    def next(self) -> str:
+        """Return where the first group that is not finished goes on, as text."""
+        i = next(i for i, file in enumerate(self.files) if not tf.io.gfile.exists(file))
+        state = read_header(self._file(i) + CHECKPOINT)
+        if state is None:
+            return f"group {i + 1} has no checkpoint: it starts over at step 0"
+        return f"group {i + 1} goes on after step {state['step']:,}"
 
     def steps(self) -> int:
         """Return the number of steps of the group that took most."""

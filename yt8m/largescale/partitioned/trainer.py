@@ -168,8 +168,10 @@ class PartitionedTrainer:
         done, count = self.groups.num_trained(), len(self.groups)
         resumed = any(line["event"] == "started" for line in run.logged())
         self.progress.event("resumed" if resumed else "started", groups_done=done, groups=count)
-        if done:
-            self.progress.say(f"resumed with {done} of {count} groups trained")
+        if run.exists() and done < count:
+            self.progress.say(
+                f"resumed with {done} of {count} groups trained; {self.groups.next()}"
+            )
         flag, pattern = "--eval_data_pattern", training.eval_data_pattern
         eval_files = find_shards(pattern, flag) if pattern else []
         schema = schema_like(self.config, eval_files, flag)[0] if eval_files else None

@@ -185,8 +185,11 @@ def opened(
     Raises:
       UserError: another process is writing the same outputs, or one cannot be written.
     """
+    was_begun = bool(folder) and os.path.isdir(folder)
     with _locked(folder, next(iter(makers))):
         noted = _read(folder, settings, say) if folder else None
+        if was_begun and not os.path.exists(os.path.join(folder, _NOTES)):
+            say(f"starting from the beginning: {folder} has no notes of an earlier command")
         try:
             journal = Journal(folder, makers, settings, noted)
         except CannotGoOn as lost:
