@@ -90,5 +90,5 @@ def test_what_needs_a_model_or_has_no_prediction_is_refused(tmp_path):
     assert "--batch_size, --output_scores, --train_dir: not used" in said
     assert "matches no file" in refused("predict", f"--input_json_pattern={tmp_path}/*.x", given[1])
     assert "--output_file" in refused("predict", given[0])
-    path.write_text(json.dumps({**A, "video_id": "a b"}))
-    assert "white space" in refused("predict", *given)
+    path.write_text(json.dumps({**A, "video_id": "a,b"}))
+    assert "a comma" in refused("predict", *given)

@@ -52,9 +52,9 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path, path):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ("a,b", "comma or white space"),
-        ("a b", "comma or white space"),
-        ("a\n", "comma or white space"),
+        ("a,b", "a comma, a line break or white space"),
+        (" a", "white space at an end"),
+        ("a\n", "a comma, a line break or white space"),
         ("", "1 of 2 videos have an empty id.*--output_scores"),
     ],
 )

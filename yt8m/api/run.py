@@ -18,7 +18,7 @@ from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import TrainedModel
-from yt8m.submission.ids import decode_ids
+from yt8m.submission.ids import as_texts
 
 Scores = npt.NDArray[np.float32]
 
@@ -148,7 +148,7 @@ class Run:
           True
         """
         for batch, scores in self._predictions(data, None):
-            yield decode_ids(np.asarray(batch["id"])), scores
+            yield as_texts(np.asarray(batch["id"])), scores
 
     def evaluate(
         self, data: str | Dataset = "", top_k: int = 20, output_dir: str = ""

@@ -155,6 +155,7 @@ def _predict(
     from yt8m.largescale.prediction.spread import parts_folder, parts_of, predict_spread
     from yt8m.runs.stop_signal import StopSignal
     from yt8m.submission.disk_space import check_space, expected_examples
+    from yt8m.submission.ids_ahead import ids_ahead
     from yt8m.submission.journal.depends_on import depends_on
     from yt8m.submission.journal.journal import opened
     from yt8m.submission.kaggle_segments import read_whitelist
@@ -195,6 +196,8 @@ def _predict(
         examples, done = expected_examples(records.files, records.schema), journal.done.examples
         if done:
             print(f"going on after {done:,} of about {examples:,}")
+        else:
+            journal.check_ids(ids_ahead(records.files))
         check_space(dict(zip(paths.items(), journal.writers)), examples, done)
         if spread:
             job = _job(trained, records, reading, parts_folder(folder, about()))

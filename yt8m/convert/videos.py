@@ -109,7 +109,7 @@ def _with_labels(
 
 
 def _writable(items: list[tuple[int, Item]], say: Callable[[str], None]) -> list[tuple[int, Item]]:
-    """Return the videos with ids that the line of a submission can contain: without , and spaces.
+    """Return the videos with ids that any line of a submission can have: without , and spaces.
 
     Raises:
       UserError: this makes two ids the same.
@@ -121,11 +121,12 @@ def _writable(items: list[tuple[int, Item]], say: Callable[[str], None]) -> list
     old, new = changed[0]
     if len(set(ids)) < len(ids):
         raise UserError(
-            f"--input: ids such as {old!r} contain commas or white space, which no submission"
-            " format allows, and with _ instead of them two ids are the same; rename the videos."
+            f"--input: ids such as {old!r} contain commas or white space, which not every"
+            " submission allows, and with _ instead of them two ids are the same; rename the"
+            " videos."
         )
     say(
-        f"{len(changed):,} ids contain commas or white space, which no submission format allows;"
+        f"{len(changed):,} ids contain commas or white space, which not every submission allows;"
         f" they get _ instead, such as {new} for {old!r}"
     )
     return [(place, Item(name, item.labels)) for (place, item), name in zip(items, ids)]

@@ -24,7 +24,7 @@ from yt8m.evaluation.segment_scores import Ratings, both_means
 from yt8m.files import WholeFile
 from yt8m.flags import bounded
 from yt8m.guard import ends_in_one_line, run_main
-from yt8m.submission.ids import decode_ids
+from yt8m.submission.ids import as_text
 from yt8m.submission.kaggle_segments import read_segment_csv
 from yt8m.text_lines import numbered_lines
 
@@ -115,7 +115,7 @@ def _ratings(pattern: str, cache: str, say: Callable[[str], None]) -> Ratings:
 def _read_records(files: list[str]) -> Ratings:
     ratings: Ratings = {}
     for video in read_ratings(files):
-        (name,) = decode_ids([video.video_id])
+        name = as_text(video.video_id)
         for start, label, score in zip(video.starts, video.classes, video.scores):
             rated, segment = ratings.setdefault(label, {}), f"{name}:{start}"
             # A segment rated twice is positive if one rating is, as in training.

@@ -61,6 +61,8 @@ def run_fusion(settings: FusionSettings, say: Say = print) -> list[dict[str, Any
     with contextlib.ExitStack() as stack:
         # An unwritable path is reported here, before any work.
         writers = [stack.enter_context(w) for w in _writers(settings, inputs, names, segments, say)]
+        for writer in writers:
+            writer.check_ids(inputs.ids)
         truth = _complete_truth(settings, inputs, truth)
         held_out = _held_out(settings, len(inputs.ids))
         chosen = _choose_weights(settings, inputs, truth, held_out, say)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import array
 import hashlib
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from yt8m.errors import UserError
 from yt8m.files import cut_to
 
+USE_SCORES = "use --output_scores instead of --output_file, or rename the video."
 ID_BYTES = 8  # of an id and its line end, about: an id of the release has 4 characters, or 11
 
 
@@ -25,21 +27,29 @@ def as_text(video: object) -> str:
     return video.decode("utf-8", "backslashreplace") if isinstance(video, bytes) else str(video)
 
 
-def decode_ids(ids: Iterable[object]) -> list[str]:
-    """Return ids as str; see `as_text`.
+def as_texts(ids: Iterable[object]) -> list[str]:
+    """Return ids as str; see `as_text`."""
+    return [as_text(i) for i in ids]
+
+
+def refuse_signs(texts: Sequence[str], signs: str, what: str, instead: str) -> None:
+    """Refuse ids with which a file could not be read again.
+
+    Args:
+      texts: ids.
+      signs: a regular expression of what an id must not contain, in ids joined by null characters.
+      what: these signs and the file, for the message.
+      instead: what to do.
 
     Raises:
-      UserError: an id contains a comma, a space or a line break, which no submission format allows.
+      UserError: it names the first such id.
     """
-    texts = [as_text(i) for i in ids]
-    joined = "".join(texts)
-    if "," in joined or len(joined.split()) != (1 if joined else 0) or joined != joined.strip():
-        bad = next(t for t in texts if "," in t or t != "".join(t.split()))
-        raise UserError(
-            f"the video id {bad!r} contains a comma or white space, which no submission format"
-            " allows."
-        )
-    return texts
+    found = re.compile(signs)
+    if not found.search("\0".join(texts)):  # which takes a tenth of the time
+        return
+    bad = next((text for text in texts if found.search(text)), None)
+    if bad is not None:
+        raise UserError(f"the video id {bad!r} contains {what}; {instead}")
 
 
 def is_empty(text: str) -> bool:
@@ -47,7 +57,7 @@ def is_empty(text: str) -> bool:
     return not text or text[0] == ":"
 
 
-def refuse_empty(texts: list[str]) -> None:
+def refuse_empty(texts: Sequence[str]) -> None:
     """Refuse ids that do not identify a video.
 
     Raises:

@@ -14,7 +14,7 @@ import numpy as np
 from yt8m.errors import UserError
 from yt8m.files import CannotGoOn, WholeFile, read_text
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
-from yt8m.submission.ids import decode_ids, refuse_empty
+from yt8m.submission.ids import USE_SCORES, as_texts, refuse_empty, refuse_signs
 from yt8m.submission.writer import Position, PredictionWriter
 from yt8m.text_lines import numbered_lines, shortened
 
@@ -99,9 +99,15 @@ class SegmentCsvWriter(PredictionWriter):
         Raises:
           UserError: no line can contain an id.
         """
-        texts = decode_ids(ids)
-        refuse_empty(texts)
+        texts = as_texts(ids)
+        self.check_ids(texts)
         self._ranking.add(texts, scores)
+
+    def check_ids(self, texts: Sequence[str]) -> None:
+        """Refuse ids that the blanks between the segments of a line would cut."""
+        refuse_empty(texts)
+        what = "a comma or white space, which no line of a submission of segments can have"
+        refuse_signs(texts, r"[,\s]", what, USE_SCORES)
 
     def position(self) -> Position | None:
         """Return the number of the file with the ranking so far; None if the CSV is remote."""

@@ -12,12 +12,13 @@ from absl import logging
 from yt8m.errors import UserError
 from yt8m.files import WholeFile
 from yt8m.metrics.top_k import top_k as best_of_rows
-from yt8m.submission.ids import ID_BYTES, decode_ids, refuse_empty
+from yt8m.submission.ids import ID_BYTES, USE_SCORES, as_texts, refuse_empty, refuse_signs
 from yt8m.submission.kaggle_segments import HEADER as SEGMENT_HEADER
 from yt8m.submission.writer import Position, PredictionWriter
 from yt8m.text_lines import numbered_lines, shortened
 
 HEADER = "VideoId,LabelConfidencePairs"
+_SIGNS = r"[,\n\r]|(?:^|\0)\s|\s(?:$|\0)"  # in an id: lines and ids are stripped when they are read
 _PAIR_BYTES = 14  # " 1234 0.123456"
 _HEADERS = (HEADER.lower(), "videoid,labels", "videoid,labelscorepairs")  # the last two: 2018
 
@@ -99,10 +100,16 @@ class CsvWriter(PredictionWriter):
         Raises:
           UserError: no line can contain an id.
         """
-        texts = decode_ids(ids)
-        refuse_empty(texts)
+        texts = as_texts(ids)
+        self.check_ids(texts)
         best = slice(self._top_k)
         self._file.write(format_lines(texts, classes[:, best], scores[:, best]))
+
+    def check_ids(self, texts: Sequence[str]) -> None:
+        """Refuse ids that would end before or after the first comma of their line."""
+        refuse_empty(texts)
+        what = "a comma, a line break or white space at an end, which no submission can have"
+        refuse_signs(texts, _SIGNS, what, USE_SCORES)
 
     def position(self) -> Position | None:
         """Return the bytes of the file, once they are on the disk; None if the file is remote."""

@@ -17,7 +17,7 @@ import numpy as np
 from yt8m.files import WholeFile
 from yt8m.metrics.top_k import top_k as best_of_rows
 from yt8m.runs.classes.names import ClassNames
-from yt8m.submission.ids import ID_BYTES, decode_ids, refuse_empty
+from yt8m.submission.ids import ID_BYTES, as_texts, refuse_empty
 from yt8m.submission.settings import NamesFormat
 from yt8m.submission.writer import Position, PredictionWriter
 
@@ -67,15 +67,19 @@ class NamedWriter(PredictionWriter):
           scores: float [B, K].
 
         Raises:
-          UserError: an id is empty, or contains a comma or white space.
+          UserError: an id is empty.
         """
-        texts = decode_ids(ids)
-        refuse_empty(texts)
+        texts = as_texts(ids)
+        self.check_ids(texts)
         if not texts:
             return
         best, classes = best_of_rows(scores, min(self._top_k, scores.shape[1]))
         lines = self._csv if self._format == "csv" else self._json
         self._file.write(lines(texts, classes.tolist(), best.tolist()))
+
+    def check_ids(self, texts: Sequence[str]) -> None:
+        """Refuse empty ids; both formats quote what is not plain."""
+        refuse_empty(texts)
 
     def _csv(
         self, ids: Sequence[str], classes: Sequence[list[int]], scores: Sequence[list[float]]

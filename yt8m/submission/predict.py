@@ -10,13 +10,15 @@ import numpy as np
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.pipeline import Done
+from yt8m.errors import UserError
 from yt8m.runs.evaluation_records import EvaluationRecords
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.progress import duration
 from yt8m.runs.stop_signal import StopSignal
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.background import Background
-from yt8m.submission.ids import decode_ids
+from yt8m.submission.ids import as_texts
+from yt8m.submission.ids_ahead import ids_ahead
 from yt8m.submission.journal.journal import Journal
 from yt8m.submission.writer import PredictionWriter
 
@@ -57,7 +59,9 @@ def predict(
         pattern, "--input_data_pattern", batch_size, eval_frames, rated=False, say=say
     )
     predictor, bad = trained.predictor(records.batch_size), BadRecords(max_bad_records)
-    return predict_into(Journal("", makers, dict), records, predictor, bad, num_readers, say)
+    journal = Journal("", makers, dict)
+    journal.check_ids(ids_ahead(records.files))
+    return predict_into(journal, records, predictor, bad, num_readers, say)
 
 
 def predict_into(
@@ -99,7 +103,12 @@ def predict_into(
 
     def write(batch: dict[str, Any], scores: np.ndarray, after: Done) -> None:
         nonlocal written
-        ids = decode_ids(batch["id"].numpy())
+        ids = as_texts(batch["id"].numpy())
+        try:
+            journal.check_ids(ids)
+        except UserError:
+            journal.note(written, bad)  # What is done is kept.
+            raise
         journal.ids.add(ids)
         for writer in journal.writers:
             writer.write(ids, scores)

@@ -25,6 +25,16 @@ class PredictionWriter(AtomicWriter):
     has left and cuts it to the position, or raises `CannotGoOn` (`yt8m.files`).
     """
 
+    def check_ids(self, texts: Sequence[str]) -> None:
+        """Refuse ids that this format cannot hold, before any of them is written.
+
+        Args:
+          texts: ids.
+
+        Raises:
+          UserError: there is one.
+        """
+
     @abc.abstractmethod
     def write(self, ids: Sequence[object], scores: np.ndarray) -> None:
         """Append videos or segments.

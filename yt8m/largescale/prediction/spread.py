@@ -117,6 +117,11 @@ class _Merge:
                 self._bad.add(BadRecord(file, int(offset), problem))
             except ValueError as too_many:
                 raise UserError(str(too_many)) from None
+        try:
+            self._journal.check_ids(scores.ids)
+        except UserError:
+            self.note()
+            raise
         for start in range(0, len(scores.ids), _ROWS):
             rows = slice(start, start + _ROWS)
             self._journal.ids.add(scores.ids[rows])

@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable
 
 import tensorflow as tf
@@ -93,6 +93,15 @@ class Journal:
     def has_notes(self) -> bool:
         """Whether another process could go on after this one."""
         return self._notes is not None
+
+    def check_ids(self, texts: Sequence[str]) -> None:
+        """Refuse ids that an output cannot hold, before any output has them.
+
+        Raises:
+          UserError: there is one.
+        """
+        for writer in self.writers:
+            writer.check_ids(texts)
 
     def restore(self, bad: BadRecords) -> None:
         """Tell `bad` what a killed process has found.

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from yt8m.files import cut_to
-from yt8m.submission.ids import ID_BYTES, decode_ids
+from yt8m.submission.ids import ID_BYTES, as_texts, refuse_signs
 from yt8m.submission.scores.folder import IDS, META, PartialFolder
 from yt8m.submission.writer import Position, PredictionWriter
 
@@ -92,7 +92,8 @@ class ArrayWriter(PredictionWriter):
           scores: float [B, K].
         """
         check_shape(ids, scores, self._num_classes)
-        texts = decode_ids(ids)
+        texts = as_texts(ids)
+        self.check_ids(texts)
         rows = self._rows(np.asarray(scores))
         try:
             for column, values in zip(self._columns, rows):
@@ -101,6 +102,11 @@ class ArrayWriter(PredictionWriter):
         except OSError as error:
             raise self._folder.unwritable(error) from None
         self._num_videos += len(texts)
+
+    def check_ids(self, texts: Sequence[str]) -> None:
+        """Refuse ids that are more than one line."""
+        what = f"a line break, which {IDS} cannot hold"
+        refuse_signs(texts, "\n", what, "use --scores_format=parquet, or rename the video.")
 
     def position(self) -> Position:
         """Return the bytes of each file and the number of videos, once they are on the disk."""

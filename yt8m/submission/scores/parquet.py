@@ -19,7 +19,7 @@ import numpy as np
 
 from yt8m.errors import UserError
 from yt8m.files import CannotGoOn
-from yt8m.submission.ids import ID_BYTES, decode_ids
+from yt8m.submission.ids import ID_BYTES, as_texts
 from yt8m.submission.scores.arrays import check_shape
 from yt8m.submission.scores.best import check_top_k, split
 from yt8m.submission.scores.folder import PartialFolder, part_name
@@ -135,7 +135,7 @@ class ParquetWriter(PredictionWriter):
         ends = arrow.array(np.arange(count + 1, dtype=np.int32) * self._width)
         rounded = scores.astype(self._dtype).astype(np.float32)
         columns = [
-            arrow.array(decode_ids(ids), arrow.string()),
+            arrow.array(as_texts(ids), arrow.string()),
             arrow.ListArray.from_arrays(ends, arrow.array(classes.astype(np.int32).ravel())),
             arrow.ListArray.from_arrays(ends, arrow.array(rounded.ravel())),
             arrow.array(rest[:, 0]),

@@ -32,7 +32,7 @@ def read_folder(
     try:
         with open(os.path.join(folder, META), encoding="utf-8") as source:
             meta: dict[str, Any] = json.load(source)
-        with open(os.path.join(folder, IDS), encoding="utf-8") as source:
+        with open(os.path.join(folder, IDS), encoding="utf-8", newline="\n") as source:
             ids = source.read().split("\n")[:-1]
         # NumPy cannot map an empty array.
         mode: Any = "r" if ids else None
