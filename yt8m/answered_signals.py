@@ -1,8 +1,11 @@
-"""An answer to Ctrl-C that comes at once, also while TensorFlow computes.
+"""How SIGTERM and Ctrl-C end a command: at once, with an answer, and with nothing left unfinished.
 
 Python calls a signal's handler between two of its own instructions, so that during a long call of
 TensorFlow, such as the compilation of a model, nothing seems to happen. Python does write the
-signal's number to a file at once, which a thread here reads.
+signal's number to a file at once, which a thread here reads and answers.
+
+`ending` lets a signal raise an exception, so that whoever has opened a file removes it. Training
+and prediction save what is done instead: see `yt8m.runs.stop_signal`.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from typing import Callable
+from typing import Any, Callable
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 INTERRUPTED = 130  # exit code of a command that was interrupted
@@ -23,8 +27,93 @@ _PATIENCE = 5.0  # seconds that a call of TensorFlow may still take after the se
 _END = b"\0"  # the number of no signal
 
 
+class Ended(KeyboardInterrupt):
+    """A signal ends the command.
+
+    Attributes:
+      number: the signal's.
+      code: the exit code of the command, 128 + `number`.
+    """
+
+    def __init__(self, number: int):
+        self.number, self.code = number, 128 + number
+        super().__init__(f"ended by {signal.Signals(number).name}")
+
+
+class _Ending:
+    """Raises `Ended` for the first signal, as soon as nothing holds it back."""
+
+    def __init__(self) -> None:
+        self.holds, self.waiting, self._raised = 0, 0, False
+
+    def note(self, number: int, _: object = None) -> None:
+        """Handle a signal."""
+        self.waiting = number
+        self.raise_if_waiting()
+
+    def raise_if_waiting(self) -> None:
+        """Raise what was held back; a second signal must not disturb what removes files."""
+        if self.waiting and not self.holds and not self._raised:
+            self._raised = True
+            raise Ended(self.waiting)
+
+
+_endings: list[_Ending] = []
+
+
 @contextlib.contextmanager
-def answered(doing: Callable[[], str]) -> Iterator[None]:
+def ending() -> Iterator[None]:
+    """Let the first SIGTERM or SIGINT in this context raise `Ended` in the main thread.
+
+    A signal that the process was started to ignore, as `nohup` and shells do, stays ignored. In
+    other threads than the main one, and within another such context, nothing changes.
+    """
+    if _endings or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = _Ending()
+    with contextlib.ExitStack() as entered:
+        for number in SIGNALS:
+            before: Any = signal.getsignal(number)
+            if before not in (signal.SIG_IGN, None):
+                signal.signal(number, handler.note)
+                entered.callback(signal.signal, number, before)
+        entered.enter_context(answered(lambda: "ending", to_stderr=True))
+        _endings.append(handler)
+        entered.callback(_endings.remove, handler)
+        yield
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Let a signal wait until the end of this context, which completes or removes an output."""
+    if not _endings or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = _endings[-1]
+    handler.holds += 1
+    try:
+        yield
+    finally:
+        handler.holds -= 1
+        handler.raise_if_waiting()
+
+
+@contextlib.contextmanager
+def left_to_others() -> Iterator[None]:
+    """Answer no signal in this context, in which a child process does so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.set_wakeup_fd(-1)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+
+
+@contextlib.contextmanager
+def answered(doing: Callable[[], str], to_stderr: bool = False) -> Iterator[None]:
     """Answer the first SIGTERM or SIGINT in this context at once, and end the process at a third.
 
     A second signal ends the process too, unless its handler, which has to raise an exception, ends
@@ -32,16 +121,17 @@ def answered(doing: Callable[[], str]) -> Iterator[None]:
 
     Args:
       doing: returns what the process does after the first signal, such as "saving step 7".
+      to_stderr: whether the answers must not mix with the output.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)  # as Python demands
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    answers = _Answers(reader, doing)
+    answers = _Answers(reader, doing, to_stderr)
     answers.start()
     try:
         yield
     finally:
-        signal.set_wakeup_fd(before)
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)
         answers.over.set()
         os.write(writer, _END)
         answers.join()
@@ -56,8 +146,9 @@ class _Answers(threading.Thread):
       over: set when the context has ended.
     """
 
-    def __init__(self, reader: int, doing: Callable[[], str]):
+    def __init__(self, reader: int, doing: Callable[[], str], to_stderr: bool):
         super().__init__(name="answers to signals", daemon=True)
+        self._to_stderr, self._code = to_stderr, INTERRUPTED
         self._reader, self._doing, self.over = reader, doing, threading.Event()
 
     def run(self) -> None:
@@ -67,19 +158,19 @@ class _Answers(threading.Thread):
             if number[0] not in SIGNALS or time.monotonic() - last < SAME_PRESS:
                 continue
             last, count = time.monotonic(), count + 1
+            self._code = 128 + number[0]
             if count == 1:
                 again = "press again" if number[0] == signal.SIGINT else "signal again"
-                _say(f"{self._doing()}; {again} to abandon")
+                self._say(f"{self._doing()}; {again} to abandon")
             elif count == 2:
-                _say("abandoned; what was saved before is kept")
+                self._say("abandoned; what was saved before is kept")
                 threading.Thread(target=self._end_if_stuck, daemon=True).start()
             else:
-                os._exit(INTERRUPTED)
+                os._exit(self._code)
 
     def _end_if_stuck(self) -> None:
         if not self.over.wait(_PATIENCE):
-            os._exit(INTERRUPTED)  # Files get their names when they are whole: none is left half.
+            os._exit(self._code)  # Files get their names when they are whole: none is left half.
 
-
-def _say(text: str) -> None:
-    print(f"\n{text}", flush=True)
+    def _say(self, text: str) -> None:
+        print(f"\n{text}", file=sys.stderr if self._to_stderr else sys.stdout, flush=True)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from yt8m import answered_signals
+
 
 @dataclasses.dataclass(frozen=True)
 class Finished:
@@ -55,7 +57,7 @@ def run(
     """
     start = time.monotonic()
     signals = _Signals()
-    with signals.noted(), _opened(log) as kept:
+    with answered_signals.left_to_others(), signals.noted(), _opened(log) as kept:
         shown = log or say
         child = subprocess.Popen(
             command,

@@ -1,9 +1,10 @@
 """The `yt8m` command, and how every command starts and ends.
 
 Exit codes: 0 on success, 1 if `download` could not get some of the files, 2 for a user's mistake,
-75 if --max_minutes ended the session of a run that can be resumed, 130 after an interrupt, 141 if
-nobody reads the output any more, and 128 + n if signal n stopped a run that can be resumed. What
-the operating system refuses (a full disk, a missing permission) counts as a user's mistake.
+75 if --max_minutes ended the session of a run that can be resumed, 141 if nobody reads the output
+any more, and 128 + n if signal n ended the command (143: SIGTERM, 130: Ctrl-C); its last line then
+says what stands. What the operating system refuses (a full disk, a missing permission) counts as a
+user's mistake.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from absl import flags as absl_flags
 from absl import logging as absl_logging
 
 from yt8m import IMPORTED_AT, flags, guard
+from yt8m.answered_signals import Ended
 from yt8m.commands.command import Command
 from yt8m.errors import UserError, near_misses
 from yt8m.runs.settings.session import begun_at
@@ -60,6 +62,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("yt8m.commands.demo", "run the main workflow on synthetic data"),
 }
 
+# What stands when a signal ends a command, for its last line. Everything that was unfinished has
+# been removed by then, unless it is what the same command goes on with.
+_STANDS = {
+    "train": "the same command resumes the run from its last checkpoint",
+    "eval": "metrics that have been written are whole; the same command evaluates again",
+    "predict": "outputs that have their names are whole; the same command goes on after what it has"
+    " kept, if it said so, and begins again otherwise",
+    "download": "files that have their names are whole; the same command goes on from here",
+    "convert": "shards that have their names are whole; the same command goes on after them",
+    "papers": "steps that are done are kept; the same command goes on after them",
+    "demo": "what is done is kept; the commands above go on by themselves",
+    "accelerators": "models that are done are kept; the same command goes on after them",
+}
 # What people type -> the command's name: the root scripts' names among it.
 _OTHER_NAMES = {"inference": "predict", "infer": "predict", "evaluate": "eval", "fusion": "fuse"}
 
@@ -89,7 +104,8 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
             return 0
         return command.run(arguments)
 
-    return guarded(run_it, resume_command(program or f"yt8m {name}", arguments))
+    resume = resume_command(program or f"yt8m {name}", arguments)
+    return guarded(run_it, resume, _STANDS.get(name, guard.STANDS))
 
 
 def resume_command(program: str, arguments: Sequence[str]) -> str:
@@ -102,23 +118,26 @@ def resume_command(program: str, arguments: Sequence[str]) -> str:
     return " ".join([word, *filter(None, [rest]), *map(shlex.quote, kept)])
 
 
-def guarded(main: Callable[[], object], resume: str = "") -> int:
+def guarded(main: Callable[[], object], resume: str = "", stands: str = guard.STANDS) -> int:
     """Return the exit code of `main`; what is not a bug becomes one message without a traceback.
 
     Args:
       main: does everything.
       resume: the command line that resumes a run whose session has ended, which is printed last.
+      stands: what stands after a signal, which is printed last then.
     """
 
     def to_the_end() -> object:
         try:
             return main()
         except Stopped as stopped:
-            if stopped.number is None and resume:
+            if stopped.number is not None:
+                raise Ended(stopped.number) from None
+            if resume:
                 print(resume, flush=True)
             return stopped.code
 
-    return guard.guarded(to_the_end)
+    return guard.guarded(to_the_end, stands)
 
 
 def _start_logging() -> None:

@@ -13,10 +13,12 @@ import glob
 import json
 import os
 import uuid
+from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
 from yt8m import locks
+from yt8m.answered_signals import held
 from yt8m.errors import UserError
 from yt8m.text_lines import decoded
 
@@ -71,14 +73,46 @@ def remove_unfinished_in(folder: str) -> None:
                 tf.io.gfile.remove(os.path.join(folder, name))
 
 
+@contextlib.contextmanager
+def whole(path: str) -> Iterator[str]:
+    """Yield a name for a file, local or remote, that gets its own name when the block is complete.
+
+    If the block raises an exception, what it has written is removed.
+
+    Raises:
+      OSError: the operating system refuses something; the error names the path.
+      tf.errors.OpError: TensorFlow's file system does.
+    """
+    import tensorflow as tf
+
+    unfinished = temporary(path)
+    try:
+        with naming(path):
+            yield unfinished
+            tf.io.gfile.rename(unfinished, path, overwrite=True)
+    except BaseException:
+        with held(), contextlib.suppress(tf.errors.OpError, OSError):
+            tf.io.gfile.remove(unfinished)
+        raise
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Let errors of the operating system name a path: writing to an open file raises them bare."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and not error.filename:
+            error.filename = path
+        raise
+
+
 def write_bytes(path: str, content: bytes) -> None:
     """Write a file that gets its name only when complete; an older file stays until then."""
     import tensorflow as tf
 
-    unfinished = temporary(path)
-    with tf.io.gfile.GFile(unfinished, "wb") as out:
+    with whole(path) as unfinished, tf.io.gfile.GFile(unfinished, "wb") as out:
         out.write(content)
-    tf.io.gfile.rename(unfinished, path, overwrite=True)
 
 
 def write_text(path: str, text: str) -> None:
@@ -145,10 +179,11 @@ class AtomicWriter(abc.ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind:
-            self.abandon()
-        else:
-            self.close()
+        with held():  # A signal in the middle of either would leave half of it.
+            if kind:
+                self.abandon()
+            else:
+                self.close()
 
 
 class WholeFile(AtomicWriter):

@@ -13,12 +13,14 @@ import functools
 import io
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn
 
+from yt8m.answered_signals import ending
 from yt8m.errors import UserError
 
 # Set to anything, it shows the traceback of what otherwise becomes one line.
@@ -26,6 +28,8 @@ TRACEBACK = "YT8M_TRACEBACK"
 _BUG = "This is a bug of yt8m: please report it with the lines above and the command."
 _LESS_MEMORY = "Lower --batch_size, --max_frames or the model's sizes."
 _NO_OUTPUT = "the standard output cannot be written to"
+# What stands when a signal ends a command, if the command says nothing else.
+STANDS = "files that have their names are whole; the same command begins again"
 _PIPE_CLOSED = 128 + 13  # as if SIGPIPE had ended the process
 _WHAT_TO_DO = {
     errno.ENOSPC: "free some space, or name a place on another disk",
@@ -158,10 +162,15 @@ def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackT
             print(_BUG, file=sys.stderr)
 
 
-def guarded(main: Callable[[], object]) -> int:
-    """Return the exit code of `main`; what is not a bug becomes one message without a traceback."""
+def guarded(main: Callable[[], object], stands: str = STANDS) -> int:
+    """Return the exit code of `main`; what is not a bug becomes one message without a traceback.
+
+    Args:
+      main: does everything.
+      stands: what stands after a signal, which is printed last then.
+    """
     try:
-        code = _ended(main)
+        code = _ended(main, stands)
     except BrokenPipeError:
         if not _output_fails():
             raise
@@ -170,13 +179,15 @@ def guarded(main: Callable[[], object]) -> int:
     return _flushed(code)
 
 
-def _ended(main: Callable[[], object]) -> int:
+def _ended(main: Callable[[], object], stands: str) -> int:
     try:
-        code = main()
+        with ending():
+            code = main()
         return code if isinstance(code, int) else 0
-    except KeyboardInterrupt:
-        _say("interrupted")
-        return 130
+    except KeyboardInterrupt as error:
+        number = getattr(error, "number", signal.SIGINT)
+        _say(f"ended by {signal.Signals(number).name}: {stands}")
+        return 128 + number
     except SystemExit as end:  # argparse
         if isinstance(end.code, str):
             _say(end.code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import glob
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from yt8m.download.published import Partition
 from yt8m.download.web import BeyondEnd, Dropped, Refused, opened
 from yt8m.errors import UserError
 
+_ABANDONED = 600.0  # seconds after which nobody can still be writing a plan
 _NAME = re.compile(r"[\w-]+(\.\w+)+")
 
 
@@ -89,10 +91,19 @@ def save(folder: str, plan: Plan) -> None:
     del values["partition"]
     path = path_of(folder, plan.partition)
     temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="utf-8") as out:
-        json.dump(values, out, indent=1)
-        out.write("\n")
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as out:
+            json.dump(values, out, indent=1)
+            out.write("\n")
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)
+        raise
+    for left in glob.glob(f"{glob.escape(path)}.*.tmp"):  # of a process that was killed
+        with contextlib.suppress(OSError):
+            if time.time() - os.path.getmtime(left) > _ABANDONED:
+                os.remove(left)
 
 
 def fetch(partition: Partition, timeout: float, retries: int, wait: float) -> Plan:

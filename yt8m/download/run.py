@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +36,6 @@ def download(settings: DownloadSettings) -> int:
     Raises:
       UserError: the settings contradict each other, the server cannot be reached, the disk is too
         small, or files in the way would be overwritten.
-      KeyboardInterrupt: after the message that says how to go on.
     """
     partition = partition_of(settings)
     only_names = settings.dry_run or bool(settings.list_gs)
@@ -161,7 +159,6 @@ def _get(items: Sequence[Item], missing: list[Item], settings: DownloadSettings)
         failed = get_all(missing, transfer, settings.parallel, settings.existing == "replace")
     except KeyboardInterrupt:
         transfer.progress.show(last=True)
-        print("stopped; the same command goes on from here", file=sys.stderr)
         raise
     transfer.progress.show(last=True)
     report.print_end(settings.out_dir, len(items), failed)

@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from yt8m import answered_signals
 from yt8m.locks import lock_file
 from yt8m.locks.lock_file import Locked
 
@@ -86,30 +87,38 @@ def take(lock: str, output: str, until_exit: bool = False) -> None:
     """
     if "://" in lock:
         return
+    try:
+        with answered_signals.held(), _registry:
+            _take(lock, output, until_exit)
+    except KeyboardInterrupt:  # which came meanwhile, and is raised when the lock is there
+        release(lock)
+        raise
+
+
+def _take(lock: str, output: str, until_exit: bool) -> None:
     name = os.path.realpath(lock)
-    with _registry:
-        mine = _held.get(name)
-        if mine and mine.pid == os.getpid():
-            if mine.until_exit and until_exit:
-                return
-            raise Locked(f"this process is already writing {output}; wait for its end.")
-        made = tuple(lock_file.make_folder(os.path.dirname(lock)))
-        try:
-            token = lock_file.create(lock, output)
-        except BaseException:
-            lock_file.remove_folders(made)
-            raise
-        _held[name] = _Held(lock, token, os.getpid(), made, until_exit)
-        if until_exit:
-            atexit.register(release, lock)
-        if not _toucher or not _toucher[0].is_alive():
-            _toucher[:] = [threading.Thread(target=_touch, daemon=True, name="locks")]
-            _toucher[0].start()
+    mine = _held.get(name)
+    if mine and mine.pid == os.getpid():
+        if mine.until_exit and until_exit:
+            return
+        raise Locked(f"this process is already writing {output}; wait for its end.")
+    made = tuple(lock_file.make_folder(os.path.dirname(lock)))
+    try:
+        token = lock_file.create(lock, output)
+    except BaseException:
+        lock_file.remove_folders(made)
+        raise
+    _held[name] = _Held(lock, token, os.getpid(), made, until_exit)
+    if until_exit:
+        atexit.register(release, lock)
+    if not _toucher or not _toucher[0].is_alive():
+        _toucher[:] = [threading.Thread(target=_touch, daemon=True, name="locks")]
+        _toucher[0].start()
 
 
 def release(lock: str) -> None:
     """Give back a lock that `take` took; a child process that was forked has none."""
-    with _registry:
+    with answered_signals.held(), _registry:  # A signal must not leave the lock behind.
         mine = _held.pop(os.path.realpath(lock), None)
         if mine and mine.token and mine.pid == os.getpid():
             lock_file.remove(lock, mine.token)

@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m import locks
+from yt8m.answered_signals import held
 from yt8m.errors import UserError
 from yt8m.runs.folder import PUBLICATION, RunFolder, reason
 
@@ -88,7 +89,8 @@ def whole_folder(out_dir: str) -> Iterator[str]:
             folder = os.path.join(scratch, "new")
             os.mkdir(folder)
             yield folder
-            _take_place(folder, target, os.path.join(scratch, "old"))
+            with held():
+                _take_place(folder, target, os.path.join(scratch, "old"))
     except (tf.errors.OpError, OSError) as error:
         raise UserError(
             f"--out_dir={out_dir} cannot be written ({reason(error)}); name another folder."

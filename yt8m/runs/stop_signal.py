@@ -102,7 +102,7 @@ class Deadline:
 
 
 class StopSignal:
-    """A context that notes SIGTERM and SIGINT; a second signal raises KeyboardInterrupt.
+    """A context that notes SIGTERM and SIGINT; a second signal raises `Ended`.
 
     Args:
       session: has the time at which the run must end as well; None is no limit.
@@ -148,7 +148,7 @@ class StopSignal:
         """Handle a signal."""
         now = time.monotonic()
         if self.number is not None and now - self._noted >= answered_signals.SAME_PRESS:
-            raise KeyboardInterrupt
+            raise answered_signals.Ended(number)
         if self.number is None:
             self.number, self._noted = number, now
 

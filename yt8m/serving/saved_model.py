@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import tensorflow as tf
 
+from yt8m.answered_signals import held
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError
 from yt8m.runs.folder import reason
@@ -40,9 +41,17 @@ def write_saved_model(path: str, signatures: Signatures, default: Signature = "r
         )
     try:
         _remove(partial)
-        save_functions(partial, signatures, {**functions, "serving_default": functions[default]})
-        _remove(path)
-        files.rename(partial, path)
+        try:
+            save_functions(
+                partial, signatures, {**functions, "serving_default": functions[default]}
+            )
+        except BaseException:
+            with held():
+                _remove(partial)
+            raise
+        with held():
+            _remove(path)
+            files.rename(partial, path)
     except (tf.errors.OpError, OSError) as error:
         raise UserError(
             f"{path} cannot be written ({reason(error)}); set --out_dir to a writable folder."

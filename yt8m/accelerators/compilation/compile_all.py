@@ -16,6 +16,7 @@ from yt8m import child_process
 from yt8m.accelerators.compilation.request import Request, Row
 from yt8m.accelerators.compilation.results import Results, is_current
 from yt8m.accelerators.compilation.sources import source_hash
+from yt8m.answered_signals import Ended
 from yt8m.files import read_json
 
 _PACKAGES = ("tensorflow", "jax", "libtpu")
@@ -79,7 +80,7 @@ def _compile(request: Request, before: Row, minutes: float, child: Iterable[str]
         asked = json.dumps(dataclasses.asdict(request))
         ended = child_process.run([*child, asked, path, known], say=said.append, limit=60 * minutes)
         if ended.stopped:
-            raise KeyboardInterrupt
+            raise Ended(ended.stopped)
         found: dict[str, Any] = read_json(path) if os.path.exists(path) else {}
     found["host_bytes"] = ended.peak_bytes
     if ended.code:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from yt8m import files
 from yt8m.data.schema import SEGMENT_FRAMES
-from yt8m.files import temporary
 
 
 def _bytes(values: Sequence[bytes]) -> tf.train.Feature:
@@ -103,10 +103,8 @@ def write_shard(path: str, records: Iterable[bytes]) -> int:
     """Write records to `path` through a temporary file, and return their number."""
     tf.io.gfile.makedirs(os.path.dirname(path) or ".")
     count = 0
-    unfinished = temporary(path)
-    with tf.io.TFRecordWriter(unfinished) as writer:
+    with files.whole(path) as unfinished, tf.io.TFRecordWriter(unfinished) as writer:
         for record in records:
             writer.write(record)
             count += 1
-    tf.io.gfile.rename(unfinished, path, overwrite=True)
     return count

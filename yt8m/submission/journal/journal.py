@@ -17,6 +17,7 @@ from typing import Any, Callable
 import tensorflow as tf
 
 from yt8m import locks
+from yt8m.answered_signals import held
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.counts import ShardCounts
 from yt8m.data.pipeline import Done
@@ -162,15 +163,16 @@ class Journal:
 
     def end(self, whole: bool) -> None:
         """Give every output its name; or, if it is not whole, keep what there are notes of."""
-        for writer in self.writers:
-            if whole:
-                writer.close()
-            elif self.has_notes:
-                writer.leave()
-            else:
-                writer.abandon()
-        if self._folder and (whole or not self.has_notes):
-            shutil.rmtree(self._folder, ignore_errors=True)
+        with held():  # A signal must not leave some of the outputs without their names.
+            for writer in self.writers:
+                if whole:
+                    writer.close()
+                elif self.has_notes:
+                    writer.leave()
+                else:
+                    writer.abandon()
+            if self._folder and (whole or not self.has_notes):
+                shutil.rmtree(self._folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

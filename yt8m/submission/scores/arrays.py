@@ -132,11 +132,11 @@ class ArrayWriter(PredictionWriter):
         shape = {"num_videos": self._num_videos, "num_classes": self._num_classes}
         meta = {**self._meta, **shape}
         try:
-            for column in self._columns:
-                out = self._out[column.name]
-                out.seek(0)
-                out.write(_npy_header(column.dtype, (self._num_videos, column.width)))
-            with self._files:
+            with self._files:  # which closes the files and gives the lock back, whatever happens
+                for column in self._columns:
+                    out = self._out[column.name]
+                    out.seek(0)
+                    out.write(_npy_header(column.dtype, (self._num_videos, column.width)))
                 for name in self._out:
                     self._out[name].close()
                 with open(self._folder.file(META), "w", encoding="utf-8") as text:

@@ -1,0 +1,169 @@
+"""Whatever fails or ends a command while it writes, no output is left half-written.
+
+Each command runs once undisturbed, which counts its calls that change files. Then a fault comes
+before some of them in turn (`-m slow`: before each): a full disk, a failing one, a missing
+permission or SIGTERM. Nothing under a final name may differ from
+the undisturbed outcome, the message must name the place, and the same command must then succeed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import pathlib
+import shutil
+import signal
+import tarfile
+
+import pytest
+
+from tests.support.commands import run_command
+from tests.support.file_seam import Seam
+
+# Files that are no output: what a command goes on with after a kill, locks, and TensorBoard's.
+_UNFINISHED = (".tmp", ".partial", ".lock", ".progress", ".npz")
+
+
+def _refusing(number):
+    def fault(name, path, content):
+        raise OSError(number, os.strerror(number), path)
+
+    return fault
+
+
+def _bare(name, path, content):
+    """The error of a write, which does not know the file's name."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _ended(name, path, content):
+    signal.raise_signal(signal.SIGTERM)
+    return content
+
+
+FAULTS = {
+    "ENOSPC": (_refusing(errno.ENOSPC), 2),
+    "bare ENOSPC": (_bare, 2),
+    "EIO": (_refusing(errno.EIO), 2),
+    "EACCES": (_refusing(errno.EACCES), 2),
+    "SIGTERM": (_ended, 143),
+}
+
+
+@pytest.fixture(scope="module")
+def made(finished_run, small_data, tmp_path_factory):
+    """Return a folder with a run and two score folders."""
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copytree(finished_run, folder / "run")
+    for name in ("a", "b"):
+        ended = run_command(
+            "predict",
+            f"--train_dir={folder}/run",
+            f"--input_data_pattern={small_data.pattern('validate', 'video')}",
+            f"--output_scores={folder}/{name}",
+        )
+        assert ended.code == 0, ended.err
+    return folder
+
+
+def command(name, made, data, out):
+    """Return the flags of a command that writes below `out`."""
+    run, video = f"--train_dir={made}/run", data.pattern("validate", "video")
+    read = (run, f"--input_data_pattern={video}")
+    fused = ("fuse", f"--inputs={made}/a,{made}/b", "--method=average")
+    return {
+        "csv": ("predict", *read, f"--output_file={out}/p.csv"),
+        "scores": ("predict", *read, f"--output_scores={out}/s"),
+        "fused csv": (*fused, f"--output_file={out}/f.csv"),
+        "fused scores": (*fused, f"--output_scores={out}/f"),
+        "convert": ("convert", video, f"--out_dir={out}/c", "--level=video"),
+        "bundle": ("predict", run, f"--output_model_tgz={out}/m.tgz"),
+        "report": ("report", f"{made}/run", f"--out={out}/r.html"),
+        "publish": ("publish", f"{made}/run", f"--out_dir={out}/hub", "--license=apache-2.0"),
+        "analyse": ("analyse", f"--data_pattern={video}", f"--out_dir={out}/y", "--nofigures"),
+    }[name]
+
+
+COMMANDS = [
+    "csv", "scores", "fused csv", "fused scores", "convert", "bundle", "report", "publish",
+    "analyse",
+]  # fmt: skip
+
+
+def names_in(archive):
+    with tarfile.open(fileobj=archive) as members:
+        return sorted((m.name, m.size) for m in members if not m.name.endswith(".json"))
+
+
+def outputs(out):
+    """Return {path: content} of what has its final name."""
+    found = {}
+    for folder, _, names in os.walk(out):
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), out)
+            parts = path.split(os.sep)
+            if not any(p.endswith(_UNFINISHED) or ".new." in p or ".partial" in p for p in parts):
+                with open(os.path.join(folder, name), "rb") as file:
+                    # An archive has the time at which it was made: it need only be whole.
+                    found[path] = names_in(file) if name.endswith(".tgz") else file.read()
+    return found
+
+
+def undisturbed(name, made, data, out):
+    """Run a command, and return its outputs and the number of calls that changed files."""
+    with Seam(str(out)) as seam:
+        ended = run_command(*command(name, made, data, out))
+    assert ended.code == 0, ended.err
+    return outputs(out), len(seam.calls)
+
+
+def check(name, fault, number, made, data, reference, out):
+    raised, code = FAULTS[fault]
+    with Seam(str(out), number, raised) as seam:
+        ended = run_command(*command(name, made, data, out))
+    about = f"{name}, {fault} at call {number}: {seam.calls[number - 1 : number]}"
+    assert "Traceback" not in ended.err, about + ended.err
+    if ended.code == 0:  # The call only tidied up, or a prediction was done when the signal came.
+        assert outputs(out) == reference, about
+    else:
+        assert ended.code == code, about + ended.err
+        assert ended.err.strip().splitlines()[-1].startswith(("error: ", "ended by SIGTERM: ")), (
+            about
+        )
+        if fault not in ("bare ENOSPC", "SIGTERM"):
+            assert str(out) in ended.err or "--o" in ended.err, about + ended.err
+    for path, content in outputs(out).items():
+        assert content == reference.get(path), f"{about}: {path} is half-written"
+    if fault != "SIGTERM" and seam.calls[number - 1][1].endswith(".lock"):
+        # What cannot be removed stays, and this process, which lives on, would seem to hold it.
+        pathlib.Path(seam.calls[number - 1][1]).unlink(missing_ok=True)
+    ended = run_command(*command(name, made, data, out))
+    assert ended.code == 0, about + ended.err
+    assert outputs(out) == reference, about
+    left = [n for _, folders, names in os.walk(out) for n in (*folders, *names)]
+    assert not [n for n in left if n.endswith(_UNFINISHED) or ".partial" in n or ".new." in n], (
+        about
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_output_is_half_written(name, made, small_data, tmp_path):
+    reference, calls = undisturbed(name, made, small_data, tmp_path / "0")
+    assert undisturbed(name, made, small_data, tmp_path / "0b")[0] == reference
+    assert reference
+    assert calls > 2
+    for i, fault in enumerate(FAULTS):
+        number = 1 + (2 * i + 1) * calls // (2 * len(FAULTS))
+        check(name, fault, min(number, calls), made, small_data, reference, tmp_path / str(i + 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_output_is_half_written_whatever_call_fails(name, made, small_data, tmp_path):
+    reference, calls = undisturbed(name, made, small_data, tmp_path / "0")
+    faults = list(FAULTS)
+    for number in range(1, calls + 1):
+        out = tmp_path / str(number)
+        fault = faults[number % len(faults)]
+        check(name, fault, number, made, small_data, reference, out)
+        shutil.rmtree(out, ignore_errors=True)
