@@ -109,7 +109,7 @@ LEARN = (*TRAIN, *VALIDATE)
 MEASURE = (*LEARN, "eval", "fuse", "analyse")
 LOOK = ("inspect", "inspect --full", "conformance")
 PREDICT = ("predict", "predict frames", "predict scores")
-ALL = (*MEASURE, *PREDICT, *LOOK, "convert")
+ALL = (*MEASURE, *PREDICT, *LOOK, "convert", "synthetic")
 
 
 def does(what, words, *columns):
@@ -118,38 +118,42 @@ def does(what, words, *columns):
 
 TABLE = {
     no_labels: {
-        **does("read", "", *PREDICT, "convert", "conformance"),
+        **does("read", "", "predict", "convert", "conformance"),
         **does("refused", "has no labels: none of the 24 records examined has one", *MEASURE),
-        **does("said", "labels: none", "inspect", "inspect --full"),
+        **does("said", "labels: none", "inspect"),
     },
     empty_labels: does("refused", "none of the 24 records", "train", "validate", "eval", "fuse"),
-    two_vocabularies: does("said", "have their id under id", *MEASURE, "inspect"),
+    two_vocabularies: does(
+        "said", "have their id under id", "train", *VALIDATE, "eval", "fuse", "analyse", "inspect"
+    ),
     label_beyond: {
-        **does("refused", "a record has label 77, but there are 10 classes", *MEASURE),
+        **does("refused", "a record has label 77, but there are 10 classes", *MEASURE, "synthetic"),
         **does("said", "the highest is 77", "inspect"),
     },
     negative_label: does("refused", "a record has label -3", "train", "validate", "eval", "fuse"),
     broken: {
-        **does("refused", "contain no complete record", *MEASURE, *PREDICT, "inspect"),
+        **does("refused", "contain no complete record", *MEASURE, *PREDICT, "inspect", "synthetic"),
+        **does("refused", "broken record at byte 0", "score-segments"),
         **does("found", "24 broken records", "inspect --full"),
         **does("refused", "is broken at byte 0", "convert"),
         **does("refused", "no record with features could be read", "conformance"),
     },
     empty_shard: {
-        **does("said", "a1.tfrecord is empty (0 bytes)", *ALL),
+        **does("said", "a1.tfrecord is empty (0 bytes)", *LEARN, "eval", "predict", "analyse"),
+        **does("said", "a1.tfrecord is empty (0 bytes)", *LOOK, "convert", "synthetic"),
         **does("refused", "is missing 12 of the 24 in the inputs", "fuse"),
     },
-    only_empty_shards: does("refused", "empty (0 bytes)", *ALL),
+    only_empty_shards: does("refused", "empty (0 bytes)", *ALL, "score-segments"),
     text_shard: {
-        **does("refused", "text that begins with 'this is text'", *ALL),
+        **does("refused", "text that begins with 'this is text'", *ALL, "score-segments"),
         **does("found", "text that begins with 'this is text'", "inspect --full"),
     },
     compressed_shard: {
-        **does("refused", "compressed (gzip)", *ALL),
+        **does("refused", "compressed (gzip)", *ALL, "score-segments"),
         **does("found", "compressed (gzip)", "inspect --full"),
     },
-    dangling_link: does("refused", "a link to a file that was deleted", *ALL),
-    folder_among_shards: does("read", "", "train", "predict", "inspect"),
+    dangling_link: does("refused", "link to a file that was deleted", *ALL, "score-segments"),
+    folder_among_shards: does("read", "", "train", "inspect"),
     two_levels: {
         **does("refused", "level records", *ALL),
         **does("read", "", "conformance"),
@@ -179,6 +183,7 @@ def places(tmp_path_factory):
     done = run_command("predict", *predicts(place, "video"), f"--output_scores={place}/scores")
     assert done.code == 0, done.err
     shutil.copytree(place / "scores", place / "scores 2")
+    (place / "segments.csv").write_text("Class,Segments\n1,v1:0 v2:5\n")
     return place
 
 
@@ -231,6 +236,14 @@ def arguments(place, column, pattern, output):
         "inspect": ["inspect", pattern],
         "inspect --full": ["inspect", "--full", pattern],
         "conformance": ["conformance", pattern, "--save", f"{output}/statistics.json"],
+        "synthetic": [
+            *("synthetic", f"--from_video_level={pattern}", f"--num_classes={CLASSES}"),
+            *(f"--out_dir={output}/frames", "--frames=1,3"),
+        ],
+        "score-segments": [
+            *("score-segments", f"--submission_file={place}/segments.csv"),
+            f"--eval_data_pattern={frames}",
+        ],
         "convert": ["convert", pattern, f"--out_dir={output}/records"],
     }[column]
 
@@ -256,7 +269,7 @@ def test_a_fault_of_the_records(fault, column, places, tmp_path, no_training):
 
 
 @pytest.mark.parametrize(
-    "column", ["train", "validate", "eval", "predict", "fuse", "analyse", *LOOK, "convert"]
+    "column", ["train", "validate", "predict", "fuse", "analyse", "inspect", "convert"]
 )
 def test_patterns(column, places, tmp_path, no_training):
     """A folder as the pattern is refused by every command, and a bracket in a name by none."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from yt8m import locks
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.papers.small_data import DEFAULT_SIZES, PARTS, DataSet, Sizes, describe
 from yt8m.runs.provenance import Provenance
+
+if TYPE_CHECKING:
+    from yt8m.data.files.bad_records import BadRecords
 
 SAMPLE_VARIABLE = "YT8M_SAMPLE_DIR"
 _MADE = "made.json"
@@ -160,6 +164,7 @@ def _copy(paths: list[str], count: int, target: str, source: str) -> None:
 
 
 def _make_single(maker: _Maker, at: str) -> None:
+    from yt8m.data.files.bad_records import BadRecords
     from yt8m.data.files.shards import find_shards
     from yt8m.data.find_schema import find_schema
     from yt8m.data.records.writers import write_shard
@@ -171,10 +176,15 @@ def _make_single(maker: _Maker, at: str) -> None:
         for path in files:
             target = os.path.join(at, split, os.path.basename(path))
             if not os.path.exists(target):
-                write_shard(target, _one_label_each(path, schema, maker.sizes.single_classes))
+                bad = BadRecords()
+                with bad.explained(schema.num_classes):
+                    records = _one_label_each(path, schema, maker.sizes.single_classes, bad)
+                    write_shard(target, records)
 
 
-def _one_label_each(path: str, schema: RecordSchema, classes: int) -> Iterator[bytes]:
+def _one_label_each(
+    path: str, schema: RecordSchema, classes: int, bad: BadRecords
+) -> Iterator[bytes]:
     """Yield a shard's records, each with the rarest of its first `classes` labels.
 
     Classes are numbered by falling frequency, so the rarest label is the last one.
@@ -185,7 +195,7 @@ def _one_label_each(path: str, schema: RecordSchema, classes: int) -> Iterator[b
     from yt8m.data.records.writers import video_record
 
     ends = np.cumsum(schema.feature_sizes)[:-1]
-    for batch in build_dataset([path], schema, batch_size=256):
+    for batch in build_dataset([path], schema, batch_size=256, bad_records=bad):
         ids, means = batch["id"].numpy(), batch["video"].numpy()
         for i, labels in enumerate(batch["labels"].numpy()[:, :classes]):
             if labels.any():

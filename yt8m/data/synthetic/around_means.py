@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
@@ -74,12 +75,14 @@ def from_video_level(
     schema, _ = find_schema(
         files, num_classes=num_classes, frame_features=False, flag="--from_video_level"
     )
-    total = 0
+    total, bad = 0, BadRecords()
     for index, path in enumerate(files):
         target = os.path.join(out_dir, os.path.basename(path))
         if not tf.io.gfile.exists(target):
             rng = np.random.default_rng([seed, index])
-            total += write_shard(target, _around_file(path, schema, num_frames, noise, rng))
+            with bad.explained(schema.num_classes):
+                videos = _around_file(path, schema, num_frames, noise, rng, bad)
+                total += write_shard(target, videos)
     return total
 
 
@@ -89,10 +92,11 @@ def _around_file(
     num_frames: tuple[int, int],
     noise: float,
     rng: np.random.Generator,
+    bad: BadRecords,
 ) -> Iterator[bytes]:
     names = [n[len("mean_") :] if n.startswith("mean_") else n for n in schema.feature_names]
     ends = np.cumsum(schema.feature_sizes)[:-1]
-    for batch in build_dataset([path], schema, batch_size=64):
+    for batch in build_dataset([path], schema, batch_size=64, bad_records=bad):
         ids, labels = batch["id"].numpy(), batch["labels"].numpy()
         for video_id, mean, row in zip(ids, batch["video"].numpy(), labels):
             n = int(rng.integers(num_frames[0], num_frames[1] + 1))

@@ -133,7 +133,9 @@ def check_knows(teacher: Teacher, config: RunConfig, files: list[str]) -> None:
     """
     bad = BadRecords(config.training.max_bad_records)
     batches = read_batches(files[:1], config.schema, bad, batch_size=_SAMPLE, num_readers=1)
-    for batch in itertools.islice(batches, 1):
+    with bad.explained(config.schema.num_classes):
+        first = list(itertools.islice(batches, 1))
+    for batch in first:
         ids = batch["id"].numpy()
         if (teacher.rows_of(ids) < 0).all():
             found = ids[0].decode("utf-8", "replace")
