@@ -6,6 +6,7 @@ import os
 import numpy as np
 import pytest
 
+from tests.support.commands import refused, run_command
 from tests.support.runs import run_on
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import build_dataset
@@ -72,3 +73,20 @@ def test_records_without_labels_are_not_evaluated(run, small_data, tmp_path):
     with pytest.raises(UserError, match="no labels"):
         evaluate_run(TrainedModel(run), small_data.pattern("test", "video"), str(tmp_path / "e"))
     assert not (tmp_path / "e").exists()
+
+
+def test_map_over_all_classes_counts_those_without_positives_as_zero(run, small_data, tmp_path):
+    said = []
+    train_dir, trained = f"--train_dir={run}", TrainedModel(run)
+    data = small_data.pattern("validate", "video")
+    usual = evaluate_run(trained, data, str(tmp_path / "a"), say=said.append)
+    every = evaluate_run(trained, data, str(tmp_path / "b"), say=said.append, map_classes="all")
+    classes = usual["num_classes_with_positives"]
+    assert (usual["map_classes"], every["map_classes"]) == ("positive", "all")
+    assert every["map"] == pytest.approx(usual["map"] * classes / 12, abs=1e-6)
+    assert every["gap"] == usual["gap"]
+    ended = run_command("eval", train_dir, "--map_classes=all", f"--output_dir={tmp_path}/c")
+    assert ended.code == 0, ended.err
+    assert "and the others count as 0 in MAP" in ended.out
+    assert json.loads((tmp_path / "c/metrics.json").read_text())["map"] == every["map"]
+    assert "--map_classes" in refused("eval", train_dir, "--map_classes=some")

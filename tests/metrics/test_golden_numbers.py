@@ -32,7 +32,7 @@ for row, classes in enumerate([(0, 2), (1, 4), (1, 4), (0,)]):
 def test_the_example(top_k, gap, aps, filtered, unfiltered, batch):
     metrics, keeping = (
         EvaluationMetrics(6, top_k),
-        EvaluationMetrics(6, top_k, filter_empty_classes=False),
+        EvaluationMetrics(6, top_k, map_classes="all"),
     )
     for start in range(0, 4, batch):
         for m in (metrics, keeping):

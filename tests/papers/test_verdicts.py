@@ -36,6 +36,8 @@ from yt8m.papers.verdicts import (
         ("rises", (0.50, 0.502, 0.504), False),  # no more than noise
         ("ordered", (0.5, 0.5, 0.500001), True),
         ("ordered", (0.5, 0.499999), False),
+        ("below twice", (199.0, 100.0), True),
+        ("below twice", (200.0, 100.0), False),
     ],
 )
 def test_what_bears_a_claim_out(kind, values, expected):
@@ -105,3 +107,17 @@ def test_fusions_are_judged_by_their_parts():
     assert marks["The fusion is better than its best model"] == SEEN
     ordered = {m for t, m in marks.items() if "l3 is at least" in t or "one half" in t}
     assert ordered == {SEEN}
+
+
+def test_costs_are_compared_without_a_margin():
+    claim = Claim("50 experts cost little", "below twice", ("a", "b"), "cpu_seconds")
+    runs = [invented_result("a", 0.5), invented_result("b", 0.5)]
+    for run, seconds in zip(runs, (150.0, 80.0)):
+        run["cpu_seconds"] = seconds
+    verdict = judge(claim, runs, "sample-video-all")
+    assert (verdict.mark, verdict.margin) == (SEEN, 0.0)
+    assert verdict.numbers == "processor seconds a 150, b 80"
+
+
+def test_the_first_screen_has_ten_lines():
+    assert sum(claim.main for claim in CLAIMS) == 10

@@ -13,6 +13,7 @@ from yt8m.commands.command import Command, say_next
 from yt8m.commands.reading_settings import ReadingSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
+from yt8m.metrics.mean_average_precision import MapClasses
 from yt8m.settings import MOST_BEST, SECONDS, setting
 from yt8m.submission.settings import SegmentSettings, VocabularySettings
 
@@ -42,6 +43,13 @@ class EvalSettings(VocabularySettings):
         at_least=1,
         common=True,
         at_most=MOST_BEST,
+    )
+    map_classes: MapClasses = setting(
+        "positive",
+        help="classes over which MAP is the mean: positive (those with a positive among the"
+        " records, as in the starter code since May 2019), or all (the others count as 0, as in"
+        " older numbers)",
+        choices=MapClasses,
     )
     report: bool = setting(
         False,
@@ -124,6 +132,7 @@ def _once(settings: EvalSettings, values: FlagValues) -> None:
         segment_max_pred=segments.segment_max_pred,
         whitelist=read_whitelist(segments.segment_label_ids_file),
         vocabulary_file=settings.vocabulary_file,
+        map_classes=settings.map_classes,
     )
     if settings.report:
         from yt8m.report.settings import ReportSettings

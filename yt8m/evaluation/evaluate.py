@@ -11,6 +11,7 @@ import numpy as np
 from yt8m.errors import UserError
 from yt8m.evaluation.details import Details
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
+from yt8m.metrics.mean_average_precision import MapClasses
 
 Pairs = Iterable[tuple[dict[str, Any], np.ndarray]]  # (batch, predictions [B, K])
 
@@ -21,6 +22,7 @@ def evaluate(
     num_classes: int,
     top_k: int = 20,
     details: Details | None = None,
+    map_classes: MapClasses = "positive",
 ) -> EvaluationMetrics:
     """Return the metrics of every example of a data set.
 
@@ -31,8 +33,9 @@ def evaluate(
       num_classes: K.
       top_k: predictions per video that count for GAP and MAP.
       details: collects more about the predictions, or None.
+      map_classes: see `mean_average_precision`.
     """
-    metrics = EvaluationMetrics(num_classes, top_k=top_k)
+    metrics = EvaluationMetrics(num_classes, top_k, map_classes)
     for batch, predictions in pairs:
         labels = batch["labels"].numpy()
         weights = batch["weights"].numpy() if "weights" in batch else None

@@ -18,6 +18,7 @@ from yt8m.evaluation.evaluate import Pairs, evaluate
 from yt8m.evaluation.progress import with_progress
 from yt8m.evaluation.segment_scores import SegmentScores
 from yt8m.losses import registry as losses
+from yt8m.metrics.mean_average_precision import MapClasses
 from yt8m.runs.load import saved_step
 from yt8m.runs.trained_model import TrainedModel
 from yt8m.submission.disk_space import expected_examples
@@ -36,6 +37,7 @@ def evaluate_run(
     segment_max_pred: int = 0,
     whitelist: Sequence[int] | None = None,
     vocabulary_file: str = "",
+    map_classes: MapClasses = "positive",
 ) -> dict[str, Any]:
     """Evaluate a trained model on every example of `pattern`, and write and return the result.
 
@@ -53,6 +55,7 @@ def evaluate_run(
       segment_max_pred: limit for rated segments; see `SegmentScores`.
       whitelist: classes for rated segments; see `SegmentScores`.
       vocabulary_file: names of the classes; "" looks for the run's own.
+      map_classes: see `mean_average_precision`.
 
     Raises:
       UserError: the records do not match the model or have no labels, or `out_dir` cannot be
@@ -84,7 +87,7 @@ def evaluate_run(
             pairs = with_progress(bad.unless_all_are_broken(pairs), expected, what, say)
             if segments:
                 pairs = segments.watch(pairs)
-            metrics = evaluate(pairs, loss, schema.num_classes, top_k, details)
+            metrics = evaluate(pairs, loss, schema.num_classes, top_k, details, map_classes)
         seconds = time.monotonic() - start
         if not metrics.per_class_ap()[1].any():
             raise UserError(
@@ -97,6 +100,7 @@ def evaluate_run(
             "weights": trained.path,
             "data": pattern,
             "top_k": top_k,
+            "map_classes": map_classes,
             "seconds": round(seconds, 2),
             **({} if step is None else {"step": step}),
             **(segments.result() if segments else {}),

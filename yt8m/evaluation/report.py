@@ -32,9 +32,10 @@ def table(result: dict[str, Any], top_k: int, names: ClassNames) -> str:
         lines.append(f"{name.format(k=top_k):<8} {result[key]:.6f}{percent}")
     if "segment_map" in result:
         lines += segment_lines(result)
+    others = ", and the others count as 0 in MAP" if result.get("map_classes") == "all" else ""
     lines.append(
         f"over {result['num_examples']:,} examples;"
-        f" {result['num_classes_with_positives']:,} classes have positives"
+        f" {result['num_classes_with_positives']:,} classes have positives{others}"
     )
     lines += extreme_classes.table(result, names)
     return "\n".join(lines)

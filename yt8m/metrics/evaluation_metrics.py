@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from yt8m.errors import UserError
 from yt8m.metrics.average_precision import ranked, ranked_average_precision
 from yt8m.metrics.mean_average_precision import (
+    MapClasses,
     mean_average_precision,
     ranked_class_average_precision,
 )
@@ -49,17 +50,17 @@ class EvaluationMetrics:
     Args:
       num_classes: K.
       top_k: pairs of each video that enter GAP and MAP, at most K.
-      filter_empty_classes: see `mean_average_precision`.
+      map_classes: see `mean_average_precision`.
     """
 
-    def __init__(self, num_classes: int, top_k: int = 20, filter_empty_classes: bool = True):
+    def __init__(self, num_classes: int, top_k: int = 20, map_classes: MapClasses = "positive"):
         if num_classes < 1 or top_k < 1:
             raise ValueError(
                 f"num_classes and top_k must be 1 or more, not {num_classes} and {top_k}"
             )
         self.num_classes = int(num_classes)
         self.top_k = min(int(top_k), self.num_classes)
-        self.filter_empty_classes = filter_empty_classes
+        self.map_classes: MapClasses = map_classes
         self._class_type = np.uint16 if num_classes <= 1 << 16 else np.int32
         self._chunks: list[_Pairs] = []  # each array [B, k]
         self._class_positives = np.zeros(self.num_classes, np.int64)
@@ -146,7 +147,7 @@ class EvaluationMetrics:
         loss = self._sums["loss"] / self._num_losses if self._num_losses else None
         return {
             "gap": ranked_average_precision(hits, int(self._class_positives.sum())),
-            "map": mean_average_precision(ap, self._class_positives, self.filter_empty_classes),
+            "map": mean_average_precision(ap, self._class_positives, self.map_classes),
             "perr": self._sums["perr"] / self._num_examples,
             "hit_at_1": self._sums["hit_at_1"] / self._num_examples,
             "hit_at_5": self._sums["hit_at_5"] / self._num_examples,

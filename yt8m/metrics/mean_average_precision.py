@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+# The classes over which MAP is the mean: those with a positive, or all of them.
+MapClasses = Literal["positive", "all"]
 _PLACES = np.int64(1 << 34)  # of pairs and whether they are positive: 8 billion
 
 
@@ -41,17 +43,17 @@ def ranked_class_average_precision(
 
 
 def mean_average_precision(
-    ap: NDArray[Any], class_positives: NDArray[Any], filter_empty_classes: bool = True
+    ap: NDArray[Any], class_positives: NDArray[Any], map_classes: MapClasses = "positive"
 ) -> float:
     """Return the mean AP.
 
     Args:
       ap: float [K].
       class_positives: int [K].
-      filter_empty_classes: leave out classes without a positive, as the starter code does since
-        2019-05-31. False counts them as 0, for comparison with older numbers.
+      map_classes: "positive" leaves out classes without a positive, as the starter code does since
+        2019-05-31. "all" counts them as 0, for comparison with older numbers.
     """
     kept = np.asarray(ap)
-    if filter_empty_classes:
+    if map_classes == "positive":
         kept = kept[np.asarray(class_positives) > 0]
     return float(kept.mean()) if kept.size else 0.0

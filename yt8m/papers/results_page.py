@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from yt8m.papers.claims import CLAIMS
 from yt8m.papers.paper_row import PaperRow
 from yt8m.papers.paper_tables import ABOUT, TABLES, rows_of, tables_with_rows
 from yt8m.papers.results import Result, small_results
@@ -17,6 +18,16 @@ _HEAD = """# The papers' results and those of the small variants
 
 `python -m yt8m.papers report` writes this page from the JSON files in `results/`; do not edit
 it.
+"""
+
+_TEN_LINES = """## Which effects were seen
+
+Ten effects of both papers, with the small variants' data on which each was seen or not. All claims,
+with their numbers and margins, are [below](#the-papers-claims).
+
+"""
+
+_ABOUT = """## How to read this page
 
 The papers trained models of thousands of units on millions of videos. The small variants train
 models of a hundred to five hundred units on thousands of videos, in minutes, on two cores
@@ -50,9 +61,18 @@ small experiment.
 def report(rows: dict[str, PaperRow], results: Sequence[Result]) -> str:
     """Return the page as Markdown."""
     results = [r for r in results if r["variant"] == "small"]
-    parts = [_HEAD, _data(results), _noise(results), _claims(results)]
+    parts = [_HEAD, _ten_lines(results), _ABOUT, _data(results), _noise(results), _claims(results)]
     parts += [_table(table, rows_of(table, rows), results) for table in tables_with_rows(rows)]
     return "\n".join(parts)
+
+
+def _ten_lines(results: Sequence[Result]) -> str:
+    """Return a line for each of the main claims: on which data it was seen, and on which not."""
+    lines: dict[str, list[str]] = {}
+    for v in verdicts(results, [claim for claim in CLAIMS if claim.main]):
+        on = f" on {v.data}" if v.data else ""
+        lines.setdefault(v.claim.text, []).append(f"**{v.mark}**{on}")
+    return _TEN_LINES + "".join(f"- {text}: {'; '.join(marks)}\n" for text, marks in lines.items())
 
 
 def _data(results: Sequence[Result]) -> str:

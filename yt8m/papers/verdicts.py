@@ -81,12 +81,13 @@ def judge(claim: Claim, results: Sequence[Result], data: str) -> Verdict | None:
     if lacking:
         return Verdict(claim, data, NOT_RUN, f"no result for {', '.join(lacking)}")
     numbers = [v for v in values if v is not None]
-    ordered = claim.kind == "ordered"
-    margin = 0.0 if ordered else noise_of(results, data, claim.metric).margin
-    digits = 6 if ordered else 4
+    exact = claim.kind in ("ordered", "below twice")
+    margin = 0.0 if exact else noise_of(results, data, claim.metric).margin
+    digits = {"ordered": 6, "below twice": 0}.get(claim.kind, 4)
     shown = ", ".join(f"{_shown(n)} {v:.{digits}f}" for n, v in zip(claim.names, numbers))
     mark = SEEN if holds(claim.kind, numbers, margin) else NOT_SEEN
-    return Verdict(claim, data, mark, f"{claim.metric.upper()} {shown}", margin)
+    what = "processor seconds" if claim.metric == "cpu_seconds" else claim.metric.upper()
+    return Verdict(claim, data, mark, f"{what} {shown}", margin)
 
 
 def holds(kind: Kind, values: Sequence[float], margin: float) -> bool:
@@ -98,6 +99,8 @@ def holds(kind: Kind, values: Sequence[float], margin: float) -> bool:
         return all(first - v <= margin for v in rest)
     if kind == "equal":
         return all(abs(first - v) <= margin for v in rest)
+    if kind == "below twice":
+        return first < 2.0 * rest[0]
     steps = [b - a for a, b in zip(values, rest)]
     if kind == "ordered":
         return all(s >= 0 for s in steps)
@@ -118,7 +121,8 @@ def _by_row(results: Iterable[Result], data: str, metric: str) -> dict[str, list
     found: dict[str, list[float]] = {}
     for r in results:
         if r["data"]["name"] == data and r["variant"] == "small":
-            found.setdefault(r["recipe"], []).append(float(r["metrics"][metric]))
+            value = r["cpu_seconds"] if metric == "cpu_seconds" else r["metrics"][metric]
+            found.setdefault(r["recipe"], []).append(float(value))
     return found
 
 
