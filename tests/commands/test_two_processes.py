@@ -4,74 +4,11 @@ import os
 import pathlib
 import shutil
 
-import pytest
-
 from tests.support.commands import refused, run_command
+from tests.support.outputs import commands
 from yt8m import locks
 from yt8m.locks import lock_file
 from yt8m.locks.owner import Owner
-
-
-@pytest.fixture(scope="module")
-def made(finished_run, small_data, tmp_path_factory):
-    """Return a folder with a run, its bundle and two score folders."""
-    folder = tmp_path_factory.mktemp("made")
-    shutil.copytree(finished_run, folder / "run")
-    for name in ("a", "b"):
-        ended = run_command(
-            "predict",
-            f"--train_dir={folder}/run",
-            f"--input_data_pattern={small_data.pattern('validate', 'video')}",
-            f"--output_scores={folder}/{name}",
-            f"--output_model_tgz={folder}/m.tgz",
-        )
-        assert ended.code == 0, ended.err
-    return folder
-
-
-def commands(made, data, out):
-    """Return each command as (its name, flags, the lock of its output)."""
-    run, video = f"--train_dir={made}/run", data.pattern("validate", "video")
-    read = (run, f"--input_data_pattern={video}")
-    fused = ("fuse", f"--inputs={made}/a,{made}/b", "--method=average")
-    train = ("train", "--model=LogisticModel", f"--train_data_pattern={video}", "--batch_size=20")
-    return {
-        "train": ((*train, f"--train_dir={out}/run"), f"{out}/run/yt8m.lock"),
-        "start over": (
-            (*train, f"--train_dir={out}/run", "--start_new_model"),
-            f"{out}/run/yt8m.lock",
-        ),
-        "eval": (("eval", run, f"--output_dir={out}/eval"), f"{out}/eval/yt8m.lock"),
-        "csv": (("predict", *read, f"--output_file={out}/p.csv"), f"{out}/p.csv.lock"),
-        "progress": (
-            ("predict", *read, f"--output_file={out}/p.csv"),
-            f"{out}/p.csv.progress.lock",
-        ),
-        "scores": (("predict", *read, f"--output_scores={out}/s"), f"{out}/s.lock"),
-        "parquet": (
-            ("predict", *read, f"--output_scores={out}/s", "--scores_format=parquet"),
-            f"{out}/s.lock",
-        ),
-        "bundle": (("predict", run, f"--output_model_tgz={out}/m.tgz"), f"{out}/m.tgz.lock"),
-        "unpacked": (
-            ("predict", f"--input_model_tgz={made}/m.tgz", f"--untar_model_dir={out}/u", read[1],
-             f"--output_file={out}/p.csv"),
-            f"{out}/u/yt8m.lock",
-        ),
-        "fused": ((*fused, f"--output_file={out}/f.csv"), f"{out}/f.csv.lock"),
-        "fused scores": ((*fused, f"--output_scores={out}/f"), f"{out}/f.lock"),
-        "report": (("report", f"{made}/run", f"--out={out}/r.html"), f"{out}/r.html.lock"),
-        "publish": (
-            ("publish", f"{made}/run", f"--out_dir={out}/hub", "--license=apache-2.0"),
-            f"{out}/hub.lock",
-        ),
-        "export": (("export", f"{made}/run", f"--out_dir={out}/x"), f"{out}/x/yt8m.lock"),
-        "analyse": (
-            ("analyse", f"--data_pattern={video}", f"--out_dir={out}/y"),
-            f"{out}/y/report.md.lock",
-        ),
-    }  # fmt: skip
-
 
 NAMES = tuple(commands("", type("Data", (), {"pattern": lambda *_: ""}), ""))
 

@@ -1,5 +1,7 @@
 """A damaged checkpoint costs the steps since the one before it."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -35,3 +37,14 @@ def test_a_resumed_run_has_every_variable_of_its_model(name, small_data, tmp_pat
     # Moving statistics and the state of dropout are not trained, and change all the same.
     for variable, found in zip(stopped.step.model.variables, resumed.step.model.variables):
         np.testing.assert_array_equal(variable.numpy(), found.numpy(), err_msg=variable.name)
+
+
+def test_a_checkpoint_is_due_after_ten_minutes_of_any_steps(small_data, tmp_path, monkeypatch):
+    config = run_config(small_data, "LogisticModel")
+    assert config.training.export_model_steps == 0
+    trainer = Trainer(config, begun(config, tmp_path))
+    now = time.monotonic()
+    trainer.checkpoints.save(0)
+    for minutes, due in ((9.9, False), (10.1, True)):
+        monkeypatch.setattr("time.monotonic", lambda at=now + 60 * minutes: at)
+        assert trainer.checkpoints.due(1) is due
