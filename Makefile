@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DEMO ?= runs/demo
 OLD_PYTHON := Python 3.9 or newer is needed; choose one: make PYTHON=python3.11 ...
 
-.PHONY: demo test slow soak coverage lint clean
+.PHONY: demo test slow soak fuzz coverage lint clean
 
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 9) else "$(OLD_PYTHON)")'
@@ -29,6 +29,10 @@ slow: $(READY)
 # Random kills of every command that writes, for half an hour; the same command goes on.
 soak: $(READY)
 	$(BIN)/python -m benchmarks.soak --minutes=30
+
+# Damaged and made-up inputs for every reader and command, most of them in one process.
+fuzz: $(READY)
+	$(BIN)/python -m benchmarks.fuzz --cases=20000 --commands=200 --minutes=90
 
 # The default tests with the lines that they reach, child processes included.
 coverage: $(READY)

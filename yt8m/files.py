@@ -20,7 +20,7 @@ from typing import IO, Any, TypeVar
 from yt8m import locks
 from yt8m.answered_signals import held
 from yt8m.errors import UserError
-from yt8m.text_lines import decoded
+from yt8m.text_lines import decoded, parsed_json
 
 _Writer = TypeVar("_Writer", bound="AtomicWriter")
 _UNFINISHED = ".tmp"
@@ -48,7 +48,7 @@ def read_json(path: str) -> Any:
     Raises:
       ValueError: the file is not JSON.
     """
-    return json.loads(read_text(path))
+    return parsed_json(read_text(path))
 
 
 def temporary(path: str) -> str:

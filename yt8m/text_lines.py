@@ -7,9 +7,11 @@ and describe the others in the same words.
 from __future__ import annotations
 
 import codecs
+import csv
+import json
 import re
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 from yt8m.errors import UserError
 
@@ -91,6 +93,30 @@ def _lines(source: IO[bytes]) -> Iterator[str]:
         yield from map(decoded, lines)
         block = source.read(_BLOCK)
     yield decoded(rest)
+
+
+def parsed_json(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+      ValueError: it is not JSON, or is nested more deeply than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def cells_of(line: str) -> list[str]:
+    """Return the cells of a line of a CSV.
+
+    Raises:
+      ValueError: a cell is longer than Python reads.
+    """
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
 
 
 def shortened(line: str, length: int = 60) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from yt8m.data.label_rows import label_rows
+from yt8m.data.label_rows import is_class, label_rows
 from yt8m.errors import UserError, near_misses
+from yt8m.settings import MOST_CLASSES
 
 
 def read_labels(path: str) -> dict[str, tuple[str, ...]]:
@@ -43,7 +44,7 @@ class Classes:
         """
         if label in self._numbers:
             return self._numbers[label]
-        if label.isdigit() and int(label) < len(self.names):
+        if is_class(label) and int(label) < len(self.names):
             return int(label)
         raise UserError(
             f"the label {label!r} of {video} is not one of the {len(self.names):,} classes of"
@@ -58,10 +59,18 @@ def made_from(labels: Iterable[Sequence[str]], least: int = 0) -> Classes:
     Args:
       labels: labels of each video.
       least: the fewest classes, if the labels are numbers.
+
+    Raises:
+      UserError: a number is larger than that of any class.
     """
     found = {label for each in labels for label in each}
-    if all(label.isdigit() for label in found):
+    if all(map(is_class, found)):
         count = max((int(label) for label in found), default=0) + 1
         count = max(count, least)
+        if count > MOST_CLASSES:
+            raise UserError(
+                f"the label {count - 1} is beyond the {MOST_CLASSES:,} classes that are possible;"
+                " correct it, or name a --vocabulary_file."
+            )
         return Classes([str(n) for n in range(count)], "the labels' numbers", are_numbers=True)
     return Classes(sorted(found), "the labels")

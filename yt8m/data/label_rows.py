@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from yt8m.errors import UserError
-from yt8m.text_lines import numbered_lines, shortened
+from yt8m.text_lines import cells_of, numbered_lines, parsed_json, shortened
 
 IDS = ("id", "video_id", "video", "youtube_id", "videoid", "name", "filename", "file", "path")
 LABELS = ("labels", "label", "classes", "class", "category", "categories")
@@ -45,7 +43,7 @@ def split_labels(value: Any) -> tuple[str, ...]:
     text = value.strip()
     if text.startswith("["):
         try:
-            return split_labels(json.loads(text))
+            return split_labels(parsed_json(text))
         except ValueError:
             pass
     if re.fullmatch(r"\d+([ ,]+\d+)*", text):
@@ -56,6 +54,11 @@ def split_labels(value: Any) -> tuple[str, ...]:
 
 def _label(text: str) -> str:
     return "" if text in ("nan", "NaN") else re.sub(r"^(\d+)\.0+$", r"\1", text)
+
+
+def is_class(label: str) -> bool:
+    """Return whether a label is the number of a class."""
+    return label.isascii() and label.isdigit() and len(label) < 10  # so that 32 bits suffice
 
 
 def label_rows(path: str, what: str = "--labels") -> Iterator[LabelRow]:
@@ -73,7 +76,10 @@ def label_rows(path: str, what: str = "--labels") -> Iterator[LabelRow]:
     """
     columns: _Columns | None = None
     for place, (number, line) in enumerate(numbered_lines(path, what)):
-        cells = next(csv.reader([line]))
+        try:
+            cells = cells_of(line)
+        except ValueError as error:
+            raise UserError(f"{path}, line {number}: {error}; {_FORM}.") from None
         if place == 0:
             columns = _columns(cells)
             if columns or _is_plain_header(cells):

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 from yt8m.files import read_text, write_text
+from yt8m.settings import MOST_CLASSES
 
 FILE = "vocabulary.csv"
 _FILES = (FILE, "class_labels_indices.csv")  # the second is AudioSet's
@@ -55,10 +56,12 @@ def read_vocabulary(path: str, flag: str = "--vocabulary_file") -> Vocabulary:
       UserError: the file does not exist, or is not a vocabulary.
     """
     try:
-        rows = list(csv.reader(io.StringIO(read_text(path))))
+        rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
     except (tf.errors.OpError, UnicodeDecodeError) as error:
         reason = getattr(error, "message", error)
         raise UserError(f"{flag}={path} cannot be read ({reason}).") from None
+    except csv.Error as error:
+        raise UserError(f"{flag}={path} is not a vocabulary ({error}).") from None
     try:
         return _vocabulary(rows)
     except (ValueError, IndexError) as error:
@@ -75,6 +78,10 @@ def _vocabulary(rows: list[list[str]]) -> Vocabulary:
     name_at = names_at[0] if names_at else 1
     body = rows[1:] if columns else rows
     by_index = {int(row[index_at]): row for row in body if row}
+    if not by_index:
+        raise ValueError("it has no class")
+    if min(by_index) < 0 or max(by_index) >= MOST_CLASSES:
+        raise ValueError(f"an index is not from 0 to {MOST_CLASSES - 1}")
     classes = [by_index.get(i) for i in range(max(by_index) + 1)]
     names = tuple(row[name_at] if row else f"class {i}" for i, row in enumerate(classes))
     if _COUNT not in columns:

@@ -45,6 +45,19 @@ def write_report(
 
 def report(places: Sequence[str], vocabulary_file: str = "", evaluation_folder: str = "") -> str:
     """Return the text of the page; see `write_report`."""
+    try:
+        return _page(places, vocabulary_file, evaluation_folder)
+    # What a document lacks, or holds in another form, shows only where it is used.
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+        raise UserError(
+            f"a file of {', '.join(places)} has other contents than this program writes"
+            f" ({type(error).__name__}: {str(error)[:100]}): metrics.jsonl, config.json, or a"
+            " metrics.json, per_class_ap.json or details.json. Evaluate again, or delete what was"
+            " changed; YT8M_TRACEBACK=1 shows where it was used."
+        ) from error
+
+
+def _page(places: Sequence[str], vocabulary_file: str, evaluation_folder: str) -> str:
     fusions, runs = [], []
     for place, title in zip(places, titles(places)):
         if _is_file(place):

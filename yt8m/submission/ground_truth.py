@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yt8m.data.label_rows import label_rows
+from yt8m.data.label_rows import is_class, label_rows
 from yt8m.data.ragged import Ragged
 from yt8m.errors import UserError
 
@@ -82,7 +82,7 @@ def read_ground_truth(path: str) -> GroundTruth:
     ids: list[str] = []
     labels: list[np.ndarray] = []
     for row in label_rows(path, "the ground truth"):
-        if not all(map(_is_class, row.labels)):
+        if not all(map(is_class, row.labels)):
             raise UserError(
                 f"{path}, line {row.line}: {row.text}; expected '<id>,<label> <label> ...', where a"
                 " label is the number of a class."
@@ -91,7 +91,3 @@ def read_ground_truth(path: str) -> GroundTruth:
         labels.append(np.unique(np.array([int(c) for c in row.labels], np.int32)))
     values = np.concatenate([np.zeros(0, np.int32), *labels])
     return GroundTruth(ids, Ragged.of_lengths(values, np.array([len(row) for row in labels], int)))
-
-
-def _is_class(label: str) -> bool:
-    return label.isdecimal() and len(label) < 10  # so that 32 bits suffice

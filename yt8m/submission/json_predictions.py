@@ -6,7 +6,6 @@ The counterpart of the starter code's converter (docs/sources.md#predictions-as-
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,12 +14,14 @@ import numpy as np
 
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError
+from yt8m.settings import MOST_CLASSES
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.kaggle_videos import CsvRow, CsvWriter
-from yt8m.text_lines import numbered_lines, shortened
+from yt8m.text_lines import numbered_lines, parsed_json, shortened
 
 _FLAG = "--input_json_pattern"
 _SPACE = re.compile(r"\s*")
+_LARGEST = float(np.finfo(np.float32).max)
 _KEYS = ("video_id", "class_indexes", "predictions")
 
 
@@ -77,7 +78,7 @@ def _values(path: str) -> Iterator[tuple[int, Any]]:
     lines = numbered_lines(path, "the predictions")
     for number, line in lines:
         try:
-            value = json.loads(line)
+            value = parsed_json(line)
         except ValueError:
             yield from _over_lines(path, [(number, line), *lines])
         else:
@@ -90,7 +91,7 @@ def _over_lines(path: str, lines: list[tuple[int, str]]) -> Iterator[tuple[int, 
     while at < len(text):
         try:
             value, end = decoder.raw_decode(text, at)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             number, line = lines[passed]
             raise UserError(
                 f"{path}, line {number}: {shortened(line)} is not, and does not begin, a JSON value"
@@ -113,6 +114,10 @@ def _predictions(value: Any) -> list[Any]:
     return [value]
 
 
+def _is_nested(values: Any) -> bool:
+    return isinstance(values, list) and bool(values) and isinstance(values[0], list)
+
+
 def _row(found: Any) -> CsvRow:
     """Return a prediction as the content of a line.
 
@@ -124,8 +129,11 @@ def _row(found: Any) -> CsvRow:
         raise ValueError(f"no {', '.join(missing)}")
     video, classes, scores = (found[key] for key in _KEYS)
     if isinstance(video, list):
-        video, classes, scores = (part[0] if part else part for part in (video, classes, scores))
-    elif classes and isinstance(classes[0], list):
+        video, classes, scores = (
+            part[0] if isinstance(part, list) and part else part
+            for part in (video, classes, scores)
+        )
+    elif _is_nested(classes) and _is_nested(scores):
         classes, scores = classes[0], scores[0]
     if not isinstance(video, str):
         raise ValueError("a video_id that is not a text")
@@ -133,9 +141,11 @@ def _row(found: Any) -> CsvRow:
         raise ValueError("class_indexes or predictions that are not a list")
     if len(classes) != len(scores):
         raise ValueError(f"{len(classes)} class_indexes and {len(scores)} predictions")
-    if not all(isinstance(c, int) and c >= 0 for c in classes) or len({*classes}) < len(classes):
+    if not all(isinstance(c, int) and 0 <= c < MOST_CLASSES for c in classes) or len(
+        {*classes}
+    ) < len(classes):
         raise ValueError("class_indexes that are not different whole numbers")
-    if not all(isinstance(s, (int, float)) and math.isfinite(s) for s in scores):
+    if not all(isinstance(s, (int, float)) and abs(s) <= _LARGEST for s in scores):
         raise ValueError("predictions that are not finite numbers")
     order = sorted(range(len(scores)), key=lambda i: -scores[i])
     return CsvRow(

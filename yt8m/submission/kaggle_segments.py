@@ -11,6 +11,7 @@ from typing import Callable
 
 import numpy as np
 
+from yt8m.data.label_rows import is_class
 from yt8m.errors import UserError
 from yt8m.files import CannotGoOn, WholeFile, read_text
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
@@ -47,7 +48,7 @@ def read_whitelist(path: str) -> list[int] | None:
         raise UserError(
             f"cannot read --segment_label_ids_file={path!r}: {getattr(error, 'message', error)}."
         ) from None
-    classes = [int(line) for line in map(str.strip, text.splitlines()) if line.isdigit()]
+    classes = [int(line) for line in map(str.strip, text.splitlines()) if is_class(line)]
     if not classes:
         raise UserError(
             f"--segment_label_ids_file={path!r} contains no class index; expected one integer per"
@@ -177,7 +178,7 @@ def read_segment_csv(path: str) -> Iterator[tuple[int, list[str]]]:
             continue
         segments = tail.split()
         starts = (segment.rpartition(":")[2] for segment in segments)
-        if not comma or not head.isdigit() or not all(map(str.isdigit, starts)):
+        if not comma or not is_class(head) or not all(map(is_class, starts)):
             raise UserError(
                 f"{path}, line {number}: {shortened(line)}; expected '<class>,<video>:<start>"
                 " <video>:<start> ...'."

@@ -12,6 +12,7 @@ from absl import logging
 from yt8m.errors import UserError
 from yt8m.files import WholeFile
 from yt8m.metrics.top_k import top_k as best_of_rows
+from yt8m.settings import MOST_CLASSES
 from yt8m.submission.ids import ID_BYTES, USE_SCORES, as_texts, refuse_empty, refuse_signs
 from yt8m.submission.kaggle_segments import HEADER as SEGMENT_HEADER
 from yt8m.submission.writer import Position, PredictionWriter
@@ -188,11 +189,10 @@ def _parse(line: str, num_classes: int | None) -> CsvRow:
         raise ValueError("a class without a score")
     classes = [int(c) for c in tokens[::2]]
     scores = [float(s) for s in tokens[1::2]]
-    end = math.inf if num_classes is None else num_classes
+    end = MOST_CLASSES if num_classes is None else num_classes
     for c in classes:
         if not 0 <= c < end:
-            limit = "" if num_classes is None else f" (0 to {num_classes - 1})"
-            raise ValueError(f"class {c} is out of range{limit}")
+            raise ValueError(f"class {c} is out of range (0 to {end - 1})")
     if len(set(classes)) < len(classes):
         raise ValueError("a repeated class")
     if not all(map(math.isfinite, scores)):

@@ -90,4 +90,9 @@ class ScoreFile(DenseScores):
                     f" needed in a NumPy array; predict again without {other}."
                 )
         meta, ids, (scores,) = read_folder(path, flag, (SCORES,))
+        if meta.get("num_classes", scores.shape[1]) != scores.shape[1]:
+            raise UserError(
+                f"{flag}: {path!r} has scores of shape {scores.shape}, but its description has"
+                f" {meta['num_classes']} classes."
+            )
         super().__init__(ids, scores, meta)

@@ -69,6 +69,8 @@ class CsvTable(Table):
                 yield from (line for line in csv.reader(f) if line)
         except UnicodeDecodeError as error:
             raise UserError(f"--input={self._path} cannot be read ({not_text(error)}).") from None
+        except csv.Error as error:
+            raise UserError(f"--input={self._path} cannot be read ({error}).") from None
 
 
 def _is_number(text: str) -> bool:

@@ -20,6 +20,7 @@ from yt8m.submission.scores.stored import BestScores
 from yt8m.submission.writer import Position
 
 CLASSES, SCORES, REST = "top_classes.npy", "top_scores.npy", "top_rest.npy"
+_ROWS = 1 << 16  # whose classes are checked together
 
 
 class BestWriter(ArrayWriter):
@@ -107,7 +108,20 @@ def open_best(path: str, flag: str) -> BestScores:
             f"{flag}: {path!r} has classes of shape {classes.shape}, but scores of shape"
             f" {scores.shape}."
         )
-    return BestScores(ids, classes, scores, rest, int(meta["num_classes"]), meta)
+    num_classes = int(meta.get("num_classes", 0))
+    if rest.shape[1] != 1 or classes.dtype.kind not in "iu" or scores.shape[1] > num_classes:
+        raise UserError(
+            f"{flag}: {path!r} has arrays of other forms than the best classes, their scores and"
+            f" the mean of the rest, of {num_classes} classes."
+        )
+    for start in range(0, len(ids), _ROWS):
+        some = classes[start : start + _ROWS]
+        if some.size and not 0 <= some.min() <= some.max() < num_classes:
+            raise UserError(
+                f"{flag}: {path!r} has the classes {some.min()} to {some.max()}, but there are"
+                f" {num_classes} classes."
+            )
+    return BestScores(ids, classes, scores, rest, num_classes, meta)
 
 
 def is_best_folder(path: str) -> bool:

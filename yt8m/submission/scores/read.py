@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 
 from yt8m.errors import UserError
 from yt8m.submission.scores.folder import IDS, META, local
+from yt8m.submission.scores.meta import checked_meta
+from yt8m.text_lines import parsed_json
 
 
 def read_folder(
@@ -31,17 +32,19 @@ def read_folder(
         )
     try:
         with open(os.path.join(folder, META), encoding="utf-8") as source:
-            meta: dict[str, Any] = json.load(source)
+            meta = parsed_json(source.read())
         with open(os.path.join(folder, IDS), encoding="utf-8", newline="\n") as source:
             ids = source.read().split("\n")[:-1]
         # NumPy cannot map an empty array.
         mode: Any = "r" if ids else None
         arrays = [np.load(os.path.join(folder, name), mmap_mode=mode) for name in names]
-    except (OSError, ValueError) as error:
+    except Exception as error:  # NumPy has many for a file that is empty, cut off or another's
         raise UserError(f"{flag}: cannot read the score folder {path!r}: {error}.") from None
     for array in arrays:
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+            raise UserError(f"{flag}: {path!r} has scores that are not arrays of numbers.")
         if array.ndim != 2 or len(ids) != len(array):
             raise UserError(
                 f"{flag}: {path!r} has {len(ids)} ids, but scores of shape {array.shape}."
             )
-    return meta, ids, arrays
+    return checked_meta(meta, path, flag, arrays[-1].shape[1]), ids, arrays

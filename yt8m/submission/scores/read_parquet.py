@@ -7,7 +7,6 @@ again. Everything is unpacked into an unnamed temporary file instead, which is m
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
@@ -16,8 +15,10 @@ import numpy as np
 
 from yt8m.errors import UserError
 from yt8m.submission.scores.folder import parts_of
+from yt8m.submission.scores.meta import checked_meta
 from yt8m.submission.scores.parquet import META_KEY, pyarrow
 from yt8m.submission.scores.stored import BestScores, DenseScores, StoredScores
+from yt8m.text_lines import parsed_json
 
 _ROWS = 1024
 _COLUMNS = ["id", "classes", "scores", "rest"]
@@ -32,18 +33,18 @@ def open_parquet(path: str, flag: str) -> StoredScores:
     """
     arrow, parts = pyarrow(flag), parts_of(path)
     try:
-        meta = _meta(arrow, parts[0], flag)
-        num_classes = int(meta["num_classes"])
-        width = int(meta["top_k"]) or num_classes
+        meta = checked_meta(_meta(arrow, parts[0], flag), path, flag)
+        num_classes, top_k = meta["num_classes"], meta.get("top_k", 0)
+        width = top_k or num_classes
         index = np.dtype(np.uint16 if num_classes <= 1 << 16 else np.int32)
         unpacked = _Unpacked(
-            width, index, np.dtype(meta["dtype"]), with_classes=bool(meta["top_k"])
+            width, index, np.dtype(meta.get("dtype", "float32")), with_classes=bool(top_k)
         )
         for part in parts:
             for batch in _batches(arrow, part, flag):
                 unpacked.add(*_columns(batch, part, width, num_classes, flag))
         ids, classes, scores, rest = unpacked.arrays()
-    except (OSError, arrow.ArrowException) as error:
+    except (OSError, ValueError, arrow.ArrowException) as error:
         raise UserError(
             f"{flag}: cannot read {path!r}, or unpack it into the folder for temporary files, which"
             f" TMPDIR names: {error}."
@@ -53,14 +54,14 @@ def open_parquet(path: str, flag: str) -> StoredScores:
     return BestScores(ids, classes, scores, rest, num_classes, meta)
 
 
-def _meta(arrow: Any, part: str, flag: str) -> dict[str, Any]:
+def _meta(arrow: Any, part: str, flag: str) -> Any:
     stored = (arrow.parquet.read_schema(part).metadata or {}).get(META_KEY)
     if stored is None:
         raise UserError(
             f"{flag}: {part!r} does not say what it holds; expected what inference.py"
             " --output_scores --scores_format=parquet writes."
         )
-    return json.loads(stored)
+    return parsed_json(stored.decode(errors="replace"))
 
 
 def _batches(arrow: Any, part: str, flag: str) -> Iterator[Any]:

@@ -1,0 +1,101 @@
+"""What the fuzz has found ends well or in one line, and the judge sees what does not."""
+
+import pathlib
+import time
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from benchmarks.fuzz import __main__ as fuzz
+from benchmarks.fuzz import inputs
+from benchmarks.fuzz.case import Case, Target
+from benchmarks.fuzz.hunt import Hunt
+from benchmarks.fuzz.judge import Judge, verdict
+from yt8m.errors import UserError
+
+CORPUS = sorted((pathlib.Path(__file__).parent / "corpus").glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    """Return what runs the cases of every target."""
+    place = str(tmp_path_factory.mktemp("fuzz") / "inputs")
+    inputs.make(place)
+    targets = fuzz.all_targets(place, with_models=True)
+    names = [target.name for target in targets]
+    assert len(set(names)) == len(names)
+    return Judge({target.name: target for target in targets}, place)
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
+def test_what_was_found_once_is_right_now(judge, path):
+    failure = judge.failure(Case.from_json(path.read_text(encoding="utf-8")))
+    assert failure is None, failure.text
+
+
+def test_the_readme_of_the_corpus_has_a_line_for_each_case():
+    listed = (CORPUS[0].parent / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{path.name}`" in listed for path in CORPUS)
+    assert listed.count("| `") == len(CORPUS)
+
+
+def judged(tmp_path, function, **more):
+    target = Target("it", "texts", (), st.just({}), None, function, **more)
+    return Judge({"it": target}, str(tmp_path)).failure(Case("it", {}))
+
+
+def refuses(folder):
+    raise UserError("so it is")
+
+
+def fails(folder):
+    raise ValueError("a bug")
+
+
+def takes_memory(folder):
+    assert np.ones(100_000_000).any()
+
+
+def takes_time(folder):
+    end = time.process_time() + 3
+    while time.process_time() < end:
+        pass
+
+
+def test_a_refusal_is_right_and_an_exception_a_failure(tmp_path, monkeypatch):
+    assert judged(tmp_path, refuses) is None
+    assert judged(tmp_path, fails).signature.startswith("ValueError at ")
+    assert judged(tmp_path, takes_memory).signature == "memory"
+    monkeypatch.setattr("benchmarks.fuzz.judge.SECONDS", 0.2)
+    assert judged(tmp_path, takes_time).signature.startswith("TooLong at ")
+
+
+def test_exit_codes_and_messages():
+    target = Target("it", "texts", (), st.just({}), codes=(1,))
+    assert verdict(target, 0, "") is None
+    assert verdict(target, 1, "") is None
+    assert verdict(target, 2, "error: it is empty.\n") is None
+    assert verdict(target, 2, "").signature == "no message"
+    assert verdict(target, 3, "").signature == "exit code 3"
+    assert verdict(target, 0, "Traceback (most recent call last):\n").signature.startswith("traceb")
+    assert verdict(target, 2, "error: not enough memory.").signature == "claimed memory"
+
+
+def test_a_failure_is_made_small_and_written(tmp_path):
+    def longer_than_three(folder):
+        if len((pathlib.Path(folder) / "a").read_bytes()) > 3:
+            raise ValueError
+
+    changes = st.binary(max_size=99).map(lambda content: {"a": content})
+    target = Target("it", "texts", (), changes, None, longer_than_three)
+    known = set()
+    hunt = Hunt(target, Judge({"it": target}, str(tmp_path)), known)
+    hunt.run(seed=0, cases=500)
+    assert hunt.found.case.files == {"a": bytes(4)}
+    assert Case.from_json(hunt.found.case.to_json(seed=0)) == hunt.found.case
+    known.add(("it", hunt.found.failure.signature))
+    again = Hunt(target, Judge({"it": target}, str(tmp_path)), known)
+    again.run(seed=0, cases=50)
+    assert again.found is None
+    assert again.again
