@@ -12,6 +12,7 @@ import contextlib
 import glob
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from types import TracebackType
@@ -24,6 +25,7 @@ from yt8m.text_lines import decoded, parsed_json
 
 _Writer = TypeVar("_Writer", bound="AtomicWriter")
 _UNFINISHED = ".tmp"
+_LONGEST_TEXT = 8 << 30  # bytes
 
 
 class CannotGoOn(Exception):
@@ -35,11 +37,25 @@ def read_text(path: str) -> str:
 
     Raises:
       NotText: it is neither UTF-8 nor marked as UTF-16.
+      UserError: it is a pipe that nothing may ever write to, or no memory could hold it.
     """
     import tensorflow as tf
 
+    _check_readable(path)
     with tf.io.gfile.GFile(path, "rb") as source:
         return decoded(source.read())
+
+
+def _check_readable(path: str) -> None:
+    """Refuse what would be read for ever; a shell's own pipes are below /dev or /proc."""
+    try:
+        about = os.stat(path)
+    except OSError:
+        return  # TensorFlow reports what is not there, and reads what is remote.
+    if stat.S_ISFIFO(about.st_mode) and not path.startswith(("/dev/", "/proc/")):
+        raise UserError(f"{path} is a pipe; expected a text file.")
+    if about.st_size > _LONGEST_TEXT:
+        raise UserError(f"{path} has {about.st_size:,} bytes; expected a text file.")
 
 
 def read_json(path: str) -> Any:

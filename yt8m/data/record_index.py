@@ -25,6 +25,7 @@ from yt8m.data.records.video import first_id, id_features
 from yt8m.data.schema import Level
 from yt8m.errors import UserError
 from yt8m.files import write_bytes
+from yt8m.stored import Damaged, exists, intact, read_arrays
 
 _TOGETHER = {"video": 1024, "frame": 64}  # records parsed together
 _SHARDS_AT_ONCE = 8
@@ -200,12 +201,19 @@ def save_index(index: RecordIndex, path: str) -> None:
 
 def load_index(path: str, files: list[str], num_classes: int) -> RecordIndex | None:
     """Return the index in `path`; None if it is missing, or is for other files or classes."""
-    if not tf.io.gfile.exists(path):
+    if not exists(path):
         return None
-    with tf.io.gfile.GFile(path, "rb") as f:
-        arrays = dict(np.load(io.BytesIO(f.read())))
-    shards, classes = str(arrays.pop("shards")), int(arrays.pop("num_classes"))
+    try:
+        with intact(path, "it is made again."):
+            arrays = read_arrays(path)
+            shards, classes = str(arrays.pop("shards")), int(arrays.pop("num_classes"))
+            labels = Ragged(arrays.pop("labels"), arrays.pop("starts"))
+            index = RecordIndex(num_classes=classes, shards=shards, labels=labels, **arrays)
+            if len({len(index.shard), len(index.offset), len(index.size), len(index.ids)}) > 1:
+                raise ValueError("its arrays differ in length")
+    except Damaged as damaged:
+        print(damaged, flush=True)
+        return None
     if shards != fingerprint(files)["sha1"] or classes != num_classes:
         return None
-    labels = Ragged(arrays.pop("labels"), arrays.pop("starts"))
-    return RecordIndex(num_classes=classes, shards=shards, labels=labels, **arrays)
+    return index

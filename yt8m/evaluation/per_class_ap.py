@@ -64,7 +64,7 @@ def read_per_class_ap(path: str) -> PerClassAp:
         raise UserError(
             f"cannot read the per-class AP file {path!r}: {error.message}. eval.py writes one."
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # Damaged content can raise almost any class.
         raise UserError(
             f"{path!r} is not a per-class AP file ({error!r}); expected JSON with lists 'ap' and"
             " 'positives', as eval.py writes."

@@ -8,10 +8,11 @@ import shutil
 import tarfile
 import tempfile
 import zlib
+from typing import IO
 
 import tensorflow as tf
 
-from yt8m import files, locks
+from yt8m import files, locks, stored
 from yt8m.errors import UserError
 from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE
@@ -21,6 +22,7 @@ from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import check_task
 
 _MEMBERS = (CONFIG_FILE, WEIGHTS)
+_LARGEST = 1 << 38  # bytes
 _HINT = "inference.py --output_model_tgz writes such a file."
 
 
@@ -81,9 +83,10 @@ def open_bundle(path: str, folder: str = "") -> str:
       UserError: there is no such file, or it is not a complete bundle, or `folder` cannot be
         written.
     """
-    if not tf.io.gfile.exists(path):
+    if not stored.exists(path):
         raise UserError(f"--input_model_tgz={path} does not exist; {_HINT}")
     try:
+        stored.check_size(path, _LARGEST)
         contents = _read(path)
         if folder:
             locks.take(locks.inside(folder), f"--untar_model_dir={folder}", until_exit=True)
@@ -99,8 +102,8 @@ def open_bundle(path: str, folder: str = "") -> str:
             place = os.path.join(BEST, WEIGHTS) if name == WEIGHTS else name
             with tf.io.gfile.GFile(os.path.join(folder, place), "wb") as out:
                 out.write(content)
-    # EOFError and zlib.error come from a file that is cut off or damaged.
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    # The last three come from a file that is cut off or damaged.
+    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(
             f"--input_model_tgz={path} is not a .tgz bundle, or is incomplete ({error}); {_HINT}"
         ) from None
@@ -109,6 +112,11 @@ def open_bundle(path: str, folder: str = "") -> str:
             f"--untar_model_dir={folder} cannot be written ({error.message}); name another folder."
         ) from None
     return folder
+
+
+def _content(member: IO[bytes]) -> bytes:
+    """Return what a member has; a damaged header may declare more than memory could hold."""
+    return b"".join(iter(lambda: member.read(1 << 20), b""))
 
 
 def _read(path: str) -> dict[str, bytes]:
@@ -124,7 +132,7 @@ def _read(path: str) -> dict[str, bytes]:
                 )
             wanted = [name for name in (*_MEMBERS, CLASSES) if name in members]
             opened = {name: tar.extractfile(members[name]) for name in wanted}
-            contents = {name: member.read() for name, member in opened.items() if member}
+            contents = {name: _content(member) for name, member in opened.items() if member}
             while tar.fileobj is not None and tar.fileobj.read(1 << 20):
                 pass  # Reading to the end verifies the checksum.
     return contents

@@ -96,7 +96,7 @@ class RunConfig:
             raise UserError(
                 f"{where} has a setting that no run can have: {error} Restore the file."
             ) from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"{where} is not a run's configuration ({error}); set --train_dir to a folder that"
                 " train.py wrote."

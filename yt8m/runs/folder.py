@@ -13,10 +13,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from yt8m import files, hub, locks
+from yt8m import files, hub, locks, stored
 from yt8m.data.vocabulary import FILE as VOCABULARY
 from yt8m.errors import UserError
 from yt8m.runs.config import CONFIG_FILE, RunConfig
+from yt8m.text_lines import decoded
 
 BEST: Final = "best"  # a folder: weights and metrics of the best validation, averaged weights
 LAST: Final = "last"  # a folder: the same with each checkpoint, and at the end of the run
@@ -39,6 +40,10 @@ _OURS = frozenset(
         ALTERNATION, "groups", "features", LABEL_INDEX, WINDOW, CLASSES, _STATISTICS,
     )
 )  # fmt: skip
+_FOLDERS = frozenset(
+    ("checkpoints", "logs", BEST, LAST, "eval", STEP_1, ALTERNATION, "groups", "features", WINDOW)
+)
+_AGAIN = "delete it: the same command computes it again."
 # What a command leaves without a config.json if it was refused, or killed before its first step.
 _PROBE = ".probe"
 _OF_ATTEMPTS = frozenset(
@@ -79,6 +84,7 @@ class RunFolder:
         Raises:
           UserError: it cannot be written.
         """
+        self._check_kinds()
         probe = self.file(_PROBE)
         try:
             tf.io.gfile.makedirs(self.path)
@@ -151,7 +157,9 @@ class RunFolder:
             raise UserError(
                 f"{flag}={self.path} {found}; name the folder that train.py wrote its run to."
             )
-        return RunConfig.from_json(files.read_text(path), path)
+        with stored.intact(path, "restore it from a copy, or name another folder."):
+            text = decoded(stored.read_bytes(path, 64 << 20))
+        return RunConfig.from_json(text, path)
 
     def save_priors(self, priors: NDArray[np.float64]) -> None:
         """Save the label priors [K] from which the heads start."""
@@ -175,15 +183,25 @@ class RunFolder:
         """Return the statistics of the inputs saved with the run, or None."""
         if not self._has(_STATISTICS):
             return None
-        with tf.io.gfile.GFile(self.file(_STATISTICS), "rb") as f:
-            return dict(np.load(io.BytesIO(f.read())))
+        with stored.intact(self.file(_STATISTICS), _AGAIN):
+            found = stored.read_arrays(self.file(_STATISTICS))
+            for name in ("mean", "std"):
+                if found[name].ndim != 1 or not np.isfinite(found[name]).all():
+                    raise ValueError(f"its {name} is not one finite number for each feature")
+            return found
 
     def load_priors(self) -> NDArray[np.float64] | None:
         """Return the priors [K] saved with the run, or None."""
         if not self._has(_PRIORS):
             return None
-        with tf.io.gfile.GFile(self.file(_PRIORS), "rb") as f:
-            return np.load(f)
+        with stored.intact(self.file(_PRIORS), _AGAIN):
+            content = stored.read_bytes(self.file(_PRIORS), 1 << 30)
+            priors = np.load(io.BytesIO(content), allow_pickle=False)
+            if not isinstance(priors, np.ndarray) or priors.ndim != 1:
+                raise ValueError("it does not contain one number for each class")
+            if not ((priors >= 0) & (priors <= 1)).all():
+                raise ValueError("it contains numbers that are no frequencies")
+            return priors
 
     def vocabulary(self) -> str | None:
         """Return the path of the vocabulary in the folder, or None.
@@ -205,10 +223,13 @@ class RunFolder:
         """Yield the logged events, except a line that a killed process left incomplete."""
         if not self._has(_LOG):
             return
-        with tf.io.gfile.GFile(self.file(_LOG)) as f:
-            for line in f:
-                with contextlib.suppress(ValueError):
-                    yield json.loads(line)
+        with stored.intact(self.file(_LOG), "move it away; the run does without it."):
+            lines = stored.read_bytes(self.file(_LOG)).splitlines()
+        for line in lines:
+            with contextlib.suppress(ValueError, RecursionError):
+                event = json.loads(line)
+                if isinstance(event, dict) and "event" in event:
+                    yield event
 
     def is_done(self) -> bool:
         """Return whether the run has ended, as that of a published model has."""
@@ -216,7 +237,9 @@ class RunFolder:
 
     def publication(self) -> dict[str, Any] | None:
         """Return what `yt8m publish` recorded about the folder, or None if it did not make it."""
-        return files.read_json(self.file(PUBLICATION)) if self._has(PUBLICATION) else None
+        if not self._has(PUBLICATION):
+            return None
+        return stored.read_object(self.file(PUBLICATION), "publish the run again.")
 
     def set_done(self) -> None:
         """Mark the run as ended."""
@@ -228,7 +251,18 @@ class RunFolder:
             tf.io.gfile.remove(self.file(_DONE))
 
     def _has(self, name: str) -> bool:
-        return bool(tf.io.gfile.exists(self.file(name)))
+        return stored.exists(self.file(name))
+
+    def _check_kinds(self) -> None:
+        """Refuse a file where the run has a folder, or anything else where it has a file."""
+        for name in _OURS if "://" not in self.path else ():
+            path, is_folder = self.file(name), name in _FOLDERS
+            if os.path.lexists(path) and not (os.path.isdir if is_folder else os.path.isfile)(path):
+                kind = "folder" if is_folder else "regular file"
+                raise UserError(
+                    f"{path} is no {kind}, and a run has one of that name; remove it, or name"
+                    " another --train_dir."
+                )
 
 
 def reason(error: Exception) -> str:

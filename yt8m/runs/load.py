@@ -11,13 +11,16 @@ from typing import Any
 import h5py
 import tensorflow as tf
 
-from yt8m import files
+from yt8m import stored
+from yt8m.compat import tf_variable
 from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
 from yt8m.runs.folder import BEST, LAST, METRICS, MODEL_FILE, STEP_1, WEIGHTS, RunFolder, reason
 from yt8m.runs.settings.training import Dtype, Which
+
+_LARGEST = 1 << 44  # bytes of a weight file
 
 
 def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -> str:
@@ -37,7 +40,7 @@ def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -
     # An alternating run has no model of its own before its first step, a run like any, ends.
     for name in [*names, *(os.path.join(STEP_1, name) for name in names)]:
         path = run.file(name, WEIGHTS)
-        if tf.io.gfile.exists(path):
+        if stored.exists(path):
             return path
     published = run.publication()
     if published:
@@ -106,16 +109,20 @@ def _belonging(weights: str, name: str) -> dict[str, Any]:
     """Return the JSON called `name` in a weight file, or else in the file beside it."""
     if tf.io.gfile.exists(weights):
         try:
+            stored.check_size(weights, _LARGEST)  # first: a pipe would be waited for
             with (
                 tf.io.gfile.GFile(weights, "rb") as remote,
                 h5py.File(remote if "://" in weights else weights, "r") as f,
             ):
-                if name in f:
-                    return json.loads(f[name][()])
-        except OSError:
-            pass  # It is no such file: `load_weights` reports it.
+                if name in f and f[name].shape == ():
+                    values = json.loads(f[name][()])
+                    return values if isinstance(values, dict) else {}
+        except Exception:  # It is no such file: `load_weights` reports it.
+            pass
     path = os.path.join(os.path.dirname(weights), name)
-    return files.read_json(path) if tf.io.gfile.exists(path) else {}
+    if not stored.exists(path):
+        return {}
+    return stored.read_object(path, "delete it if the weights beside it are whole.")
 
 
 def load_weights(model: tf.keras.Model, path: str) -> None:
@@ -124,7 +131,7 @@ def load_weights(model: tf.keras.Model, path: str) -> None:
     Raises:
       UserError: there is no such file, or it does not fit the model.
     """
-    if not tf.io.gfile.exists(path):
+    if not stored.exists(path):
         raise UserError(
             f"{path} does not exist: either the run has saved no model yet, or --train_dir is not a"
             " run's folder."
@@ -135,9 +142,27 @@ def load_weights(model: tf.keras.Model, path: str) -> None:
             local = os.path.join(folder, WEIGHTS)
             tf.io.gfile.copy(path, local)
         try:
+            stored.check_size(local, _LARGEST)
+            _check_declared(local, model)
             model.load_weights(local)
-        except (ValueError, OSError, KeyError) as error:
+        except Exception as error:  # Damaged headers raise almost any class.
             raise UserError(f"{path} does not fit the run's model ({reason(error)}).") from None
+
+
+def _check_declared(path: str, model: tf.keras.Model) -> None:
+    """Refuse a file that would be read into much more memory than its model takes."""
+    declared = 0
+
+    def add(_: str, item: Any) -> None:
+        nonlocal declared
+        if isinstance(item, h5py.Dataset):
+            declared += int(item.size or 0) * item.dtype.itemsize
+
+    with h5py.File(path, "r") as f:
+        f.visititems(add)
+    expected = sum(int(tf.size(v)) * v.dtype.size for v in map(tf_variable, model.variables))
+    if declared > 4 * expected + (64 << 20):
+        raise ValueError(f"it declares {declared:,} bytes, and the model has {expected:,}")
 
 
 def load_saved(

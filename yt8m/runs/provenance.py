@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from yt8m import files
+from yt8m import files, stored
 
 
 class Provenance:
@@ -26,7 +26,9 @@ class Provenance:
         self.path = path
         self.now: dict[str, Any] = json.loads(json.dumps(now))  # As read back: tuples become lists.
         self.before: dict[str, Any] | None = (
-            files.read_json(path) if _gfile().exists(path) else None
+            stored.read_object(path, "delete it only if the files beside it are to be kept as is.")
+            if stored.exists(path)
+            else None
         )
 
     def changed(self, unknown_is_same: bool = False) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import urllib.request
-import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Callable
 
@@ -129,7 +128,7 @@ class SegmentCsvWriter(PredictionWriter):
         try:
             with np.load(path) as state:
                 self._ranking.restore(state)
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except Exception as error:  # Damaged content can raise almost any class.
             raise CannotGoOn(f"{path} cannot be read ({error})") from None
 
     def _remove_saved(self, but: int = 0) -> None:

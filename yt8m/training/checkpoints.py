@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 import shutil
 import tempfile
 import time
@@ -100,6 +102,8 @@ class Checkpoints:
         self._old_checkpoint, self._newer = tf.train.Checkpoint(**objects), newer
         self._folder = run.file("checkpoints")
         self._throwaway = None if chief else tempfile.mkdtemp()
+        if chief:
+            _check_list(self._folder)
         self._manager = tf.train.CheckpointManager(
             self._checkpoint, self._throwaway or self._folder, max_to_keep=keep
         )
@@ -113,13 +117,14 @@ class Checkpoints:
         Raises:
           UserError: it does not match, or none can be read.
         """
-        state = tf.train.get_checkpoint_state(self._folder)
         damaged: dict[str, str] = {}
-        for path in reversed(state.all_model_checkpoint_paths if state else []):
+        for path in reversed(_saved(self._folder)):
             try:
                 self._read(path)
             # These come from a file that was cut short, as by a full disk or a lost network.
-            except (IndexError, RuntimeError, tf.errors.OpError) as error:
+            except UserError:
+                raise
+            except Exception as error:
                 damaged[path] = reason(error)
                 continue
             for broken, why in damaged.items():
@@ -170,3 +175,38 @@ class Checkpoints:
         """Remove what a worker that is not the chief wrote."""
         if self._throwaway:
             shutil.rmtree(self._throwaway, ignore_errors=True)
+
+
+def _listed(folder: str) -> list[str] | None:
+    """Return the checkpoints that TensorFlow's list of them names; None if it cannot be read."""
+    try:
+        state = tf.train.get_checkpoint_state(folder)
+    except (ValueError, tf.errors.OpError):
+        return None
+    return list(state.all_model_checkpoint_paths) if state else None
+
+
+def _saved(folder: str) -> list[str]:
+    """Return the checkpoints of a folder, the newest last, even if the list of them is lost."""
+    listed = _listed(folder)
+    if listed is not None:
+        return listed
+    names = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
+    found = [m for m in (re.fullmatch(r"ckpt-(\d+)\.index", name) for name in names) if m]
+    found.sort(key=lambda match: int(match[1]))
+    return [os.path.join(folder, match[0].removesuffix(".index")) for match in found]
+
+
+def _check_list(folder: str) -> None:
+    """Remove a list of checkpoints that cannot be read, which TensorFlow would fail at.
+
+    Raises:
+      UserError: a folder is in its place.
+    """
+    path = os.path.join(folder, "checkpoint")
+    if not tf.io.gfile.exists(path) or _listed(folder) is not None:
+        return
+    if tf.io.gfile.isdir(path):
+        raise UserError(f"{path} is a folder, and a run has a file of that name; remove it.")
+    print(f"{path} cannot be read; the checkpoints beside it are found without it", flush=True)
+    tf.io.gfile.remove(path)

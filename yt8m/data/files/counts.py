@@ -15,6 +15,7 @@ import tensorflow as tf
 from yt8m.data.files.bad_records import BadRecord
 from yt8m.files import read_json, write_json
 from yt8m.listing import FileStatus
+from yt8m.stored import check_size, exists
 
 _NOTHING_READ = (-1, 0)
 
@@ -51,7 +52,7 @@ class ShardCounts:
         self._path = path
         self._found: dict[str, ShardCount] = {}
         self._position = _NOTHING_READ
-        if tf.io.gfile.exists(path):
+        if exists(path):
             self._load()
 
     def add(self, name: str, count: ShardCount) -> None:
@@ -85,13 +86,13 @@ class ShardCounts:
 
     def _load(self) -> None:
         try:
+            check_size(self._path, 1 << 30)
             kept: dict[str, Any] = read_json(self._path)
             self._position = (int(kept["position"][0]), int(kept["position"][1]))
             for name, (size, modified, records, broken) in kept["shards"].items():
                 places = tuple((int(offset), str(problem)) for offset, problem in broken)
                 self._found[name] = ShardCount(int(size), int(modified), int(records), places)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError, tf.errors.OpError):
-            # Damaged; the shards are read again.
+        except Exception:  # Damaged; the shards are read again.
             self._found, self._position = {}, _NOTHING_READ
 
 

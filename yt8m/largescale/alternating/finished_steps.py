@@ -6,9 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from yt8m.files import read_json, write_json
+from yt8m.files import write_json
 from yt8m.largescale.alternating.plan import Step
 from yt8m.runs.folder import ALTERNATION, RunFolder
+from yt8m.stored import exists, intact, read_object
 
 _FILE = f"{ALTERNATION}/state.json"
 
@@ -31,10 +32,12 @@ class FinishedSteps:
         self._path = run.file(_FILE)
         self.gaps: dict[Step, float] = {}
         self.best: dict[str, Any] = {}
-        if tf.io.gfile.exists(self._path):
-            values = read_json(self._path)
-            self.gaps = {Step(d["number"], d["cycle"]): d["gap"] for d in values["done"]}
-            self.best = values["best"]
+        if exists(self._path):
+            advice = "restore it from a copy, or delete it: the steps are then taken again."
+            values = read_object(self._path, advice)
+            with intact(self._path, advice):
+                self.gaps = {Step(d["number"], d["cycle"]): float(d["gap"]) for d in values["done"]}
+                self.best = {**values["best"]}
 
     def add(self, step: Step, gap: float, best: dict[str, Any]) -> None:
         """Record a finished step."""

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from yt8m.files import write_bytes
 from yt8m.runs.folder import RunFolder
+from yt8m.stored import exists, intact, read_arrays
 
 STATE = "state.npz"  # its file in the folder of a step
 
@@ -33,11 +34,12 @@ class StepState:
         self.gaps: list[float] = []
         self.elapsed = 0.0
         self.arrays: dict[str, np.ndarray] = {}
-        if tf.io.gfile.exists(self._path):
-            with tf.io.gfile.GFile(self._path, "rb") as f, np.load(io.BytesIO(f.read())) as found:
-                self.arrays = {k: found[k] for k in found.files}
-            about: dict[str, Any] = json.loads(str(self.arrays.pop("about")))
-            self.gaps, self.elapsed = about["gaps"], about["elapsed"]
+        if exists(self._path):
+            with intact(self._path, "delete it: the same command takes the step from its start."):
+                self.arrays = read_arrays(self._path)
+                about: dict[str, Any] = json.loads(str(self.arrays.pop("about")))
+                self.gaps = [float(gap) for gap in about["gaps"]]
+                self.elapsed = float(about["elapsed"])
 
     @property
     def iterations(self) -> int:

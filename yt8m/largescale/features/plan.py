@@ -14,10 +14,10 @@ from yt8m.data.files.shards import fingerprint
 from yt8m.data.pipeline import read_batches
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError, one_of
-from yt8m.files import read_json
 from yt8m.largescale.features.shard import DamagedShard, ShardWriter, read_shard
 from yt8m.largescale.tasks.shared_folder import local_folder, not_shared
 from yt8m.runs.provenance import Provenance
+from yt8m.stored import exists, read_object
 
 PLAN = "plan.json"
 Compute = Callable[[dict[str, tf.Tensor]], np.ndarray]  # a batch -> features [n, D]
@@ -37,7 +37,9 @@ def numpy_dtype(name: str) -> np.dtype:
 def read_plan(folder: str) -> dict[str, Any] | None:
     """Return what `FeaturePlan.write` recorded, or None if there is no store."""
     path = os.path.join(folder, PLAN)
-    return read_json(path) if os.path.exists(path) else None
+    if not exists(path):
+        return None
+    return read_object(path, "delete that folder: the same command computes the features again.")
 
 
 @dataclasses.dataclass(frozen=True)

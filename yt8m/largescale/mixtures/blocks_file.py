@@ -7,6 +7,7 @@ largest array. Either a complete file is written or none, on any file system.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,6 +15,12 @@ import numpy as np
 import tensorflow as tf
 
 from yt8m.files import temporary
+from yt8m.stored import check_size, exists, intact
+
+_AGAIN = "delete it: the same command makes it again."
+_LARGEST = 1 << 43  # bytes
+_LONGEST_HEADER = 1 << 28
+_BLOCK = 1 << 20
 
 
 def write_arrays(path: str, header: dict[str, Any], arrays: Iterable[np.ndarray]) -> None:
@@ -29,10 +36,33 @@ def write_arrays(path: str, header: dict[str, Any], arrays: Iterable[np.ndarray]
 
 def read_header(path: str) -> dict[str, Any] | None:
     """Return the header of `path`, or None if there is no such file."""
-    if not tf.io.gfile.exists(path):
+    if not exists(path):
         return None
-    with tf.io.gfile.GFile(path, "rb") as f:
-        return json.loads(f.readline())
+    with intact(path, _AGAIN):
+        check_size(path, _LARGEST)
+        with tf.io.gfile.GFile(path, "rb") as f:
+            return dict(json.loads(_first_line(f)))
+
+
+def _first_line(f: Any) -> bytes:
+    """Return the line of the header, and read not much more of what has none."""
+    line: bytes = f.read(_BLOCK)
+    if not line.startswith(b"{"):
+        raise ValueError("it does not begin with a JSON object")
+    while b"\n" not in line and len(line) < _LONGEST_HEADER and (more := f.read(_BLOCK)):
+        line += more
+    return line.partition(b"\n")[0]
+
+
+def _next_array(f: Any) -> np.ndarray | None:
+    about = f.readline()
+    if not about:
+        return None
+    dtype, shape = json.loads(about)
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if not 0 <= size <= f.size() - f.tell():
+        raise ValueError(f"an array of {size:,} bytes is cut off")
+    return np.frombuffer(f.read(size), dtype).reshape(shape)
 
 
 def read_arrays(path: str) -> tuple[dict[str, Any], Iterator[np.ndarray]]:
@@ -48,9 +78,11 @@ def read_arrays(path: str) -> tuple[dict[str, Any], Iterator[np.ndarray]]:
     def arrays() -> Iterator[np.ndarray]:
         with tf.io.gfile.GFile(path, "rb") as f:
             f.readline()
-            while about := f.readline():
-                dtype, shape = json.loads(about)
-                data = f.read(int(np.prod(shape)) * np.dtype(dtype).itemsize)
-                yield np.frombuffer(data, dtype).reshape(shape)
+            while True:
+                with intact(path, _AGAIN):
+                    array = _next_array(f)
+                if array is None:
+                    return
+                yield array
 
     return header, arrays()

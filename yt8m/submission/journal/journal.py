@@ -26,6 +26,10 @@ from yt8m.files import CannotGoOn, read_json, write_json
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.writer import Position, PredictionWriter
 
+# What damaged notes can raise.
+_DAMAGED = (
+    ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError,
+)  # fmt: skip
 Settings = Callable[[], dict[str, Any]]
 Maker = Callable[[Position | None], PredictionWriter]
 
@@ -67,8 +71,7 @@ class Journal:
         self._notes: dict[str, Any] | None = noted
         if folder and noted is None:
             for name in (_NOTES, _IDS, _COUNTS):
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(os.path.join(folder, name))
+                _remove(os.path.join(folder, name))
         self.ids = IdWatch(self._file(_IDS), noted and noted["ids"])
         self.done = Done(*noted["done"]) if noted else Done()
         self.more: dict[str, Any] = noted["more"] if noted else {}
@@ -203,7 +206,7 @@ def opened(
             say(f"starting from the beginning: {folder} has no notes of an earlier command")
         try:
             journal = Journal(folder, makers, settings, noted)
-        except CannotGoOn as lost:
+        except (CannotGoOn, *_DAMAGED) as lost:
             say(f"starting from the beginning: {lost}")
             journal = Journal(folder, makers, settings)
         try:
@@ -235,6 +238,15 @@ def _locked(folder: str, flag: str) -> Iterator[None]:
         yield
 
 
+def _remove(path: str) -> None:
+    """Remove a file, or the folder that stands in its place."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(path)
+
+
 def _read(folder: str, settings: Settings, say: Callable[[str], None]) -> dict[str, Any] | None:
     """Return the notes of a killed process, or None if there are none to go on with."""
     path = os.path.join(folder, _NOTES)
@@ -242,10 +254,12 @@ def _read(folder: str, settings: Settings, say: Callable[[str], None]) -> dict[s
         return None
     try:
         noted: dict[str, Any] = read_json(path)
-        before, now = noted["settings"], settings()
-    except (ValueError, KeyError, TypeError):
+        before = dict(noted["settings"])
+        int(noted["done"][0])
+    except (*_DAMAGED, UserError, OSError, tf.errors.OpError):
         say(f"starting from the beginning: {path} cannot be read")
         return None
+    now = settings()
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if changed:
         say(

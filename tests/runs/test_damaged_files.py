@@ -1,0 +1,229 @@
+"""Every file that a run keeps, damaged in every way: a message that names it, or a good result."""
+
+import dataclasses
+import json
+import os
+import resource
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.support.runs import begun, run_config
+from yt8m.data.files.counts import ShardCount, ShardCounts
+from yt8m.data.record_index import build_index, load_index, save_index
+from yt8m.errors import UserError
+from yt8m.evaluation.per_class_ap import read_per_class_ap, write_per_class_ap
+from yt8m.largescale.alternating.finished_steps import FinishedSteps
+from yt8m.largescale.alternating.plan import Step
+from yt8m.largescale.alternating.step_state import StepState
+from yt8m.largescale.mixtures.blocks_file import read_arrays, write_arrays
+from yt8m.runs.folder import RunFolder
+from yt8m.runs.load import about_weights, described, differing_arguments, load_saved
+from yt8m.runs.open import open_run
+from yt8m.runs.provenance import Provenance
+from yt8m.submission.journal import journal
+from yt8m.training.trainer import Trainer
+
+WEIGHTS = "best/model.weights.h5"
+
+
+def flipped(path, seed):
+    content = bytearray(path.read_bytes())
+    generator = np.random.default_rng(seed)
+    for place in generator.integers(0, len(content), 1 + len(content) // 400):
+        content[place] ^= 1 << generator.integers(8)
+    path.write_bytes(content)
+
+
+def emptied(path, size=0):
+    path.write_bytes(b"")
+    os.truncate(path, size)
+
+
+def in_its_place(make):
+    def damage(path):
+        path.unlink()
+        make(path)
+
+    return damage
+
+
+def object_array(path):
+    with path.open("wb") as out:
+        np.save(out, np.array([{}, None], object), allow_pickle=True)
+
+
+def declared(path):
+    """Write a header that declares 40 TB."""
+    about = {"descr": "<f8", "fortran_order": False, "shape": (5 << 40,)}
+    with path.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, about)
+        out.write(b"0" * 64)
+
+
+def other_content(text):
+    return lambda path: path.write_bytes(text)
+
+
+DAMAGES = {
+    "cut": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "cut at its end": lambda path: os.truncate(path, max(0, path.stat().st_size - 3)),
+    "empty": emptied,
+    "a terabyte of zeros": lambda path: emptied(path, 1 << 40),
+    "a folder": in_its_place(os.mkdir),
+    "a loop": in_its_place(lambda path: os.symlink(path, path)),
+    "a pipe": in_its_place(os.mkfifo),
+    "deeply nested": other_content(b"[" * 200_000),
+    "a list": other_content(b"[]"),
+    "null": other_content(b"null\n"),
+    "numbers": other_content(b'{"done": 1, "schema": [], "ap": 1e999, "format": 3}'),
+    "not UTF-8": other_content(b"\xff\xfe\x00{}" * 9),
+    "objects": object_array,
+    "two dimensions": lambda path: np.save(path.open("wb"), np.zeros((2, 3))),
+    "declared": declared,
+    **{f"flipped {n}": lambda path, n=n: flipped(path, n) for n in range(6)},
+}
+
+
+class NoWriter:
+    """An output that keeps nothing."""
+
+    def close(self):
+        pass
+
+    abandon = leave = close
+
+
+def notes(folder):
+    """Read a journal's notes as a prediction does."""
+    with journal.opened(str(folder), {"--o": lambda _: NoWriter()}, dict, say=lambda _: None):
+        pass
+
+
+@pytest.fixture(scope="module")
+def made(finished_run, small_data, tmp_path_factory):
+    """Return a run's folder, and what reads each of its files."""
+    folder = tmp_path_factory.mktemp("damaged") / "run"
+    shutil.copytree(finished_run, folder)
+    run, files = RunFolder(str(folder)), [small_data.pattern("test", "video").replace("*", "00000")]
+    files = [path for path in files if os.path.exists(path)]
+    run.save_statistics({"mean": np.zeros(40), "std": np.ones(40)})
+    run.write_text("best/model.json", "{}\n")
+    run.write_text("publication.json", json.dumps({"checkpoint": "best"}))
+    save_index(build_index(files, "video", 12), run.file("label_index.npz"))
+    counts = ShardCounts(run.file("counts.json"))
+    counts.add("a", ShardCount(1, 2, 3, ((4, "x"),)))
+    counts.save((0, 3))
+    StepState(run, "alternation/state.npz").record(0.5, 1.0, {"x": np.ones(9)})
+    FinishedSteps(run).add(Step(1, 1), 0.5, {"gap": 0.5, "after": "step1"})
+    write_arrays(run.file("a.blocks"), {"blocks": []}, [np.ones(9), np.ones((2, 3))])
+    write_per_class_ap(run.file("ap.json"), np.ones(3), np.ones(3, np.int64))
+    Provenance(run.file("made.json"), {"a": 1}).record()
+    done = {
+        "settings": {},
+        "done": [0, 0, 0],
+        "outputs": {"--o": None},
+        "ids": None,
+        "bad": {},
+        "more": {},
+    }
+    run.write_text("j.progress/progress.json", json.dumps(done))
+
+    def weights():
+        load_saved(run, run.file(WEIGHTS))
+        described(run.file(WEIGHTS))
+
+    readers = {
+        "config.json": run.load_config,
+        "priors.npy": run.load_priors,
+        "input_statistics.npz": run.load_statistics,
+        "metrics.jsonl": lambda: [event["event"] for event in run.logged()],
+        "publication.json": run.publication,
+        WEIGHTS: weights,
+        "best/model.json": lambda: differing_arguments(run.file(WEIGHTS)),
+        "best/metrics.json": lambda: about_weights(run.file("best/none.weights.h5")),
+        "label_index.npz": lambda: load_index(run.file("label_index.npz"), files, 12),
+        "counts.json": lambda: ShardCounts(run.file("counts.json")),
+        "alternation/state.npz": lambda: StepState(run, "alternation/state.npz"),
+        "alternation/state.json": lambda: FinishedSteps(run),
+        "a.blocks": lambda: list(read_arrays(run.file("a.blocks"))[1]),
+        "ap.json": lambda: read_per_class_ap(run.file("ap.json")),
+        "made.json": lambda: Provenance(run.file("made.json"), {"a": 1}),
+        "j.progress/progress.json": lambda: notes(folder / "j.progress"),
+    }
+    for name, read in readers.items():
+        if name != "j.progress/progress.json":
+            read()
+    return folder, readers
+
+
+MUST_BE_REFUSED = ("config.json", WEIGHTS, "priors.npy", "alternation/state.npz")
+
+
+def wrong(name, damage, read):
+    """Return what is wrong with how a damaged file is read, or None."""
+    try:
+        read()
+    except UserError as error:
+        problem = str(error)
+        if os.path.basename(name) not in problem or "\n" in problem:
+            return f"{name}, {damage}: {problem}"
+    except Exception as error:
+        return f"{name}, {damage}: {type(error).__name__}: {error}"
+    else:
+        if name in MUST_BE_REFUSED and not damage.startswith(("flipped", "two")):
+            return f"{name}, {damage}: not refused"
+    return None
+
+
+def test_a_damaged_file_is_named_or_does_no_harm(made, tmp_path):
+    folder, readers = made
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    problems = []
+    for name, read in readers.items():
+        path, kept = folder / name, tmp_path / "kept"
+        kept.write_bytes(path.read_bytes())
+        for damage, harm in DAMAGES.items():
+            path.parent.mkdir(exist_ok=True)
+            shutil.copyfile(kept, path)
+            harm(path)
+            problems.append(wrong(name, damage, read))
+            if path.is_dir() and not path.is_symlink():
+                path.rmdir()
+            else:
+                path.unlink(missing_ok=True)
+        path.parent.mkdir(exist_ok=True)
+        shutil.copyfile(kept, path)
+    found = "\n".join(filter(None, problems))
+    assert not found
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000  # kB
+
+
+@pytest.mark.parametrize("name", ["best", "logs", "checkpoints", "eval"])
+def test_a_file_in_the_place_of_a_folder_is_refused_before_the_first_step(
+    small_data, tmp_path, name
+):
+    (tmp_path / name).write_text("")
+    with pytest.raises(UserError, match=f"{name} is no folder"):
+        open_run(run_config(small_data, "LogisticModel"), str(tmp_path))
+
+
+def test_checkpoints_are_found_without_the_list_of_them(small_data, finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    config = run_config(small_data, "LogisticModel", epochs=1)
+    for content in (b"\xff\xfe\x00", b"", b"no list"):
+        (tmp_path / "run/checkpoints/checkpoint").write_bytes(content)
+        trainer = Trainer(config, RunFolder(str(tmp_path / "run")))
+        assert trainer.checkpoints.restore()
+        assert trainer.step.done() == 12
+
+
+def test_a_finished_run_is_not_extended_under_the_other_keras(small_data, tmp_path):
+    first = run_config(small_data, "LogisticModel", epochs=1)
+    run = begun(dataclasses.replace(first, facts={"keras": "1.0", "tensorflow": "1"}), tmp_path)
+    run.set_done()
+    longer = run_config(small_data, "LogisticModel", epochs=2)
+    longer = dataclasses.replace(longer, facts={"keras": "3.0"})
+    with pytest.raises(UserError, match=r"was begun under Keras 1\.0"):
+        open_run(longer, str(tmp_path))
