@@ -1,4 +1,4 @@
-"""How SIGTERM and Ctrl-C end a command: at once, with an answer, and with nothing left unfinished.
+"""How SIGTERM, SIGHUP and Ctrl-C end a command: at once, with an answer, with nothing half-done.
 
 Python calls a signal's handler between two of its own instructions, so that during a long call of
 TensorFlow, such as the compilation of a model, nothing seems to happen. Python does write the
@@ -13,13 +13,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Of these, SIGHUP comes when a terminal or a connection closes; Windows has none.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, *filter(None, [getattr(signal, "SIGHUP", None)]))
 INTERRUPTED = 130  # exit code of a command that was interrupted
 # Seconds. A process may get one press of Ctrl-C twice: from its group and from its parent.
 SAME_PRESS = 0.2
@@ -49,6 +51,7 @@ class _Ending:
     def note(self, number: int, _: object = None) -> None:
         """Handle a signal."""
         self.waiting = number
+        leave_terminal(number)
         self.raise_if_waiting()
 
     def raise_if_waiting(self) -> None:
@@ -61,9 +64,21 @@ class _Ending:
 _endings: list[_Ending] = []
 
 
+def leave_terminal(number: int) -> None:
+    """Print nowhere after SIGHUP: the terminal is gone, and printing to it would raise an error."""
+    if number not in SIGNALS[2:]:
+        return
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, descriptor)
+                os.close(null)
+
+
 @contextlib.contextmanager
 def ending() -> Iterator[None]:
-    """Let the first SIGTERM or SIGINT in this context raise `Ended` in the main thread.
+    """Let the first of `SIGNALS` in this context raise `Ended` in the main thread.
 
     A signal that the process was started to ignore, as `nohup` and shells do, stays ignored. In
     other threads than the main one, and within another such context, nothing changes.

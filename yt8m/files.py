@@ -89,6 +89,24 @@ def remove_unfinished_in(folder: str) -> None:
                 tf.io.gfile.remove(os.path.join(folder, name))
 
 
+def check_replaceable(path: str, flag: str = "") -> None:
+    """Refuse a device or a pipe, in whose place a new file would be put.
+
+    Args:
+      path: local or remote.
+      flag: flag that gave the path, for the message.
+
+    Raises:
+      UserError: it is one.
+    """
+    if "://" in path or not os.path.exists(path) or os.path.isfile(path) or os.path.isdir(path):
+        return
+    raise UserError(
+        f"{flag}{'=' if flag else ''}{path} is a device or a pipe, and would be replaced by a file;"
+        " name a file."
+    )
+
+
 @contextlib.contextmanager
 def whole(path: str) -> Iterator[str]:
     """Yield a name for a file, local or remote, that gets its own name when the block is complete.
@@ -96,11 +114,13 @@ def whole(path: str) -> Iterator[str]:
     If the block raises an exception, what it has written is removed.
 
     Raises:
+      UserError: a device or a pipe has the name.
       OSError: the operating system refuses something; the error names the path.
       tf.errors.OpError: TensorFlow's file system does.
     """
     import tensorflow as tf
 
+    check_replaceable(path)
     unfinished = temporary(path)
     try:
         with naming(path):
@@ -205,8 +225,9 @@ class AtomicWriter(abc.ABC):
 class WholeFile(AtomicWriter):
     """A text file that is written to `path + ".partial"` and renamed by `close()`.
 
-    An existing file at `path` is replaced only then. Opening it writes to the disk, so that an
-    unwritable place is reported before any work is done. No other process can open it meanwhile.
+    An existing file at `path` is replaced only then; of a link, the file that it leads to. Opening
+    it writes to the disk, so that an unwritable place is reported before any work is done. No other
+    process can open it meanwhile.
 
     Args:
       path: local or remote (gs://).
@@ -222,10 +243,13 @@ class WholeFile(AtomicWriter):
     def __init__(self, path: str, flag: str = "--output_file", at: int | None = None):
         import tensorflow as tf
 
-        self.path, self._flag, self._partial = path, flag, path + ".partial"
         self._errors = (tf.errors.OpError, OSError)
         if not path or tf.io.gfile.isdir(path):
             raise UserError(f"{flag}={path!r} is {'a folder' if path else 'empty'}; name a file.")
+        check_replaceable(path, flag)
+        if "://" not in path and os.path.islink(path):
+            path = os.path.realpath(path)
+        self.path, self._flag, self._partial = path, flag, path + ".partial"
         self._gfile = tf.io.gfile
         self._open = False
         with contextlib.ExitStack() as locked:

@@ -119,6 +119,11 @@ def import_problem(error: Exception) -> str | None:
     """
     if isinstance(error, UserError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name == "tensorflow":
+        return (
+            f"TensorFlow is not installed for {sys.executable}: use the Python of the environment"
+            " that yt8m was installed in, or run `pip install .` for this one."
+        )
     line = explanation(error)
     if line is not None:
         return f"TensorFlow cannot be imported ({line.rstrip('.')})."

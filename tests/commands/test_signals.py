@@ -4,6 +4,7 @@ What they leave of an output is tested in test_faults.py; training and predictio
 is done, in tests/training and tests/submission.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from tests.support.commands import run_command
 from yt8m import cli
 
-ENDINGS = {signal.SIGTERM: 143, signal.SIGINT: 130}
+ENDINGS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 
 
 @pytest.mark.parametrize("number", ENDINGS)
@@ -67,3 +68,35 @@ def test_a_process_that_waits_ends_with_143(tmp_path):
     assert process.returncode == 143, error
     assert error.strip().splitlines()[-1].startswith("ended by SIGTERM: ")
     assert "Traceback" not in error
+
+
+def test_a_closed_terminal_ends_a_process_and_nohup_keeps_it(tmp_path):
+    """The process prints to a terminal that is gone by then."""
+    program = (
+        "import os, signal, sys, time\n"
+        "from yt8m import guard\n"
+        "from yt8m.answered_signals import SIGNALS\n"
+        "def main():\n"
+        "    print('ready', flush=True)\n"
+        "    time.sleep(float(sys.argv[1]))\n"
+        "    print('lived', flush=True)\n"
+        "sys.exit(guard.guarded(main))\n"
+    )
+    for ignored, seconds, code in ((False, "60", 129), (True, "0.5", 0)):
+        master, terminal = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, seconds],
+            stdout=terminal, stderr=terminal, stdin=subprocess.DEVNULL,
+            preexec_fn=(lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if ignored else None,
+        )  # fmt: skip
+        os.close(terminal)
+        try:
+            assert b"ready" in os.read(master, 100)
+            if not ignored:
+                os.close(master)
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(timeout=30) == code
+        finally:
+            process.kill()
+            if ignored:
+                os.close(master)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from yt8m.errors import UserError
 from yt8m.fusion.settings import FusionSettings
 from yt8m.fusion.weights import AP_METHODS, METHODS
@@ -33,7 +35,8 @@ def _check_files(settings: FusionSettings) -> None:
     inputs = settings.inputs
     if len(inputs) < 2:
         raise UserError(
-            f"--inputs names {len(inputs)}; a fusion needs at least 2 inputs, separated by commas."
+            f"--inputs names {len(inputs)}{_no_list(inputs)}; a fusion needs at least 2 inputs,"
+            " separated by commas."
         )
     if len(set(inputs)) < len(inputs):
         raise UserError(f"--inputs names one input twice: {', '.join(inputs)}.")
@@ -95,3 +98,8 @@ def _check_ap(settings: FusionSettings) -> None:
             f"--method={settings.method} weights models by their per-class AP: give --ap_files"
             " (eval.py writes them), or --labels to compute them from these scores."
         )
+
+
+def _no_list(inputs: Sequence[str]) -> str:
+    """Return that a list of files is not read here, if that is what an input looks like."""
+    return " (lists, @FILE, are not read here)" if any(i.startswith("@") for i in inputs) else ""

@@ -16,6 +16,8 @@ from yt8m import answered_signals
 from yt8m.answered_signals import SIGNALS, answered
 from yt8m.runs.settings.session import Session
 
+# Shells start background jobs with SIGINT ignored, and runs have always answered it all the same.
+ALSO_IF_IGNORED = (signal.SIGTERM, signal.SIGINT)
 OUT_OF_TIME = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong, and trying again continues
 
 
@@ -102,7 +104,7 @@ class Deadline:
 
 
 class StopSignal:
-    """A context that notes SIGTERM and SIGINT; a second signal raises `Ended`.
+    """A context that notes SIGTERM, SIGHUP and SIGINT; a second signal raises `Ended`.
 
     Args:
       session: has the time at which the run must end as well; None is no limit.
@@ -136,6 +138,8 @@ class StopSignal:
 
     def __enter__(self) -> StopSignal:
         for number in SIGNALS:
+            if number not in ALSO_IF_IGNORED and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # `nohup` lets a process outlive its terminal.
             before: Any = signal.signal(number, self.note)
             self._entered.callback(signal.signal, number, before)
         self._entered.enter_context(answered(lambda: self.doing))
@@ -147,6 +151,7 @@ class StopSignal:
     def note(self, number: int, _: object = None) -> None:
         """Handle a signal."""
         now = time.monotonic()
+        answered_signals.leave_terminal(number)
         if self.number is not None and now - self._noted >= answered_signals.SAME_PRESS:
             raise answered_signals.Ended(number)
         if self.number is None:

@@ -61,6 +61,11 @@ def label_beyond(label: int, num_classes: int, of_run: bool = False) -> str:
       num_classes: K.
       of_run: whether K is that of a trained model, which no flag changes.
     """
+    if label < 0:
+        return (
+            f"a record has label {label}, but labels are 0 or more; make the records again with"
+            " class indices. `python -m yt8m.data.inspect FILE` shows the labels of a file."
+        )
     found = f"a record has label {label}, but there are {num_classes} classes, 0 to"
     if of_run:
         return (
