@@ -131,3 +131,16 @@ def test_missing_run_is_named(tmp_path):
         RunFolder(str(tmp_path / "none")).load_config()
     with pytest.raises(UserError, match=r"contains no config.json"):
         RunFolder(str(tmp_path)).load_config()
+
+
+def test_what_stands_in_the_place_of_a_run_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    for name, what in {
+        "file": "is a file",
+        "loop": "is a link that leads nowhere",
+        "dangling": r"is a link that leads nowhere \(.*gone\)",
+    }.items():
+        with pytest.raises(UserError, match=what):
+            RunFolder(str(tmp_path / name)).load_config()

@@ -152,14 +152,23 @@ class RunFolder:
         """
         path = self.file(CONFIG_FILE)
         if not self.exists():
-            is_folder = tf.io.gfile.isdir(self.path)
-            found = f"contains no {CONFIG_FILE}" if is_folder else "does not exist"
             raise UserError(
-                f"{flag}={self.path} {found}; name the folder that train.py wrote its run to."
+                f"{flag}={self.path} {self._instead()}; name the folder that train.py wrote its run"
+                " to."
             )
         with stored.intact(path, "restore it from a copy, or name another folder."):
             text = decoded(stored.read_bytes(path, 64 << 20))
         return RunConfig.from_json(text, path)
+
+    def _instead(self) -> str:
+        """Return what is in the place of a run's folder."""
+        if tf.io.gfile.isdir(self.path):
+            return f"contains no {CONFIG_FILE}"
+        if tf.io.gfile.exists(self.path):
+            return "is a file"
+        if "://" not in self.path and os.path.islink(self.path):
+            return f"is a link that leads nowhere ({os.readlink(self.path)})"
+        return "does not exist"
 
     def save_priors(self, priors: NDArray[np.float64]) -> None:
         """Save the label priors [K] from which the heads start."""

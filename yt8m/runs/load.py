@@ -145,6 +145,11 @@ def load_weights(model: tf.keras.Model, path: str) -> None:
             stored.check_size(local, _LARGEST)
             _check_declared(local, model)
             model.load_weights(local)
+        except OSError as error:  # HDF5 cannot open it.
+            raise UserError(
+                f"{path} is damaged ({reason(error)}); name the run's other model by"
+                " --checkpoint=last or --checkpoint=best, or restore the file from a copy."
+            ) from None
         except Exception as error:  # Damaged headers raise almost any class.
             raise UserError(f"{path} does not fit the run's model ({reason(error)}).") from None
 
