@@ -94,6 +94,8 @@ def _of_tensorflow(error: Any) -> str | None:
     first = _first_line(text)
     of_the_system = any(system in first for system in _SYSTEM_TEXTS)
     outside = error.node_def is None and "OpKernel" not in text
+    if outside and first.startswith("GCS path"):  # such as gs:// without a bucket
+        of_the_system = True
     if kind in _OF_THE_MACHINE and (outside or kind in _ALSO_WITHIN_A_GRAPH):
         of_the_system = True
     if not of_the_system:

@@ -60,8 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         session = Session(
             a, table, Judge(_by_name(targets), place, note=os.path.join(a.out, "last.json"))
         )
-        session.run(targets, a.cases)
-    print(table, flush=True)
+        try:
+            session.run(targets, a.cases)
+        finally:
+            print(table, flush=True)
     print(f"highest memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB")
     return int(bool(table.failures))
 

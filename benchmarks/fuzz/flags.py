@@ -17,7 +17,7 @@ _NUMBERS = ["-1", "0", "1", "2", "3", "0.5", "1e-30", "1e30", "nan", "inf", "-in
 _TEXTS = ["", " ", ",", "a", "a,b", "\0", "é", "..", "/", "{in}", "{in}/nothing", "{in}/video/*",
           "[", "**", "gs://", "gs://nobody/x", "hf://", "hf://a", "~", "-", "--", "a" * 300,
           "a" * 5000,
-          "{in}/video/train0000.tfrecord", "{in}/classes.csv", "\ud800", "{", "%s",
+          "{in}/video/train0000.tfrecord", "{in}/classes.csv", "{", "%s",
           "a=b"]  # fmt: skip
 _FREE = ["--", "-", "---", "--=", "--a", "--flagfile={in}/classes.csv", "--flagfile=", "x",
          "--h", "--undefok=a", "--flagfile={in}", "--verbosity=9", "--help"]  # fmt: skip

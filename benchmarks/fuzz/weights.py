@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from typing import Any
@@ -27,7 +28,7 @@ def hdf5(draw: Any, content: bytes) -> bytes:
         file.visit(names.append)
         for _ in range(draw(st.integers(1, 2))):
             name, what = draw(st.sampled_from(names)), draw(st.sampled_from(_CHANGES))
-            if name in file:
+            with contextlib.suppress(KeyError, RuntimeError):  # a link that leads nowhere
                 _change(draw, file, name, what)
     return held.getvalue()
 

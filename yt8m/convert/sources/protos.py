@@ -130,8 +130,8 @@ def _features(payload: bytes) -> Features | Unusable:
             continue
         try:
             name, frames = _frames(key, steps.feature)
-        except ValueError:
-            return Unusable(f"{key} has frames of different widths")
+        except (ValueError, IndexError):
+            return Unusable(f"{key} has frames of different widths, or some without values")
         if frames is not None:
             found[name] = frames
     return found or Unusable("it has no features")
