@@ -15,6 +15,7 @@ from yt8m.data.files.shards import find_shards
 from yt8m.download import plan
 from yt8m.download.partial_file import PartialFile
 from yt8m.download.web import Dropped
+from yt8m.locks.owner import Owner
 
 GOLDEN = ["Ix", "Wy", "qP", "sT"]  # a thousandth of the training split
 
@@ -59,6 +60,17 @@ def test_the_plan_says_where_the_files_come_from(mirror, get, tmp_path):
         ("1/2", 3, 2),
     ]
     assert plan["sums"] == json.loads(mirror.files[PLAN])["files"]
+
+
+def test_what_a_killed_process_left_of_a_plan_is_removed(get, tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "download_2_video_train.json.1234.tmp").write_text("{")
+    lock = folder / "download_2_video_train.json.lock"
+    lock.write_bytes(Owner.this_process().to_bytes())  # another download, which soon ends
+    monkeypatch.setattr(plan.time, "sleep", lambda _: lock.unlink(missing_ok=True))
+    get()
+    assert not [p.name for p in folder.iterdir() if p.name.endswith((".tmp", ".lock"))]
 
 
 def test_a_dry_run_downloads_nothing(mirror, get, tmp_path):

@@ -104,6 +104,18 @@ def test_delete_spares_what_no_run_made(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis.tex"]
 
 
+def test_what_a_killed_process_left_in_any_folder_is_removed(tmp_path):
+    run = RunFolder(str(tmp_path))
+    for folder in ("", "best", "step1/last", "alternation/cycle1_step2",
+                   "alternation/cycle1_step2/best"):  # fmt: skip
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "model.json.f4cf1c48.tmp").write_text("half")
+        (tmp_path / folder / "model.json").write_text("whole")
+    run.remove_unfinished()
+    assert {p.name for p in tmp_path.rglob("*") if p.is_file()} == {"model.json"}
+    assert len(list(tmp_path.rglob("model.json"))) == 5
+
+
 def test_delete_ignores_what_a_refused_command_left(tmp_path):
     """A mistake in a first command with --start_new_model must not hinder the next."""
     (tmp_path / "logs").mkdir()

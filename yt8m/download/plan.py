@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-import glob
 import json
 import os
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
+from yt8m import files, locks
 from yt8m.download.published import Partition
 from yt8m.download.web import BeyondEnd, Dropped, Refused, opened
 from yt8m.errors import UserError
 
-_ABANDONED = 600.0  # seconds after which nobody can still be writing a plan
+_PATIENCE = 10.0  # seconds that another process may take to write a plan
 _NAME = re.compile(r"[\w-]+(\.\w+)+")
 
 
@@ -90,20 +91,34 @@ def save(folder: str, plan: Plan) -> None:
     values = dataclasses.asdict(plan)
     del values["partition"]
     path = path_of(folder, plan.partition)
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "w", encoding="utf-8") as out:
-            json.dump(values, out, indent=1)
-            out.write("\n")
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
-        raise
-    for left in glob.glob(f"{glob.escape(path)}.*.tmp"):  # of a process that was killed
-        with contextlib.suppress(OSError):
-            if time.time() - os.path.getmtime(left) > _ABANDONED:
-                os.remove(left)
+    with _alone_with(path):
+        files.remove_unfinished(path)  # of a process that was killed
+        temporary = files.temporary(path)
+        try:
+            with files.naming(path), open(temporary, "w", encoding="utf-8") as out:
+                json.dump(values, out, indent=1)
+                out.write("\n")
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.remove(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def _alone_with(path: str) -> Iterator[None]:
+    """Hold the lock of a plan, for which another download into the same folder is waited."""
+    end = time.monotonic() + _PATIENCE
+    with contextlib.ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(locks.held(locks.beside(path), path))
+                break
+            except locks.Locked:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+        yield
 
 
 def fetch(partition: Partition, timeout: float, retries: int, wait: float) -> Plan:

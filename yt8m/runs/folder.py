@@ -102,6 +102,10 @@ class RunFolder:
         """Remove what a killed process left unfinished; for the process that trains the run."""
         for folder in (*_WRITTEN, *(os.path.join(STEP_1, name) for name in _WRITTEN)):
             files.remove_unfinished_in(self.file(folder))
+        for step in ("*", os.path.join("*", BEST)):  # of an alternation, and its model
+            with contextlib.suppress(tf.errors.OpError, OSError):
+                for found in tf.io.gfile.glob(os.path.join(self.file(ALTERNATION), step)):
+                    files.remove_unfinished_in(found)
         for folder in (self.file("checkpoints"), self.file(STEP_1, "checkpoints")):
             with contextlib.suppress(tf.errors.OpError, OSError):
                 for left in tf.io.gfile.glob(os.path.join(folder, "*_temp")):
