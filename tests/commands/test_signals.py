@@ -14,12 +14,34 @@ import pytest
 from tests.support.commands import run_command
 from yt8m import cli
 
+# What a process does with a signal unless its parent has it ignored, as `nohup` and shells do.
+USUAL = {
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGHUP: signal.SIG_DFL,
+}
 ENDINGS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
+
+
+@pytest.fixture(autouse=True)
+def _heeded():
+    """Heed the signals even if the tests run in the background, where some are ignored."""
+    before = {number: signal.signal(number, usual) for number, usual in USUAL.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", ENDINGS)
 def test_a_watching_evaluation_ends(number, small_data, monkeypatch, tmp_path):
-    monkeypatch.setattr("time.sleep", lambda _: signal.raise_signal(number))
+    slept = []
+
+    def sleep(_):
+        slept.append(1)
+        assert len(slept) < 3, "the signal was not heeded"
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("time.sleep", sleep)
     data = f"--eval_data_pattern={small_data.pattern('validate', 'video')}"
     ended = run_command("eval", f"--train_dir={tmp_path}", "--watch", data)
     assert ended.code == ENDINGS[number], ended.err
