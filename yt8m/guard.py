@@ -92,9 +92,10 @@ def _of_the_system(error: OSError) -> str:
 def _of_tensorflow(error: Any) -> str | None:
     kind, text = type(error).__name__, str(error.message)
     first = _first_line(text)
-    of_the_system = any(system in first for system in _SYSTEM_TEXTS)
+    of_the_system = any(system in first or text.endswith(system) for system in _SYSTEM_TEXTS)
     outside = error.node_def is None and "OpKernel" not in text
-    if outside and first.startswith("GCS path"):  # such as gs:// without a bucket
+    # gs:// without a bucket, and addresses that no file system is there for
+    if outside and first.startswith(("GCS path", "File system scheme")):
         of_the_system = True
     if kind in _OF_THE_MACHINE and (outside or kind in _ALSO_WITHIN_A_GRAPH):
         of_the_system = True

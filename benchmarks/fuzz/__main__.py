@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with_commands = [t for t in all_targets(place) if t.arguments is not None]
         session = Session(a, table, Judge(_by_name(with_commands), place, in_process=False))
         session.run(with_commands, a.commands, evenly=True)
+        if not a.cases:
+            print(table, flush=True)
     if a.cases:
         limit_addresses()
         targets = [t for t in all_targets(place, with_models=True) if a.only in t.name]

@@ -119,7 +119,7 @@ def targets(folder: str) -> list[Target]:
         "predict", "--input_model_tgz={in}/model.tgz", "--output_file={in}/out.csv",
         "--input_data_pattern={in}/video/val*.tfrecord",
     )  # fmt: skip
-    convert = ("convert", "--out_dir={in}/out")
+    convert = ("convert", "--out_dir={in}/out", "--validate_fraction=0")
     out = [
         Target("bundle", "archives", (_BUNDLE,), bundles, None, opened, 4),
         Target(

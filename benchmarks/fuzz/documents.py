@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.fuzz.bytes_of import any_damage, encoded
 from benchmarks.fuzz.case import Target
-from benchmarks.fuzz.inputs import TRAIN
+from benchmarks.fuzz.inputs import resumed
 
 _VALUES = [
     None, True, False, 0, 1, -1, 2, 5, 10**9, 2**63, 10**30, 0.5, -0.5, 1e308, float("nan"),
@@ -19,7 +19,7 @@ _VALUES = [
     "a" * 300, [], [1], [None], ["a"], [[1]], [-1], [1e9], {}, {"a": 1}, {"": None},
     {"a": {"a": {"a": []}}},
 ]  # fmt: skip
-_LINES = ("metrics.jsonl",)
+_APS = "run/eval/per_class_ap.json"
 _OF_RUN = (
     "config.json", "metrics.jsonl", "best/metrics.json", "last/metrics.json", "eval/metrics.json",
     "eval/details.json", "eval/per_class_ap.json", "classes.csv", "checkpoints/shards-0-of-1.json",
@@ -109,15 +109,17 @@ def targets(folder: str) -> list[Target]:
         run = RunFolder(os.path.join(place, "run"))
         return load_run(run.path, "--train_dir")
 
-    aps = ("fuse", "--inputs={in}/fuse.csv,{in}/fuse.csv", "--output_file={in}/out.csv",
-           "--method=l1", "--ap_files={in}/ap.json,{in}/ap.json")  # fmt: skip
+    aps = ("fuse", "--inputs={in}/fuse.csv,{in}/other.csv", "--output_file={in}/out.csv",
+           "--method=l1", f"--ap_files={{in}}/{_APS},{{in}}/{_APS}")  # fmt: skip
     report = ("report", "{in}/run", "--out={in}/page.html")
-    resume = st.just(TRAIN)
+    resume = st.just(resumed(folder))
     return [
         Target("config.json", "settings", ("run",), config, None, settings, 6),
         Target("model of config.json", "settings", ("run",), config, None, model, 0.06),
         Target("report", "settings", ("run",), of(folder, *names), st.just(report), None, 2),
-        Target("APs", "settings", ("fuse.csv", "ap.json"), of(folder, "ap.json"), st.just(aps)),
+        Target(
+            "APs", "settings", ("fuse.csv", "other.csv", _APS), of(folder, _APS), st.just(aps)
+        ),
         Target(
             "evaluate the run", "settings", ("run", "video"), of(folder, *names),
             st.just(("eval", "--train_dir={in}/run")), None, 0.05,

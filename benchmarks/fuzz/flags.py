@@ -34,8 +34,8 @@ _WITHOUT = {
     "export": ("--train_dir={in}/no",),
     "publish": ("--train_dir={in}/no",),
     "report": ("{in}/no",),
-    "fuse": ("--inputs={in}/fuse.csv,{in}/fuse.csv", "--output_file={in}/o.csv"),
-    "convert": ("--input={in}/table.csv", "--out_dir={in}/o"),
+    "fuse": ("--inputs={in}/fuse.csv,{in}/other.csv", "--output_file={in}/o.csv"),
+    "convert": ("--input={in}/table.csv", "--out_dir={in}/o", "--validate_fraction=0"),
     "analyse": ("--data_pattern={in}/no*", "--out_dir={in}/o"),
     "inspect": ("{in}/video/*.tfrecord",),
     "conformance": ("{in}/video/*.tfrecord",),
@@ -48,7 +48,15 @@ _OPTIONS = {
     "score-segments": ["top_n", "eval_data_pattern", "label_cache", "submission_file"],
     "figures": ["figure", "train_dir", "output"],
 }
-_NEEDS = ("video", "fuse.csv", "table.csv", "classes.csv", "segments.csv", "ratings.csv")
+_NEEDS = (
+    "video",
+    "fuse.csv",
+    "other.csv",
+    "table.csv",
+    "classes.csv",
+    "segments.csv",
+    "ratings.csv",
+)
 _SHORT = ("--max_steps=2", "--max_minutes=0.01")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -53,6 +54,10 @@ def make(folder: str) -> None:
     _call(
         *predict, "--output_file={in}/fuse.csv", "--output_model_tgz={in}/model.tgz", folder=folder
     )
+    with open(os.path.join(folder, "fuse.csv"), encoding="utf-8") as source:
+        text = source.read()
+    ids = [line.partition(",")[0] for line in text.splitlines()[1:]]
+    _write(folder, {"other.csv": text, "truth.csv": "".join(f"{video},1 2\n" for video in ids)})
     for name, flags in _SCORES:
         _call(*predict, f"--output_scores={{in}}/{name}", *flags, folder=folder)
     with contextlib.suppress(ImportError):
@@ -79,12 +84,20 @@ def _tables(folder: str) -> None:
         "classes.csv": "Index,Name\n0,jazz\n1,live\n2,rock\n3,guitar\n",
         "predictions.json": '{"video_id": "v0", "class_indexes": [1], "predictions": [0.5]}\n',
         "table.csv": "id,labels,a0,a1\nv0,1,0.5,1\nv1,0;2,0.25,2\nv2,3,0,0\n",
-        "ap.json": '{"0": 0.5, "1": 0.25}\n',
     }
-    for name, text in texts.items():
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
-            out.write(text)
+    _write(folder, texts)
     os.makedirs(os.path.join(folder, "npz"))
     for i in range(2):
         frames = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
         np.savez(os.path.join(folder, "npz", f"v{i}.npz"), clip=frames, labels=[str(i)])
+
+
+def _write(folder: str, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
+            out.write(text)
+
+
+def resumed(folder: str) -> tuple[str, ...]:
+    """Return the command that resumes a case's run, which was trained on the inputs' records."""
+    return tuple(a.replace("{in}/video", f"{folder}/video") for a in TRAIN)

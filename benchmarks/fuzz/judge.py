@@ -58,11 +58,11 @@ class Judge:
         self, targets: Mapping[str, Target], inputs: str, in_process: bool = True, note: str = ""
     ):
         self._note = note
-        self._targets, self._inputs, self._in_process = targets, inputs, in_process
+        self.targets, self._inputs, self._in_process = targets, inputs, in_process
 
     def failure(self, case: Case) -> Failure | None:
         """Run a case, and return why it failed, or None."""
-        target = self._targets[case.target]
+        target = self.targets[case.target]
         if self._note:
             with open(self._note, "w", encoding="utf-8") as text:
                 text.write(case.to_json())

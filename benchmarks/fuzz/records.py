@@ -170,7 +170,7 @@ def targets(folder: str) -> list[Target]:
             return Target(title, "records", (name,), of(folder, name), None, call, share)
 
         out += [
-            function("schema", lambda place: find_schema(files(place)), 1),
+            function("schema", lambda place: find_schema(files(place), num_classes=5), 1),
             function("count", lambda place: count(files(place)), 4),
             function("batches", batches, 0.04),
             command("inspect", "inspect", "{shards}", share=0.2, codes=(1,)),

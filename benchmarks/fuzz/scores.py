@@ -72,11 +72,11 @@ def targets(folder: str) -> list[Target]:
     out = []
     for name in names:
         fuse = ("fuse", f"--inputs={{in}}/{name},{{in}}/fuse.csv", "--output_file={in}/out.csv")
-        twice = ("fuse", f"--inputs={{in}}/{name},{{in}}/{name}", "--output_scores={in}/out")
+        twice = ("fuse", f"--inputs={{in}}/{name},{{in}}/fuse.csv", "--output_scores={in}/out")
         changes = of(folder, name)
         out += [
             Target(f"scores, {name}", "scores", (name,), changes, None, opened),
             Target(f"fuse {name}", "scores", (name, "fuse.csv"), changes, st.just(fuse)),
-            Target(f"fuse {name} twice", "scores", (name,), changes, st.just(twice)),
+            Target(f"fuse {name} to scores", "scores", (name, "fuse.csv"), changes, st.just(twice)),
         ]
     return out

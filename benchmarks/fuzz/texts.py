@@ -95,8 +95,8 @@ def targets(folder: str) -> list[Target]:
     def command(name: str, files: tuple[str, ...], needs: tuple[str, ...], *line: str) -> Target:
         return Target(name, "texts", needs, of(folder, *files), st.just(line))
 
-    fuse = ("fuse", "--inputs={in}/fuse.csv,{in}/fuse.csv", "--output_file={in}/out.csv")
-    convert = ("convert", "--out_dir={in}/out")
+    fuse = ("fuse", "--inputs={in}/fuse.csv,{in}/other.csv", "--output_file={in}/out.csv")
+    convert = ("convert", "--out_dir={in}/out", "--validate_fraction=0")
     return [
         function("label rows", label_rows, "labels.csv"),
         function("labels to convert", read_labels, "labels.csv"),
@@ -113,13 +113,13 @@ def targets(folder: str) -> list[Target]:
             of(folder, "segments.csv", "ratings.csv"),
             function=scored,
         ),
-        command("fuse CSVs", ("fuse.csv",), ("fuse.csv",), *fuse),
+        command("fuse CSVs", ("fuse.csv",), ("fuse.csv", "other.csv"), *fuse),
         command(
             "fuse with labels",
-            ("labels.csv", "fuse.csv"),
-            ("labels.csv", "fuse.csv"),
+            ("truth.csv", "fuse.csv"),
+            ("truth.csv", "fuse.csv", "other.csv"),
             *fuse,
-            "--labels={in}/labels.csv",
+            "--labels={in}/truth.csv",
         ),
         command(
             "convert a table",

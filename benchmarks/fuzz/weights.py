@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.fuzz.bytes_of import any_damage
 from benchmarks.fuzz.case import Target
-from benchmarks.fuzz.inputs import TRAIN
+from benchmarks.fuzz.inputs import resumed
 
 _WEIGHTS = "run/best/model.weights.h5"
 _CHANGES = ["drop", "shape", "huge", "type", "nan", "link", "loop", "outside", "group", "attribute"]
@@ -52,7 +52,7 @@ def _change(draw: Any, file: Any, name: str, what: str) -> None:
         kinds = [np.int8, np.float64, "S3", np.complex64, bool, h5py.string_dtype()]
         file.create_dataset(name, shape=shape, dtype=draw(st.sampled_from(kinds)))
     elif what == "nan":
-        file[name] = np.full(shape, np.nan, np.float32)
+        file[name] = np.full(shape if np.prod(shape, dtype=float) < 10_000 else (1,), np.nan)
     elif what == "link":
         file[name] = h5py.SoftLink("/nowhere")
     elif what == "loop":
@@ -94,7 +94,15 @@ def targets(folder: str) -> list[Target]:
         Target(
             "predict by weights", "weights", ("run", "video"), changes, st.just(predict), None, 0.03
         ),
-        Target("resume a state", "weights", ("run", "video"), state, st.just(TRAIN), None, 0.1),
+        Target(
+            "resume a state",
+            "weights",
+            ("run", "video"),
+            state,
+            st.just(resumed(folder)),
+            None,
+            0.1,
+        ),
     ]
 
 

@@ -11,9 +11,11 @@ from benchmarks.fuzz import __main__ as fuzz
 from benchmarks.fuzz import inputs
 from benchmarks.fuzz.case import Case, Target
 from benchmarks.fuzz.hunt import Hunt
-from benchmarks.fuzz.judge import Judge, verdict
+from benchmarks.fuzz.judge import Failure, Judge, verdict
 from yt8m.errors import UserError
 
+# Conformance finds other features than the release's, and ratings are not converted.
+NOT_TAKEN = ("conformance", "convert, segments")
 CORPUS = sorted((pathlib.Path(__file__).parent / "corpus").glob("*.json"))
 
 
@@ -32,6 +34,22 @@ def judge(tmp_path_factory):
 def test_what_was_found_once_is_right_now(judge, path):
     failure = judge.failure(Case.from_json(path.read_text(encoding="utf-8")))
     assert failure is None, failure.text
+
+
+def test_valid_inputs_are_taken(judge, monkeypatch):
+    monkeypatch.setattr(
+        "benchmarks.fuzz.judge.verdict",
+        lambda target, code, err: Failure(f"exit code {code}", err),
+    )
+    refused = {}
+    for name, target in judge.targets.items():
+        line = getattr(target.arguments, "wrapped_strategy", target.arguments)
+        if target.kind != "flags" and not name.startswith(NOT_TAKEN):
+            arguments = () if line is None else line.value
+            failure = judge.failure(Case(name, {}, arguments))
+            if failure is None or failure.signature != "exit code 0":
+                refused[name] = failure
+    assert not refused
 
 
 def test_the_readme_of_the_corpus_has_a_line_for_each_case():

@@ -60,6 +60,7 @@ def read_per_class_ap(path: str) -> PerClassAp:
         content = _read_npz(path) if path.endswith(".npz") else read_json(path)
         ap = np.asarray(content["ap"], np.float64)
         positives = np.asarray(content["positives"], np.int64)
+        names = None if content.get("names") is None else list(map(str, content["names"]))
     except tf.errors.OpError as error:
         raise UserError(
             f"cannot read the per-class AP file {path!r}: {error.message}. eval.py writes one."
@@ -73,8 +74,7 @@ def read_per_class_ap(path: str) -> PerClassAp:
         raise UserError(
             f"{path!r}: 'ap' and 'positives' differ in shape: {ap.shape} and {positives.shape}."
         )
-    names = content.get("names")
-    return PerClassAp(ap, positives, None if names is None else [str(n) for n in names])
+    return PerClassAp(ap, positives, names)
 
 
 def _read_npz(path: str) -> dict[str, Any]:
