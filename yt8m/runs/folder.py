@@ -68,7 +68,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str):
-        self.path = hub.local(path)
+        self.path = os.fspath(hub.local(path))
 
     def file(self, *names: str) -> str:
         """Return the path of a file of the run."""
