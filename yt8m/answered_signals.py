@@ -20,8 +20,9 @@ import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
-# Of these, SIGHUP comes when a terminal or a connection closes; Windows has none.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, *filter(None, [getattr(signal, "SIGHUP", None)]))
+# It comes when a terminal or a connection closes; Windows has none.
+_HANGUP = getattr(signal, "SIGHUP", None)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, *([_HANGUP] if _HANGUP else []))
 INTERRUPTED = 130  # exit code of a command that was interrupted
 # Seconds. A process may get one press of Ctrl-C twice: from its group and from its parent.
 SAME_PRESS = 0.2
@@ -34,11 +35,10 @@ class Ended(KeyboardInterrupt):
 
     Attributes:
       number: the signal's.
-      code: the exit code of the command, 128 + `number`.
     """
 
     def __init__(self, number: int):
-        self.number, self.code = number, 128 + number
+        self.number = number
         super().__init__(f"ended by {signal.Signals(number).name}")
 
 
@@ -66,7 +66,7 @@ _endings: list[_Ending] = []
 
 def leave_terminal(number: int) -> None:
     """Print nowhere after SIGHUP: the terminal is gone, and printing to it would raise an error."""
-    if number not in SIGNALS[2:]:
+    if number != _HANGUP:
         return
     for descriptor in (1, 2):
         with contextlib.suppress(OSError):
@@ -101,7 +101,7 @@ def ending() -> Iterator[None]:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Let a signal wait until the end of this context, which completes or removes an output."""
+    """Make a signal wait until the end of this context, which completes or removes an output."""
     if not _endings or threading.current_thread() is not threading.main_thread():
         yield
         return

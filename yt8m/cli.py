@@ -72,7 +72,7 @@ _STANDS = {
     "download": "files that have their names are whole; the same command goes on from here",
     "convert": "shards that have their names are whole; the same command goes on after them",
     "papers": "steps that are done are kept; the same command goes on after them",
-    "demo": "what is done is kept; the commands above go on by themselves",
+    "demo": "the outputs of the steps that are done are kept",
     "accelerators": "models that are done are kept; the same command goes on after them",
 }
 # What people type -> the command's name: the root scripts' names among it.

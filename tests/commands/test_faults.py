@@ -50,22 +50,6 @@ FAULTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def made(finished_run, small_data, tmp_path_factory):
-    """Return a folder with a run and two score folders."""
-    folder = tmp_path_factory.mktemp("made")
-    shutil.copytree(finished_run, folder / "run")
-    for name in ("a", "b"):
-        ended = run_command(
-            "predict",
-            f"--train_dir={folder}/run",
-            f"--input_data_pattern={small_data.pattern('validate', 'video')}",
-            f"--output_scores={folder}/{name}",
-        )
-        assert ended.code == 0, ended.err
-    return folder
-
-
 def command(name, made, data, out):
     """Return the flags of a command that writes below `out`."""
     run, video = f"--train_dir={made}/run", data.pattern("validate", "video")

@@ -147,8 +147,8 @@ def load_weights(model: tf.keras.Model, path: str) -> None:
             model.load_weights(local)
         except OSError as error:  # HDF5 cannot open it.
             raise UserError(
-                f"{path} is damaged ({reason(error)}); name the run's other model by"
-                " --checkpoint=last or --checkpoint=best, or restore the file from a copy."
+                f"{path} is damaged ({reason(error)}); restore it from a copy, or use the run's"
+                " other model (eval.py and inference.py: --checkpoint=last or --checkpoint=best)."
             ) from None
         except Exception as error:  # Damaged headers raise almost any class.
             raise UserError(f"{path} does not fit the run's model ({reason(error)}).") from None
