@@ -96,7 +96,7 @@ class Setting:
         if self.kind is list:
             return isinstance(value, (list, tuple)) and all(map(self._may_be_in_list, value))
         if self.choices or self.switch:
-            return isinstance(value, str) and value in (self.switch or self.choices)
+            return isinstance(value, str) and value in (self.choices or self.switch)
         if self.kind in _LARGEST:
             return self._is_number(value) and self._within(value)
         return _is_text(value) if self.kind is str else isinstance(value, self.kind)

@@ -5,10 +5,13 @@ import dataclasses
 import pytest
 
 from tests.support.commands import refused, run_command
+from tests.support.every_model import every_model
+from tests.support.runs import run_config
 from yt8m.errors import UserError
+from yt8m.models.core import registry
 from yt8m.models.core.recipe import Recipe
 from yt8m.models.video.logistic import LogisticModel
-from yt8m.runs.config import check_same_run
+from yt8m.runs.config import RunConfig, check_same_run
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.new_run import new_run
 from yt8m.runs.settings.recipe_of_run import long_enough, mixable
@@ -49,6 +52,14 @@ def test_a_given_length_is_obeyed(given, videos, recipe):
     made = new_run("LogisticModel", videos, **given)
     assert made.config.recipe.num_epochs == 3
     assert "instead of" not in made.found
+
+
+@pytest.mark.parametrize("name", every_model())
+def test_every_recipe_is_read_again(name, small_data):
+    """A stored setting may have each of its choices, also those that no flag stands for."""
+    config = run_config(small_data, name)
+    config = dataclasses.replace(config, recipe=registry.model_class(name).recipe)
+    assert RunConfig.from_json(config.to_json()) == config
 
 
 def test_a_recipe_with_mixup_does_without_where_videos_cannot_be_mixed(videos, monkeypatch):

@@ -21,6 +21,9 @@ class Collected:
     def __init__(self):
         self.ids, self.scores = [], []
 
+    def check_ids(self, ids):
+        """Take every id."""
+
     def write(self, ids, scores):
         self.ids += ids
         self.scores += list(scores)

@@ -29,8 +29,15 @@ def test_beyond_is_dropped():
     )
 
 
-@pytest.mark.parametrize("label", [4, 4715, -3])
-def test_beyond_is_named(label):
-    message = rf"label {label}, but there are 4 classes.*--num_classes"
+@pytest.mark.parametrize(
+    ("label", "problem"),
+    [
+        (4, "but there are 4 classes.*--num_classes"),
+        (4715, "but there are 4 classes.*--num_classes"),
+        (-3, "but labels are 0 or more"),
+    ],
+)
+def test_beyond_is_named(label, problem):
+    message = rf"label {label}, {problem}"
     with pytest.raises(UserError, match=message), BadRecords().explained(4):
         rows([(0, 1), (1, label)])

@@ -53,10 +53,12 @@ def test_no_rating(make, schema):
     assert got["labels"].shape == (0, 10)
 
 
-@pytest.mark.parametrize("label", [10, -1])
-def test_class_beyond(make, schema, label):
+@pytest.mark.parametrize(
+    ("label", "problem"), [(10, "but there are 10 classes"), (-1, "but labels are 0 or more")]
+)
+def test_class_beyond(make, schema, label, problem):
     payload = make.frame_payload(1, 30, segments=[(0, 3, 1.0), (0, label, 1.0)])
-    message = f"label {label}, but there are 10 classes"
+    message = f"label {label}, {problem}"
     with pytest.raises(UserError, match=message), BadRecords().explained(10):
         parse(payload, schema)
     got = parse(payload, schema, beyond="drop")
