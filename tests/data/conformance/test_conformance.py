@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from yt8m.data.conformance.__main__ import main
 from yt8m.data.records.quantization import quantize
@@ -139,3 +140,26 @@ def test_the_stored_releases_have_the_widths_of_their_features():
         for name, release in stored.items()
     }
     assert widths == {"v3": {"rgb": 1024, "audio": 128}, "audioset": {"audio_embedding": 128}}
+
+
+def test_broken_frames_are_left_out_and_counted(tmp_path, caplog):
+    good = frames(1)[:3]
+    records = [frame_record(b"v%d" % i, {"rgb": quantize(x)}, [0]) for i, x in enumerate(good)]
+    for damage in ("no value", "another width", "not finite"):
+        x = good[0].astype(np.float32) if damage == "not finite" else quantize(good[0])
+        record = tf.train.SequenceExample.FromString(frame_record(b"v9", {"rgb": x}, [0]))
+        step = record.feature_lists.feature_list["rgb"].feature[1]
+        if damage == "no value":
+            del step.bytes_list.value[:]
+        elif damage == "another width":
+            step.bytes_list.value[0] = b"123"
+        else:
+            step.float_list.value[0] = np.nan
+        records.append(record.SerializeToString())
+    write_shard(f"{tmp_path}/x.tfrecord", records)
+    assert main([f"{tmp_path}/x.tfrecord", f"--save={tmp_path}/x.json"]) == 0
+    assert "3 broken records, first" in caplog.text
+    with open(f"{tmp_path}/x.json") as file:
+        saved = json.load(file)["rgb"]
+    assert saved["videos"] == 3
+    assert np.isfinite(saved["mean"]).all()

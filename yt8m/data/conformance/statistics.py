@@ -145,7 +145,11 @@ def statistics_of(
     each = -(-max_records // len(files)) if max_records else None
     for path in files:
         for payload in itertools.islice(_payloads(path, flag, broken), each):
-            for name, values, are_bytes in _features(payload):
+            features = _features(payload)
+            if isinstance(features, str):
+                broken.append(f"{path}: {features}")
+                continue
+            for name, values, are_bytes in features:
                 width = widths.setdefault(name, values.shape[1])
                 if values.shape[1] != width:
                     raise UserError(
@@ -171,20 +175,30 @@ def _payloads(path: str, flag: str, broken: list[str]) -> Iterator[bytes]:
             broken.append(f"{path} at byte {record.offset}: {record.problem}")
 
 
-def _features(payload: bytes) -> Iterator[tuple[str, Array, bool]]:
-    """Yield the name, the values [T, D] and whether they are bytes of each feature of a record."""
+def _features(payload: bytes) -> list[tuple[str, Array, bool]] | str:
+    """Return the name, the values [T, D] and whether they are bytes of each feature of a record.
+
+    Returns:
+      the features, or what is wrong with the record.
+    """
     found, record = look(payload), sequence_example(payload)
+    features: list[tuple[str, Array, bool]] = []
     if found is None or record is None:
-        return
+        return features
     for name, key in found.keys.items():
         if found.level == "video":
             mean = np.array(record.context.feature[key].float_list.value, np.float32)
-            yield name.removeprefix("mean_"), mean[np.newaxis], False
-            continue
-        are_bytes = not found.float_frames[name]
-        frames = _frames(record.feature_lists.feature_list[key].feature, are_bytes)
-        if len(frames):
-            yield name, frames, are_bytes
+            name, values, are_bytes = name.removeprefix("mean_"), mean[np.newaxis], False
+        else:
+            are_bytes = not found.float_frames[name]
+            try:
+                values = _frames(record.feature_lists.feature_list[key].feature, are_bytes)
+            except (ValueError, IndexError):
+                return f"{key} has frames of different widths, or some without values"
+        if not np.isfinite(values).all():
+            return f"{key} has values that are NaN or infinite"
+        features.append((name, values, are_bytes))
+    return features
 
 
 def _frames(features: Iterable[Any], are_bytes: bool) -> Array:
