@@ -63,3 +63,16 @@ def as_numbers(values: object, name: str) -> np.ndarray:
     if found.ndim not in (1, 2) or not found.size:
         raise Unusable(f"{name} has the shape {array.shape}, not [frames, features] or [features]")
     return found
+
+
+def gone(path: str, what: str) -> str:
+    """Return the message about an input that ends earlier than when it was listed.
+
+    Args:
+      path: the file.
+      what: "rows" or "records".
+    """
+    return (
+        f"--input={path} has fewer {what} than when it was listed: it was changed meanwhile, or its"
+        " own index is wrong; write the file again."
+    )

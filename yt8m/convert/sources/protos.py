@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from yt8m.convert.source import Features, Item, Source, Unusable
+from yt8m.convert.source import Features, Item, Source, Unusable, gone
 from yt8m.data.files.scan import scan
 from yt8m.data.records.protos import context_features, sequence_example
 from yt8m.data.records.quantization import quantize
@@ -85,6 +85,8 @@ class RecordFiles(Source):
             if number == place:
                 yield _features(payload)
                 place = next(places)
+        if place >= 0:
+            raise UserError(gone(",".join(self._paths), "records"))
 
     def _payloads(self) -> Iterator[bytes]:
         for path in self._paths:

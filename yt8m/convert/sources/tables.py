@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import abc
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from yt8m.convert.source import Features, Item, Source, Unusable, as_numbers
+from yt8m.convert.source import Features, Item, Source, Unusable, as_numbers, gone
 from yt8m.data.label_rows import IDS, LABELS, split_labels
 from yt8m.errors import UserError, near_misses
 
@@ -137,7 +138,10 @@ class TableFiles(Source):
             columns = [n for names in roles.features.values() for n in names]
             rows = table.rows([*columns, *filter(None, [roles.frame])], own)
             for first, end in own:
-                yield _features([next(rows) for _ in range(end - first)], roles)
+                found = list(itertools.islice(rows, end - first))
+                if len(found) < end - first:
+                    raise UserError(gone(path, "rows"))
+                yield _features(found, roles)
 
 
 def _item(row: Mapping[str, Any], roles: Roles, default: str) -> Item:
