@@ -166,7 +166,15 @@ def _wait(pid: int, began: float, after: float) -> int:
         if found:
             return os.waitstatus_to_exitcode(status)
         if time.monotonic() >= end:
-            os.killpg(pid, signal.SIGKILL)
+            _kill(pid)
             _, status = os.waitpid(pid, 0)
             return os.waitstatus_to_exitcode(status) if after else 124
         time.sleep(0.005)
+
+
+def _kill(pid: int) -> None:
+    """Kill a process and what it has started."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has not come to lead a group yet
+        os.kill(pid, signal.SIGKILL)
