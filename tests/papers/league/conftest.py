@@ -43,10 +43,12 @@ class Commands:
       ends: command or model -> how it ends, where that is not well.
       gaps: model -> the GAP of its evaluation.
       seconds: seconds that each command takes.
+      unsaved: models whose trainings save nothing.
     """
 
     def __init__(self):
         self.ran, self.ends, self.gaps, self.seconds = [], {}, {}, 6.0
+        self.unsaved = set()
 
     def __call__(self, command, log, say, limit=0.0):
         name, *arguments = command[3:]
@@ -71,6 +73,8 @@ class Commands:
         return ran
 
     def _train(self, flags, gap):
+        if flags["model"] in self.unsaved:
+            return
         last = os.path.join(flags["train_dir"], "last")
         os.makedirs(last, exist_ok=True)
         step = _read(os.path.join(last, "metrics.json")).get("step", 0) + 100

@@ -117,6 +117,15 @@ def test_a_run_that_its_limit_stops_is_measured_and_the_best_go_on(league, comma
     assert commands.names() == []
 
 
+def test_a_run_that_saves_nothing_within_its_limit_says_so(league, commands):
+    commands.ends["LogisticModel"] = 75
+    commands.unsaved.add("LogisticModel")
+    league().run()
+    assert commands.names() == ["train LogisticModel", "train MoeModel", "eval"]
+    failed = league.store.run("video", "LogisticModel", 0)["failed"]
+    assert failed == "it saved no model within 3 min"
+
+
 def test_only_the_runs_of_the_best_are_kept(league, commands, tmp_path):
     commands.gaps["LogisticModel"] = 0.7
     league(best=1, seeds=2).run()

@@ -166,7 +166,10 @@ class Entry:
         left = max(left, 0.1)
         session = (f"--max_minutes={left:.3g}",)
         limit = 60.0 * (2 * left + 5)
-        return execute(self.out, self.state, step, self.folder, self.ledger, session, limit)
+        ended = execute(self.out, self.state, step, self.folder, self.ledger, session, limit)
+        if ended.out_of_time and not self._position():
+            return Ended(failure=f"it saved no model within {minutes:g} min")
+        return ended
 
     def _position(self) -> dict[str, Any]:
         """Return the step and the epoch of the saved model, or nothing if there is none."""
