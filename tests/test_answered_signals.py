@@ -12,12 +12,18 @@ from yt8m import answered_signals
 from yt8m.runs.stop_signal import StopSignal
 
 # The first argument is what the main thread does: "wait", or "compute" in one long call, during
-# which Python runs no handler. The second is how long a signal counts as the same press.
+# which Python runs no handler, or "end", the same where nothing is to be saved. The second is how
+# long a signal counts as the same press.
 PROGRAM = """
 import hashlib, sys, time
 from yt8m import answered_signals
 from yt8m.runs.stop_signal import StopSignal
 answered_signals._PATIENCE, answered_signals.SAME_PRESS = 0.3, float(sys.argv[2])
+answered_signals._LONGEST_CALL = 0.5
+if sys.argv[1] == "end":
+    with answered_signals.ending():
+        print("ready", flush=True)
+        hashlib.pbkdf2_hmac("sha256", b"x", b"y", 10**8)
 try:
     with StopSignal() as stop:
         stop.doing = "saving step 7"
@@ -78,6 +84,13 @@ def test_in_a_long_call_both_are_answered_and_the_process_ends(started):
     process.send_signal(signal.SIGINT)
     assert "abandoned" in process.stdout.read()
     assert process.wait() == 130
+
+
+def test_a_call_that_does_not_end_is_abandoned_at_the_first_signal(started):
+    process = started("end")
+    time.sleep(0.5)  # the call must have begun
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 143
 
 
 def test_a_press_that_comes_twice_is_answered_once(started):

@@ -27,6 +27,9 @@ INTERRUPTED = 130  # exit code of a command that was interrupted
 # Seconds. A process may get one press of Ctrl-C twice: from its group and from its parent.
 SAME_PRESS = 0.2
 _PATIENCE = 5.0  # seconds that a call of TensorFlow may still take after the second signal
+# Seconds that a call may take after the first signal of `ending`, in which nothing is saved: longer
+# than a compilation, and not for ever, as a worker may wait for others that never come.
+_LONGEST_CALL = 60.0
 _END = b"\0"  # the number of no signal
 
 
@@ -53,6 +56,10 @@ class _Ending:
         self.waiting = number
         leave_terminal(number)
         self.raise_if_waiting()
+
+    def has_noted(self) -> bool:
+        """Whether Python has handed a signal to this handler."""
+        return bool(self.waiting)
 
     def raise_if_waiting(self) -> None:
         """Raise what was held back; a second signal must not disturb what removes files."""
@@ -93,7 +100,7 @@ def ending() -> Iterator[None]:
             if before not in (signal.SIG_IGN, None):
                 signal.signal(number, handler.note)
                 entered.callback(signal.signal, number, before)
-        entered.enter_context(answered(lambda: "ending", to_stderr=True))
+        entered.enter_context(answered(lambda: "ending", True, handler.has_noted))
         _endings.append(handler)
         entered.callback(_endings.remove, handler)
         yield
@@ -128,7 +135,11 @@ def left_to_others() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def answered(doing: Callable[[], str], to_stderr: bool = False) -> Iterator[None]:
+def answered(
+    doing: Callable[[], str],
+    to_stderr: bool = False,
+    noted: Callable[[], bool] | None = None,
+) -> Iterator[None]:
     """Answer the first SIGTERM or SIGINT in this context at once, and end the process at a third.
 
     A second signal ends the process too, unless its handler, which has to raise an exception, ends
@@ -137,11 +148,13 @@ def answered(doing: Callable[[], str], to_stderr: bool = False) -> Iterator[None
     Args:
       doing: returns what the process does after the first signal, such as "saving step 7".
       to_stderr: whether the answers must not mix with the output.
+      noted: returns whether the signal's handler was called. If it is not within a minute, the
+        process ends at the first signal; None waits for ever.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)  # as Python demands
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    answers = _Answers(reader, doing, to_stderr)
+    answers = _Answers(reader, doing, to_stderr, noted)
     answers.start()
     try:
         yield
@@ -161,9 +174,15 @@ class _Answers(threading.Thread):
       over: set when the context has ended.
     """
 
-    def __init__(self, reader: int, doing: Callable[[], str], to_stderr: bool):
+    def __init__(
+        self,
+        reader: int,
+        doing: Callable[[], str],
+        to_stderr: bool,
+        noted: Callable[[], bool] | None,
+    ):
         super().__init__(name="answers to signals", daemon=True)
-        self._to_stderr, self._code = to_stderr, INTERRUPTED
+        self._to_stderr, self._noted, self._code = to_stderr, noted, INTERRUPTED
         self._reader, self._doing, self.over = reader, doing, threading.Event()
 
     def run(self) -> None:
@@ -177,6 +196,8 @@ class _Answers(threading.Thread):
             if count == 1:
                 again = "press again" if number[0] == signal.SIGINT else "signal again"
                 self._say(f"{self._doing()}; {again} to abandon")
+                if self._noted is not None:
+                    threading.Thread(target=self._end_if_not_noted, daemon=True).start()
             elif count == 2:
                 self._say("abandoned; what was saved before is kept")
                 threading.Thread(target=self._end_if_stuck, daemon=True).start()
@@ -186,6 +207,11 @@ class _Answers(threading.Thread):
     def _end_if_stuck(self) -> None:
         if not self.over.wait(_PATIENCE):
             os._exit(self._code)  # Files get their names when they are whole: none is left half.
+
+    def _end_if_not_noted(self) -> None:
+        if not self.over.wait(_LONGEST_CALL) and self._noted is not None and not self._noted():
+            self._say("abandoned: a call of TensorFlow or of the system did not end")
+            os._exit(self._code)
 
     def _say(self, text: str) -> None:
         print(f"\n{text}", file=sys.stderr if self._to_stderr else sys.stdout, flush=True)

@@ -9,6 +9,7 @@ from tests.support.commands import refused, run_command
 from tests.support.runs import run_on
 from yt8m.commands import start_run as module
 from yt8m.commands.start_run import Devices, open_devices, start_run
+from yt8m.errors import UserError
 from yt8m.runs.devices.dtype import VARIABLE, ChosenDtype
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices
@@ -116,3 +117,19 @@ def test_a_refused_cache_leaves_the_run_that_was_to_be_deleted(finished_run, sma
     )
     assert "--cache_gb=5 limits --cache_dir" in message
     assert (run / "done").exists()
+
+
+@pytest.mark.parametrize("trainer", ["alternating", "partitioned"])
+@pytest.mark.parametrize("strategy", ["auto", "multi_worker"])
+def test_a_trainer_without_workers_refuses_them_before_it_waits(trainer, strategy, monkeypatch):
+    cluster = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}'
+    monkeypatch.setenv("TF_CONFIG", cluster)
+
+    def waits(*_):
+        raise AssertionError("the worker would wait for the other one")
+
+    monkeypatch.setattr(module, "make_strategy", waits)
+    with pytest.raises(UserError, match=f"--trainer={trainer}.*unset TF_CONFIG"):
+        open_devices("VideoDbofBasic", {"trainer": trainer, "strategy": strategy}, "no_folder")
+    with pytest.raises(AssertionError):
+        open_devices("VideoDbofBasic", {"strategy": strategy}, "no_folder")

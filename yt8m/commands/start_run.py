@@ -21,7 +21,7 @@ from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all
 from yt8m.runs.devices.machine import this_machine
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices, announce
-from yt8m.runs.devices.workers import any_worker, is_chief
+from yt8m.runs.devices.workers import any_worker, is_chief, refuse_workers
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.new_run import new_run
 from yt8m.training import label_experiments, trainers
@@ -62,6 +62,7 @@ def open_devices(
     trainer = settings.get("trainer", "auto")
     if trainer == "auto":
         trainer = registry.model_class(model).trainer
+    refuse_workers(trainer, settings.get("strategy", "auto"))
     strategy = make_strategy(settings.get("strategy", "auto"), settings.get("num_gpu", 0))
     used, asked = UsedDevices.of(strategy), settings.get("dtype", "auto")
     if asked != "auto":

@@ -13,6 +13,28 @@ from yt8m.errors import UserError
 MULTI_WORKER = tf.distribute.MultiWorkerMirroredStrategy
 
 
+def refuse_workers(trainer: str, strategy: str) -> None:
+    """Refuse several workers for a trainer that distributes its work by other means.
+
+    It is called before TensorFlow's devices are opened: a worker that opens them waits for all of
+    the others, and they may never come.
+
+    Args:
+      trainer: value of --trainer.
+      strategy: value of --strategy.
+
+    Raises:
+      UserError: the workers would not share the work.
+    """
+    asked = strategy == "multi_worker" or (strategy == "auto" and len(cluster_workers()) > 1)
+    if trainer != "joint" and asked:
+        raise UserError(
+            f"--trainer={trainer} does not distribute its work by --strategy=multi_worker"
+            f"{'' if trainer == 'partitioned' else ', but by --executor'}; unset TF_CONFIG, which"
+            " names several workers, or set --strategy=one."
+        )
+
+
 def cluster_workers() -> list[str]:
     """Return the addresses of the workers in TF_CONFIG, if there are any.
 
