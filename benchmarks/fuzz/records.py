@@ -146,8 +146,10 @@ def targets(folder: str) -> list[Target]:
     def batches(place: str, segments: bool = False) -> None:
         shards = files(place)
         schema, _ = find_schema(shards, num_classes=5, segment_labels=segments)
-        for _ in read_batches(shards, schema, BadRecords(), batch_size=4):
-            pass
+        bad = BadRecords()
+        with bad.explained(schema.num_classes):
+            for _ in read_batches(shards, schema, bad, batch_size=4):
+                pass
 
     out = []
     for name in SHARDS:
