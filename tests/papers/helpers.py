@@ -14,10 +14,14 @@ SIZES = Sizes(
     validate_shards=2,
     all_train_shards=2,
     single_classes=5,
+    common_classes=7,
+    common_test_shards=1,
     frame_validate_shards=1,
     frames=(5, 8),
     synthetic=(60, 20),
     synthetic_features=(12, 4),
+    modes=(80, 20, 30),
+    modes_world=(4, 3, 5, 2),
     video_few=1,
 )
 

@@ -39,7 +39,7 @@ def test_markdown_escapes_what_would_be_a_column():
 def test_the_page_contains_tables_claims_and_commands():
     text = report(ROWS, REPEATED)
     assert "| 2 | 0.7820 | 0.4150 | sample-video-all | 0.6123 |" in text
-    assert "2 runs of repeated rows" in text
+    assert "2 runs of 1 repeated rows" in text
     assert "**not run yet**" in text
     assert "python train.py --model=X" in text
     assert report(ROWS, []), "there is a page before anything was run"
@@ -98,11 +98,15 @@ def test_the_page_and_the_documents_agree_with_the_results():
     with open(PATH, encoding="utf-8") as file:
         assert file.read() == report(ROWS, found), "`python -m yt8m.papers report` writes it"
 
-    def metrics(row):
-        return results.small_result(found, f"kdd-{row}", "sample-video-all", 0)["metrics"]
+    def metrics(row, data="sample-video-all"):
+        return results.small_result(found, f"kdd-{row}", data, 0)["metrics"]
 
     basic, few, many = (metrics(f"basic-{x}") for x in ("baseline", "retrained", "large-moe"))
     early, rprop, adam = (metrics(f"early-{x}")["gap"] for x in ("baseline", "rprop", "adam"))
+    slow = ("slow-baseline", "slow-rprop", "slow-adam", "annealed-baseline", "annealed-rprop")
+    rate, rprop_18, adam_4, annealed, both = (metrics(x, "sample-common")["gap"] for x in slow)
+    modes = ("baseline", "retrained", "large-moe", "retrained-longer")
+    joint, five, fifty, longer = (metrics(f"modes-{x}", "synthetic-modes") for x in modes)
     with open(os.path.join(results.ROOT, "docs", "papers.md"), encoding="utf-8") as file:
         document = " ".join(file.read().split())
     for sentence in (
@@ -111,5 +115,13 @@ def test_the_page_and_the_documents_agree_with_the_results():
         f" {many['gap']:.3f} and {many['map']:.3f} with 50.",
         f"iRProp+ gains {rprop - early:.3f} GAP in eight iterations, and eight passes of Adam gain"
         f" {adam - early:.3f}.",
+        f"without an average of the weights, reaches GAP {rate:.3f}.",
+        f"(first step sizes 1e-4, no stopping rule) reach {rprop_18:.3f}, rising",
+        f"four passes of Adam at a rate of 2e-4 reach {adam_4:.3f} in",
+        f"average of the weights reaches {annealed:.3f}, and RProp after it stays at {both:.3f}.",
+        f"with 5 experts reaches GAP {joint['gap']:.3f} and MAP {joint['map']:.3f}.",
+        f"reach {five['gap']:.3f} and {five['map']:.3f} with 5 experts for each class, and"
+        f" {fifty['gap']:.3f} and {fifty['map']:.3f} with 50;",
+        f"processor time, reach {longer['gap']:.3f} and {longer['map']:.3f}.",
     ):
         assert sentence in document

@@ -1,6 +1,7 @@
 """The data sets of the small variants, and what is refused in making them."""
 
 import dataclasses
+import functools
 import glob
 import os
 
@@ -67,16 +68,19 @@ def test_a_part_has_the_first_shards_and_the_same_validation_videos(sample, plac
         make("sample-frames-some", place, sample, dataclasses.replace(SIZES, frames_some=2))
 
 
-def test_each_video_of_sample_single_has_its_rarest_label(sample, place):
-    def read(pattern):
-        files = find_shards(pattern)
-        schema, _ = find_schema(files, num_classes=12)
-        found = {}
-        for batch in build_dataset(files, schema, batch_size=16):
-            values = zip(batch["id"].numpy(), batch["labels"].numpy(), batch["video"].numpy())
-            found.update({i: (labels, video) for i, labels, video in values})
-        return found
+@functools.cache
+def read(pattern, num_classes=12):
+    """Return id -> (labels, features) of the videos of some shards."""
+    files = find_shards(pattern)
+    schema, _ = find_schema(files, num_classes=num_classes)
+    found = {}
+    for batch in build_dataset(files, schema, batch_size=16):
+        values = zip(batch["id"].numpy(), batch["labels"].numpy(), batch["video"].numpy())
+        found.update({i: (labels, video) for i, labels, video in values})
+    return found
 
+
+def test_each_video_of_sample_single_has_its_rarest_label(sample, place):
     single = make("sample-single", place, sample, SIZES)
     whole = make("sample-video-all", place, sample, SIZES)
     assert single.flags == ("--num_classes=5",)
@@ -88,3 +92,31 @@ def test_each_video_of_sample_single_has_its_rarest_label(sample, place):
             assert labels.sum() == 1
             assert labels.argmax() == max(c for c in range(5) if had[i][0][c])
             assert (video == had[i][1]).all()
+
+
+def test_sample_common_has_its_classes_and_videos_to_select_by_apart_from_those_to_test(
+    sample, place
+):
+    common = make("sample-common", place, sample, SIZES)
+    whole = make("sample-video-all", place, sample, SIZES)
+    assert common.flags == ("--num_classes=7",)
+    train, select, test = map(read, (common.train, common.validation(), common.test))
+    assert not set(select) & set(test)
+    for got, all_ in ((train, read(whole.train)), (select | test, read(whole.validation()))):
+        assert set(got) == {i for i, (labels, _) in all_.items() if labels[:7].any()}
+        assert 0 < len(got) <= len(all_)
+        for i, (labels, video) in got.items():
+            assert (labels[:7] == all_[i][0][:7]).all()
+            assert not labels[7:].any()
+            assert (video == all_[i][1]).all()
+
+
+def test_synthetic_modes_are_videos_of_the_same_classes_in_three_splits(place):
+    made = make("synthetic-modes", place, "", SIZES)
+    assert made.flags == ("--num_classes=4",)
+    splits = [read(x, 4) for x in (made.train, made.validation(), made.test)]
+    assert [len(s) for s in splits] == [80, 20, 30]
+    assert len(set().union(*splits)) == 130
+    assert {len(video) for s in splits for _, video in s.values()} == {7}
+    again = make("synthetic-modes", place, "", SIZES)
+    assert again == made

@@ -13,9 +13,12 @@ from yt8m.papers.verdicts import (
     NOT_SEEN,
     SEEN,
     UNTESTABLE,
-    holds,
+    WITHIN,
+    Noise,
     judge,
+    mark_of,
     noise_of,
+    student,
     verdicts,
 )
 
@@ -23,25 +26,40 @@ from yt8m.papers.verdicts import (
 @pytest.mark.parametrize(
     ("kind", "values", "expected"),
     [
-        ("more", (0.50, 0.48), True),
-        ("more", (0.50, 0.495), False),  # within the margin of 0.01
-        ("more", (0.50, 0.48, 0.52), False),
-        ("no more", (0.50, 0.495), True),
-        ("no more", (0.50, 0.40), False),
-        ("no more", (0.40, 0.50), True),
-        ("equal", (0.50, 0.509), True),
-        ("equal", (0.50, 0.52), False),
-        ("rises", (0.50, 0.495, 0.52), True),  # a fall within the margin
-        ("rises", (0.50, 0.52, 0.505, 0.53), False),  # a fall beyond it
-        ("rises", (0.50, 0.502, 0.504), False),  # no more than noise
-        ("ordered", (0.5, 0.5, 0.500001), True),
-        ("ordered", (0.5, 0.499999), False),
-        ("below twice", (199.0, 100.0), True),
-        ("below twice", (200.0, 100.0), False),
+        ("more", (0.50, 0.48), SEEN),
+        ("more", (0.50, 0.495), WITHIN),  # the margin is 0.01
+        ("more", (0.50, 0.505), WITHIN),
+        ("more", (0.50, 0.52), NOT_SEEN),
+        ("more", (0.50, 0.48, 0.52), NOT_SEEN),
+        ("no more", (0.50, 0.495), SEEN),
+        ("no more", (0.50, 0.40), NOT_SEEN),
+        ("no more", (0.40, 0.50), SEEN),
+        ("equal", (0.50, 0.509), SEEN),
+        ("equal", (0.50, 0.52), NOT_SEEN),
+        ("rises", (0.50, 0.495, 0.52), SEEN),  # a fall within the margin
+        ("rises", (0.50, 0.52, 0.505, 0.53), NOT_SEEN),  # a fall beyond it
+        ("rises", (0.50, 0.502, 0.504), WITHIN),  # no more than noise
+        ("rises", (0.50, 0.502, 0.493), WITHIN),
+        ("rises", (0.50, 0.495, 0.489), NOT_SEEN),
+        ("ordered", (0.5, 0.5, 0.500001), SEEN),
+        ("ordered", (0.5, 0.499999), NOT_SEEN),
+        ("below twice", (199.0, 100.0), SEEN),
+        ("below twice", (200.0, 100.0), NOT_SEEN),
     ],
 )
-def test_what_bears_a_claim_out(kind, values, expected):
-    assert holds(kind, values, 0.01) is expected
+def test_what_numbers_say_of_a_claim(kind, values, expected):
+    margin = 0.0 if kind in ("ordered", "below twice") else 0.01
+    assert mark_of(kind, values, margin) == expected
+
+
+@pytest.mark.parametrize(
+    ("freedom", "expected"), [(1, 12.706), (4, 2.776), (10, 2.228), (11, 2.201), (60, 2.0)]
+)
+def test_few_runs_make_the_margin_wide(freedom, expected):
+    assert student(freedom) == pytest.approx(expected, abs=3e-3)
+    margin = Noise(0.01, 9, freedom).margin
+    assert margin() == pytest.approx(0.01 * 2**0.5 * student(freedom))
+    assert margin(4) == pytest.approx(margin() / 2), "of means of four runs"
 
 
 def test_claims_name_rows_and_kinds_that_exist():
@@ -64,7 +82,8 @@ def test_noise_is_pooled_over_repeated_rows():
     noise = noise_of(runs, "sample-video-all", "gap")
     assert noise.runs == 4
     assert noise.sd == pytest.approx(0.01)
-    assert noise.margin == pytest.approx(0.02828, abs=1e-5)
+    assert noise.freedom == 2
+    assert noise.margin() == pytest.approx(4.303 * 0.01 * 2**0.5)
     assert noise_of(runs[-1:], "sample-video-all", "gap") == noise_of([], "x", "gap")
     assert noise_of([], "x", "gap").sd == ASSUMED_SD
 
@@ -75,7 +94,7 @@ def test_a_claim_is_judged_on_each_data_set_alone():
     runs = [
         invented_result("gru", 0.5, "a"),
         invented_result("lstm", 0.4, "a"),
-        invented_result("gru", 0.4, "b"),
+        invented_result("gru", 0.3, "b"),
         invented_result("lstm", 0.4, "b"),
         invented_result("gru", 0.5, "frozen"),
         invented_result("lstm", 0.4, "frozen"),
@@ -89,7 +108,7 @@ def test_a_claim_is_judged_on_each_data_set_alone():
 
 
 def test_seeds_are_averaged_and_the_better_of_two_counts():
-    runs = [invented_result("h", 0.40), invented_result("h", 0.44, seed=1)]
+    runs = [invented_result("h", 0.4199), invented_result("h", 0.4201, seed=1)]
     runs += [invented_result("i", 0.3), invented_result("g", 0.3)]
     verdict = judge(Claim("", "more", ("h|i", "g")), runs, "sample-video-all")
     assert verdict.numbers == "GAP h or i 0.4200, g 0.3000"
@@ -107,6 +126,16 @@ def test_fusions_are_judged_by_their_parts():
     assert marks["The fusion is better than its best model"] == SEEN
     ordered = {m for t, m in marks.items() if "l3 is at least" in t or "one half" in t}
     assert ordered == {SEEN}
+
+
+def test_means_of_more_seeds_have_a_smaller_margin():
+    gaps = {"a": (0.50, 0.52, 0.51), "b": (0.48, 0.50, 0.49), "c": (0.49,)}
+    runs = [invented_result(n, g, seed=i) for n, v in gaps.items() for i, g in enumerate(v)]
+    margin = student(4) * 0.01 * 2**0.5
+    for other, runs_each, mark in (("b", 3, WITHIN), ("c", 1, WITHIN)):
+        verdict = judge(Claim("", "more", ("a", other)), runs, "sample-video-all")
+        assert verdict.margin == pytest.approx(margin / runs_each**0.5)
+        assert verdict.mark == mark
 
 
 def test_costs_are_compared_without_a_margin():

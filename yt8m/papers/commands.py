@@ -119,7 +119,7 @@ def training_steps(
     evaluation = (
         "eval.py",
         f"--train_dir={trained_folder(row, variant, folder)}",
-        f"--eval_data_pattern={data.validation()}",
+        f"--eval_data_pattern={data.test or data.validation()}",
         f"--output_dir={output}",
         *row.variant(variant).eval_flags,
     )

@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from yt8m import locks
-from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.papers.small_data import DEFAULT_SIZES, PARTS, DataSet, Sizes, describe
 from yt8m.runs.provenance import Provenance
-
-if TYPE_CHECKING:
-    from yt8m.data.files.bad_records import BadRecords
 
 SAMPLE_VARIABLE = "YT8M_SAMPLE_DIR"
 _MADE = "made.json"
@@ -24,9 +21,16 @@ _DEPENDS_ON = {
     "sample-video": ("train_shards", "validate_shards"),
     "sample-video-all": ("all_train_shards", "validate_shards"),
     "sample-single": ("all_train_shards", "validate_shards", "single_classes"),
+    "sample-common": (
+        "all_train_shards",
+        "validate_shards",
+        "common_classes",
+        "common_test_shards",
+    ),
     "sample-frames": ("train_shards", "frame_validate_shards", "frames", "noise"),
     "sample-frames-all": ("all_train_shards", "frame_validate_shards", "frames", "noise"),
     "synthetic-temporal": ("synthetic", "synthetic_features"),
+    "synthetic-modes": ("modes", "modes_world"),
 }
 _DEPENDS_ON |= {part: (*_DEPENDS_ON[base], size) for part, (base, size) in PARTS.items()}
 
@@ -164,43 +168,60 @@ def _copy(paths: list[str], count: int, target: str, source: str) -> None:
 
 
 def _make_single(maker: _Maker, at: str) -> None:
-    from yt8m.data.files.bad_records import BadRecords
     from yt8m.data.files.shards import find_shards
-    from yt8m.data.find_schema import find_schema
-    from yt8m.data.records.writers import write_shard
 
     base = maker.make("sample-video-all")
+    classes = maker.sizes.single_classes
+    # Classes are numbered by falling frequency, so the rarest label of a video is its last one.
     for split, pattern in (("train", base.train), ("validate", base.validation())):
-        files = find_shards(pattern)
-        schema, _ = find_schema(files)
-        for path in files:
-            target = os.path.join(at, split, os.path.basename(path))
-            if not os.path.exists(target):
-                bad = BadRecords()
-                with bad.explained(schema.num_classes):
-                    records = _one_label_each(path, schema, maker.sizes.single_classes, bad)
-                    write_shard(target, records)
+        _reduce(find_shards(pattern), os.path.join(at, split), classes, lambda kept: kept[-1:])
 
 
-def _one_label_each(
-    path: str, schema: RecordSchema, classes: int, bad: BadRecords
-) -> Iterator[bytes]:
-    """Yield a shard's records, each with the rarest of its first `classes` labels.
+def _make_common(maker: _Maker, at: str) -> None:
+    from yt8m.data.files.shards import find_shards
 
-    Classes are numbered by falling frequency, so the rarest label is the last one.
+    base = maker.make("sample-video-all")
+    classes, test = maker.sizes.common_classes, maker.sizes.common_test_shards
+    validate = find_shards(base.validation())
+    shards = {"train": find_shards(base.train)}
+    shards |= {"validate": validate[:-test], "test": validate[-test:]}
+    for split, files in shards.items():
+        _reduce(files, os.path.join(at, split), classes, lambda kept: kept)
+
+
+def _reduce(
+    files: list[str], target: str, classes: int, choose: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    """Write shards of the videos that have labels among the first `classes`, with some of these.
+
+    Args:
+      files: the shards.
+      target: folder of the written shards, which have the same names.
+      classes: labels from this number on are dropped.
+      choose: function from a video's other labels, in ascending order, to those that it keeps.
     """
-    import numpy as np
-
+    from yt8m.data.files.bad_records import BadRecords
+    from yt8m.data.find_schema import find_schema
     from yt8m.data.pipeline import build_dataset
-    from yt8m.data.records.writers import video_record
+    from yt8m.data.records.writers import video_record, write_shard
 
+    schema, _ = find_schema(files)
     ends = np.cumsum(schema.feature_sizes)[:-1]
-    for batch in build_dataset([path], schema, batch_size=256, bad_records=bad):
-        ids, means = batch["id"].numpy(), batch["video"].numpy()
-        for i, labels in enumerate(batch["labels"].numpy()[:, :classes]):
-            if labels.any():
-                features = dict(zip(schema.feature_names, np.split(means[i], ends)))
-                yield video_record(ids[i], features, [int(np.flatnonzero(labels)[-1])])
+
+    def records(path: str, bad: BadRecords) -> Iterator[bytes]:
+        for batch in build_dataset([path], schema, batch_size=256, bad_records=bad):
+            ids, means = batch["id"].numpy(), batch["video"].numpy()
+            for i, labels in enumerate(batch["labels"].numpy()[:, :classes]):
+                if labels.any():
+                    features = dict(zip(schema.feature_names, np.split(means[i], ends)))
+                    yield video_record(ids[i], features, choose(np.flatnonzero(labels)))
+
+    for path in files:
+        to = os.path.join(target, os.path.basename(path))
+        if not os.path.exists(to):
+            bad = BadRecords()
+            with bad.explained(schema.num_classes):
+                write_shard(to, records(path, bad))
 
 
 def _make_sample_frames(maker: _Maker, at: str) -> None:
@@ -232,11 +253,22 @@ def _make_synthetic(maker: _Maker, at: str) -> None:
     make_synthetic(at, spec)
 
 
+def _make_modes(maker: _Maker, at: str) -> None:
+    from yt8m.data.synthetic.modes import ModesSpec, write_modes
+
+    classes, modes, *features = maker.sizes.modes_world
+    spec = ModesSpec(classes, modes, (features[0], features[1]))
+    for seed, (split, videos) in enumerate(zip(("train", "validate", "test"), maker.sizes.modes)):
+        write_modes(os.path.join(at, split), split, videos, spec, seed)
+
+
 _MAKERS: dict[str, Callable[[_Maker, str], None]] = {
     "sample-video": _make_sample_video,
     "sample-video-all": _make_sample_video_all,
     "sample-single": _make_single,
+    "sample-common": _make_common,
     "sample-frames": _make_sample_frames,
     "sample-frames-all": _make_sample_frames_all,
     "synthetic-temporal": _make_synthetic,
+    "synthetic-modes": _make_modes,
 }

@@ -250,6 +250,10 @@ class OneRun:
         row, data = self.row, self.data
         names = [s.name for s in steps if s.name != "eval"]
 
+        splits = {"train": data.train, "validate": next(iter(data.validate.values()))}
+        if data.test:
+            splits["test"] = data.test
+
         def total(key: str) -> float:
             return round(sum(state.get(name, key) for name in names), 1)
 
@@ -261,8 +265,7 @@ class OneRun:
             "data": {
                 "name": data.name,
                 "about": data.about,
-                "train": _fingerprint(data.train),
-                "validate": _fingerprint(next(iter(data.validate.values()))),
+                **{split: _fingerprint(records) for split, records in splits.items()},
             },
             "seed": self.seed,
             "reported": row.reported,

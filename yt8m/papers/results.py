@@ -141,7 +141,7 @@ def _check_same_records(new: dict[str, Result], folder: str) -> None:
     for path, result in sorted(results.items()):
         data = result["data"]
         other = first.setdefault(data["name"], result)
-        for split in ("train", "validate"):
+        for split in ("train", "validate", "test"):
             if _sha1(result, split) != _sha1(other, split):
                 raise UserError(
                     f"{os.path.basename(path)} was made on {split} records of {data['name']} that"

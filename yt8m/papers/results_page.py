@@ -44,16 +44,19 @@ well, and "CPU min" is the processor time on both cores.
 _NOISE = """## Noise
 
 A run with another seed gives other numbers. A difference counts only if it is larger than the
-margin, which is twice the standard deviation of a difference of two runs. The margin is
-estimated from few runs, and does not include the effect of choosing other validation videos.
+margin: Student's t (two-sided, 5 %) times the standard error of the difference. The standard
+deviation over seeds is pooled over the rows of a data set that were repeated; where few were, t
+makes the margin wide. The margin below is that of two single runs; means of n seeds have one
+smaller by the root of n. It does not include the effect of choosing other validation videos.
 
 """
 
 _CLAIMS = """## The papers' claims
 
-The rules in `claims.py` and `verdicts.py` derive the marks from the numbers. A claim of “no
-better” or “as well” is seen whenever the difference is within the margin, which is easy in a
-small experiment.
+The rules in `claims.py` and `verdicts.py` derive the marks from the numbers. A claim that something
+is better or grows is **seen** if the difference is above the margin, **not seen** if the opposite
+is, and otherwise **within the noise**. A claim of “no better” or “as well” is seen whenever the
+difference is within the margin, which is easy in a small experiment.
 
 """
 
@@ -98,8 +101,9 @@ def _noise(results: Sequence[Result]) -> str:
             noise = noise_of(results, data, metric)
             source = "assumed: no row was repeated"
             if noise.runs:
-                source = f"{noise.runs} runs of repeated rows, other seeds"
-            lines.append([data, metric.upper(), f"{noise.sd:.4f}", source, f"{noise.margin:.4f}"])
+                rows = noise.runs - noise.freedom
+                source = f"{noise.runs} runs of {rows} repeated rows, other seeds"
+            lines.append([data, metric.upper(), f"{noise.sd:.4f}", source, f"{noise.margin():.4f}"])
     return _NOISE + as_markdown(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
 """The data sets of the small variants: their names, sizes, and where their records are.
 
-They are parts of the real sample, frames generated around its means, and synthetic videos whose
-classes differ by time. `yt8m.papers.make_data` makes them.
+They are parts of the real sample, frames generated around its means, synthetic videos whose classes
+differ by time, and others whose classes have many modes. `yt8m.papers.make_data` makes them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ class Sizes:
       validate_shards: validation shards of every video-level set, the first by name.
       all_train_shards: training shards of sample-video-all, sample-single and sample-frames-all.
       single_classes: classes of sample-single.
+      common_classes: classes of sample-common.
+      common_test_shards: validation shards of sample-common that results are of, the last by name;
+        steps select by the others.
       frame_validate_shards: validation shards of sample-frames and sample-frames-all, the first of
         sample-video's.
       frames: fewest and most frames of a video in sample-frames and sample-frames-all.
@@ -32,12 +35,16 @@ class Sizes:
       frames_some: training shards of sample-frames-some.
       synthetic: training and validation videos of synthetic-temporal.
       synthetic_features: sizes of rgb and audio in synthetic-temporal.
+      modes: training, validation and test videos of synthetic-modes.
+      modes_world: classes of synthetic-modes, modes of each class, and features of rgb and audio.
     """
 
     train_shards: int = 20
     validate_shards: int = 20
     all_train_shards: int = 80
     single_classes: int = 487
+    common_classes: int = 500
+    common_test_shards: int = 12
     frame_validate_shards: int = 8
     frames: tuple[int, int] = (40, 60)
     noise: float = 0.5
@@ -46,6 +53,8 @@ class Sizes:
     frames_some: int = 5
     synthetic: tuple[int, int] = (4000, 1000)
     synthetic_features: tuple[int, int] = (256, 32)
+    modes: tuple[int, int, int] = (200_000, 10_000, 10_000)
+    modes_world: tuple[int, int, int, int] = (200, 24, 24, 8)
 
 
 DEFAULT_SIZES = Sizes()
@@ -62,6 +71,8 @@ class DataSet:
       validate: level -> pattern of the validation records; the same videos at each level.
       level: level of the training records; "" if only the records themselves show it.
       flags: flags of train.py that these data need.
+      test: pattern of the records that results are of, where no step may select by them; "" if
+        results are of the validation records.
     """
 
     name: str
@@ -70,6 +81,7 @@ class DataSet:
     validate: dict[str, str]
     level: str
     flags: tuple[str, ...] = ()
+    test: str = ""
 
     def validation(self, level: str = "") -> str:
         """Return the validation pattern at a level, by default the level of training.
@@ -99,10 +111,12 @@ NAMES = (
     "sample-video",
     "sample-video-all",
     "sample-single",
+    "sample-common",
     "sample-frames",
     "sample-frames-all",
     *PARTS,
     "synthetic-temporal",
+    "synthetic-modes",
 )
 
 
@@ -124,10 +138,14 @@ def describe(name: str, folder: str, sizes: Sizes = DEFAULT_SIZES, level: str = 
         return _part(name, at, folder, sizes)
     if name in ("sample-video", "sample-video-all", "sample-single"):
         return _real_videos(name, at, sizes)
+    if name == "sample-common":
+        return _common(name, at, sizes)
     if name in ("sample-frames", "sample-frames-all"):
         return _frames_around_means(name, at, sizes)
     if name == "synthetic-temporal":
         return _synthetic(name, at, sizes)
+    if name == "synthetic-modes":
+        return _modes(name, at, sizes)
     if os.path.isdir(name):
         return _own_records(name, level)
     raise UserError(
@@ -163,6 +181,31 @@ def _real_videos(name: str, at: str, sizes: Sizes) -> DataSet:
         flags = (f"--num_classes={sizes.single_classes}",)
     train, validate = (os.path.join(at, split, _RECORDS) for split in ("train", "validate"))
     return DataSet(name, about, train, {"video": validate}, "video", flags)
+
+
+def _common(name: str, at: str, sizes: Sizes) -> DataSet:
+    test, classes = sizes.common_test_shards, sizes.common_classes
+    about = (
+        f"real video-level records, May 2018 release, with only their {classes} commonest classes,"
+        f" and without the videos that have none of them: {sizes.all_train_shards} shards to train"
+        f" on, {sizes.validate_shards - test} to select by, {test} others to evaluate on"
+    )
+    return _with_test(name, about, at, (f"--num_classes={classes}",))
+
+
+def _modes(name: str, at: str, sizes: Sizes) -> DataSet:
+    train, select, test = sizes.modes
+    classes, modes, rgb, audio = sizes.modes_world
+    about = (
+        f"made videos of {rgb + audio} features, {train:,} to train on, {select:,} to select by,"
+        f" {test:,} others to evaluate on; {classes} classes of {modes} modes each"
+    )
+    return _with_test(name, about, at, (f"--num_classes={classes}",))
+
+
+def _with_test(name: str, about: str, at: str, flags: tuple[str, ...] = ()) -> DataSet:
+    train, validate, test = (os.path.join(at, s, _RECORDS) for s in ("train", "validate", "test"))
+    return DataSet(name, about, train, {"video": validate}, "video", flags, test)
 
 
 def _frames_around_means(name: str, at: str, sizes: Sizes) -> DataSet:

@@ -15,7 +15,8 @@ _COSTS = ("min", "CPU min", "GB", "examples/s")
 
 def cells(table: str, rows: Sequence[PaperRow], results: Sequence[Result]) -> list[list[str]]:
     """Return the cells of a table, starting with the header."""
-    return fusion_cells(rows, results) if table == "5" else training_cells(rows, results)
+    fused = all(row.small.fuse for row in rows)
+    return fusion_cells(rows, results) if fused else training_cells(rows, results)
 
 
 def training_cells(rows: Sequence[PaperRow], results: Sequence[Result]) -> list[list[str]]:

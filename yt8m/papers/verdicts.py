@@ -9,10 +9,13 @@ from collections.abc import Iterable, Sequence
 from yt8m.papers.claims import CLAIMS, Claim, Kind
 from yt8m.papers.results import Result
 
-SEEN, NOT_SEEN, UNTESTABLE, NOT_RUN = "seen", "not seen", "not testable here", "not run yet"
+SEEN, NOT_SEEN, WITHIN = "seen", "not seen", "within the noise"
+UNTESTABLE, NOT_RUN = "not testable here", "not run yet"
 
 # Assumed where no row was run with several seeds on a data set.
 ASSUMED_SD = 0.002
+# Student's t for 1, 2, ... degrees of freedom, two-sided at 5 %; see `student`.
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,15 +25,32 @@ class Noise:
     Attributes:
       sd: standard deviation over seeds, pooled over the rows that were repeated.
       runs: number of runs that it was estimated from; 0 if it is assumed.
+      freedom: degrees of freedom of that estimate: the runs less the rows. An assumed one is taken
+        as known.
     """
 
     sd: float
     runs: int
+    freedom: int = 0
 
-    @property
-    def margin(self) -> float:
-        """Twice the standard deviation of the difference of two runs; anything less is noise."""
-        return 2.0 * math.sqrt(2.0) * self.sd
+    def margin(self, seeds: int = 1) -> float:
+        """Return the difference of two rows that is noise in 19 cases of 20.
+
+        It is Student's t times the standard error of the difference, so an estimate from few runs
+        gives a wide margin.
+
+        Args:
+          seeds: runs that each row's number is the mean of.
+        """
+        return student(self.freedom) * self.sd * math.sqrt(2.0 / seeds)
+
+
+def student(freedom: int) -> float:
+    """Return Student's t, two-sided at 5 %; for 0 degrees of freedom the normal distribution's."""
+    if 0 < freedom <= len(_STUDENT):
+        return _STUDENT[freedom - 1]
+    normal = 1.96
+    return normal + 2.372 / freedom + 2.822 / freedom**2 if freedom else normal  # within 0.003
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +60,7 @@ class Verdict:
     Attributes:
       claim: the claim.
       data: name of the data set.
-      mark: one of `SEEN`, `NOT_SEEN`, `UNTESTABLE` and `NOT_RUN`.
+      mark: one of `SEEN`, `NOT_SEEN`, `WITHIN`, `UNTESTABLE` and `NOT_RUN`.
       numbers: the numbers behind the mark, or the reason why there are none.
       margin: the difference that counts as noise.
     """
@@ -66,7 +86,7 @@ def pooled(repeated: Iterable[Sequence[float]]) -> Noise:
             squares += sum((v - mean) ** 2 for v in values)
             freedom += len(values) - 1
             runs += len(values)
-    return Noise(math.sqrt(squares / freedom), runs) if freedom else Noise(ASSUMED_SD, 0)
+    return Noise(math.sqrt(squares / freedom), runs, freedom) if freedom else Noise(ASSUMED_SD, 0)
 
 
 def judge(claim: Claim, results: Sequence[Result], data: str) -> Verdict | None:
@@ -82,16 +102,28 @@ def judge(claim: Claim, results: Sequence[Result], data: str) -> Verdict | None:
         return Verdict(claim, data, NOT_RUN, f"no result for {', '.join(lacking)}")
     numbers = [v for v in values if v is not None]
     exact = claim.kind in ("ordered", "below twice")
-    margin = 0.0 if exact else noise_of(results, data, claim.metric).margin
+    seeds = min(_runs(name, found) for name in claim.names)
+    margin = 0.0 if exact else noise_of(results, data, claim.metric).margin(seeds)
     digits = {"ordered": 6, "below twice": 0}.get(claim.kind, 4)
     shown = ", ".join(f"{_shown(n)} {v:.{digits}f}" for n, v in zip(claim.names, numbers))
-    mark = SEEN if holds(claim.kind, numbers, margin) else NOT_SEEN
+    mark = mark_of(claim.kind, numbers, margin)
     what = "processor seconds" if claim.metric == "cpu_seconds" else claim.metric.upper()
     return Verdict(claim, data, mark, f"{what} {shown}", margin)
 
 
+def mark_of(kind: Kind, values: Sequence[float], margin: float) -> str:
+    """Return what numbers say of a claim: `SEEN`, `NOT_SEEN`, or `WITHIN` where noise decides."""
+    if holds(kind, values, margin):
+        return SEEN
+    return WITHIN if holds(kind, values, -margin) else NOT_SEEN
+
+
 def holds(kind: Kind, values: Sequence[float], margin: float) -> bool:
-    """Return whether numbers support a claim; see `Claim.kind`."""
+    """Return whether numbers support a claim; see `Claim.kind`.
+
+    With a negative margin it is whether noise of that size could hide a claim of "more" or "rises";
+    the other claims are borne out as soon as noise could hide a difference.
+    """
     first, rest = values[0], values[1:]
     if kind == "more":
         return all(first - v > margin for v in rest)
@@ -104,7 +136,7 @@ def holds(kind: Kind, values: Sequence[float], margin: float) -> bool:
     steps = [b - a for a, b in zip(values, rest)]
     if kind == "ordered":
         return all(s >= 0 for s in steps)
-    return all(s >= -margin for s in steps) and values[-1] - first > margin
+    return all(s >= -abs(margin) for s in steps) and values[-1] - first > margin
 
 
 def verdicts(results: Sequence[Result], claims: Sequence[Claim] = CLAIMS) -> list[Verdict]:
@@ -124,6 +156,12 @@ def _by_row(results: Iterable[Result], data: str, metric: str) -> dict[str, list
             value = r["cpu_seconds"] if metric == "cpu_seconds" else r["metrics"][metric]
             found.setdefault(r["recipe"], []).append(float(value))
     return found
+
+
+def _runs(name: str, found: dict[str, list[float]]) -> int:
+    """Return the number of runs behind one of a claim's `names`."""
+    rows = name.partition(":")[0].split("|")
+    return 1 if ":" in name else min(len(found[row]) for row in rows)
 
 
 def _value(

@@ -107,10 +107,10 @@ def _contest(
         parts.append(_about_data(runs[0], next((s.runs[0] for s in found if s.runs), None)))
     parts.append(as_markdown(cells(contest, found)) + "\n")
     if any(len(s.runs) > 1 for s in found):
-        margins = (f"{noise(found, m).margin:.4f} {m.upper()}" for m in ("map", "gap"))
+        margins = (f"{noise(found, m).margin():.4f} {m.upper()}" for m in ("map", "gap"))
         parts.append(
             f"Two runs differ by more than noise if they differ by more than {' or '.join(margins)}"
-            " (twice the standard deviation of a difference).\n"
+            " (Student's t, two-sided at 5 %, times the standard error of a difference).\n"
         )
     if contest.name == "audioset":
         published = [["published model", "MAP"], *([n, f"{v:.3f}"] for n, v in _PUBLISHED)]
