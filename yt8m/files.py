@@ -21,7 +21,7 @@ from typing import IO, Any, TypeVar
 from yt8m import locks
 from yt8m.answered_signals import held
 from yt8m.errors import UserError
-from yt8m.text_lines import decoded, parsed_json
+from yt8m.text_lines import check_readable, decoded, parsed_json
 
 _Writer = TypeVar("_Writer", bound="AtomicWriter")
 _UNFINISHED = ".tmp"
@@ -41,21 +41,9 @@ def read_text(path: str) -> str:
     """
     import tensorflow as tf
 
-    _check_readable(path)
+    check_readable(path, _LONGEST_TEXT)
     with tf.io.gfile.GFile(path, "rb") as source:
         return decoded(source.read())
-
-
-def _check_readable(path: str) -> None:
-    """Refuse what would be read for ever; a shell's own pipes are below /dev or /proc."""
-    try:
-        about = os.stat(path)
-    except OSError:
-        return  # TensorFlow reports what is not there, and reads what is remote.
-    if stat.S_ISFIFO(about.st_mode) and not path.startswith(("/dev/", "/proc/")):
-        raise UserError(f"{path} is a pipe; expected a text file.")
-    if about.st_size > _LONGEST_TEXT:
-        raise UserError(f"{path} has {about.st_size:,} bytes; expected a text file.")
 
 
 def read_json(path: str) -> Any:
@@ -177,6 +165,14 @@ def lock(out: IO[Any]) -> bool:
     return True
 
 
+def _remove_pipe(path: str) -> None:
+    """Remove a pipe or a link that leads nowhere, which to open would never end or fail."""
+    if "://" in path or not os.path.lexists(path):
+        return
+    if not os.path.exists(path) or stat.S_ISFIFO(os.stat(path).st_mode):
+        os.remove(path)
+
+
 def cut_to(path: str, size: int) -> None:
     """Cut a local file, which a killed process has left, to the bytes that it had at some moment.
 
@@ -258,6 +254,7 @@ class WholeFile(AtomicWriter):
                 cut_to(self._partial, at)
             try:
                 tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+                _remove_pipe(self._partial)
                 self._out = tf.io.gfile.GFile(self._partial, "w" if at is None else "a")
                 self._out.write("")
                 self._out.flush()

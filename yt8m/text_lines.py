@@ -9,14 +9,22 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import math
+import os
 import re
+import stat
 from collections.abc import Iterator
 from typing import IO, Any
 
 from yt8m.errors import UserError
 
 _BLOCK = 1 << 20  # bytes that are read together
+_LONGEST_LINE = 32 << 20  # bytes
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class _TooLong(Exception):
+    """A line has more bytes than `_LONGEST_LINE`."""
 
 
 class NotText(UnicodeDecodeError):
@@ -56,6 +64,26 @@ def decoded(content: bytes) -> str:
         raise NotText(error.encoding, content, error.start, error.end, error.reason) from None
 
 
+def check_readable(path: str, most_bytes: float = math.inf) -> None:
+    """Refuse what would be read for ever; a shell's own pipes are below /dev or /proc.
+
+    Args:
+      path: a text file, local or remote.
+      most_bytes: the most that it may have.
+
+    Raises:
+      UserError: it is a pipe that nothing may ever write to, or larger.
+    """
+    try:
+        about = os.stat(path)
+    except OSError:
+        return  # TensorFlow reports what is not there, and reads what is remote.
+    if stat.S_ISFIFO(about.st_mode) and not path.startswith(("/dev/", "/proc/")):
+        raise UserError(f"{path} is a pipe; expected a text file.")
+    if about.st_size > most_bytes:
+        raise UserError(f"{path} has {about.st_size:,} bytes; expected a text file.")
+
+
 def numbered_lines(path: str, what: str) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line) for every line that is not blank.
 
@@ -70,6 +98,7 @@ def numbered_lines(path: str, what: str) -> Iterator[tuple[int, str]]:
     """
     import tensorflow as tf
 
+    check_readable(path)
     try:
         with tf.io.gfile.GFile(path, "rb") as source:
             for number, line in enumerate(_lines(source), 1):
@@ -77,6 +106,11 @@ def numbered_lines(path: str, what: str) -> Iterator[tuple[int, str]]:
                     yield number, line
     except (tf.errors.OpError, NotText) as error:
         raise UserError(f"cannot read {what} {path!r}: {error.message}.") from None
+    except _TooLong:
+        raise UserError(
+            f"cannot read {what} {path!r}: a line has more than {_LONGEST_LINE:,} bytes, so that it"
+            " is not text."
+        ) from None
 
 
 def _lines(source: IO[bytes]) -> Iterator[str]:
@@ -91,6 +125,8 @@ def _lines(source: IO[bytes]) -> Iterator[str]:
             block += source.read(1)
         *lines, rest = re.split(b"\r\n|\r|\n", rest + block)
         yield from map(decoded, lines)
+        if len(rest) > _LONGEST_LINE:
+            raise _TooLong
         block = source.read(_BLOCK)
     yield decoded(rest)
 

@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import os
-import resource
 import shutil
 
 import numpy as np
 import pytest
 
+from tests.support.damages import sweep
 from tests.support.runs import begun, run_config
 from yt8m.data.files.counts import ShardCount, ShardCounts
 from yt8m.data.record_index import build_index, load_index, save_index
@@ -26,64 +26,6 @@ from yt8m.submission.journal import journal
 from yt8m.training.trainer import Trainer
 
 WEIGHTS = "best/model.weights.h5"
-
-
-def flipped(path, seed):
-    content = bytearray(path.read_bytes())
-    generator = np.random.default_rng(seed)
-    for place in generator.integers(0, len(content), 1 + len(content) // 400):
-        content[place] ^= 1 << generator.integers(8)
-    path.write_bytes(content)
-
-
-def emptied(path, size=0):
-    path.write_bytes(b"")
-    os.truncate(path, size)
-
-
-def in_its_place(make):
-    def damage(path):
-        path.unlink()
-        make(path)
-
-    return damage
-
-
-def object_array(path):
-    with path.open("wb") as out:
-        np.save(out, np.array([{}, None], object), allow_pickle=True)
-
-
-def declared(path):
-    """Write a header that declares 40 TB."""
-    about = {"descr": "<f8", "fortran_order": False, "shape": (5 << 40,)}
-    with path.open("wb") as out:
-        np.lib.format.write_array_header_1_0(out, about)
-        out.write(b"0" * 64)
-
-
-def other_content(text):
-    return lambda path: path.write_bytes(text)
-
-
-DAMAGES = {
-    "cut": lambda path: os.truncate(path, path.stat().st_size // 2),
-    "cut at its end": lambda path: os.truncate(path, max(0, path.stat().st_size - 3)),
-    "empty": emptied,
-    "a terabyte of zeros": lambda path: emptied(path, 1 << 40),
-    "a folder": in_its_place(os.mkdir),
-    "a loop": in_its_place(lambda path: os.symlink(path, path)),
-    "a pipe": in_its_place(os.mkfifo),
-    "deeply nested": other_content(b"[" * 200_000),
-    "a list": other_content(b"[]"),
-    "null": other_content(b"null\n"),
-    "numbers": other_content(b'{"done": 1, "schema": [], "ap": 1e999, "format": 3}'),
-    "not UTF-8": other_content(b"\xff\xfe\x00{}" * 9),
-    "objects": object_array,
-    "two dimensions": lambda path: np.save(path.open("wb"), np.zeros((2, 3))),
-    "declared": declared,
-    **{f"flipped {n}": lambda path, n=n: flipped(path, n) for n in range(6)},
-}
 
 
 class NoWriter:
@@ -161,43 +103,9 @@ def made(finished_run, small_data, tmp_path_factory):
 MUST_BE_REFUSED = ("config.json", WEIGHTS, "priors.npy", "alternation/state.npz")
 
 
-def wrong(name, damage, read):
-    """Return what is wrong with how a damaged file is read, or None."""
-    try:
-        read()
-    except UserError as error:
-        problem = str(error)
-        if os.path.basename(name) not in problem or "\n" in problem:
-            return f"{name}, {damage}: {problem}"
-    except Exception as error:
-        return f"{name}, {damage}: {type(error).__name__}: {error}"
-    else:
-        if name in MUST_BE_REFUSED and not damage.startswith(("flipped", "two")):
-            return f"{name}, {damage}: not refused"
-    return None
-
-
 def test_a_damaged_file_is_named_or_does_no_harm(made, tmp_path):
     folder, readers = made
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    problems = []
-    for name, read in readers.items():
-        path, kept = folder / name, tmp_path / "kept"
-        kept.write_bytes(path.read_bytes())
-        for damage, harm in DAMAGES.items():
-            path.parent.mkdir(exist_ok=True)
-            shutil.copyfile(kept, path)
-            harm(path)
-            problems.append(wrong(name, damage, read))
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
-        path.parent.mkdir(exist_ok=True)
-        shutil.copyfile(kept, path)
-    found = "\n".join(filter(None, problems))
-    assert not found
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000  # kB
+    assert not sweep(folder, readers, tmp_path / "kept", MUST_BE_REFUSED)
 
 
 @pytest.mark.parametrize("name", ["best", "logs", "checkpoints", "eval"])

@@ -7,7 +7,6 @@ import os
 import shutil
 import tarfile
 import tempfile
-import zlib
 from typing import IO
 
 import tensorflow as tf
@@ -16,7 +15,7 @@ from yt8m import files, locks, stored
 from yt8m.errors import UserError
 from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE
-from yt8m.runs.folder import BEST, CLASSES, MODEL_FILE, WEIGHTS, RunFolder
+from yt8m.runs.folder import BEST, CLASSES, MODEL_FILE, WEIGHTS, RunFolder, reason
 from yt8m.runs.load import config_of, weights_file
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import check_task
@@ -24,6 +23,7 @@ from yt8m.runs.trained_model import check_task
 _MEMBERS = (CONFIG_FILE, WEIGHTS)
 _LARGEST = 1 << 38  # bytes
 _HINT = "inference.py --output_model_tgz writes such a file."
+_NO_BUNDLE = f"--input_model_tgz needs a whole .tgz bundle; {_HINT}"
 
 
 def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
@@ -85,31 +85,26 @@ def open_bundle(path: str, folder: str = "") -> str:
     """
     if not stored.exists(path):
         raise UserError(f"--input_model_tgz={path} does not exist; {_HINT}")
-    try:
+    with stored.intact(path, _NO_BUNDLE):
         stored.check_size(path, _LARGEST)
         contents = _read(path)
+    try:
         if folder:
             locks.take(locks.inside(folder), f"--untar_model_dir={folder}", until_exit=True)
         else:
             folder = tempfile.mkdtemp(prefix="yt8m-model-")
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        # A bundle that is cut off has raised by now, and an earlier one in the folder stays.
+        # A bundle that is damaged has raised by now, and an earlier one in the folder stays.
         tf.io.gfile.makedirs(os.path.join(folder, BEST))
         names_before = os.path.join(folder, CLASSES)
         if tf.io.gfile.exists(names_before):
             tf.io.gfile.remove(names_before)
         for name, content in contents.items():
             place = os.path.join(BEST, WEIGHTS) if name == WEIGHTS else name
-            with tf.io.gfile.GFile(os.path.join(folder, place), "wb") as out:
-                out.write(content)
-    # The last three come from a file that is cut off or damaged.
-    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
+            files.write_bytes(os.path.join(folder, place), content)
+    except (tf.errors.OpError, OSError) as error:
         raise UserError(
-            f"--input_model_tgz={path} is not a .tgz bundle, or is incomplete ({error}); {_HINT}"
-        ) from None
-    except tf.errors.OpError as error:
-        raise UserError(
-            f"--untar_model_dir={folder} cannot be written ({error.message}); name another folder."
+            f"--untar_model_dir={folder} cannot be written ({reason(error)}); name another folder."
         ) from None
     return folder
 

@@ -14,6 +14,7 @@ from yt8m.data.label_rows import is_class
 from yt8m.errors import UserError
 from yt8m.files import CannotGoOn, WholeFile, read_text
 from yt8m.metrics.segment_ranking import MAX_PER_CLASS, SegmentRanking
+from yt8m.stored import read_arrays
 from yt8m.submission.ids import USE_SCORES, as_texts, refuse_empty, refuse_signs
 from yt8m.submission.writer import Position, PredictionWriter
 from yt8m.text_lines import numbered_lines, shortened
@@ -126,8 +127,7 @@ class SegmentCsvWriter(PredictionWriter):
     def _restore(self) -> None:
         path = f"{self._saved}{self._number}.npz"
         try:
-            with np.load(path) as state:
-                self._ranking.restore(state)
+            self._ranking.restore(read_arrays(path))
         except Exception as error:  # Damaged content can raise almost any class.
             raise CannotGoOn(f"{path} cannot be read ({error})") from None
 

@@ -15,8 +15,8 @@ import numpy as np
 from yt8m.errors import UserError, one_of
 from yt8m.submission.scores.arrays import ArrayWriter, Column
 from yt8m.submission.scores.best import is_best_folder
-from yt8m.submission.scores.folder import parts_of
-from yt8m.submission.scores.read import read_folder
+from yt8m.submission.scores.folder import META, parts_of
+from yt8m.submission.scores.read import AGAIN, read_folder
 from yt8m.submission.scores.settings import ScoresDtype
 from yt8m.submission.scores.stored import DenseScores
 from yt8m.submission.writer import Position
@@ -92,7 +92,7 @@ class ScoreFile(DenseScores):
         meta, ids, (scores,) = read_folder(path, flag, (SCORES,))
         if meta.get("num_classes", scores.shape[1]) != scores.shape[1]:
             raise UserError(
-                f"{flag}: {path!r} has scores of shape {scores.shape}, but its description has"
-                f" {meta['num_classes']} classes."
+                f"{flag}: {path}/{SCORES} has shape {scores.shape}, but {META} has"
+                f" {meta['num_classes']} classes; {AGAIN}"
             )
         super().__init__(ids, scores, meta)

@@ -6,11 +6,13 @@ import csv
 import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 from yt8m.convert.sources.tables import Table
 from yt8m.errors import UserError
-from yt8m.text_lines import encoding_of, not_text
+from yt8m.text_lines import check_readable, encoding_of, not_text
+
+_LONGEST = 1 << 28  # characters of a line or cell; a file of zeros would fill the memory
 
 
 class CsvTable(Table):
@@ -25,7 +27,8 @@ class CsvTable(Table):
 
     def __init__(self, path: str):
         self._path = path
-        csv.field_size_limit(sys.maxsize)
+        check_readable(path)
+        csv.field_size_limit(_LONGEST)
         try:
             first = list(itertools.islice(self._lines(), 2))
         except (OSError, csv.Error) as error:
@@ -66,11 +69,18 @@ class CsvTable(Table):
             encoding = encoding_of(f.read(4))
         try:
             with open(self._path, newline="", encoding=encoding) as f:
-                yield from (line for line in csv.reader(f) if line)
+                yield from (line for line in csv.reader(_bounded(f)) if line)
         except UnicodeDecodeError as error:
             raise UserError(f"--input={self._path} cannot be read ({not_text(error)}).") from None
         except csv.Error as error:
             raise UserError(f"--input={self._path} cannot be read ({error}).") from None
+
+
+def _bounded(source: IO[str]) -> Iterator[str]:
+    while line := source.readline(_LONGEST + 1):
+        if len(line) > _LONGEST:
+            raise csv.Error(f"a line has more than {_LONGEST:,} characters")
+        yield line
 
 
 def _is_number(text: str) -> bool:

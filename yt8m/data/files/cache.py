@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -66,6 +67,11 @@ class RecordCache:
             return path
         copy.close()
         return self._copies.path(name)
+
+    def drop(self, copy: str) -> None:
+        """Delete a copy whose bytes have changed; a later epoch makes it again."""
+        with contextlib.suppress(tf.errors.OpError):
+            tf.io.gfile.remove(copy)
 
     def close(self) -> None:
         """End the copies that other threads are making, and make no more."""

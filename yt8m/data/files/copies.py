@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -59,9 +60,10 @@ class FolderCopies:
     def has(self, name: str, size: int) -> bool:
         """Return whether there is a copy of that size."""
         try:
-            return os.stat(self.path(name)).st_size == size
-        except FileNotFoundError:
+            about = os.stat(self.path(name))
+        except OSError:  # It is not there, or its name is a link that leads nowhere.
             return False
+        return stat.S_ISREG(about.st_mode) and about.st_size == size
 
     def begin(self, name: str, size: int) -> Copy | None:
         """Begin a copy, or return None if there is no room, or there is one, whole or not.
@@ -72,7 +74,8 @@ class FolderCopies:
         """
         os.makedirs(self._folder, exist_ok=True)
         with _locked_folder(self._folder):
-            if self.has(name, size):  # another process has just finished it
+            # Another process has just finished it, or its name is a folder's.
+            if self.has(name, size) or os.path.isdir(self.path(name)):
                 return None
             used = self._used()
             if self._most_bytes and used + size > self._most_bytes:
@@ -90,7 +93,7 @@ class FolderCopies:
             for entry in entries:
                 abandoned = _locked_file(entry.path) if entry.name.endswith(PARTIAL) else None
                 if abandoned is None:
-                    used += entry.stat().st_size
+                    used += entry.stat(follow_symlinks=False).st_size
                 else:
                     with abandoned:
                         os.remove(entry.path)
@@ -134,10 +137,12 @@ def _locked_folder(folder: str) -> Iterator[None]:
 
 
 def _locked_file(path: str) -> BinaryIO | None:
-    """Open a file to write it, or return None if another thread or process is writing it.
+    """Open a file to write it; None if another writes it, or something else has its name.
 
     The names in its folder must not change meanwhile: see `_locked_folder`.
     """
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        return None
     out: BinaryIO = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
     if lock(out):
         return out

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from yt8m import listing
 from yt8m.data.files.bad_records import HASHES, BadRecords
@@ -38,7 +39,11 @@ class _Shard(NamedTuple):
 
 
 def _records(
-    shard: _Shard, bad: BadRecords, counts: ShardCounts | None = None, chunk: int = 16
+    shard: _Shard,
+    bad: BadRecords,
+    counts: ShardCounts | None = None,
+    chunk: int = 16,
+    cache: RecordCache | None = None,
 ) -> tf.data.Dataset:
     """Return the serialised records of a shard, including those after a broken record.
 
@@ -47,6 +52,7 @@ def _records(
       bad: counts the broken records.
       counts: keeps the number of records when the shard has been read.
       chunk: number of records read at a time.
+      cache: where the shard's copy is, if it is one that is read.
     """
     paths = tf.boolean_mask([shard.path], [shard.path != ""])
     records = tf.data.TFRecordDataset(paths, buffer_size=1 << 20).ignore_errors()
@@ -71,6 +77,14 @@ def _records(
     ) -> np.ndarray:
         if not path:
             return np.array([], dtype=object)
+        if cache is not None and path != name and _is_intact_at(name, seen[0], size):
+            logging.warning(
+                "%s is damaged, and is deleted; %s, of which it is a copy, is read instead.",
+                path.decode(),
+                name.decode(),
+            )
+            cache.drop(path.decode())
+            path = name
         rest = bad.recover(path, seen[0], size, name)
         if counts is not None:
             broken = tuple((b.offset, b.problem) for b in bad.found if b.file == name.decode())
@@ -79,6 +93,14 @@ def _records(
         return rest
 
     return chunks.concatenate(end).scan(tf.zeros([2], tf.int64), account).unbatch()
+
+
+def _is_intact_at(shard: bytes, start: np.ndarray, size: np.ndarray) -> bool:
+    """Return whether a shard has an intact record at the byte at which its copy has none."""
+    if int(start) == int(size):
+        return False
+    first = next(scan(shard.decode(), int(start)), None)
+    return first is not None and first.payload is not None
 
 
 def read_records(
@@ -106,7 +128,7 @@ def read_records(
     opening = Opening(files, bad, cache, blanks)
 
     def shard(index: tf.Tensor, name: tf.Tensor, blank: tf.Tensor) -> tf.data.Dataset:
-        records = _records(_Shard(name, *opening(index)), bad, counts, block)
+        records = _records(_Shard(name, *opening(index)), bad, counts, block, cache)
         if not blanks:
             return records
         return tf.data.Dataset.from_tensors("").repeat(blank).concatenate(records)

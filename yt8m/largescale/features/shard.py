@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from yt8m.errors import UserError
+from yt8m.stored import check_size
 
+_LARGEST = 1 << 43  # bytes
 _CHECKED_ROWS = 4096  # rows whose checksum is computed at a time
 _UNREADABLE = (zipfile.BadZipFile, EOFError, ValueError, zlib.error, NotImplementedError)
 
@@ -78,16 +80,18 @@ def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
     if not os.path.exists(rows) or not os.path.exists(features):
         return None
     try:
+        for path in (rows, features):
+            check_size(path, _LARGEST)
         arrays = _mapped(rows)
         n, width = (int(x) for x in arrays["shape"])
         parts = [arrays[key] for key in ("ids", "indptr", "indices", "shape", "checksums")]
+        if os.path.getsize(features) != n * width * dtype.itemsize:
+            return None
+        return Shard(features, _map(features, dtype, 0, (n, width)), *parts)
     except OSError:
         raise
     except Exception as error:  # a damaged header can raise almost any class
         raise _damaged(folder, index, str(error)) from error
-    if os.path.getsize(features) != n * width * dtype.itemsize:
-        return None
-    return Shard(features, _map(features, dtype, 0, (n, width)), *parts)
 
 
 def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -> Shard | None:

@@ -9,13 +9,14 @@ import uuid
 from typing import Any
 
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.files import read_json, write_json
+from yt8m.files import write_json
 from yt8m.largescale.executors import Shared, warm
 from yt8m.largescale.tasks.shared_folder import not_shared
 from yt8m.runs.evaluation_records import EvaluationRecords
 from yt8m.runs.predictor import Predictor
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import TrainedModel
+from yt8m.stored import read_object
 from yt8m.submission.journal.journal import Journal
 from yt8m.submission.predict import predict_into
 from yt8m.submission.score_files import ScoreFile, ScoreWriter
@@ -108,4 +109,5 @@ def predict_part(task: PartTask, shared: Shared) -> int:
 
 def open_part(path: str) -> tuple[ScoreFile, dict[str, Any]]:
     """Return the scores of a part, and the state of its `BadRecords`."""
-    return ScoreFile(path, "--executor"), read_json(os.path.join(path, _BROKEN))
+    broken = read_object(os.path.join(path, _BROKEN), "delete its folder, which is made again.")
+    return ScoreFile(path, "--executor"), broken

@@ -14,8 +14,8 @@ import numpy as np
 from yt8m.errors import UserError
 from yt8m.metrics.top_k import top_k as best_of_rows
 from yt8m.submission.scores.arrays import ArrayWriter, Column
-from yt8m.submission.scores.folder import IDS, META
-from yt8m.submission.scores.read import read_folder
+from yt8m.submission.scores.folder import META
+from yt8m.submission.scores.read import AGAIN, read_folder
 from yt8m.submission.scores.stored import BestScores
 from yt8m.submission.writer import Position
 
@@ -103,27 +103,29 @@ def open_best(path: str, flag: str) -> BestScores:
       UserError: the folder is incomplete or inconsistent.
     """
     meta, ids, (classes, scores, rest) = read_folder(path, flag, (CLASSES, SCORES, REST))
+    file = os.path.join(path, CLASSES)
     if classes.shape != scores.shape:
         raise UserError(
-            f"{flag}: {path!r} has classes of shape {classes.shape}, but scores of shape"
-            f" {scores.shape}."
+            f"{flag}: {file} has classes of shape {classes.shape}, but {SCORES} has scores of shape"
+            f" {scores.shape}; {AGAIN}"
         )
     num_classes = int(meta.get("num_classes", 0))
     if rest.shape[1] != 1 or classes.dtype.kind not in "iu" or scores.shape[1] > num_classes:
         raise UserError(
-            f"{flag}: {path!r} has arrays of other forms than the best classes, their scores and"
-            f" the mean of the rest, of {num_classes} classes."
+            f"{flag}: {path} has arrays of other forms ({CLASSES}, {SCORES}, {REST}) than the best"
+            f" classes, their scores and the mean of the rest, of the {num_classes} classes that"
+            f" {META} names; {AGAIN}"
         )
     for start in range(0, len(ids), _ROWS):
         some = classes[start : start + _ROWS]
         if some.size and not 0 <= some.min() <= some.max() < num_classes:
             raise UserError(
-                f"{flag}: {path!r} has the classes {some.min()} to {some.max()}, but there are"
-                f" {num_classes} classes."
+                f"{flag}: {file} has the classes {some.min()} to {some.max()}, but there are"
+                f" {num_classes} classes; {AGAIN}"
             )
     return BestScores(ids, classes, scores, rest, num_classes, meta)
 
 
 def is_best_folder(path: str) -> bool:
-    """Whether `path` is a folder that `BestWriter` finished."""
-    return all(os.path.isfile(os.path.join(path, name)) for name in (META, IDS, SCORES))
+    """Whether `path` is a folder with arrays of `BestWriter`, whatever has become of them."""
+    return any(os.path.lexists(os.path.join(path, name)) for name in (CLASSES, SCORES, REST))

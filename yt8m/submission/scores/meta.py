@@ -13,7 +13,7 @@ def checked_meta(meta: Any, path: str, flag: str, width: int | None = None) -> d
 
     Args:
       meta: the JSON value.
-      path: the folder, for messages.
+      path: the file, for messages.
       flag: the flag that named it.
       width: number of classes if the description gives none; None needs it there.
 
@@ -23,7 +23,7 @@ def checked_meta(meta: Any, path: str, flag: str, width: int | None = None) -> d
     problem = _problem(meta, width)
     if problem:
         raise UserError(
-            f"{flag}: {path!r} has a description with {problem}; predict again (inference.py"
+            f"{flag}: {path!r} describes its scores with {problem}; predict again (inference.py"
             " --output_scores)."
         )
     return meta

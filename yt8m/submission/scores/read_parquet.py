@@ -14,9 +14,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from yt8m.errors import UserError
+from yt8m.stored import check_size, intact
 from yt8m.submission.scores.folder import parts_of
 from yt8m.submission.scores.meta import checked_meta
 from yt8m.submission.scores.parquet import META_KEY, pyarrow
+from yt8m.submission.scores.read import AGAIN, LARGEST
 from yt8m.submission.scores.stored import BestScores, DenseScores, StoredScores
 from yt8m.text_lines import parsed_json
 
@@ -33,7 +35,7 @@ def open_parquet(path: str, flag: str) -> StoredScores:
     """
     arrow, parts = pyarrow(flag), parts_of(path)
     try:
-        meta = checked_meta(_meta(arrow, parts[0], flag), path, flag)
+        meta = checked_meta(_meta(arrow, parts[0], flag), parts[0], flag)
         num_classes, top_k = meta["num_classes"], meta.get("top_k", 0)
         width = top_k or num_classes
         index = np.dtype(np.uint16 if num_classes <= 1 << 16 else np.int32)
@@ -42,12 +44,14 @@ def open_parquet(path: str, flag: str) -> StoredScores:
         )
         for part in parts:
             for batch in _batches(arrow, part, flag):
-                unpacked.add(*_columns(batch, part, width, num_classes, flag))
+                with intact(part, AGAIN):
+                    columns = _columns(batch, part, width, num_classes, flag)
+                unpacked.add(*columns)
         ids, classes, scores, rest = unpacked.arrays()
-    except (OSError, ValueError, arrow.ArrowException) as error:
+    except OSError as error:
         raise UserError(
-            f"{flag}: cannot read {path!r}, or unpack it into the folder for temporary files, which"
-            f" TMPDIR names: {error}."
+            f"{flag}: cannot unpack {path!r} into the folder for temporary files, which TMPDIR"
+            f" names: {error}."
         ) from None
     if classes is None:
         return DenseScores(ids, scores, meta)
@@ -55,17 +59,23 @@ def open_parquet(path: str, flag: str) -> StoredScores:
 
 
 def _meta(arrow: Any, part: str, flag: str) -> Any:
-    stored = (arrow.parquet.read_schema(part).metadata or {}).get(META_KEY)
-    if stored is None:
+    with intact(part, AGAIN):
+        check_size(part, LARGEST)
+        kept = (arrow.parquet.read_schema(part).metadata or {}).get(META_KEY)
+        about = None if kept is None else parsed_json(kept.decode(errors="replace"))
+    if kept is None:
         raise UserError(
             f"{flag}: {part!r} does not say what it holds; expected what inference.py"
             " --output_scores --scores_format=parquet writes."
         )
-    return parsed_json(stored.decode(errors="replace"))
+    return about
 
 
 def _batches(arrow: Any, part: str, flag: str) -> Iterator[Any]:
-    with arrow.parquet.ParquetFile(part) as source:
+    with intact(part, AGAIN):
+        check_size(part, LARGEST)
+        source = arrow.parquet.ParquetFile(part)
+    with intact(part, AGAIN), source:
         missing = [name for name in _COLUMNS if name not in source.schema_arrow.names]
         if missing:
             raise UserError(
@@ -98,7 +108,12 @@ def _columns(
             f" {num_classes} classes."
         )
     rest = batch.column("rest").to_numpy(zero_copy_only=False)
-    return batch.column("id").to_pylist(), classes, scores, rest
+    ids = batch.column("id").to_pylist()
+    if classes.dtype.kind not in "iu" or {scores.dtype.kind, rest.dtype.kind} != {"f"}:
+        raise ValueError(f"it has columns of {classes.dtype}, {scores.dtype} and {rest.dtype}")
+    if not all(isinstance(i, str) for i in ids):
+        raise ValueError("it has ids that are no texts")
+    return ids, classes, scores, rest
 
 
 class _Unpacked:
