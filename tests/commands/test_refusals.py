@@ -1,20 +1,29 @@
 """Every check against every command: what one of them refuses or says, its siblings do as well.
 
 A row is a fault of the records. A column is a command that reads records. `TABLE` has what each
-command does about each fault: "refused" or "said", with words of the message, or "read".
+command does about each fault: "refused" or "said", with words of the message; "found" where the
+command ends with 1; or "read". `download` gets the records from a server, and `papers` trains a row
+on them.
 """
 
+import contextlib
 import gzip
 import os
+import pathlib
 import shutil
 
 import pytest
 
+from tests.papers.helpers import make_row
 from tests.support.commands import run_command
+from tests.support.mirror import FOLDER, Mirror
 from tests.support.records import CLASSES, Maker, damage, rgb_audio_frames, rgb_audio_means
 from tests.support.runs import new_run
 from tests.support.untrained import save_untrained
+from yt8m.child_process import Finished
 from yt8m.commands import start_run
+from yt8m.papers import __main__ as papers
+from yt8m.papers import one_run
 
 VIDEOS = 12  # of each shard
 
@@ -106,7 +115,7 @@ def two_levels(maker, level):
 TRAIN = ("train", "fine-tune", "partitioned", "alternating", "frame network")
 VALIDATE = ("validate", "partitioned validate", "alternating validate")
 LEARN = (*TRAIN, *VALIDATE)
-MEASURE = (*LEARN, "eval", "fuse", "analyse")
+MEASURE = (*LEARN, "papers", "eval", "fuse", "analyse")
 LOOK = ("inspect", "inspect --full", "conformance")
 PREDICT = ("predict", "predict frames", "predict scores")
 ALL = (*MEASURE, *PREDICT, *LOOK, "convert", "synthetic")
@@ -118,45 +127,63 @@ def does(what, words, *columns):
 
 TABLE = {
     no_labels: {
-        **does("read", "", "predict", "convert", "conformance"),
+        **does("read", "", *PREDICT, "convert", "conformance", "download"),
         **does("refused", "has no labels: none of the 24 records examined has one", *MEASURE),
         **does("said", "labels: none", "inspect"),
     },
-    empty_labels: does("refused", "none of the 24 records", "train", "validate", "eval", "fuse"),
-    two_vocabularies: does(
-        "said", "have their id under id", "train", *VALIDATE, "eval", "fuse", "analyse", "inspect"
-    ),
+    empty_labels: {
+        **does("refused", "none of the 24 records", *MEASURE),
+        **does("read", "", *PREDICT, "convert", "conformance", "download"),
+    },
+    two_vocabularies: {
+        **does("said", "have their id under id", *LEARN, "eval", "fuse", "analyse", "inspect"),
+        **does("said", "have their id under id", *PREDICT, "convert", "synthetic"),
+        **does("read", "", "conformance", "download"),
+    },
     label_beyond: {
         **does("refused", "a record has label 77, but there are 10 classes", *MEASURE, "synthetic"),
         **does("said", "the highest is 77", "inspect"),
+        **does("read", "", *PREDICT, "conformance", "download"),
     },
-    negative_label: does("refused", "a record has label -3", "train", "validate", "eval", "fuse"),
+    negative_label: {
+        **does("refused", "a record has label -3", *MEASURE, "synthetic", "convert"),
+        **does("said", "the lowest is -3", "inspect"),
+        **does("read", "", *PREDICT, "conformance", "download"),
+    },
     broken: {
         **does("refused", "contain no complete record", *MEASURE, *PREDICT, "inspect", "synthetic"),
         **does("refused", "broken record at byte 0", "score-segments"),
         **does("found", "24 broken records", "inspect --full"),
         **does("refused", "is broken at byte 0", "convert"),
         **does("refused", "no record with features could be read", "conformance"),
+        **does("found", "its first record does not match its checksum", "download"),
     },
     empty_shard: {
         **does("said", "a1.tfrecord is empty (0 bytes)", *LEARN, "eval", "predict", "analyse"),
         **does("said", "a1.tfrecord is empty (0 bytes)", *LOOK, "convert", "synthetic"),
+        **does("said", "a1.tfrecord is empty (0 bytes)", "predict frames", "predict scores"),
         **does("refused", "is missing 12 of the 24 in the inputs", "fuse"),
+        **does("found", "it is empty (0 bytes)", "download"),
     },
-    only_empty_shards: does("refused", "empty (0 bytes)", *ALL, "score-segments"),
+    only_empty_shards: {
+        **does("refused", "empty (0 bytes)", *ALL, "score-segments"),
+        **does("found", "it is empty (0 bytes)", "download"),
+    },
     text_shard: {
         **does("refused", "text that begins with 'this is text'", *ALL, "score-segments"),
-        **does("found", "text that begins with 'this is text'", "inspect --full"),
+        **does("found", "text that begins with 'this is text'", "inspect --full", "download"),
     },
     compressed_shard: {
         **does("refused", "compressed (gzip)", *ALL, "score-segments"),
-        **does("found", "compressed (gzip)", "inspect --full"),
+        **does("found", "compressed (gzip)", "inspect --full", "download"),
     },
     dangling_link: does("refused", "link to a file that was deleted", *ALL, "score-segments"),
-    folder_among_shards: does("read", "", "train", "inspect"),
+    folder_among_shards: does(
+        "read", "", *LEARN, "eval", "fuse", "analyse", *PREDICT, *LOOK, "convert", "synthetic"
+    ),
     two_levels: {
         **does("refused", "level records", *ALL),
-        **does("read", "", "conformance"),
+        **does("read", "", "conformance", "download"),
     },
 }
 CELLS = [(fault, column) for fault, cells in TABLE.items() for column in cells]
@@ -245,7 +272,50 @@ def arguments(place, column, pattern, output):
             f"--eval_data_pattern={frames}",
         ],
         "convert": ["convert", pattern, f"--out_dir={output}/records"],
+        "papers": [
+            *("papers", "run", "logistic", f"--data={as_data_set(pattern, intact, output)}"),
+            f"--out_dir={output}/papers",
+        ],
+        "download": ["download", f"--out_dir={output}/data", "--share=1", "--retry_seconds=0.01"],
     }[column]
+
+
+def as_data_set(pattern, intact, output):
+    """Return a folder with links to the records of both patterns, as `papers` takes it."""
+    folder = output / "set"
+    for split, source in (("train", pattern), ("validate", intact)):
+        (folder / split).mkdir(parents=True, exist_ok=True)
+        for path in pathlib.Path(source).parent.iterdir():
+            (folder / split / path.name).symlink_to(path)
+    return folder
+
+
+@contextlib.contextmanager
+def served(pattern):
+    """Yield the flag that names a server of some records."""
+    mirror = Mirror(names=())
+    for path in pathlib.Path(pattern).parent.glob("*.tfrecord"):
+        mirror.files[f"{FOLDER}train{path.stem}.tfrecord"] = path.read_bytes()
+    mirror.publish()
+    try:
+        yield f"--base_url={mirror.url}"
+    finally:
+        mirror.close()
+
+
+@pytest.fixture
+def small_papers(monkeypatch):
+    """Let `papers` have one small row, and run its commands in this process."""
+    row = make_row("logistic", "--model=LogisticModel")
+    monkeypatch.setattr(papers, "load_all", lambda: {row.name: row})
+
+    def run(command, log, say):
+        ended = run_command(*command[3:])
+        for line in (ended.out + ended.err).splitlines():
+            say(line)
+        return Finished(ended.code, 1.0, 1)
+
+    monkeypatch.setattr(one_run.child_process, "run", run)
 
 
 @pytest.fixture
@@ -255,16 +325,19 @@ def no_training(monkeypatch):
 
 
 @pytest.mark.parametrize(("fault", "column"), CELLS, ids=lambda v: getattr(v, "__name__", v))
-def test_a_fault_of_the_records(fault, column, places, tmp_path, no_training):
+def test_a_fault_of_the_records(fault, column, places, tmp_path, no_training, small_papers):
     pattern = f"{places}/{fault.__name__}/video/*.tfrecord"
     what, words = TABLE[fault][column]
-    ended = run_command(*arguments(places, column, pattern, tmp_path))
+    with served(pattern) if column == "download" else contextlib.nullcontext() as server:
+        more = [server] if server else []
+        ended = run_command(*arguments(places, column, pattern, tmp_path), *more)
     said = ended.out + ended.err
     assert ended.code == {"refused": 2, "found": 1}.get(what, 0), said
     assert words in said
-    assert ended.err.count("error: ") == (what == "refused")
+    assert (ended.out if column == "papers" else ended.err).count("error: ") == (what == "refused")
     if what == "refused":  # Nothing is left that looks like a result.
-        assert not [p for p in tmp_path.rglob("*") if p.name in ("c", "s", "metrics.json")]
+        results = ("c", "s", "metrics.json", "result.json")
+        assert not [p for p in tmp_path.rglob("*") if p.name in results]
         assert not (tmp_path / "run" / "config.json").exists()
 
 

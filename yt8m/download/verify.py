@@ -8,6 +8,7 @@ import os
 import struct
 
 from yt8m.data.files.checksum import masked_crc32c
+from yt8m.data.files.kind import HEAD, kind_of_head
 
 
 @dataclasses.dataclass
@@ -60,11 +61,12 @@ def first_record_problem(path: str) -> str:
     size = os.path.getsize(path)
     with open(path, "rb") as source:
         header = source.read(12)
-        if len(header) < 12:
-            return "it holds no record"
-        length, crc = struct.unpack("<QI", header)
-        if masked_crc32c(header[:8]) != crc:
-            return "it does not begin with a TFRecord"
+        if not header:
+            return "it is empty (0 bytes)"
+        length, crc = struct.unpack("<QI", header.ljust(12, b"\0"))
+        if len(header) < 12 or masked_crc32c(header[:8]) != crc:
+            kind = kind_of_head(header + source.read(HEAD), "FILE")
+            return f"it does not begin with a TFRecord{': it ' if kind else ''}{kind}"
         if 16 + length > size:
             return "its first record is cut off"
         payload = source.read(length)

@@ -1,6 +1,7 @@
 """What a file is that does not begin with a record, so that a message can say what to do with it.
 
-A TFRecord file begins with a length and its checksum, which no other file has by chance.
+A TFRecord file begins with a length and its checksum, which no other file has by chance. What needs
+TensorFlow imports it when it is called, because `yt8m download` does without.
 """
 
 from __future__ import annotations
@@ -8,11 +9,9 @@ from __future__ import annotations
 import struct
 import zlib
 
-import tensorflow as tf
-
 from yt8m.data.files.checksum import masked_crc32c
 
-_HEAD = 1 << 16  # bytes that are looked at
+HEAD = 1 << 16  # bytes that are looked at
 _WHOLE = 64 << 20  # bytes of a bare example that are parsed
 _COMPRESSED = {
     b"\x1f\x8b": ("gzip", "gunzip -c {0} > NEW.tfrecord"),
@@ -46,9 +45,26 @@ def other_kind(path: str) -> str:
 
     It is "" for a file that begins with a record, and for one that may have been damaged.
     """
+    import tensorflow as tf
+
     with tf.io.gfile.GFile(path, "rb") as f:
-        head = f.read(_HEAD)
-    if not head.strip(b"\0") or begins_with_record(head):
+        head = f.read(HEAD)
+    return kind_of_head(head, path) or ("" if may_be_records(head) else _bare_example(path))
+
+
+def may_be_records(head: bytes) -> bool:
+    """Return whether the first bytes of a file are zeros, of which nothing follows, or a record."""
+    return not head.strip(b"\0") or begins_with_record(head)
+
+
+def kind_of_head(head: bytes, path: str) -> str:
+    """Return what a file is by its first bytes, as the rest of a sentence, or "".
+
+    Args:
+      head: its first `HEAD` bytes.
+      path: its name in commands that the sentence may have.
+    """
+    if may_be_records(head):
         return ""
     for magic, (name, command) in _COMPRESSED.items():
         if head.startswith(magic):
@@ -58,7 +74,7 @@ def other_kind(path: str) -> str:
     known = next((about for magic, about in _OTHERS.items() if head.startswith(magic)), "")
     if known:
         return known
-    return _text(head) or _bare_example(path)
+    return _text(head)
 
 
 def _compressed(name: str, command: str, path: str) -> str:
@@ -84,6 +100,8 @@ def _text(head: bytes) -> str:
 
 def _bare_example(path: str) -> str:
     """Return the words for one example without the frame of a TFRecord, or ""."""
+    import tensorflow as tf
+
     with tf.io.gfile.GFile(path, "rb") as f:
         content = f.read(_WHOLE + 1)
     if len(content) > _WHOLE:
