@@ -69,6 +69,7 @@ class Seam:
         self._patch(os, "open", self._opens_descriptor(os.open))
         self._patch(os, "fdopen", self._opens(os.fdopen))
         self._patch(os, "fsync", self._counted("fsync", os.fsync))
+        self._patch(os, "write", self._writes(os.write))
         for name in (*_OF_ONE_PATH, *_OF_TWO_PATHS):
             self._patch(os, name, self._counted(name, getattr(os, name)))
         for name in _OF_GFILE:
@@ -102,6 +103,9 @@ class Seam:
 
         return call
 
+    def _writes(self, original: Any) -> Any:
+        return lambda number, content: original(number, self.called("os.write", number, content))
+
     def _opens_descriptor(self, original: Any) -> Any:
         def call(path: Any, flags: int, *arguments: Any, **more: Any) -> Any:
             writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
@@ -129,10 +133,15 @@ class _File:
             return found
 
         def call(*arguments: Any) -> Any:
-            content = self._seam.called(name, self._path, *(arguments if name == "write" else ()))
+            written = arguments if name == "write" else ()
+            content = self._seam.called(self._named(name), self._path, *written)
             return found(content) if name == "write" else found(*arguments)
 
         return call
+
+    def _named(self, name: str) -> str:
+        """Return the name of a call: the system may take a part of what `raw.write` gives."""
+        return "raw.write" if name == "write" and isinstance(self._file, io.RawIOBase) else name
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._file, name, value)

@@ -62,13 +62,12 @@ def create(lock: str, output: str) -> str:
         except OSError:
             return ""
         try:
-            os.write(out, owner.to_bytes())
+            with os.fdopen(out, "wb") as file:  # which goes on where a write takes only a part
+                file.write(owner.to_bytes())
         except OSError:  # a full disk, which the output will meet as well
             with contextlib.suppress(OSError):
                 os.remove(lock)
             return ""
-        finally:
-            os.close(out)
         return owner.token
 
 
