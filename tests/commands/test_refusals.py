@@ -147,7 +147,7 @@ TABLE = {
     },
     negative_label: {
         **does("refused", "a record has label -3", *MEASURE, "synthetic", "convert"),
-        **does("said", "the lowest is -3", "inspect"),
+        **does("said", "label -3 is below 0", "inspect"),
         **does("read", "", *PREDICT, "conformance", "download"),
     },
     broken: {

@@ -37,6 +37,19 @@ def test_report_says_label_beyond(make, capsys):
     assert "label 3862 is beyond the 3862 classes: set --num_classes" in capsys.readouterr().out
 
 
+def test_labels_that_no_training_takes_are_described(make, capsys):
+    """The flags of training are none of this command's."""
+    records = [rgb_audio_means(i, np.zeros(6), [-3, 10**12]) for i in range(2)]
+    (make.folder / "vocabulary.csv").write_text("Index,Name\n0,jazz\n")
+    path = make.shard("x.tfrecord", records)
+    for arguments in ([path], [path, "--full"]):
+        assert main(arguments) == 0
+        out = capsys.readouterr().out
+        assert "vocabulary.csv has 1 rows and is of other records, so training needs" in out
+        assert "label -3 is below 0: no training takes it" in out
+        assert "label 1000000000000 is beyond the 10,000,000 possible classes" in out
+
+
 def test_records_of_no_release_are_reported_all_the_same(make, capsys):
     assert main([make.shard("x.tfrecord", [rgb_audio_means(0, np.zeros(6), [7])])]) == 0
     out = capsys.readouterr().out

@@ -29,8 +29,10 @@ from yt8m.data.records.check import RecordCheck, checked_scan
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.guard import ends_in_one_line, run_main
+from yt8m.settings import MOST_CLASSES
 
 _FLAG = "PATTERN"
+_NO_CLASS = "no training takes it; make the records again with the indices of classes"
 
 
 def report(files: Sequence[str], full: bool) -> int:
@@ -81,11 +83,11 @@ def _schema(files: Sequence[str], found: Findings) -> tuple[RecordSchema, str]:
     """Return the schema of files and its description, even if the number of classes is unknown."""
     try:
         return find_schema(files, flag=_FLAG)
-    except UnknownClasses:
-        seen = max((label for labels in found.labels for label in labels), default=0) + 1
+    except UnknownClasses as unknown:
+        highest = max((label for labels in found.labels for label in labels), default=0)
+        seen = min(max(highest, 0) + 1, MOST_CLASSES)
         source = (
-            "by the labels seen; the records are of no known release, so training needs"
-            " --num_classes or a vocabulary"
+            f"by the labels seen; {unknown.why}, so training needs --num_classes or a vocabulary"
         )
         return find_schema(files, flag=_FLAG, num_classes=seen, num_classes_from=source)
 
@@ -129,7 +131,11 @@ def _print_contents(found: Findings, num_classes: int, full: bool) -> None:
             f"labels: {mean:.2f} per video, {seen:,} classes seen, the highest is {highest}"
             f" ({scope})"
         )
-        if highest >= num_classes:
+        if min(labels) < 0:
+            print(f"label {min(labels)} is below 0: {_NO_CLASS}")
+        if highest >= MOST_CLASSES:
+            print(f"label {highest} is beyond the {MOST_CLASSES:,} possible classes: {_NO_CLASS}")
+        elif highest >= num_classes:
             beyond = f"label {highest} is beyond the {num_classes} classes"
             print(f"{beyond}: set --num_classes in train.py")
     else:

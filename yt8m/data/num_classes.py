@@ -11,7 +11,15 @@ from yt8m.errors import UserError
 
 
 class UnknownClasses(UserError):
-    """Nothing tells how many classes the records have."""
+    """Nothing tells how many classes the records have.
+
+    Attributes:
+      why: in short, for those who only want to look at the records.
+    """
+
+    def __init__(self, message: str, why: str):
+        super().__init__(message)
+        self.why = why
 
 
 def number_of_classes(
@@ -30,8 +38,7 @@ def number_of_classes(
       flag: flag that named the shards, for messages.
 
     Raises:
-      UserError: a label is beyond the vocabulary.
-      UnknownClasses: nothing tells the number.
+      UnknownClasses: nothing tells the number, or a label is beyond the vocabulary.
     """
     highest = max((label for labels in found.labels for label in labels), default=-1)
     release = recognized(found)
@@ -44,16 +51,18 @@ def number_of_classes(
             return rows, f"the rows of {path}"
         unfit = f"{path} has {rows:,} rows"
         if not other and (vocabulary_file or release is None):
-            raise UserError(
+            raise UnknownClasses(
                 f"label {highest} occurs in {flag}, but {unfit}, so it is the vocabulary of other"
-                " records. Name the right one with --vocabulary_file, or set --num_classes."
+                " records. Name the right one with --vocabulary_file, or set --num_classes.",
+                f"{unfit} and is of other records",
             )
     if release is None:
         raise UnknownClasses(
             f"the number of classes is unknown: the records of {flag} ({found.listed()}; id key"
             f" {found.id_key or 'none'}; {_labels(highest)}) are of no release that is known here,"
             " and there is no vocabulary.csv beside them. Set --num_classes, or name a vocabulary"
-            " with --vocabulary_file."
+            " with --vocabulary_file.",
+            "the records are of no known release",
         )
     ignored = f"; {unfit} and is of other records" if unfit else ""
     return release[0].num_classes, f"{release[0].about}, recognized by {release[1]}{ignored}"
