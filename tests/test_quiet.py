@@ -2,6 +2,8 @@
 
 import gc
 import importlib
+import os
+import subprocess
 import sys
 
 import pytest
@@ -37,3 +39,13 @@ def test_what_is_imported_already_stays(monkeypatch):
         assert sys.modules["jax"] is sys
     assert sys.modules["jax"] is sys
     gc.unfreeze()
+
+
+@pytest.mark.parametrize("value", ["-3", "abc", "1e3", "99999"])
+def test_a_number_of_threads_that_would_abort_the_process_is_named(value):
+    environment = {**os.environ, "TF_NUM_INTRAOP_THREADS": value}
+    command = [sys.executable, "-c", "import yt8m.quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert f"TF_NUM_INTRAOP_THREADS={value!r}: expected a whole number" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -183,8 +183,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run `yt8m COMMAND --flag=value ...`; without a command, list the commands."""
     arguments = _given_arguments() if argv is None else list(argv)
     if not arguments or arguments[0] in ("help", "--help", "-h", "-help", "--helpfull"):
-        print(_overview())
-        sys.exit(0)
+        guard.start()
+        sys.exit(guarded(lambda: print(_overview())))
     name = arguments[0]
     if name in ("--version", "version"):
         from yt8m import __version__

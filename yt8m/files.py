@@ -14,13 +14,14 @@ import json
 import os
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import IO, Any, TypeVar
 
 from yt8m import locks
 from yt8m.answered_signals import held
 from yt8m.errors import UserError
+from yt8m.output_paths import check_replaceable
 from yt8m.text_lines import check_readable, decoded, parsed_json
 
 _Writer = TypeVar("_Writer", bound="AtomicWriter")
@@ -77,24 +78,6 @@ def remove_unfinished_in(folder: str) -> None:
                 tf.io.gfile.remove(os.path.join(folder, name))
 
 
-def check_replaceable(path: str, flag: str = "") -> None:
-    """Refuse a device or a pipe, in whose place a new file would be put.
-
-    Args:
-      path: local or remote.
-      flag: flag that gave the path, for the message.
-
-    Raises:
-      UserError: it is one.
-    """
-    if "://" in path or not os.path.exists(path) or os.path.isfile(path) or os.path.isdir(path):
-        return
-    raise UserError(
-        f"{flag}{'=' if flag else ''}{path} is a device or a pipe, and would be replaced by a file;"
-        " name a file."
-    )
-
-
 @contextlib.contextmanager
 def whole(path: str) -> Iterator[str]:
     """Yield a name for a file, local or remote, that gets its own name when the block is complete.
@@ -126,8 +109,9 @@ def naming(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None and not error.filename:
-            error.filename = path
+        own = str(error.filename or "")
+        if error.errno is not None and (not own or own.startswith(f"{path}.")):
+            error.filename = path  # not that of the unfinished file
         raise
 
 
@@ -230,19 +214,28 @@ class WholeFile(AtomicWriter):
       flag: flag that error messages name.
       at: bytes of the unfinished file of a killed process after which to go on; None starts from
         the beginning.
+      what: the kind of file, for the message; see `yt8m.output_paths.check_replaceable`.
+      heads: how such files begin.
 
     Raises:
       UserError: the path cannot be written, or another process is writing it.
       CannotGoOn: there is no such unfinished file.
     """
 
-    def __init__(self, path: str, flag: str = "--output_file", at: int | None = None):
+    def __init__(
+        self,
+        path: str,
+        flag: str = "--output_file",
+        at: int | None = None,
+        what: str = "",
+        heads: Iterable[str] = (),
+    ):
         import tensorflow as tf
 
         self._errors = (tf.errors.OpError, OSError)
         if not path or tf.io.gfile.isdir(path):
             raise UserError(f"{flag}={path!r} is {'a folder' if path else 'empty'}; name a file.")
-        check_replaceable(path, flag)
+        check_replaceable(path, flag, what, heads)
         if "://" not in path and os.path.islink(path):
             path = os.path.realpath(path)
         self.path, self._flag, self._partial = path, flag, path + ".partial"

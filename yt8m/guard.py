@@ -84,9 +84,18 @@ def _after(words: str, error: BaseException) -> str:
 
 def _of_the_system(error: OSError) -> str:
     paths = [str(p) for p in (error.filename, error.filename2) if p is not None and p != ""]
+    if error.errno == errno.ENOENT and not paths and not _has_current_folder():
+        return "the current folder was removed; change to another one."
     reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
     what = _WHAT_TO_DO.get(error.errno or 0, "")
     return f"{' -> '.join(paths) + ': ' if paths else ''}{reason}{'; ' + what if what else ''}."
+
+
+def _has_current_folder() -> bool:
+    try:
+        return bool(os.getcwd())
+    except OSError:
+        return False
 
 
 def _of_tensorflow(error: Any) -> str | None:
@@ -140,9 +149,10 @@ def import_problem(error: Exception) -> str | None:
     if not given:
         return None
     reason = " ".join(str(error).split())[:200]
+    right = " (KERAS_BACKEND=tensorflow)" if "KERAS_BACKEND" in " ".join(given) else ""
     return (
         f"Keras cannot be imported with {' and '.join(given)} ({reason}): this program needs"
-        " TensorFlow's own Keras, on TensorFlow. Unset or correct it (KERAS_BACKEND=tensorflow)."
+        f" TensorFlow's own Keras, on TensorFlow. Unset or correct it{right}."
     )
 
 
@@ -208,7 +218,7 @@ def _ended(main: Callable[[], object], stands: str) -> int:
             raise
         if os.environ.get(TRACEBACK):
             traceback.print_exc()
-        if isinstance(error, OSError) and error.filename is None and _output_fails():
+        if isinstance(error, OSError) and error.filename is None and _output_fails(b"\n"):
             line = f"{_NO_OUTPUT}: {line}"
             _discard_output()
         _say(f"error: {line}")
@@ -222,9 +232,15 @@ def _say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _output_fails() -> bool:
-    """Whether the standard output takes nothing more; an error of `print` names no file."""
+def _output_fails(more: bytes = b"") -> bool:
+    """Whether the standard output takes nothing more; an error of `print` names no file.
+
+    Args:
+      more: what is written to find out, if Python has forgotten what it could not write.
+    """
     try:
+        if more and isinstance(getattr(sys.stdout, "buffer", None), io.BufferedIOBase):
+            os.write(sys.stdout.fileno(), more)
         # What is not buffered has to be written to: Python forgot what it could not print.
         print(
             end="" if isinstance(getattr(sys.stdout, "buffer", None), io.BufferedIOBase) else "\n"

@@ -19,6 +19,7 @@ from typing import IO
 from yt8m.guard import import_problem
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+_MOST_THREADS = 4096
 _HIDES_LINES = os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0"
 # Otherwise the first process takes all of it, and `eval.py --watch` beside a training on the same
 # GPU finds none.
@@ -96,6 +97,20 @@ def _explained() -> Iterator[None]:
         sys.exit(2)
 
 
+def _check_threads() -> None:
+    """End the process with one line where TensorFlow would abort it for a number of threads."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        value = os.environ.get(name, "")
+        if value and not (value.isascii() and value.isdecimal() and int(value) <= _MOST_THREADS):
+            print(
+                f"error: the environment variable {name}={value!r}: expected a whole number from 0"
+                f" to {_MOST_THREADS:,}; correct it or unset it.",
+                file=sys.stderr,
+            )
+            sys.exit(2)
+
+
+_check_threads()
 _held = _stderr_held() if _HIDES_LINES else contextlib.nullcontext()
 with _explained(), _light_import(), _held:
     import tensorflow as tf

@@ -41,6 +41,10 @@ def intact(path: str, advice: str) -> Iterator[None]:
         yield
     except UserError:
         raise
+    except PermissionError:
+        raise Damaged(
+            f"{path} cannot be read (permission denied); change its permissions."
+        ) from None
     except Exception as error:  # Damaged content can raise almost any class.
         lines = (getattr(error, "message", None) or str(error)).splitlines()
         why = lines[0][:200] if lines else type(error).__name__

@@ -132,3 +132,17 @@ def test_help_of_a_process_takes_no_tensorflow_and_exits_with_0():
     assert done.stdout.startswith("Train a model")
     assert "Usage: python train.py --model=NAME" in done.stdout
     assert "| tensorflow" not in done.stderr
+
+
+def test_the_list_of_commands_says_that_it_cannot_be_printed():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "yt8m", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+    assert done.returncode == 2
+    assert "the standard output cannot be written to" in done.stderr
+    assert "Traceback" not in done.stderr

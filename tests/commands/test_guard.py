@@ -191,3 +191,21 @@ def test_numbers_and_texts_that_nothing_can_use(command, flags, message, tmp_pat
     ended = run_command(command, *where, *flags)
     assert ended.code == 2
     assert message in ended.err
+
+
+def test_a_current_folder_that_is_gone_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    os.chdir(tmp_path / "gone")
+    os.rmdir(tmp_path / "gone")
+    assert "the current folder was removed" in guard.explanation(FileNotFoundError(2, "No such"))
+    os.chdir(tmp_path)
+    assert "correct the path" in guard.explanation(FileNotFoundError(2, "No such"))
+
+
+def test_a_switch_of_keras_gets_no_advice_about_another(monkeypatch):
+    monkeypatch.setenv("TF_USE_LEGACY_KERAS", "1")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    line = guard.import_problem(ImportError("no tf_keras"))
+    assert "TF_USE_LEGACY_KERAS=1" in line
+    assert "KERAS_BACKEND" not in line

@@ -51,6 +51,24 @@ def trained(request, records):
     return request.param
 
 
+def test_a_finished_run_whose_model_is_gone_writes_it_again(trained, records):
+    run = records / trained
+    for name in ("best", "last"):
+        shutil.rmtree(run / name, ignore_errors=True)
+    ended = run_command("train", *command(records, trained))
+    if trained == "partitioned":  # which deletes what the model was joined from
+        assert ended.code == 2
+        assert "it has no checkpoint; --start_new_model trains it again" in ended.err
+        shutil.rmtree(run)
+        assert run_command("train", *command(records, trained)).code == 0
+        return
+    assert ended.code == 0, ended.err
+    assert "its model is neither in best/ nor in last/" in ended.out
+    assert (run / "last/model.weights.h5").exists()
+    again = run_command("train", *command(records, trained))
+    assert "is already done" in again.out
+
+
 def test_a_run_whose_state_is_gone(trained, records):
     run = records / trained
     (run / "done").unlink()

@@ -8,7 +8,7 @@ from yt8m.data.find_schema import find_schema
 from yt8m.data.findings import examine
 from yt8m.data.inspect import main
 from yt8m.data.records.quantization import dequantize
-from yt8m.data.records.writers import frame_record
+from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.data.vocabulary import write_vocabulary
 from yt8m.errors import UserError
 
@@ -218,3 +218,19 @@ def test_features_of_whole_videos_are_read_where_they_are_named(make):
         ["rgb", "clip"],
     )
     refused("--feature_names=cdml names no feature of the frames", files, ["cdml"])
+
+
+@pytest.mark.parametrize(
+    ("key", "num_classes", "warns"),
+    [("video_id", 3862, True), ("id", 4716, True), ("id", 3862, False), ("video_id", 4716, False),
+     ("video_id", 12, False)],
+)  # fmt: skip
+def test_records_of_another_release_than_the_classes_are_reported(
+    key, num_classes, warns, tmp_path, caplog
+):
+    path, rng = f"{tmp_path}/x.tfrecord", np.random.default_rng(0)
+    frames = {"rgb": 1024, "audio": 128}
+    made = {name: rng.integers(0, 256, (3, size), np.uint8) for name, size in frames.items()}
+    write_shard(path, [frame_record(b"abcd", made, [3], id_key=key)])
+    find_schema([path], num_classes=num_classes, labelled=True)
+    assert ("another class in each of them" in caplog.text) == warns

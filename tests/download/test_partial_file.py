@@ -64,3 +64,15 @@ def test_a_file_system_without_locks(path, monkeypatch):
         partial.append(b"a")
         partial.finish()
     assert os.path.getsize(path) == 1
+
+
+@pytest.mark.parametrize("received", [b"", b"ab"])
+def test_a_file_of_which_nothing_came_is_removed(path, received):
+    def receive():
+        with PartialFile(path) as partial:
+            partial.append(received)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        receive()
+    assert os.path.exists(path + SUFFIX) == bool(received)

@@ -179,6 +179,8 @@ def test_a_score_that_is_not_a_number_is_refused(made, tmp_path):
             "applies only to the submission",
         ),
         (dict(method="weighted", weights=[1.0]), "1 numbers for 2 inputs"),
+        (dict(method="weighted", weights=[1.0, float("nan")]), "--weights=1,nan: expected numbers"),
+        (dict(method="weighted", weights=[1e308, 1e308]), "numbers from 0 to 1e"),
         (dict(weights=[1.0, 2.0]), "--method=weighted"),
         (dict(method="l2"), "--ap_files"),
         (dict(method="l2", ap_files=["x"]), "1 files for 2"),

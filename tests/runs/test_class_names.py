@@ -85,3 +85,11 @@ def test_a_class_without_a_name_is_called_by_its_number_and_kept_so(run, tmp_pat
     assert kept.names == ("a", "a", "2", *["a"] * 9)
     assert kept.shown(2) == "class 2"
     assert ClassNames.numbers(2).names == ("0", "1")
+
+
+def test_damaged_names_of_a_run_are_reported(run, caplog):
+    with open(run.file("classes.csv"), "wb") as file:
+        file.write(b"\x00\xff")
+    names_of(run)
+    assert "classes.csv" in caplog.text
+    assert "are looked for elsewhere" in caplog.text

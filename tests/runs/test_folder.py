@@ -1,6 +1,7 @@
 """A run's folder: whole files, nothing of a stranger's deleted, settings compared."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -156,3 +157,12 @@ def test_what_stands_in_the_place_of_a_run_is_named(tmp_path):
     }.items():
         with pytest.raises(UserError, match=what):
             RunFolder(str(tmp_path / name)).load_config()
+
+
+def test_a_folder_that_was_removed_meanwhile_is_named(tmp_path):
+    run = RunFolder(str(tmp_path / "run"))
+    run.make()
+    run.log("began")
+    shutil.rmtree(run.path)
+    with pytest.raises(UserError, match=r"the run's folder .*run is no longer there"):
+        run.log("went on")

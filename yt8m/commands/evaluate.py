@@ -93,7 +93,7 @@ def main(values: FlagValues) -> None:
 def _once(settings: EvalSettings, values: FlagValues) -> None:
     """Evaluate the current model of the run."""
     from yt8m.evaluation.evaluate_run import evaluate_run
-    from yt8m.runs.folder import RunFolder
+    from yt8m.runs.folder import WEIGHTS, RunFolder
     from yt8m.runs.overrides import check_overrides
     from yt8m.runs.trained_model import TrainedModel
     from yt8m.submission.kaggle_segments import read_whitelist
@@ -120,6 +120,11 @@ def _once(settings: EvalSettings, values: FlagValues) -> None:
     only_here = reading.segment_labels and not config.schema.segment_labels
     folder = os.path.join("eval", "segments") if only_here else "eval"
     out_dir = settings.output_dir or os.path.join(settings.train_dir, folder)
+    if os.path.exists(os.path.join(out_dir, WEIGHTS)):
+        raise UserError(
+            f"--output_dir={out_dir} has a model, whose own metrics would be replaced; name"
+            " another folder."
+        )
     evaluate_run(
         trained,
         pattern,

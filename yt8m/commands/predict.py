@@ -15,6 +15,7 @@ from yt8m.commands.command import Command, say_next
 from yt8m.commands.reading_settings import ReadingSettings
 from yt8m.errors import UserError
 from yt8m.flags import Section
+from yt8m.output_paths import check_apart, named_files
 from yt8m.runs.run_or_bundle import RunOrBundle
 from yt8m.settings import MOST_BEST, setting, settings_of
 from yt8m.submission.scores.settings import ScoresSettings, refuse_without_scores
@@ -31,6 +32,8 @@ _WITHOUT_EFFECT = {
     *("num_readers", "max_bad_records", "output_model_tgz", "input_json_pattern"),
     *("train_dir", "input_model_tgz", "untar_model_dir", "checkpoint", "input_data_pattern"),
 }
+
+_READ = ("input_data_pattern", "input_json_pattern", "input_model_tgz", "vocabulary_file")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +86,7 @@ def main(values: FlagValues) -> None:
 
     settings, reading = flags.read(PredictSettings, values), flags.read(ReadingSettings, values)
     segments = flags.read(SegmentSettings, values)
+    _check_paths(settings, segments)
     if settings.input_json_pattern:
         _convert(settings, values)
         return
@@ -140,6 +144,21 @@ def _check(settings: PredictSettings) -> None:
     if not settings.output_scores:
         refuse_without_scores(settings)
     refuse_names(settings, settings.output_file)
+
+
+def _check_paths(settings: PredictSettings, segments: SegmentSettings) -> None:
+    """Refuse outputs that would replace an input or one another, before one is written."""
+    from yt8m.submission.named import named_path
+
+    outputs = {
+        f"--{name}": getattr(settings, name)
+        for name in ("output_file", "output_scores", "output_model_tgz")
+    }
+    if settings.with_names and settings.output_file:
+        outputs["--with_names"] = named_path(settings.output_file, settings.names_format)
+    read = {f"--{name}": named_files(getattr(settings, name)) for name in _READ}
+    read["--segment_label_ids_file"] = named_files(segments.segment_label_ids_file)
+    check_apart(outputs, read)
 
 
 @listing.asked_once()

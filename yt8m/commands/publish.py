@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 
 from absl.flags import FlagValues
 
@@ -70,7 +71,8 @@ def main(values: FlagValues) -> None:
     )
     print(
         f"wrote {settings.out_dir}. Read README.md and config.json, which contain the paths of the"
-        f" training command, then: hf upload {settings.name or 'OWNER/NAME'} {settings.out_dir} ."
+        f" training command, then: hf upload {settings.name or 'OWNER/NAME'}"
+        f" {shlex.quote(settings.out_dir)} ."
     )
 
 

@@ -45,6 +45,7 @@ def convert(settings: ConvertSettings, say: Callable[[str], None] = print) -> No
     """
     if not settings.out_dir:
         raise UserError("--out_dir is empty; name a folder for the records.")
+    _check_name(settings.feature_name, f"--feature_name={settings.feature_name}")
     conversion = _Conversion(settings, input_files(settings.input), say)
     conversion.run()
 
@@ -193,6 +194,12 @@ class _Conversion:
         self.say("\n".join(lines))
 
 
+def _check_name(name: str, flag: str) -> None:
+    """Refuse a name that --feature_names, a list separated by commas, could not have."""
+    if not name.strip() or name != name.strip() or "," in name:
+        raise UserError(f"{flag}: expected a feature's name without commas, such as clip.")
+
+
 def _renames(text: str) -> dict[str, str]:
     """Return old name -> new name.
 
@@ -204,6 +211,7 @@ def _renames(text: str) -> dict[str, str]:
         old, colon, new = part.partition(":")
         if not (old and colon and new):
             raise UserError(f"--rename={text}: expected OLD:NEW, separated by commas.")
+        _check_name(new, f"--rename={text}")
         found[old] = new
     return found
 

@@ -12,7 +12,7 @@ from yt8m.data.features.encoding import numbers_in
 from yt8m.data.features.frame_type import choose_frame_type
 from yt8m.data.files.bad_records import label_beyond
 from yt8m.data.findings import Findings, examine
-from yt8m.data.num_classes import number_of_classes, two_vocabularies
+from yt8m.data.num_classes import number_of_classes, of_other_release, two_vocabularies
 from yt8m.data.priors import sampled_counts
 from yt8m.data.releases import has_names_of_release, recognized, usual_features
 from yt8m.data.schema import MAX_FRAMES, SEGMENT_FRAMES, Frames, RecordSchema
@@ -103,6 +103,9 @@ def find_schema(
     _refuse_first(_problems(found, asked))
     if labelled:
         _check_vocabulary(found, flag, is_known=bool(num_classes or vocabulary_file))
+        other = of_other_release(found, num_classes, flag) if num_classes else None
+        if other and listing.is_news(other):
+            logging.warning("%s", other)
         if num_classes and not segment_labels:
             _refuse_beyond(found, num_classes, of_run=num_classes_from == "as in the run")
     if num_classes is None:

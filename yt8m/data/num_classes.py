@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from yt8m.data import vocabulary as vocabularies
 from yt8m.data.findings import Findings
-from yt8m.data.releases import recognized
+from yt8m.data.releases import RELEASES, recognized
 from yt8m.errors import UserError
 
 
@@ -83,6 +83,25 @@ def two_vocabularies(found: Findings, flag: str) -> str | None:
     return (
         f"{flag} mixes records that have their id {where}, as different releases do, and the same"
         " number is another class in each of them."
+    )
+
+
+def of_other_release(found: Findings, num_classes: int, flag: str) -> str | None:
+    """Return what is wrong with records of a release other than the one that has K classes.
+
+    Args:
+      found: contents of the first records.
+      num_classes: K, as the user or a run says.
+      flag: flag that named the shards, for messages.
+    """
+    release = recognized(found)
+    others = [each for each in RELEASES.values() if each.num_classes == num_classes]
+    if release is None or not others or release[0] in others:
+        return None
+    return (
+        f"{flag} has records of {release[0].about} (recognized by {release[1]}), but"
+        f" {num_classes:,} is the number of classes of {others[0].about}, and the same number is"
+        " another class in each of them."
     )
 
 

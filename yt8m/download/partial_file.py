@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from types import TracebackType
@@ -95,4 +96,7 @@ class PartialFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None and not self.size:  # nothing to go on with
+            with contextlib.suppress(OSError):
+                self.discard()
         self._out.close()

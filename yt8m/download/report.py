@@ -18,7 +18,9 @@ _SHOWN = 10  # files that a dry run lists
 def write_list(settings: DownloadSettings, partition: Partition, names: Sequence[str]) -> None:
     """Write the gs:// paths of the files to a text file."""
     about = f"YouTube-8M {partition.folder}, share {settings.share}, seed {settings.seed}"
-    with WholeFile(settings.list_gs, "--list_gs") as out:
+    with WholeFile(
+        settings.list_gs, "--list_gs", what="a list of paths", heads=("#", "gs://", "http")
+    ) as out:
         out.write(f"# {about}\n")
         for name in names:
             out.write(partition.gs_path(name) + "\n")

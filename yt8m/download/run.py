@@ -63,6 +63,8 @@ def download(settings: DownloadSettings) -> int:
         plan.note_share(settings.share, settings.seed, len(names))
         plans.save(settings.out_dir, plan)
         return _get(items, missing_of(items, settings), settings)
+    except BrokenPipeError:  # nobody reads what is printed
+        raise
     except OSError as error:
         raise UserError(
             f"--out_dir={settings.out_dir} cannot be written ({error}). Make room or choose another"

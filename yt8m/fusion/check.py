@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from yt8m.errors import UserError
 from yt8m.fusion.settings import FusionSettings
 from yt8m.fusion.weights import AP_METHODS, METHODS
+from yt8m.output_paths import check_apart, named_files
+from yt8m.submission.named import named_path
 from yt8m.submission.outputs import refuse_without_csv
 from yt8m.submission.scores.settings import refuse_without_scores
 from yt8m.submission.settings import refuse_names
+
+_LARGEST_WEIGHT = 1e30
 
 
 def check(settings: FusionSettings) -> None:
@@ -52,12 +56,14 @@ def _check_files(settings: FusionSettings) -> None:
     if not settings.output_scores:
         refuse_without_scores(settings)
     refuse_names(settings, settings.output_file)
-    for flag, path in (
-        ("--output_scores", settings.output_scores),
-        ("--output_file", settings.output_file),
-    ):
-        if path and path.rstrip("/") in [i.rstrip("/") for i in inputs]:
-            raise UserError(f"{flag}={path!r} is also an input; name another path.")
+    names = ("output_file", "output_scores", "output_metrics", "output_details")
+    outputs = {f"--{name}": getattr(settings, name) for name in names}
+    if settings.with_names:
+        outputs["--with_names"] = named_path(settings.output_file, settings.names_format)
+    read = {"--inputs": inputs, "--ap_files": settings.ap_files}
+    for name in ("labels", "vocabulary_file", "segment_label_ids_file"):
+        read[f"--{name}"] = named_files(getattr(settings, name))
+    check_apart(outputs, read)
 
 
 def _check_method(settings: FusionSettings) -> None:
@@ -75,10 +81,10 @@ def _check_method(settings: FusionSettings) -> None:
         raise UserError(
             f"--weights has {len(weights)} numbers for {count} inputs; give one for each input."
         )
-    if min(weights) < 0 or sum(weights) <= 0:
+    if not all(0 <= weight <= _LARGEST_WEIGHT for weight in weights) or not sum(weights):
         raise UserError(
-            f"--weights={list(weights)}: no weight may be negative, and at least one must be above"
-            " 0."
+            f"--weights={','.join(f'{w:g}' for w in weights)}: expected numbers from 0 to"
+            f" {_LARGEST_WEIGHT:g}, at least one of them above 0."
         )
 
 

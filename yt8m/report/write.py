@@ -37,7 +37,7 @@ def write_report(
         )
     if len(set(places)) < len(places):
         raise UserError(f"--runs names one run twice: {', '.join(places)}.")
-    with WholeFile(settings.out, "--out") as out:
+    with WholeFile(settings.out, "--out", what="a page", heads=("<!doctype html",)) as out:
         text = report(places, settings.vocabulary_file, evaluation_folder)
         out.write(text)
     say(f"wrote {settings.out} ({len(text.encode()) / 1e3:,.0f} kB)")

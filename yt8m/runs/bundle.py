@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from yt8m import files, locks, stored
 from yt8m.errors import UserError
+from yt8m.output_paths import check_replaceable
 from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE
 from yt8m.runs.folder import BEST, CLASSES, MODEL_FILE, WEIGHTS, RunFolder, reason
@@ -40,6 +41,7 @@ def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
     run = RunFolder(train_dir)
     check_task(run.load_config(), train_dir)
     weights = weights_file(run, which)
+    check_replaceable(path, "--output_model_tgz", "a .tgz bundle", ("\x1f\x8b",))
     try:
         with (
             locks.held(locks.beside(path), f"--output_model_tgz={path}"),
@@ -61,9 +63,8 @@ def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
             with tarfile.open(archive, "w:gz") as tar:
                 for name in (*_MEMBERS, CLASSES) if names else _MEMBERS:
                     tar.add(os.path.join(folder, name), arcname=name)
-            unfinished = files.temporary(path)
-            tf.io.gfile.copy(archive, unfinished, overwrite=True)
-            tf.io.gfile.rename(unfinished, path, overwrite=True)
+            with files.whole(path) as unfinished:
+                tf.io.gfile.copy(archive, unfinished, overwrite=True)
     except (tf.errors.OpError, OSError) as error:
         message = getattr(error, "message", error)
         raise UserError(
@@ -90,6 +91,7 @@ def open_bundle(path: str, folder: str = "") -> str:
         contents = _read(path)
     try:
         if folder:
+            _check_folder(folder)
             locks.take(locks.inside(folder), f"--untar_model_dir={folder}", until_exit=True)
         else:
             folder = tempfile.mkdtemp(prefix="yt8m-model-")
@@ -109,6 +111,20 @@ def open_bundle(path: str, folder: str = "") -> str:
     return folder
 
 
+def _check_folder(folder: str) -> None:
+    """Refuse a folder that has anything but an earlier bundle, which the new one replaces."""
+    if not tf.io.gfile.exists(folder):
+        return
+    unpacked = {CONFIG_FILE, CLASSES, BEST, locks.IN_FOLDER}
+    found = {name.rstrip("/") for name in tf.io.gfile.listdir(folder)} - {locks.IN_FOLDER}
+    if found and (found - unpacked or not stored.exists(os.path.join(folder, BEST, WEIGHTS))):
+        first = sorted(found - unpacked or found)[0]
+        raise UserError(
+            f"--untar_model_dir={folder} has other files than a bundle, such as {first}; name a new"
+            " folder."
+        )
+
+
 def _content(member: IO[bytes]) -> bytes:
     """Return what a member has; a damaged header may declare more than memory could hold."""
     return b"".join(iter(lambda: member.read(1 << 20), b""))
@@ -116,8 +132,10 @@ def _content(member: IO[bytes]) -> bytes:
 
 def _read(path: str) -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as scratch:
-        archive = os.path.join(scratch, "bundle.tgz")
-        tf.io.gfile.copy(path, archive)
+        archive = path
+        if "://" in path:
+            archive = os.path.join(scratch, "bundle.tgz")
+            tf.io.gfile.copy(path, archive)
         with tarfile.open(archive) as tar:
             members = {os.path.basename(m.name): m for m in tar.getmembers() if m.isfile()}
             missing = [name for name in _MEMBERS if name not in members]

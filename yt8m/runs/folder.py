@@ -229,8 +229,14 @@ class RunFolder:
     def log(self, event: str, **values: Any) -> None:
         """Append one line to metrics.jsonl."""
         plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
-        with tf.io.gfile.GFile(self.file(_LOG), "a") as f:
-            f.write(json.dumps({"event": event, **plain}) + "\n")
+        try:
+            with tf.io.gfile.GFile(self.file(_LOG), "a") as f:
+                f.write(json.dumps({"event": event, **plain}) + "\n")
+        except tf.errors.NotFoundError:
+            raise UserError(
+                f"the run's folder {self.path} is no longer there: it was removed or renamed"
+                " meanwhile."
+            ) from None
 
     def logged(self) -> Iterator[dict[str, Any]]:
         """Yield the logged events, except a line that a killed process left incomplete."""

@@ -38,6 +38,9 @@ def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -
     """
     names = [which] if which else [BEST, LAST]
     # An alternating run has no model of its own before its first step, a run like any, ends.
+    for folder in filter(os.path.isdir, map(run.file, names)):
+        if not os.access(folder, os.X_OK):
+            raise UserError(f"{folder} cannot be read (permission denied); change its permissions.")
     for name in [*names, *(os.path.join(STEP_1, name) for name in names)]:
         path = run.file(name, WEIGHTS)
         if stored.exists(path):

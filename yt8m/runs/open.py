@@ -7,11 +7,12 @@ import os
 
 import tensorflow as tf
 
+from yt8m import stored
 from yt8m.errors import UserError
 from yt8m.runs.classes.names import keep_names
 from yt8m.runs.config import CONFIG_FILE, RunConfig, check_same_keras, check_same_run
 from yt8m.runs.devices.workers import any_worker, is_chief
-from yt8m.runs.folder import RunFolder
+from yt8m.runs.folder import BEST, LAST, WEIGHTS, RunFolder
 
 # Shards that are read together and serialised records in the buffer, by level.
 _SHUFFLE = {"video": (8, 16384), "frame": (8, 1024)}
@@ -51,7 +52,7 @@ def open_run(
     old = run.load_config()
     config = _with_shuffle(config, old)
     changes = check_same_run(old, config, train_dir)
-    done = run.is_done()
+    done = run.is_done() and _has_model(run)
     if changes or not done:
         check_same_keras(old, config, train_dir)
     if changes:
@@ -63,6 +64,21 @@ def open_run(
         )
     kept = dataclasses.replace(config, facts=old.facts, phases=old.phases)
     return kept, run, done and not changes
+
+
+def _has_model(run: RunFolder) -> bool:
+    """Whether a finished run still has a model; if not, it is taken up again to write one.
+
+    Raises:
+      UserError: it has no checkpoint either.
+    """
+    if any(stored.exists(run.file(name, WEIGHTS)) for name in (BEST, LAST)):
+        return True
+    gone = f"the run in {run.path} was done, but its model is neither in {BEST}/ nor in {LAST}/"
+    if not tf.io.gfile.exists(run.file("checkpoints")):
+        raise UserError(f"{gone}, and it has no checkpoint; --start_new_model trains it again.")
+    print(f"{gone}: it is written again from the last checkpoint", flush=True)
+    return False
 
 
 def keep_settings(run: RunFolder, config: RunConfig) -> None:

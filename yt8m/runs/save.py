@@ -13,7 +13,7 @@ from typing import Any
 import h5py  # Keras writes `.weights.h5` with it, and requires it.
 import tensorflow as tf
 
-from yt8m.files import temporary
+from yt8m.files import whole
 from yt8m.runs.folder import METRICS, MODEL_FILE, WEIGHTS
 
 
@@ -58,6 +58,5 @@ def _move(local: str, path: str, own: dict[str, Any] | None, about: dict[str, An
                     del f[name]
                 f[name] = json.dumps(values, default=float)
     tf.io.gfile.makedirs(os.path.dirname(path))
-    unfinished = temporary(path)
-    tf.io.gfile.copy(local, unfinished, overwrite=True)
-    tf.io.gfile.rename(unfinished, path, overwrite=True)
+    with whole(path) as unfinished:
+        tf.io.gfile.copy(local, unfinished, overwrite=True)

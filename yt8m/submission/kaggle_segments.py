@@ -20,6 +20,8 @@ from yt8m.submission.writer import Position, PredictionWriter
 from yt8m.text_lines import numbered_lines, shortened
 
 HEADER = "Class,Segments"
+# How submissions begin, of segments and of videos, in lower case: what one may replace.
+HEADS = (HEADER.lower(), "videoid,label", "videoid, label")
 _SEGMENT_BYTES = 10  # " abcd:125", about
 
 
@@ -87,7 +89,7 @@ class SegmentCsvWriter(PredictionWriter):
         self._saved = path + ".partial."
         if at is not None:
             self._restore()
-        self._file = WholeFile(path, "--output_file")
+        self._file = WholeFile(path, "--output_file", what="a submission", heads=HEADS)
         self._remove_saved(but=self._number)
 
     def write(self, ids: Sequence[object], scores: np.ndarray) -> None:

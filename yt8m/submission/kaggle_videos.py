@@ -15,6 +15,7 @@ from yt8m.metrics.top_k import top_k as best_of_rows
 from yt8m.settings import MOST_CLASSES
 from yt8m.submission.ids import ID_BYTES, USE_SCORES, as_texts, refuse_empty, refuse_signs
 from yt8m.submission.kaggle_segments import HEADER as SEGMENT_HEADER
+from yt8m.submission.kaggle_segments import HEADS
 from yt8m.submission.writer import Position, PredictionWriter
 from yt8m.text_lines import numbered_lines, shortened
 
@@ -60,7 +61,9 @@ class CsvWriter(PredictionWriter):
         if top_k < 1:
             raise UserError(f"--top_k={top_k}: a line needs at least one pair.")
         self._top_k = top_k
-        self._file = WholeFile(path, "--output_file", None if at is None else at["bytes"])
+        self._file = WholeFile(
+            path, "--output_file", None if at is None else at["bytes"], "a submission", HEADS
+        )
         if at is None:
             self._file.write(HEADER + "\n")
 

@@ -86,6 +86,6 @@ class StepReport:
         raise UserError(
             f"the loss or its gradient stopped being finite by step {step:,}."
             f" {look_for_nan(self._config.training.train_data_pattern)} Otherwise lower"
-            f" --base_learning_rate (now {rate}) or the clipping norm, and start over; the last"
-            " good checkpoint is kept."
+            f" --base_learning_rate (now {rate}), --weight_decay or the clipping norm, and start"
+            " over with --start_new_model; checkpoints of before are kept."
         )

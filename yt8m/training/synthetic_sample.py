@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from yt8m.data.synthetic.dataset import SyntheticSpec, make_synthetic
+from yt8m.errors import UserError
 
 FOLDER = os.path.join("runs", "synthetic_sample")
 
@@ -18,7 +19,13 @@ def use_synthetic_sample(values: Any, level: str, folder: str = FOLDER) -> None:
       level: "video" or "frame".
       folder: where the sample is, or will be.
     """
-    paths = make_synthetic(folder)
+    try:
+        paths = make_synthetic(folder, flag="")
+    except UserError as error:
+        raise UserError(
+            f"without --train_data_pattern a synthetic sample is made, but {error} Name records, or"
+            " run the command in a folder that can be written to."
+        ) from None
     print(
         f"no --train_data_pattern: using the synthetic sample in {folder}"
         " (learnable, but not YouTube-8M)",

@@ -90,7 +90,7 @@ def check(config: RunConfig) -> None:
       UserError: names the flag.
     """
     training = config.training
-    for name in ("validate_every_minutes", "validate_examples"):
+    for name in ("validate_every_minutes", "validate_examples", "patience"):
         value = getattr(training, name)
         if value and not training.eval_data_pattern:
             raise UserError(

@@ -163,3 +163,13 @@ def test_broken_frames_are_left_out_and_counted(tmp_path, caplog):
         saved = json.load(file)["rgb"]
     assert saved["videos"] == 3
     assert np.isfinite(saved["mean"]).all()
+
+
+def test_features_that_were_not_compared_are_named(like, tmp_path, capsys):
+    with open(like) as file:
+        both = json.load(file)
+    both["audio"] = both["rgb"]
+    (tmp_path / "both.json").write_text(json.dumps(both))
+    path = write(tmp_path / "x.tfrecord", frames(2))
+    _, last, _ = said(capsys, path, str(tmp_path / "both.json"))
+    assert "but for audio, which the records do not have: nothing was compared" in last

@@ -1,5 +1,6 @@
 """Globs are expanded, and one that matches nothing is refused."""
 
+import os
 import re
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_list_that_cannot_be_read_is_refused(folder):
     with pytest.raises(UserError, match=r"--eval_data_pattern=@.*/none.txt: .* is not a text file"):
         find_shards(f"@{folder}/none.txt", "--eval_data_pattern")
     (folder / "empty.txt").write_text("# nothing\n")
-    with pytest.raises(UserError, match="--train_data_pattern is empty"):
+    with pytest.raises(UserError, match="lists no file"):
         find_shards(f"@{folder}/empty.txt")
 
 
@@ -102,3 +103,15 @@ def test_a_dangling_link_is_named(folder):
         UserError, match=r"--train_data_pattern=.*\.tfrecord matches a file that is"
     ):
         find_shards(f"{folder}/*.tfrecord")
+
+
+def test_a_pipe_is_refused_before_it_is_opened(folder):
+    os.mkfifo(folder / "d.tfrecord")
+    with pytest.raises(UserError, match=r"--x: .*d\.tfrecord is a pipe or a device"):
+        find_shards(f"{folder}/*.tfrecord", "--x")
+
+
+def test_a_list_of_nothing_is_named(folder):
+    (folder / "list.txt").write_text("# nothing\n")
+    with pytest.raises(UserError, match=r"--x=@.*list\.txt: .*list\.txt lists no file"):
+        find_shards(f"@{folder}/list.txt", "--x")

@@ -25,6 +25,7 @@ from yt8m.errors import UserError, near_misses
 from yt8m.files import read_json, write_json
 from yt8m.flags import bounded
 from yt8m.guard import ends_in_one_line, run_main
+from yt8m.output_paths import check_apart, check_replaceable, named_files
 
 _FLAG = "PATTERN"
 _STORED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "releases.json")
@@ -61,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with listing.asked_once():
         own = statistics_of(find_shards(",".join(a.pattern), _FLAG), a.max_records, _FLAG)
     if like is None:
+        check_apart({"--save": a.save}, {_FLAG: named_files(",".join(a.pattern))})
+        check_replaceable(a.save, "--save", "a JSON file", ("{",))
         write_json(a.save, {name: one.to_json() for name, one in own.items()}, indent=None)
         print(f"wrote {a.save}")
         return 0
@@ -83,17 +86,23 @@ def _release(name: str, releases: dict[str, Any]) -> Features:
 def _report(own: Features, like: Features, name: str) -> int:
     """Print the comparison of each feature; return 1 if something is wrong."""
     problems: list[str] = []
+    compared: list[str] = []
     for feature, theirs in like.items():
         mine = own.get(feature) or own.get(_OTHER_NAMES.get(feature, ""))
         if mine is None:
             print(f"{feature}: not in the records, which have {', '.join(own)}")
             continue
+        compared.append(feature)
         found = compare(feature, mine, theirs)
         print(f"{feature}: {found.numbers}")
         problems += found.problems
     if not any(f in own or _OTHER_NAMES.get(f, "") in own for f in like):
         problems.append(f"the records have no feature of {name}.")
-    print("\n".join(problems) or f"nothing distinguishes these features from those of {name}")
+    left = [feature for feature in like if feature not in compared]
+    said = f"nothing distinguishes these features from those of {name}"
+    if left:
+        said += f", but for {', '.join(left)}, which the records do not have: nothing was compared"
+    print("\n".join(problems) or said)
     return 1 if problems else 0
 
 

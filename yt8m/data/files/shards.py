@@ -43,13 +43,27 @@ def find_shards(pattern: str, flag: str = "--train_data_pattern") -> list[str]:
     sizes = _listed({glob.text: glob.named for glob in globs if glob.is_path})
     for glob in globs:
         sizes.update({} if glob.is_path else _matched(glob))
+    if not sizes and pattern.strip().startswith("@"):
+        raise UserError(f"{flag}={pattern}: {pattern.strip()[1:]} lists no file, one a line.")
     if not sizes:
         raise UserError(
             f"{flag} is empty; give a glob of TFRecord files, such as"
             f" {flag}='data/train*.tfrecord'."
         )
-    _say_empty([path for path in sorted(sizes) if not sizes[path]], flag)
+    empty = [path for path in sorted(sizes) if not sizes[path]]
+    _refuse_pipes(empty, flag)
+    _say_empty(empty, flag)
     return sorted(sizes)
+
+
+def _refuse_pipes(files: list[str], flag: str) -> None:
+    """Refuse what has no size because it is no file: it could be read once, or never ends."""
+    for path in files:
+        if "://" not in path and os.path.exists(path) and not os.path.isfile(path):
+            raise UserError(
+                f"{flag}: {path} is a pipe or a device, and records are read more than once; name"
+                " files."
+            )
 
 
 def _say_empty(files: list[str], flag: str) -> None:

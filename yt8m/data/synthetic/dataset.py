@@ -42,7 +42,9 @@ def is_synthetic(pattern: str) -> bool:
     return bool(tf.io.gfile.exists(os.path.join(above, _DONE)))
 
 
-def make_synthetic(out_dir: str, spec: SyntheticSpec | None = None) -> SyntheticPaths:
+def make_synthetic(
+    out_dir: str, spec: SyntheticSpec | None = None, flag: str = "--out_dir="
+) -> SyntheticPaths:
     """Write a synthetic data set, unless it is already there.
 
     The video-level records contain the means of the frame-level ones.
@@ -50,6 +52,7 @@ def make_synthetic(out_dir: str, spec: SyntheticSpec | None = None) -> Synthetic
     Args:
       out_dir: folder; it gets `frame/` and `video/`, each with shards and a vocabulary.csv.
       spec: size and difficulty.
+      flag: what stands before the folder in messages.
 
     Returns:
       The paths of the shards.
@@ -65,10 +68,10 @@ def make_synthetic(out_dir: str, spec: SyntheticSpec | None = None) -> Synthetic
             write_text(done, spec.about() + "\n")
         except (tf.errors.OpError, OSError) as error:
             reason = getattr(error, "message", error)
-            raise UserError(f"--out_dir={out_dir} cannot be written ({reason}).") from None
+            raise UserError(f"{flag}{out_dir} cannot be written ({reason}).") from None
     elif read_json(done) != json.loads(spec.about()):
         raise UserError(
-            f"--out_dir={out_dir} contains a synthetic data set made with other settings; name"
+            f"{flag}{out_dir} contains a synthetic data set made with other settings; name"
             " another folder."
         )
     return SyntheticPaths(out_dir)

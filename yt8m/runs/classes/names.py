@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
+from absl import logging
 
 from yt8m.data.vocabulary import beside, read_vocabulary, write_vocabulary
 from yt8m.errors import UserError
@@ -125,9 +126,13 @@ def vocabulary_of(
 
 
 def _has(path: str, classes: int) -> bool:
-    with contextlib.suppress(UserError):
-        return tf.io.gfile.exists(path) and read_vocabulary(path).num_classes == classes
-    return False
+    if not tf.io.gfile.exists(path):
+        return False
+    try:
+        return read_vocabulary(path).num_classes == classes
+    except UserError as error:
+        logging.warning("%s Names of classes are looked for elsewhere.", error)
+        return False
 
 
 def keep_names(run: RunFolder, config: RunConfig) -> None:
