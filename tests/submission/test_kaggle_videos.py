@@ -28,17 +28,18 @@ def test_top_k_above_the_classes_is_clamped(tmp_path):
 
 
 def test_an_error_leaves_the_older_file(tmp_path):
+    older = "VideoId,LabelConfidencePairs\nolder,1 0.5\n"
     path = tmp_path / "s.csv"
-    path.write_text("older")
+    path.write_text(older)
     refused = pytest.raises(ValueError, match="2 ids with 1 rows")
     with refused, CsvWriter(str(path)) as writer:
         writer.write(["a"], GOLDEN)
         writer.write(["a", "b"], GOLDEN)
-    assert path.read_text() == "older"
+    assert path.read_text() == older
     assert os.listdir(tmp_path) == ["s.csv"]
     with CsvWriter(str(path)) as writer:
         writer.write(["a"], GOLDEN)
-        assert path.read_text() == "older"  # until the new file is complete
+        assert path.read_text() == older  # until the new file is complete
     assert path.read_text().startswith("VideoId")
 
 

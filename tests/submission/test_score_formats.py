@@ -223,5 +223,5 @@ def test_parquet_files_of_others(tmp_path):
     with pytest.raises(UserError, match="does not say what it holds"):
         open_scores(part)
     (tmp_path / "s" / "part-00000.parquet").write_text("not parquet")
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="cannot be read"):
         open_scores(part)

@@ -19,7 +19,7 @@ Damage = Callable[[pathlib.Path], object]
 
 def flipped(path: pathlib.Path, seed: int) -> None:
     """Flip some bits."""
-    content = bytearray(path.read_bytes())
+    content = bytearray(path.read_bytes() or b"\0")  # of an empty file: a byte where none was
     generator = np.random.default_rng(seed)
     for place in generator.integers(0, len(content), 1 + len(content) // 400):
         content[place] ^= 1 << generator.integers(8)

@@ -21,7 +21,7 @@ from yt8m.runs.build import make_model
 from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.runs.folder import BEST, METRICS, MODEL_FILE, PUBLICATION, WEIGHTS, RunFolder
-from yt8m.runs.load import config_of, load_weights, saved_step, weights_file
+from yt8m.runs.load import check_weights, config_of, load_weights, saved_step, weights_file
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import check_task
 
@@ -63,6 +63,8 @@ def publish(
     config = run.load_config()
     check_task(config, train_dir)
     weights = weights_file(run, which)
+    if "://" not in weights:
+        check_weights(weights)
     kind = {"model": config.model.name, "num_classes": config.schema.num_classes}
     check_place(out_dir, kind)
     before = run.publication()

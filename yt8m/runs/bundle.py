@@ -17,7 +17,7 @@ from yt8m.output_paths import check_replaceable
 from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE
 from yt8m.runs.folder import BEST, CLASSES, MODEL_FILE, WEIGHTS, RunFolder, reason
-from yt8m.runs.load import config_of, weights_file
+from yt8m.runs.load import check_weights, config_of, weights_file
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import check_task
 
@@ -52,6 +52,7 @@ def write_bundle(train_dir: str, path: str, which: Which = "") -> None:
                 os.path.join(folder, name) for name in ("bundle.tgz", *_MEMBERS)
             )
             tf.io.gfile.copy(weights, copy)
+            check_weights(copy, weights)
             beside = os.path.join(os.path.dirname(weights), MODEL_FILE)
             if tf.io.gfile.exists(beside):
                 tf.io.gfile.copy(beside, os.path.join(folder, MODEL_FILE))

@@ -23,6 +23,20 @@ from yt8m.runs.settings.training import Dtype, Which
 _LARGEST = 1 << 44  # bytes of a weight file
 
 
+def check_weights(path: str, shown: str = "") -> None:
+    """Refuse a local weight file that is cut off or is something else, before it is passed on.
+
+    Args:
+      path: the file.
+      shown: how a message names it, if it is a copy.
+
+    Raises:
+      Damaged: it cannot be opened.
+    """
+    with stored.intact(shown or path, "restore it from a copy, or train again."):
+        h5py.File(path, "r").close()
+
+
 def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -> str:
     """Return the path of a run's weights: the best ones, or the last if nothing was validated.
 

@@ -84,8 +84,8 @@ class FeaturePlan:
         if made.changed():
             differ = ", ".join(made.changed())
             raise UserError(
-                f"{folder} contains the features of something else (other {differ}); delete that"
-                " folder, or name another."
+                f"{folder} contains the features of something else ({PLAN}: other {differ}); delete"
+                " that folder, or name another."
             )
         made.record()
 

@@ -61,6 +61,8 @@ class PartialFolder:
             except OSError as error:
                 raise self.unwritable(error) from None
         try:
+            if not os.path.isfile(self.file(_OWNER)):  # a pipe would never be opened
+                raise FileNotFoundError
             with open(self.file(_OWNER), "rb") as found:
                 if found.read(len(go_on) + 1) != go_on.encode():
                     raise CannotGoOn(f"{self.partial} was begun again by another command")
