@@ -156,6 +156,21 @@ def test_two_workers_train_one_model(two_workers, tmp_path):
     assert os.path.exists(os.path.join(str(tmp_path), "best", "model.weights.h5"))
 
 
+def test_what_two_workers_trained_is_step_1_of_an_alternation(two_workers, small_data, tmp_path):
+    """--step1_from takes it; the alternation itself is one process, without TF_CONFIG."""
+    model = ("--model=VideoDbofBasic", "--model_option=width=16", "--moe_num_mixtures=2")
+    common = (*model, "--batch_size=20", "--num_epochs=1", "--weight_average=0")
+    processes = two_workers("--trainer=joint", *common, "--patience=3", "--min_gain=1e-4")
+    outputs = [p.communicate(timeout=150)[0] for p in processes]
+    assert [p.returncode for p in processes] == [0, 0], "\n".join(outputs)
+    whole = str(tmp_path / "whole")
+    arguments = command(small_data, whole, *common, "--trainer=alternating")
+    arguments += [f"--step1_from={tmp_path}", "--alternation=baseline"]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert best_gap(whole) == pytest.approx(best_gap(str(tmp_path)), abs=1e-6)
+
+
 def test_two_workers_stop_together_when_one_is_asked_to(two_workers, tmp_path):
     processes = two_workers("--num_epochs=500", "--export_model_steps=0")
     wait_for(processes[0], str(tmp_path), 1)

@@ -28,10 +28,14 @@ def refuse_workers(trainer: str, strategy: str) -> None:
     """
     asked = strategy == "multi_worker" or (strategy == "auto" and len(cluster_workers()) > 1)
     if trainer != "joint" and asked:
+        instead, later = "", ""
+        if trainer != "partitioned":
+            instead = ", but by --executor"
+            later = "; --step1_from takes a joint training of several workers"
         raise UserError(
-            f"--trainer={trainer} does not distribute its work by --strategy=multi_worker"
-            f"{'' if trainer == 'partitioned' else ', but by --executor'}; unset TF_CONFIG, which"
-            " names several workers, or set --strategy=one."
+            f"--trainer={trainer} does not distribute its work by --strategy=multi_worker{instead};"
+            " unset TF_CONFIG, which names several workers, or set --strategy=one"
+            f"{later}."
         )
 
 
