@@ -1,4 +1,4 @@
-"""What a file of this program lacks is told apart: its content, or the permission to read it."""
+"""The content of a file of this program, and the permission to read it, fail in different words."""
 
 import pytest
 

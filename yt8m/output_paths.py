@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from yt8m.errors import UserError
 
-_HEAD = 64  # bytes by which a kind of file is told
+_HEAD = 64  # bytes that show the kind of a file
 
 
 def check_apart(outputs: Mapping[str, str], inputs: Mapping[str, Iterable[str]]) -> None:

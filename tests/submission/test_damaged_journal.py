@@ -1,4 +1,4 @@
-"""What a killed prediction has left, damaged in every way: gone on with, or said and made anew."""
+"""What a killed prediction has left, damaged in every way: it goes on, or says and begins again."""
 
 import importlib.util
 import shutil
