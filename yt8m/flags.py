@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -118,6 +119,22 @@ def bounded(kind: type, at_least: float, at_most: float) -> Callable[[str], Any]
         return value
 
     return parsed
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of the commands with few flags, which refuses `--flag=--` in words.
+
+    Python's own takes the value for the end of the flags, and then finds none.
+    """
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the values and what is left over; see `argparse`."""
+        given = sys.argv[1:] if args is None else list(args)
+        for argument in given:
+            flag, _, value = argument.partition("=")
+            if flag.startswith("-") and value == "--":
+                self.error(f"{argument}: -- is no value; expected one after {flag}=")
+        return super().parse_known_args(given, namespace)
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:

@@ -146,3 +146,22 @@ def test_the_list_of_commands_says_that_it_cannot_be_printed():
     assert done.returncode == 2
     assert "the standard output cannot be written to" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [
+        ("inspect", "--max_records"),
+        ("conformance", "--like"),
+        ("synthetic", "--out_dir"),
+        ("score-segments", "--submission"),
+        ("figures", "--train_dir"),
+        ("extract", "--out"),
+        ("papers", "--out_dir"),
+    ],
+)
+def test_two_dashes_are_no_value(name, flag):
+    """Python's parser takes them for the end of the flags, and makes a list of the value."""
+    ended = run_command(name, f"{flag}=--")
+    assert ended.code == 2
+    assert f"{flag}=--: -- is no value" in ended.err

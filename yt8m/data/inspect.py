@@ -10,7 +10,6 @@ from __future__ import annotations
 if __name__ == "__main__":
     import yt8m.quiet  # noqa: F401
 
-import argparse
 import dataclasses
 from collections.abc import Sequence
 
@@ -28,6 +27,7 @@ from yt8m.data.num_classes import UnknownClasses, two_vocabularies
 from yt8m.data.records.check import RecordCheck, checked_scan
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
+from yt8m.flags import Parser
 from yt8m.guard import ends_in_one_line, run_main
 from yt8m.settings import MOST_CLASSES
 
@@ -150,7 +150,7 @@ def _print_contents(found: Findings, num_classes: int, full: bool) -> None:
 @ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 if records are broken, or 2 for a user's mistake."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m yt8m.data.inspect", description="Print the contents of record files."
     )
     parser.add_argument("pattern", nargs="+", help="files or globs")

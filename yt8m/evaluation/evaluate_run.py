@@ -84,6 +84,7 @@ def evaluate_run(
         with bad.explained(schema.num_classes, of_run=True):
             loss = losses.get(trained.config.recipe.label_loss)
             pairs: Pairs = predictor.over(records.batches(bad, num_readers=num_readers))
+            pairs = records.without_nan(pairs)
             pairs = with_progress(bad.unless_all_are_broken(pairs), expected, what, say)
             if segments:
                 pairs = segments.watch(pairs)

@@ -10,7 +10,6 @@ from __future__ import annotations
 if __name__ == "__main__":
     import yt8m.quiet  # noqa: F401
 
-import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
 
@@ -22,7 +21,7 @@ from yt8m.errors import UserError
 from yt8m.evaluation.report import segment_lines
 from yt8m.evaluation.segment_scores import Ratings, both_means
 from yt8m.files import WholeFile
-from yt8m.flags import bounded
+from yt8m.flags import Parser, bounded
 from yt8m.guard import ends_in_one_line, run_main
 from yt8m.submission.ids import as_text
 from yt8m.submission.kaggle_segments import read_segment_csv
@@ -150,7 +149,7 @@ def _checked(ratings: Ratings, where: str) -> Ratings:
 @ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse the command line, score the submission, and return the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m yt8m.evaluation.segment_csv",
         description="Score a finished submission of five-second segments against rated records.",
     )

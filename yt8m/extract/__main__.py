@@ -18,7 +18,7 @@ from yt8m.errors import UserError
 from yt8m.extract.networks import load_encoder, load_inception
 from yt8m.extract.pca import load_pca
 from yt8m.extract.run import Extraction, extract
-from yt8m.flags import bounded
+from yt8m.flags import Parser, bounded
 from yt8m.guard import ends_in_one_line, run_main
 from yt8m.settings import MOST_FRAMES
 from yt8m.submission.ground_truth import read_ground_truth
@@ -26,7 +26,7 @@ from yt8m.submission.ground_truth import read_ground_truth
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    p = argparse.ArgumentParser(prog="yt8m extract", description="Make records from videos.")
+    p = Parser(prog="yt8m extract", description="Make records from videos.")
     p.add_argument("videos", nargs="+", metavar="VIDEO", help="local files that FFmpeg can decode")
     p.add_argument("--out", required=True, help="the TFRecord file")
     p.add_argument(

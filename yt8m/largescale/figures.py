@@ -15,7 +15,6 @@ from __future__ import annotations
 if __name__ == "__main__":
     import yt8m.quiet  # noqa: F401
 
-import argparse
 import io
 import os
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ import tensorflow as tf
 
 from yt8m.errors import UserError
 from yt8m.files import write_bytes
+from yt8m.flags import Parser
 from yt8m.guard import ends_in_one_line, run_main
 from yt8m.largescale.alternating.context import alternation_of
 from yt8m.largescale.curves import Curve, read_curve
@@ -129,7 +129,7 @@ def write(figure: Any, path: str) -> None:
 @ends_in_one_line
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 2 for a user's mistake."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m yt8m.largescale.figures",
         description=("Draw Fig. 4, 5 or 6 of the KDD 2019 paper."),
     )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 
 from yt8m.errors import UserError
-from yt8m.flags import bounded
+from yt8m.flags import Parser, bounded
 from yt8m.guard import run_main
 from yt8m.papers import commands, results, tables
 from yt8m.papers.is_current import commands_now, sort_out
@@ -29,7 +29,7 @@ Rows = dict[str, PaperRow]
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     about = (__doc__ or "").partition("\n\n")[0]
-    top = argparse.ArgumentParser(prog="python -m yt8m.papers", description=about)
+    top = Parser(prog="python -m yt8m.papers", description=about)
     commands_ = top.add_subparsers(dest="what", required=True)
 
     def add(name: str, about: str) -> argparse.ArgumentParser:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.shards import find_shards
 from yt8m.data.pipeline import read_batches
 from yt8m.data.records.sampling import FrameSampling
+from yt8m.data.records.where import where_is
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import UserError
 from yt8m.runs.build import schema_like
@@ -66,6 +69,41 @@ class EvaluationRecords:
         part = copy.copy(self)
         part.files = files
         return part
+
+    def refuse_nan(self, ids: Any, scores: NDArray[Any]) -> None:
+        """Refuse scores that are no numbers, and name a video that has them and its record.
+
+        Args:
+          ids: the examples' ids [B], as the records have them.
+          scores: float [B, K].
+
+        Raises:
+          UserError: there are some.
+        """
+        if not scores.size or not np.isnan(scores.max()):
+            return
+        rows = np.flatnonzero(np.isnan(scores).any(axis=1))
+        example = bytes(np.asarray(ids)[rows[0]])
+        video = example.rpartition(b":")[0] if self.schema.segment_labels else example
+        place = where_is(self.files, video, self.schema)
+        where = f" in {place.file} at byte {place.offset}" if place else ""
+        why = "its features are numbers, so that the model has diverged: train again with a lower"
+        why += " --base_learning_rate, or use an earlier checkpoint."
+        if place and place.problem:
+            why = f"{place.problem}. `python -m yt8m.data.inspect --full {place.file}` lists such"
+            why += " records; leave them out, or make them again."
+        raise UserError(
+            f"the scores of {len(rows)} of {len(scores)} rows are NaN, first those of"
+            f" {example.decode('utf-8', 'backslashreplace')!r}{where}: {why}"
+        )
+
+    def without_nan(
+        self, pairs: Iterable[tuple[dict[str, Any], NDArray[Any]]]
+    ) -> Iterator[tuple[dict[str, Any], NDArray[Any]]]:
+        """Yield batches beside their scores, as long as these are numbers; see `refuse_nan`."""
+        for batch, scores in pairs:
+            self.refuse_nan(batch["id"].numpy(), scores)
+            yield batch, scores
 
     def batches(self, bad: BadRecords, **more: Any) -> Iterator[dict[str, tf.Tensor]]:
         """Yield the batches of one pass; `more` goes to `read_batches`."""

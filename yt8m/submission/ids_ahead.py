@@ -25,8 +25,8 @@ _TOGETHER = 256
 def ids_ahead(files: Sequence[str]) -> list[str]:
     """Return all ids of small local shards, some ids of larger ones, and none of remote ones.
 
-    An id that an output cannot hold is then refused before the first batch. A broken record, and
-    one that is no example, is left out, since the prediction itself counts it.
+    An id that an output cannot hold is then refused before the first batch. A record that is
+    broken, empty or no example is left out, since the prediction itself counts it.
 
     Args:
       files: shards.
@@ -36,6 +36,7 @@ def ids_ahead(files: Sequence[str]) -> list[str]:
     are_small = sum(listing.sizes(list(files))) <= _SMALL
     chosen = list(files) if are_small else evenly_spaced(files, _SHARDS)
     records = first_records(chosen, _ALL if are_small else _RECORDS, BadRecords(sys.maxsize))
+    records = records.filter(lambda record: tf.strings.length(record) > 0)
     found: list[str] = []
     for payloads in records.batch(_TOGETHER):
         ids, _ = parse_or_isolate(_ids, payloads)

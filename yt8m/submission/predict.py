@@ -105,6 +105,7 @@ def predict_into(
         nonlocal written
         ids = as_texts(batch["id"].numpy())
         try:
+            records.refuse_nan(batch["id"].numpy(), scores)
             journal.check_ids(ids)
         except UserError:
             journal.note(written, bad)  # What is done is kept.

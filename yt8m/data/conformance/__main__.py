@@ -10,7 +10,6 @@ from __future__ import annotations
 if __name__ == "__main__":
     import yt8m.quiet  # noqa: F401
 
-import argparse
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +22,7 @@ from yt8m.data.conformance.statistics import FeatureStatistics, statistics_of
 from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError, near_misses
 from yt8m.files import read_json, write_json
-from yt8m.flags import bounded
+from yt8m.flags import Parser, bounded
 from yt8m.guard import ends_in_one_line, run_main
 from yt8m.output_paths import check_apart, check_replaceable, named_files
 
@@ -39,7 +38,7 @@ Features = dict[str, FeatureStatistics]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 if the records are not like the release, 2 for a mistake."""
     releases = read_json(_STORED)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="yt8m conformance",
         description="Compare the features of records with those of a published release.",
     )

@@ -112,6 +112,8 @@ class RecordCheck:
 
     def _reason(self, payload: bytes) -> str | None:
         """Return why a record does not parse, if its features show it."""
+        if not payload:
+            return "it is empty (0 bytes)"
         record = sequence_example(payload)
         if record is None:
             return "neither a tf.train.Example nor a SequenceExample"
@@ -136,6 +138,8 @@ class RecordCheck:
         for number, step in enumerate(steps):
             if self.schema.float_frames:
                 width = len(step.float_list.value)
+                if not np.isfinite(step.float_list.value).all():
+                    return f"{key} has values in frame {number} that are NaN or infinite"
             else:
                 width = len(step.bytes_list.value[0]) if step.bytes_list.value else 0
             if width != size:

@@ -16,7 +16,7 @@ from yt8m.data.synthetic.around_means import from_video_level
 from yt8m.data.synthetic.dataset import make_synthetic
 from yt8m.data.synthetic.world import SyntheticSpec
 from yt8m.errors import UserError
-from yt8m.flags import bounded
+from yt8m.flags import Parser, bounded
 from yt8m.guard import ends_in_one_line, run_main
 from yt8m.settings import MOST_CLASSES, MOST_FRAMES
 
@@ -32,7 +32,7 @@ def _two_numbers(text: str) -> tuple[int, int]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m yt8m.data.synthetic",
         description="Write a small, learnable data set in the official format.",
     )

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from yt8m.errors import UserError
-from yt8m.flags import bounded
+from yt8m.flags import Parser, bounded
 from yt8m.papers import commands, results
 from yt8m.papers.league import picture
 from yt8m.papers.league.contests import AUDIOSET_VARIABLE, CONTESTS, chosen, entrants
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         "Train every registered model by its default recipe on real frames, on real means and on"
         " frames around them, and write the league's page and picture. The same command resumes it."
     )
-    p = argparse.ArgumentParser(prog="python -m yt8m.papers table league", description=about)
+    p = Parser(prog="python -m yt8m.papers table league", description=about)
     plan = {field: getattr(Plan, field) for field in ("minutes_a_run", "best_minutes")}
 
     def number(flag: str, kind: type, default: float, text: str) -> None:
