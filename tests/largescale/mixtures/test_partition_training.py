@@ -17,6 +17,7 @@ from yt8m.largescale.mixtures.class_partition import partition
 from yt8m.largescale.mixtures.mixture_block import MixtureBlock
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_training import train_partition
+from yt8m.largescale.mixtures.scatter_blocks import scatter_blocks
 from yt8m.losses.registry import get
 from yt8m.models.core import registry
 from yt8m.models.core.recipe import Recipe
@@ -197,6 +198,29 @@ def test_an_epoch_reads_what_it_trains_on_and_no_more(store, tmp_path):
     whole = str(tmp_path / "whole")
     train_partition(small, list(range(K)), COUNTS, SETTINGS, whole, PRIORS)
     assert all(np.array_equal(a, b) for a, b in zip(read_arrays(path)[1], read_arrays(whole)[1]))
+
+
+def test_the_weights_of_a_checkpoint_are_read_without_its_moments(store, tmp_path, monkeypatch):
+    path, classes = str(tmp_path / "p"), list(range(K))
+    train_partition(store, classes, COUNTS, SETTINGS, path, PRIORS, until=5)
+    everything = list(read_arrays(path + ".checkpoint")[1])
+    read, original = [], np.frombuffer
+    monkeypatch.setattr(np, "frombuffer", lambda *a: read.append(len(a[0])) or original(*a))
+    shapes = {"gates": lambda k: (D, k + 1), "experts": lambda k: (D, k), "bias": lambda k: (k,)}
+    groups = [
+        {"classes": [c for c in classes if COUNTS[c] == k], "num_mixtures": k} for k in (1, 3, 17)
+    ]
+    arrays = []
+    for group in groups:
+        k, count = group["num_mixtures"], len(group["classes"])
+        sides = {name: [*shape(k)] for name, shape in shapes.items()}
+        for side in sides.values():
+            side.insert(len(side) if k < 16 else len(side) - 1, count)
+        arrays.append({name: np.full(side, np.nan, np.float32) for name, side in sides.items()})
+    assert sorted(scatter_blocks(path + ".checkpoint", groups, arrays)) == classes
+    assert not any(np.isnan(a).any() for group in arrays for a in group.values())
+    assert sum(read) == sum(a.nbytes for group in arrays for a in group.values())
+    assert 3 * sum(read) == sum(a.nbytes for a in everything)
 
 
 def test_bfloat16(one, tmp_path):

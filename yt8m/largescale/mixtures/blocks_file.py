@@ -6,10 +6,11 @@ largest array. Either a complete file is written or none, on any file system.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -54,19 +55,26 @@ def _first_line(f: Any) -> bytes:
     return line.partition(b"\n")[0]
 
 
-def _next_array(f: Any) -> np.ndarray | None:
-    about = f.readline()
-    if not about:
-        return None
+def _array(f: Any, about: bytes, read: bool) -> np.ndarray | None:
+    """Return the array that `about` announces, or None after passing over it."""
     dtype, shape = json.loads(about)
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if not 0 <= size <= f.size() - f.tell():
         raise ValueError(f"an array of {size:,} bytes is cut off")
+    if not read:
+        f.seek(f.tell() + size)
+        return None
     return np.frombuffer(f.read(size), dtype).reshape(shape)
 
 
-def read_arrays(path: str) -> tuple[dict[str, Any], Iterator[np.ndarray]]:
+def read_arrays(
+    path: str, wanted: Callable[[int], bool] = lambda _: True
+) -> tuple[dict[str, Any], Iterator[np.ndarray]]:
     """Return the header of `path` and an iterator that reads its arrays one after another.
+
+    Args:
+      path: the file.
+      wanted: returns whether the array with a number is yielded; the others are not read.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -78,11 +86,13 @@ def read_arrays(path: str) -> tuple[dict[str, Any], Iterator[np.ndarray]]:
     def arrays() -> Iterator[np.ndarray]:
         with tf.io.gfile.GFile(path, "rb") as f:
             f.readline()
-            while True:
+            for number in itertools.count():
                 with intact(path, _AGAIN):
-                    array = _next_array(f)
-                if array is None:
+                    about = f.readline()
+                    array = _array(f, about, wanted(number)) if about else None
+                if array is not None:
+                    yield array
+                elif not about:
                     return
-                yield array
 
     return header, arrays()

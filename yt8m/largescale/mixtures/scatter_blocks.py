@@ -17,7 +17,7 @@ def scatter_blocks(
     """Copy the weights of a partition into the arrays of a head's groups.
 
     Args:
-      file: a file of weights, or a checkpoint, of which the moments are skipped.
+      file: a file of weights, or a checkpoint, of which the moments are not read.
       groups: the head's groups, {"classes": [...], "num_mixtures": k} each.
       arrays: for each group, its "gates", "experts" and "bias": NumPy arrays or
         HDF5 data sets, laid out as in `MixtureOfExperts`.
@@ -33,7 +33,9 @@ def scatter_blocks(
         for g, group in enumerate(groups)
         for column, c in enumerate(group["classes"])
     }
-    header, values = read_arrays(file)
+    # In a checkpoint, each block's weights are followed by Adam's two moments of each.
+    a_block = len(NAMES) * (3 if file.endswith(CHECKPOINT) else 1)
+    header, values = read_arrays(file, lambda number: number % a_block < len(NAMES))
     copied: list[int] = []
     for block in header["blocks"]:
         k, places = block["k"], [place[c] for c in block["classes"]]
@@ -48,9 +50,6 @@ def scatter_blocks(
             before = (slice(None),) * class_axis(name, k >= STATES_FASTEST_FROM)
             for g, source, target in _runs(places):
                 arrays[g][name][(*before, target)] = value[(*before, source)]
-        if file.endswith(CHECKPOINT):
-            for _ in range(2 * len(NAMES)):  # Adam's moments
-                next(values)
         copied += block["classes"]
     return copied
 
