@@ -122,7 +122,7 @@ def bounded(kind: type, at_least: float, at_most: float) -> Callable[[str], Any]
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of the commands with few flags, which refuses `--flag=--` in words.
+    """A parser of the commands with few flags, which refuses `--flag=--`.
 
     Python's own takes the value for the end of the flags, and then finds none.
     """
