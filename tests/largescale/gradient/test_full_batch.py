@@ -133,6 +133,18 @@ def test_frame_and_video_models_with_a_frozen_head(folder, name):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize(("megabytes", "shards_a_task"), [(1, 8), (100, 1), (100 << 10, 1), (4, 2)])
+def test_by_default_a_task_is_a_small_share_of_the_data(megabytes, shards_a_task, monkeypatch):
+    """8 MB of little data, a 10,000th of much, and 512 MB of very much."""
+    shards = [f"{i}.tfrecord" for i in range(400)]
+    monkeypatch.setattr("yt8m.listing.sizes", lambda paths: [megabytes << 20] * len(paths))
+    assert len(pack_shards(shards)[0].shards) == shards_a_task
+    many = [f"{i}.tfrecord" for i in range(200_000)]
+    expected = max(1, min(max(200_000 * megabytes // 10_000, 8), 512) // megabytes)
+    assert len(pack_shards(many)[0].shards) == expected
+    assert len(pack_shards(many, 64 << 20)[0].shards) == max(1, 64 // megabytes)
+
+
 def test_packing_depends_on_sizes_alone_and_changes_rounding_only(folder):
     paths = write(folder, "video", 40)
     tasks = pack_shards(paths, task_bytes=1000)

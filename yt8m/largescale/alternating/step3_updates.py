@@ -60,7 +60,7 @@ class FullBatchUpdates:
             context.executor,
             model,
             source,
-            pack_shards(context.files),
+            pack_shards(context.files, int(settings.task_mb * 2**20)),
             FROZEN,
             config.recipe.label_loss,
             config.training.regularization_penalty,

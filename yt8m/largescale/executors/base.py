@@ -73,7 +73,8 @@ class Executor(Protocol):
     ) -> Iterator[tuple[int, Any]]:
         """Yield (task id, value) of every task once, in order of completion.
 
-        A task's id is its index in `tasks`.
+        A task's id is its index in `tasks`. A cluster may run several short neighbours one after
+        another, whose values then come together.
         """
 
     def map_reduce(
@@ -124,18 +125,30 @@ class TreeReduction:
     Args:
       combine: function that adds a part to a total; see `Combine`.
       fan: the number of parts in a total.
+      lift: makes the part of the level above of a total; by default a total is one.
     """
 
-    def __init__(self, combine: Combine, fan: int = FAN):
-        self._combine, self._fan = combine, fan
+    def __init__(
+        self, combine: Combine, fan: int = FAN, lift: Callable[[Any], Any] = lambda total: total
+    ):
+        self._combine, self._fan, self._as_part = combine, fan, lift
         self._totals: list[Any] = []
         self._counts: list[int] = []
 
     def add(self, part: Any, level: int = 0) -> None:
-        """Add the next part."""
-        if level == len(self._totals):
+        """Add the next part.
+
+        Args:
+          part: a value of level 0, or the combined value of the next fan^level parts, the first of
+            which must have a number that fan^level divides.
+          level: the part's level.
+        """
+        while level >= len(self._totals):
             self._totals.append(None)
             self._counts.append(0)
+        for below in range(level):
+            if self._counts[below]:
+                self._lift(below)
         if self._counts[level] == self._fan:
             self._lift(level)
         self._totals[level] = self._combine(self._totals[level], part)
@@ -143,7 +156,7 @@ class TreeReduction:
 
     def _lift(self, level: int) -> None:
         total, self._totals[level], self._counts[level] = self._totals[level], None, 0
-        self.add(total, level + 1)
+        self.add(self._as_part(total), level + 1)
 
     def result(self) -> Any:
         """Return the combination of all parts added so far.

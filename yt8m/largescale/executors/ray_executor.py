@@ -8,8 +8,11 @@ The guarantees, and who gives them:
   node's workers read in place.
 - The task of a lost worker runs again (`max_retries`). Ray recomputes results that were on a lost
 node from their lineage. A result is a slot that is filled once, and the sum is taken over the
-  slots in order, so a task counts once however often it ran. The driver checks that the ids it
-  summed are 0 .. n - 1.
+  slots in order, so a task counts once however often it ran. Every sum carries the range of the
+  tasks in it, only neighbouring ranges are added, and the last one must be that of all tasks.
+- The driver's time is proportional to the number of calls. Short tasks share a call
+  (`yt8m.largescale.executors.calls`), a few calls for each worker are sent before the others have
+  ended, and those that have ended are taken together.
 - A worker that is stuck in a task (a file system that does not answer) ends itself after
   `task_timeout`, and Ray treats it as lost. Ray's health checks find a machine that stops
   answering. Neither notices a process that somebody has paused (SIGSTOP): the call fails when no
@@ -30,27 +33,23 @@ node from their lineage. A result is a slot that is filled once, and the sum is 
 
 from __future__ import annotations
 
-import contextlib
-import faulthandler
+import math
 import os
 import platform
 import socket
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable, NamedTuple
 
 from yt8m.errors import UserError
-from yt8m.largescale.executors.base import (
-    FAN,
-    Broadcast,
-    Combine,
-    TaskFunction,
-    check_counted,
-    new_key,
-)
+from yt8m.largescale.executors.base import Combine, TaskFunction, TreeReduction, new_key
+from yt8m.largescale.executors.calls import Call, CallSizes, Job, joined, run_tasks
 
 _POLL_SECONDS = 1.0  # between two questions whether the run must end
+_COUNT_SECONDS = 10.0  # between two looks at how many workers there are
+_FLYING_A_WORKER = 2  # calls that were sent and have not ended: no worker waits for the driver
+_LEAST_FLYING = 32
+_BATCHES = 8  # in which the calls that are flying end
 
 
 class RayHandle(NamedTuple):
@@ -58,46 +57,6 @@ class RayHandle(NamedTuple):
 
     key: str
     ref: Any
-
-
-@contextlib.contextmanager
-def _ends_after(seconds: float) -> Iterator[None]:
-    """End this process if the block takes longer, even if it waits in C code; Ray does the rest."""
-    stderr = sys.__stderr__ or open(os.devnull, "w")  # noqa: SIM115 (open as long as the process)
-    faulthandler.dump_traceback_later(seconds, exit=True, file=stderr)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-
-
-def run_task(
-    limit: float,
-    function: TaskFunction,
-    task_id: int,
-    task: Any,
-    keys: dict[str, str],
-    *values: Any,
-) -> tuple[int, Any]:
-    """Run one task in a worker.
-
-    Returns:
-      The task's id, which is small and tells the driver of the progress, and ([id], value), which
-      stays in the object store.
-    """
-    shared = {name: Broadcast(key, value) for (name, key), value in zip(keys.items(), values)}
-    with _ends_after(limit):
-        return task_id, ([task_id], function(task, shared))
-
-
-def run_combine(combine: Combine, *parts: tuple[list[int], Any]) -> tuple[list[int], Any]:
-    """Return the ids of the tasks in `parts`, and the parts combined in their order."""
-    ids: list[int] = []
-    total = None
-    for part_ids, value in parts:
-        ids += part_ids
-        total = combine(total, value)
-    return ids, total
 
 
 def _import_ray() -> Any:
@@ -133,14 +92,16 @@ class RayExecutor:
         self._ray = ray = _import_ray()
         self.check: Callable[[], None] = lambda: None
         self._limit, self._threads = float(task_timeout), int(threads)
+        self._counted, self._counted_at = 0, -math.inf  # workers, and when
+        self._idle = 0.0  # seconds since a call ended, not counting those of the caller
         self._own = not ray.is_initialized()
         if self._own:
             self._connect(address, workers or max(1, (os.cpu_count() or 1) // threads))
         gpus = 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
         # max_calls=0: by default each task with a GPU gets a new process, and with it a cold model.
         again = {"max_retries": max_retries, "max_calls": 0}
-        self._task = ray.remote(num_cpus=threads, num_gpus=gpus, num_returns=2, **again)(run_task)
-        self._combine = ray.remote(num_cpus=0, **again)(run_combine)
+        self._task = ray.remote(num_cpus=threads, num_gpus=gpus, num_returns=2, **again)(run_tasks)
+        self._combine = ray.remote(num_cpus=0, **again)(joined)
 
     def _connect(self, address: str, workers: int) -> None:
         x86 = platform.machine() in ("x86_64", "AMD64")  # where TensorFlow uses oneDNN by default
@@ -177,38 +138,24 @@ class RayExecutor:
         """Put the value into the object store, from which each node fetches it once."""
         return RayHandle(new_key(), self._ray.put(value))
 
-    def _submit(
-        self,
-        remote: Any,
-        function: TaskFunction,
-        tasks: Sequence[Any],
-        shared: Mapping[str, RayHandle],
-    ) -> list[Any]:
-        keys = {name: handle.key for name, handle in shared.items()}
-        refs = [handle.ref for handle in shared.values()]
-        return [
-            remote.remote(self._limit, function, i, task, keys, *refs)
-            for i, task in enumerate(tasks)
-        ]
-
     def map(
         self, function: TaskFunction, tasks: Sequence[Any], shared: Mapping[str, RayHandle]
     ) -> Iterator[tuple[int, Any]]:
-        """Yield (task id, value) as the tasks complete.
+        """Yield (task id, value) as the calls complete that run the tasks.
 
         Raises:
           UserError: a task raised one, lost its worker in every attempt, or nothing ends any more.
         """
-        refs = self._submit(self._task.options(num_returns=1), function, tasks, shared)
-        index_of = {ref: i for i, ref in enumerate(refs)}
-        ids: list[int] = []
-        for ref in self._as_completed(refs):
-            task_id, (_, value) = self._get(ref)
-            if index_of.pop(ref) != task_id:
-                raise RuntimeError(f"the result of task {task_id} arrived under another id")
-            ids.append(task_id)
-            yield task_id, value
-        check_counted(sorted(ids), len(tasks))
+        counted = 0
+        # With its part as the second half of its one value, a call's result is fetched at once.
+        remote = self._task.options(num_returns=1)
+        for call, (_, part) in self._completed(remote, function, None, tasks, shared):
+            if (part.start, part.stop) != (call.start, call.stop):
+                raise RuntimeError(f"the results from task {part.start} on arrived as {call}'s")
+            counted += len(part.value)
+            yield from enumerate(part.value, part.start)
+        if counted != len(tasks):
+            raise RuntimeError(f"{counted} of {len(tasks)} tasks were counted")
 
     def map_reduce(
         self,
@@ -222,41 +169,94 @@ class RayExecutor:
         Raises:
           UserError: a task raised one, lost its worker in every attempt, or nothing ends any more.
         """
-        pairs = self._submit(self._task, function, tasks, shared)
-        done, level = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        del pairs  # so that the cluster may drop a partial sum once its total includes it
-        while len(level) > FAN:
-            starts = range(0, len(level), FAN)
-            level = [self._combine.remote(combine, *level[i : i + FAN]) for i in starts]
-        finished = [self._get(ref) for ref in self._as_completed(done)]
-        check_counted(sorted(finished), len(tasks))
-        for _ in self._as_completed(level):
+        # A total of references becomes a reference; the cluster may then drop what it includes.
+        tree = TreeReduction(
+            lambda refs, ref: [*(refs or []), ref],
+            lift=lambda refs: self._combine.remote(combine, *refs),
+        )
+        for _ in self._completed(self._task, function, combine, tasks, shared, tree):
             pass
-        ids, total = run_combine(combine, *(self._get(ref) for ref in level))
-        check_counted(ids, len(tasks))
-        return total
+        last = tree.result()
+        waiting = list(last)
+        while waiting:
+            for ref in self._ended(waiting):
+                waiting.remove(ref)
+        total = joined(combine, *self._get(last))
+        if (total.start, total.stop) != (0, len(tasks)):
+            raise RuntimeError(f"tasks {total.start} to {total.stop} of {len(tasks)} were counted")
+        return total.value
 
-    def _as_completed(self, refs: Sequence[Any]) -> Iterator[Any]:
-        pending, patience = list(refs), 2 * self._limit + 60
-        last = time.monotonic()
-        while pending:
-            done, pending = self._ray.wait(pending, num_returns=1, timeout=_POLL_SECONDS)
-            self.check()
-            if done:
-                last = time.monotonic()
-            elif time.monotonic() - last > patience:
-                raise UserError(
-                    f"--executor: no task ended within {patience:.0f} s, and {len(pending)} tasks"
-                    " are left; `ray status` shows whether the cluster has a worker with enough"
-                    " processors. The same command resumes."
-                )
-            yield from done
+    def _completed(
+        self,
+        remote: Any,
+        function: TaskFunction,
+        combine: Combine | None,
+        tasks: Sequence[Any],
+        shared: Mapping[str, RayHandle],
+        tree: TreeReduction | None = None,
+    ) -> Iterator[tuple[Call, Any]]:
+        """Yield each call that runs some tasks with the value of its first reference, as they end.
 
-    def _get(self, ref: Any) -> Any:
+        Args:
+          remote: `run_tasks`; it returns one reference, or two if there is a tree.
+          function: the task function.
+          combine: combines the values of a call; None lists them.
+          tasks: the tasks.
+          shared: handles of what the tasks read.
+          tree: receives the second reference of each call, in order and before the call has ended.
+        """
+        keys = {name: handle.key for name, handle in shared.items()}
+        job = self._ray.put(Job(self._limit, function, combine, keys))
+        values = [handle.ref for handle in shared.values()]
+        sizes = CallSizes(len(tasks))
+        flying: dict[Any, Call] = {}
+        self._idle = 0.0
+        while sizes.left or flying:
+            workers = self.workers()
+            while sizes.left and len(flying) < max(_LEAST_FLYING, _FLYING_A_WORKER * workers):
+                call = sizes.next(workers)
+                ref = remote.remote(job, (call.start, tasks[call.start : call.stop]), *values)
+                if tree is not None:
+                    ref, part = ref
+                    tree.add(part, call.level)
+                flying[ref] = call
+            ended = self._ended(list(flying))
+            for ref, value in zip(ended, self._get(ended)):
+                call = flying.pop(ref)
+                sizes.took(call, value if tree is not None else value[0])
+                yield call, value
+
+    def workers(self) -> int:
+        """Return how many tasks the cluster can run at once; nodes may come and go."""
+        if time.monotonic() > self._counted_at + _COUNT_SECONDS:
+            self._counted_at = time.monotonic()
+            self._counted = int(self._ray.cluster_resources().get("CPU", 0) // self._threads)
+        return self._counted
+
+    def _ended(self, refs: list[Any]) -> list[Any]:
+        """Wait about a second, and return some references whose values are there, if any.
+
+        Ray looks at all of them in each wait. A share of them is waited for, so that the time for
+        all is proportional to their number.
+        """
+        began, count = time.monotonic(), max(1, len(refs) // _BATCHES)
+        ended, _ = self._ray.wait(refs, num_returns=count, timeout=_POLL_SECONDS)
+        self.check()
+        self._idle = 0.0 if ended else self._idle + time.monotonic() - began
+        patience = 2 * self._limit + 60
+        if self._idle > patience:
+            raise UserError(
+                f"--executor: no task ended within {patience:.0f} s; `ray status` shows whether the"
+                " cluster has a worker with enough processors. The same command resumes."
+            )
+        return list(ended)
+
+    def _get(self, refs: list[Any]) -> list[Any]:
         errors = self._ray.exceptions
         lost = (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError)
         try:
-            return self._ray.get(ref)
+            values: list[Any] = self._ray.get(refs)
+            return values
         except errors.RayTaskError as error:
             if isinstance(error.cause, UserError):
                 raise error.cause from None

@@ -13,8 +13,10 @@ import numpy as np
 
 from yt8m import listing
 
-# About 1,500 video-level records; each frame-level shard of the release is a task of its own.
+# About 1,500 video-level records. A frame-level shard of the release is larger, a task of its own.
 TASK_BYTES = 8 << 20
+_MOST_BYTES = 512 << 20  # what is lost with a worker stays small
+_TASKS = 10_000  # that keep thousands of workers busy; more only cost messages and sums
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +46,21 @@ class ShardTask:
     rows: Rows | None = None
 
 
-def pack_shards(shards: Sequence[str], task_bytes: int = TASK_BYTES) -> list[ShardTask]:
+def pack_shards(shards: Sequence[str], task_bytes: int = 0) -> list[ShardTask]:
     """Group neighbouring shards into tasks of at most `task_bytes`; a larger shard is its own task.
 
     A task costs a few hundredths of a second and a message as large as the gradient, so a file of a
     megabyte is too small for a task of its own. The grouping depends only on the sizes of the
     files: any number of workers gets the same tasks, and so the same sums.
+
+    Args:
+      shards: paths, in order.
+      task_bytes: 0 chooses from the data: a 10,000th of it, but at least 8 MB and at most 512 MB.
     """
     tasks: list[list[str]] = []
-    held = 0
-    for path, size in zip(shards, listing.sizes(shards)):
+    held, sizes = 0, list(listing.sizes(shards))
+    task_bytes = task_bytes or min(max(sum(sizes) // _TASKS, TASK_BYTES), _MOST_BYTES)
+    for path, size in zip(shards, sizes):
         if not tasks or held + size > task_bytes:
             tasks.append([])
             held = 0

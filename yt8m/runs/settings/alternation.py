@@ -152,6 +152,13 @@ class AlternationConfig:
         " a Ray cluster",
         may_change=True,
     )
+    task_mb: float = _setting(
+        0.0,
+        "megabytes of records that one task of step 3 reads; its sums, to the last digit, depend on"
+        " it. 0: a 10,000th of the data, but at least 8 and at most 512",
+        at_least=0,
+        at_most=1e6,
+    )
     task_minutes: float = _setting(
         30.0,
         "time limit of one task on a cluster: a worker that takes longer is ended, and another"
