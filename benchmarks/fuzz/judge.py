@@ -106,8 +106,11 @@ def _run(target: Target, case: Case, folder: str) -> int:
 
 @contextlib.contextmanager
 def _timed() -> Iterator[None]:
+    running = True
+
     def too_long(number: int, frame: FrameType | None) -> None:
-        raise TooLong
+        if running:  # Python may call it later than the system sent the signal.
+            raise TooLong
 
     before = signal.signal(signal.SIGPROF, too_long)
     faulthandler.dump_traceback_later(HUNG, exit=True, file=sys.__stderr__)
@@ -115,6 +118,7 @@ def _timed() -> Iterator[None]:
     try:
         yield
     finally:
+        running = False
         signal.setitimer(signal.ITIMER_PROF, 0)
         faulthandler.cancel_dump_traceback_later()
         signal.signal(signal.SIGPROF, before)

@@ -19,6 +19,13 @@ NOT_TAKEN = ("conformance", "convert, segments")
 CORPUS = sorted((pathlib.Path(__file__).parent / "corpus").glob("*.json"))
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Give each case time: a process that has run a thousand tests computes beside it."""
+    monkeypatch.setattr("benchmarks.fuzz.judge.SECONDS", 60)
+    monkeypatch.setattr("benchmarks.fuzz.judge.HUNG", 900)
+
+
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory):
     """Return what runs the cases of every target."""
