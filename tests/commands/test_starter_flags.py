@@ -15,7 +15,7 @@ OWN_FLAGS = {
     "eval": "--eval_data_pattern=x --run_once",
     "predict": """
         --input_data_pattern=x --input_model_tgz= --untar_model_dir=x --segment_max_pred=5
-        --segment_label_ids_file=x --output_file=x --output_model_tgz=
+        --segment_label_ids_file=x --output_file=y --output_model_tgz=
     """,
 }
 
