@@ -94,6 +94,8 @@ class RunFolder:
             with contextlib.suppress(tf.errors.NotFoundError):
                 tf.io.gfile.remove(probe)
         except (tf.errors.OpError, OSError) as error:
+            with contextlib.suppress(tf.errors.OpError, OSError):
+                tf.io.gfile.remove(probe)
             raise UserError(
                 f"--train_dir={self.path} cannot be written ({reason(error)}); name another folder."
             ) from None

@@ -237,7 +237,9 @@ def test_a_shared_cache_of_other_features_is_refused(small_data, tmp_path):
         ["mean_rgb"],
     ):  # as wide in another order, or narrower
         other = dataclasses.replace(config, schema=find_schema(files, feature_names=names)[0])
-        with pytest.raises(UserError, match=r"features of something else .plan.json: other schema."):
+        with pytest.raises(
+            UserError, match=r"features of something else .plan.json: other schema."
+        ):
             trainer.train(other, str(tmp_path / "-".join(names)))
 
 
