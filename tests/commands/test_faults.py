@@ -185,8 +185,9 @@ def check(name, fault, number, made, data, reference, out):
             assert last.startswith(("error: ", "ended by SIGTERM: ")), about + ended.err
         if fault not in ("bare ENOSPC", "SIGTERM"):
             assert str(out) in ended.err or "--o" in ended.err, about + ended.err
+    saves = (name, fault) == ("train", "SIGTERM")  # what it has trained until then
     for path, content in outputs(out).items():
-        assert content == reference.get(path), f"{about}: {path} is half-written"
+        assert saves or content == reference.get(path), f"{about}: {path} is half-written"
     if fault != "SIGTERM" and seam.calls[number - 1][1].endswith(".lock"):
         # What cannot be removed stays, and this process, which lives on, would seem to hold it.
         pathlib.Path(seam.calls[number - 1][1]).unlink(missing_ok=True)
@@ -247,7 +248,7 @@ def test_no_model_is_half_written(name, made, small_data, tmp_path):
     reference, calls = undisturbed(name, made, small_data, tmp_path / "0")
     assert undisturbed(name, made, small_data, tmp_path / "0b")[0] == reference
     faults = list(FAULTS)
-    for number in range(1, calls + 1, max(1, calls // 40)):
+    for number in range(1, calls + 1, max(1, calls // 20)):
         out = tmp_path / str(number)
         check(name, faults[number % len(faults)], number, made, small_data, reference, out)
         shutil.rmtree(out, ignore_errors=True)

@@ -127,7 +127,7 @@ def test_frame_and_video_models_with_a_frozen_head(folder, name):
     result = full()
     assert result.num_examples == N
     assert result.loss == pytest.approx(loss, rel=1e-6)
-    assert relative(result.gradients, gradients) < 1e-6
+    assert relative(result.gradients, gradients) < 3e-6
     assert len(full.variables) == len(gradients) < len(model.weights) or level == "video"
     for a, b in zip(before, model.get_weights()):  # nothing moved: no statistic either
         np.testing.assert_array_equal(a, b)
