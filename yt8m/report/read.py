@@ -191,7 +191,7 @@ def read_object(path: str) -> dict[str, Any] | None:
             raise ValueError("no object")
     except ValueError as error:
         raise UserError(
-            f"{path} is a file without the JSON object that this program writes ({error}); run the"
-            " command that writes it again, or name another."
+            f"{path} is not the JSON object that this program writes, though it is a file"
+            f" ({error}); run the command that writes it again, or name another."
         ) from None
     return content

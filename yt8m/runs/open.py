@@ -52,11 +52,13 @@ def open_run(
     old = run.load_config()
     config = _with_shuffle(config, old)
     changes = check_same_run(old, config, train_dir)
-    done = run.is_done() and _has_model(run)
+    done = run.is_done()
     if changes or not done:
         check_same_keras(old, config, train_dir)
     if changes:
         print(changes, flush=True)
+    elif done and not _has_model(run):
+        done = False
     elif done:
         print(
             f"the run in {train_dir} is already done; --start_new_model trains it again.",
