@@ -189,8 +189,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if name in ("--version", "version"):
         from yt8m import __version__
 
-        print(__version__)
-        sys.exit(0)
+        guard.start()
+        sys.exit(guarded(lambda: print(__version__)))
     if name not in COMMANDS:
         meant = _OTHER_NAMES.get(name)
         hint = f" Did you mean {meant}?" if meant else near_misses(name, COMMANDS)

@@ -34,11 +34,14 @@ def check_apart(outputs: Mapping[str, str], inputs: Mapping[str, Iterable[str]])
         if place in flags:
             raise UserError(f"{flags[place]} and {flag} both name {path}; name another for one.")
         flags[place] = flag
+    # Each output is looked at once: there may be thousands of inputs, on a slow file system.
+    leads_to = {place: place if "://" in place else os.path.realpath(place) for place in flags}
     for flag, paths in inputs.items():
         for path in paths:
             given = _place(path)
             for place, output in flags.items():
-                if place == given or place.startswith(given + os.sep) or _is_link(place, given):
+                is_one = given in (place, leads_to[place]) or place.startswith(given + os.sep)
+                if is_one or _are_links_of_a_name(place, given):
                     raise UserError(
                         f"{output}={outputs[output]} is also an input, of {flag}, and would replace"
                         " it; name another path."
@@ -95,10 +98,10 @@ def _place(path: str) -> str:
     return path if "://" in path else os.path.abspath(path)
 
 
-def _is_link(place: str, given: str) -> bool:
-    """Whether two names of a local file are links to one file."""
+def _are_links_of_a_name(place: str, given: str) -> bool:
+    """Whether two paths that end in the same name are one local file."""
     if os.path.basename(place) != os.path.basename(given):
-        return os.path.islink(place) and os.path.realpath(place) == os.path.realpath(given)
+        return False
     try:
         here, there = os.stat(place), os.stat(given)
     except OSError:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from yt8m.errors import UserError
 from yt8m.fusion.settings import FusionSettings
 from yt8m.fusion.weights import AP_METHODS, METHODS
-from yt8m.output_paths import check_apart, named_files
+from yt8m.output_paths import check_apart, check_replaceable, named_files
 from yt8m.submission.named import named_path
 from yt8m.submission.outputs import refuse_without_csv
 from yt8m.submission.scores.settings import refuse_without_scores
@@ -64,6 +64,8 @@ def _check_files(settings: FusionSettings) -> None:
     for name in ("labels", "vocabulary_file", "segment_label_ids_file"):
         read[f"--{name}"] = named_files(getattr(settings, name))
     check_apart(outputs, read)
+    for flag in ("--output_metrics", "--output_details"):
+        check_replaceable(outputs[flag], flag, "a JSON file", ("{",))
 
 
 def _check_method(settings: FusionSettings) -> None:

@@ -89,7 +89,7 @@ def run_fusion(settings: FusionSettings, say: Say = print) -> list[dict[str, Any
                 _are_of_the_same_videos(settings, metrics) if settings.ap_files else not half
             )
             about.update(metrics=metrics.results(), on_half=half, fitted_on_the_same=same)
-        with _json_file(settings.output_details, "--output_details") as out:
+        with WholeFile(settings.output_details, "--output_details") as out:
             out.write(json.dumps(about, indent=1) + "\n")
     if metrics is None:
         return None
@@ -100,14 +100,10 @@ def run_fusion(settings: FusionSettings, say: Say = print) -> list[dict[str, Any
     for line in _findings(settings, inputs, metrics, names):
         say(line)
     if settings.output_metrics:
-        with _json_file(settings.output_metrics, "--output_metrics") as out:
+        with WholeFile(settings.output_metrics, "--output_metrics") as out:
             named = dict(zip([*inputs.names, "fused"], results))
             out.write(json.dumps(named, indent=1) + "\n")
     return results
-
-
-def _json_file(path: str, flag: str) -> WholeFile:
-    return WholeFile(path, flag, what="a JSON file", heads=("{",))
 
 
 def _open(settings: FusionSettings) -> tuple[AlignedInputs, bool, GroundTruth | None]:

@@ -57,12 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--save", default="", help="write the records' statistics to this JSON file"
     )
     a = parser.parse_args(argv)
+    if a.save:
+        check_apart({"--save": a.save}, {_FLAG: named_files(",".join(a.pattern))})
+        check_replaceable(a.save, "--save", "a JSON file", ("{",))
     like = None if a.save else _release(a.like, releases)
     with listing.asked_once():
         own = statistics_of(find_shards(",".join(a.pattern), _FLAG), a.max_records, _FLAG)
     if like is None:
-        check_apart({"--save": a.save}, {_FLAG: named_files(",".join(a.pattern))})
-        check_replaceable(a.save, "--save", "a JSON file", ("{",))
         write_json(a.save, {name: one.to_json() for name, one in own.items()}, indent=None)
         print(f"wrote {a.save}")
         return 0
