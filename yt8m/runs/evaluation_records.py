@@ -87,7 +87,7 @@ class EvaluationRecords:
         video = example.rpartition(b":")[0] if self.schema.segment_labels else example
         place = where_is(self.files, video, self.schema)
         where = f" in {place.file} at byte {place.offset}" if place else ""
-        why = "its features are numbers, so that the model has diverged: train again with a lower"
+        why = "if its features are numbers, the model has diverged: train again with a lower"
         why += " --base_learning_rate, or use an earlier checkpoint."
         if place and place.problem:
             why = f"{place.problem}. `python -m yt8m.data.inspect --full {place.file}` lists such"

@@ -52,7 +52,7 @@ def make_synthetic(
     Args:
       out_dir: folder; it gets `frame/` and `video/`, each with shards and a vocabulary.csv.
       spec: size and difficulty.
-      flag: what stands before the folder in messages.
+      flag: text before the folder's name in messages.
 
     Returns:
       The paths of the shards.
