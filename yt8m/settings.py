@@ -29,7 +29,7 @@ SECONDS = 1e9
 MINUTES = 1e7
 MOST_IN_A_BATCH = 10**7
 MOST_FRAMES = 100_000  # of a video: 28 hours at one a second
-MOST_CLASSES = 10**7
+MOST_CLASSES = 10**6  # whose names take about 100 MB
 MOST_BEST = 100_000  # classes of a video that are ranked
 
 

@@ -62,15 +62,16 @@ def exists(path: str) -> bool:
 
 
 def check_size(path: str, largest: int = _LARGEST) -> None:
-    """Refuse a local file that no reading should begin with.
+    """Refuse a local file that no reading should begin with, also one named by `file://`.
 
     Raises:
       ValueError: it is a folder or a device, or larger than `largest` bytes.
       OSError: there is none.
     """
-    if "://" in path:
+    local = path.removeprefix("file://")
+    if "://" in local:
         return
-    about = os.stat(path)
+    about = os.stat(local)
     if not stat.S_ISREG(about.st_mode):
         raise ValueError("it is a folder" if stat.S_ISDIR(about.st_mode) else "it is no file")
     if about.st_size > largest:

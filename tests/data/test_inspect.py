@@ -47,7 +47,7 @@ def test_labels_that_no_training_takes_are_described(make, capsys):
         out = capsys.readouterr().out
         assert "vocabulary.csv has 1 rows and is of other records, so training needs" in out
         assert "label -3 is below 0: no training takes it" in out
-        assert "label 1000000000000 is beyond the 10,000,000 possible classes" in out
+        assert "label 1000000000000 is beyond the 1,000,000 possible classes" in out
 
 
 def test_records_of_no_release_are_reported_all_the_same(make, capsys):

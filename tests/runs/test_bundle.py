@@ -79,6 +79,13 @@ def test_what_stands_where_a_bundle_is_unpacked(name, run, tmp_path):
         assert problem_with(name, damage, read) is None
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "file:///dev/zero"])
+def test_a_device_is_no_bundle(path):
+    # TensorFlow would copy it until the disk is full.
+    with pytest.raises(UserError, match="it is no file"):
+        open_bundle(path)
+
+
 def test_other_files_are_not_bundles(tmp_path):
     (tmp_path / "x.tgz").write_text("no")
     with pytest.raises(UserError, match="--input_model_tgz"):
