@@ -155,7 +155,7 @@ def _given_arguments() -> list[str]:
     try:
         return guard.arguments_of_process()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        guard.say(f"error: {error}")
         sys.exit(2)
 
 
@@ -194,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if name not in COMMANDS:
         meant = _OTHER_NAMES.get(name)
         hint = f" Did you mean {meant}?" if meant else near_misses(name, COMMANDS)
-        print(f"error: {name!r} is not a command of yt8m.{hint}\n\n{_overview()}", file=sys.stderr)
+        guard.say(f"error: {name!r} is not a command of yt8m.{hint}\n\n{_overview()}")
         sys.exit(2)
     _start_logging()
     with begun_at(IMPORTED_AT):

@@ -124,7 +124,8 @@ def bounded(kind: type, at_least: float, at_most: float) -> Callable[[str], Any]
 class Parser(argparse.ArgumentParser):
     """A parser of the commands with few flags, which refuses `--flag=--`.
 
-    Python's own takes the value for the end of the flags, and then finds none.
+    Python's own takes the value for the end of the flags, and then finds none. It also says nothing
+    of a help text that cannot be written.
     """
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -135,6 +136,10 @@ class Parser(argparse.ArgumentParser):
             if flag.startswith("-") and value == "--":
                 self.error(f"{argument}: -- is no value; expected one after {flag}=")
         return super().parse_known_args(given, namespace)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if message:
+            (file or sys.stderr).write(message)
 
 
 def asks_for_help(arguments: Sequence[str]) -> bool:

@@ -204,11 +204,11 @@ def _ended(main: Callable[[], object], stands: str) -> int:
         return code if isinstance(code, int) else 0
     except KeyboardInterrupt as error:
         number = getattr(error, "number", signal.SIGINT)
-        _say(f"ended by {signal.Signals(number).name}: {stands}")
+        say(f"ended by {signal.Signals(number).name}: {stands}")
         return 128 + number
     except SystemExit as end:  # argparse
         if isinstance(end.code, str):
-            _say(end.code)
+            say(end.code)
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _output_fails():
@@ -221,11 +221,12 @@ def _ended(main: Callable[[], object], stands: str) -> int:
         if isinstance(error, OSError) and error.filename is None and _output_fails(b"\n"):
             line = f"{_NO_OUTPUT}: {line}"
             _discard_output()
-        _say(f"error: {line}")
+        say(f"error: {line}")
         return 2
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print a line to the standard error, after what was printed; a full disk hides it."""
     with contextlib.suppress(OSError, AttributeError):
         sys.stdout.flush()
     with contextlib.suppress(OSError):
@@ -261,7 +262,7 @@ def _flushed(code: int) -> int:
         return code or _PIPE_CLOSED
     except OSError as error:
         _discard_output()
-        _say(f"error: {_NO_OUTPUT}: {_of_the_system(error)}")
+        say(f"error: {_NO_OUTPUT}: {_of_the_system(error)}")
         return code or 2
     return code
 

@@ -134,10 +134,11 @@ def test_help_of_a_process_takes_no_tensorflow_and_exits_with_0():
     assert "| tensorflow" not in done.stderr
 
 
-def test_the_list_of_commands_says_that_it_cannot_be_printed():
+@pytest.mark.parametrize("arguments", [["--help"], ["inspect", "--help"]])
+def test_a_help_says_that_it_cannot_be_printed(arguments):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "yt8m", "--help"],
+            [sys.executable, "-m", "yt8m", *arguments],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -165,3 +166,9 @@ def test_two_dashes_are_no_value(name, flag):
     ended = run_command(name, f"{flag}=--")
     assert ended.code == 2
     assert f"{flag}=--: -- is no value" in ended.err
+
+
+def test_an_unknown_command_ends_alike_where_it_cannot_be_said():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "yt8m", "nosuch"], stderr=full, cwd=ROOT)
+    assert done.returncode == 2

@@ -92,6 +92,28 @@ def test_mediapipes_features_of_the_release_become_its_bytes(source):
     assert videos["v0"]["frames"][0, 1024] == quantize(np.zeros(1))[0]
 
 
+def clips_of_mediapipe(source, values):
+    for i in range(4):
+        features = {"RGB/feature/floats": values, "AUDIO/feature/floats": np.zeros((3, 128))}
+        (source / f"v{i}.pb").write_bytes(frame_record(b"", features, [1], id_key="other"))
+    return [f"{source}/*.pb", "--validate_fraction=0.5"]
+
+
+def test_values_that_the_releases_bytes_do_not_hold_are_counted(source):
+    values = np.zeros((3, 1024))
+    values[1, :100] = 5
+    _, _, said = converted(source, clips_of_mediapipe(source, values))
+    assert "400 of the 12,288 values of rgb are beyond -2 to 2.02" in said
+    assert "audio are" not in said
+
+
+def test_values_that_are_no_numbers_do_not_become_bytes(source):
+    values = np.zeros((3, 1024))
+    values[1, 7] = np.nan
+    said = refused("convert", *clips_of_mediapipe(source, values), f"--out_dir={source}/out")
+    assert "1 of the 3072 values of rgb are NaN or infinite" in said
+
+
 def test_a_missing_extra(source, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     (source / "a.parquet").write_bytes(b"")

@@ -17,6 +17,7 @@ from yt8m.data.files.bad_records import BadRecord, BadRecords
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.inspect import main as inspect
+from yt8m.data.pipeline import read_batches
 from yt8m.data.priors import sampled_counts
 from yt8m.data.record_index import build_index
 from yt8m.data.records.writers import frame_record, video_record
@@ -224,3 +225,22 @@ def test_training_on_broken_records_says_that_they_are_broken(make, damage, tmp_
     ended = train()
     assert ended.code == 2
     assert re.search(r"contain no complete record; .* at byte 0: .*checksum", ended.err)
+
+
+def test_float_frames_that_become_bytes(make):
+    def record(i, value):
+        features = {"RGB/feature/floats": np.full((3, 1024), value, np.float32)}
+        features["AUDIO/feature/floats"] = np.zeros((3, 128), np.float32)
+        return frame_record(b"v%d" % i, features, [i % 7], id_key="clip/data_path")
+
+    values = [0.1] * 9 + [2.5]
+    path = make.shard("a.tfrecord", [record(i, value) for i, value in enumerate(values)])
+    schema, findings = find_schema([path], num_classes=10)
+    assert schema.frames_as == "bytes"
+    assert "3,072 of the 30,720 values of rgb are beyond -2 to 2.02" in str(findings)
+    # What is no number would be a byte like any other.
+    path = make.shard("b.tfrecord", [record(i, np.nan if i == 4 else 0.1) for i in range(10)])
+    bad = BadRecords(1)
+    batches = list(read_batches([path], schema, bad, batch_size=10))
+    assert [len(batch["id"]) for batch in batches] == [9]
+    assert "RGB/feature/floats has values in frame 0 that are NaN or infinite" in bad.summary()

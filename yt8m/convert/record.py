@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from yt8m.convert.source import Features, Unusable
+from yt8m.convert.source import Features, Unusable, refuse_not_finite
 from yt8m.data.records.quantization import dequantize
 from yt8m.data.records.writers import frame_record, video_record
 from yt8m.data.schema import Level
@@ -54,9 +54,7 @@ class RecordMaker:
                 f"it has {_listed(found)}, and the videos before it have {_listed(self._widths)}"
             )
         for key, values in features.items():
-            wrong = values.size - int(np.isfinite(values).sum())
-            if wrong:
-                raise Unusable(f"{wrong} of the {values.size} values of {key} are NaN or infinite")
+            refuse_not_finite(key, values)
         frames = {k: v for k, v in features.items() if v.ndim == 2}
         whole = {k: _floats(v) for k, v in features.items() if v.ndim == 1}
         if self.level == "video":

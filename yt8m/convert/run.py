@@ -91,6 +91,7 @@ class _Conversion:
         if len(missing) < len(parts):
             self.say(f"{len(parts) - len(missing)} of {len(parts)} shards are there already")
         bar = _bar(sum(map(len, missing.values())))
+        self.source.remarks()  # of the examined video, which is read again
         for wave in waves(missing, size):
             payloads = dict(self._records(maker, wave, bar))
             for name, numbers in wave.items():
@@ -98,6 +99,8 @@ class _Conversion:
                 write_shard(os.path.join(out, name), records)
         if self._bad:
             self.say(f"{self._bad:,} videos could not be used and were left out")
+        for line in self.source.remarks():
+            self.say(line)
         # A part of the shards does not say how long the longest video of all is.
         self._say_next(level, maker.longest if len(missing) == len(parts) else 0, splits)
 

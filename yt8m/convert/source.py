@@ -46,6 +46,21 @@ class Source(abc.ABC):
     def read(self, wanted: Sequence[int]) -> Iterator[Features | Unusable]:
         """Yield the features of the videos with these ascending places among the items."""
 
+    def remarks(self) -> list[str]:
+        """Return what is to be said of the videos read since the last call, as lines."""
+        return []
+
+
+def refuse_not_finite(name: str, values: np.ndarray) -> None:
+    """Refuse values that are NaN or infinite.
+
+    Raises:
+      Unusable: it says how many there are.
+    """
+    wrong = values.size - int(np.isfinite(values).sum())
+    if wrong:
+        raise Unusable(f"{wrong} of the {values.size} values of {name} are NaN or infinite")
+
 
 def as_numbers(values: object, name: str) -> np.ndarray:
     """Return an array as float32, or bytes as uint8.

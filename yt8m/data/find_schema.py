@@ -10,6 +10,7 @@ from absl import logging
 from yt8m import listing
 from yt8m.data.features.encoding import numbers_in
 from yt8m.data.features.frame_type import choose_frame_type
+from yt8m.data.features.report import values_cut_off
 from yt8m.data.files.bad_records import label_beyond
 from yt8m.data.findings import Findings, examine
 from yt8m.data.num_classes import number_of_classes, of_other_release, two_vocabularies
@@ -177,7 +178,9 @@ def _unread(found: Findings, asked: _Asked) -> str:
 
 def _frame_type(files: Sequence[str], schema: RecordSchema) -> tuple[Frames, str]:
     if has_names_of_release(schema):
-        return "bytes", "float frames are quantized to the 8 bits of the release, from -2 to 2"
+        cut = values_cut_off(files, schema)
+        why = "float frames are quantized to the 8 bits of the release, from -2 to 2"
+        return "bytes", f"{why}; {cut}" if cut else why
     return choose_frame_type(files, schema)
 
 

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from yt8m import listing
 from yt8m.data.files.bad_records import BadRecord, BadRecords, label_beyond
+from yt8m.data.files.lengths import sound_records
 from yt8m.data.files.scan import OVERHEAD, scan
 from yt8m.data.files.shards import fingerprint
 from yt8m.data.ragged import Ragged
@@ -155,9 +156,8 @@ def _parts(
                 labels=_label_rows(parsed["labels"], count, num_classes, path),
             )
 
-    records = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors()
     seen = 0
-    for payloads in records.batch(_TOGETHER[level]):
+    for payloads in sound_records(path).batch(_TOGETHER[level]):
         sizes = _sizes(payloads) + OVERHEAD
         yield from part(payloads, seen + np.cumsum(sizes) - sizes)
         seen += int(sizes.sum())

@@ -51,3 +51,12 @@ def test_zeros_at_the_end_of_a_shard_do_not_count(make):
     with open(files[1], "ab") as f:
         f.write(bytes(5_000_000))
     assert count.count_records(files) == (180, True)
+
+
+def test_zeros_at_the_end_of_remote_shards_do_not_count(make):
+    files = [make.shard(f"{s}.tfrecord", [b"x" * 1000] * 500) for s in range(3)]
+    for path in files[1:]:
+        with open(path, "ab") as f:
+            f.write(bytes(2_000_000))
+    remote = [f"file://{path}" for path in files]
+    assert count.count_records(remote) == (1500, False)

@@ -40,7 +40,7 @@ def test_what_comes_before_the_first_step_of_3844_shards(bucket):
     assert asked.calls["glob"] == 1
     # Each shard once, a few of them again, and those of the priors when they are read.
     assert asked.calls["stat"] < 3844 + 3 + 260
-    assert asked.calls["open"] <= 3 + 32 + 1
+    assert asked.calls["open"] <= 3 + 32 + 32 + 1  # both ends of 32 shards
     assert asked.calls["isdir"] == 0
     assert asked.calls["exists"] <= 4  # a vocabulary beside the shards
     assert asked.in_sequence < 200

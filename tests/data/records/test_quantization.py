@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from yt8m.data.records.quantization import dequantize, quantize
+from yt8m.data.records.quantization import ValuesCutOff, dequantize, quantize
 
 
 def test_golden_values():
@@ -23,3 +23,17 @@ def test_out_of_range_is_clipped():
 def test_error_is_half_a_bin():
     x = np.random.default_rng(0).uniform(-1.99, 2.0, 1000).astype(np.float32)
     assert np.abs(dequantize(quantize(x)) - x).max() <= 2 / 255 + 1e-6
+
+
+def test_values_that_are_cut_off_are_counted():
+    cut = ValuesCutOff()
+    cut.add("rgb", np.array([[-2.1, -2.0, 0.0], [2.0, 2.05, 3.0]]))
+    cut.add("audio", np.zeros((2, 4)))
+    assert cut.line().startswith("3 of the 6 values of rgb are beyond -2 to 2.02,")
+    assert "audio" not in cut.line()
+
+
+def test_nothing_is_said_of_values_that_fit():
+    cut = ValuesCutOff()
+    cut.add("rgb", dequantize(np.arange(256, dtype=np.uint8)))
+    assert cut.line() == ""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from yt8m.convert.source import Features, Item, Source, Unusable, gone
+from yt8m.convert.source import Features, Item, Source, Unusable, gone, refuse_not_finite
 from yt8m.data.files.scan import scan
 from yt8m.data.records.protos import context_features, sequence_example
-from yt8m.data.records.quantization import quantize
+from yt8m.data.records.quantization import ValuesCutOff, quantize
 from yt8m.data.schema import ID_KEYS, KEY_ALIASES
 from yt8m.errors import UserError
 
@@ -22,7 +22,20 @@ _WIDTHS = {"rgb": 1024, "audio": 128}
 _AUDIOSET = {"audio_embedding": "audio"}
 
 
-class MediaPipeFiles(Source):
+class _Protos(Source):
+    """Videos in protocol buffers, whose values that become bytes are counted."""
+
+    def __init__(self, paths: Sequence[str]):
+        self._paths = list(paths)
+        self._cut = ValuesCutOff()
+
+    def remarks(self) -> list[str]:
+        """Return a line about the values that were cut off since the last call, if any were."""
+        line, self._cut = self._cut.line(), ValuesCutOff()
+        return [line] if line else []
+
+
+class MediaPipeFiles(_Protos):
     """`.pb` files, each a bare SequenceExample as MediaPipe writes it.
 
     The id is the name of the video file in `clip/data_path`, or else that of the `.pb` file. The
@@ -31,9 +44,6 @@ class MediaPipeFiles(Source):
     Args:
       paths: the files.
     """
-
-    def __init__(self, paths: Sequence[str]):
-        self._paths = list(paths)
 
     def items(self) -> Iterator[Item]:
         """Yield the video of each file."""
@@ -48,18 +58,15 @@ class MediaPipeFiles(Source):
         """Yield the features of some files."""
         for place in wanted:
             with open(self._paths[place], "rb") as f:
-                yield _features(f.read())
+                yield _features(f.read(), self._cut)
 
 
-class RecordFiles(Source):
+class RecordFiles(_Protos):
     """TFRecords of examples, such as those of AudioSet.
 
     Args:
       paths: the files.
     """
-
-    def __init__(self, paths: Sequence[str]):
-        self._paths = list(paths)
 
     def items(self) -> Iterator[Item]:
         """Yield the video of each record.
@@ -83,7 +90,7 @@ class RecordFiles(Source):
         place = next(places)
         for number, payload in enumerate(self._payloads()):
             if number == place:
-                yield _features(payload)
+                yield _features(payload, self._cut)
                 place = next(places)
         if place >= 0:
             raise UserError(gone(",".join(self._paths), "records"))
@@ -119,7 +126,7 @@ def _labels(context: Any) -> tuple[str, ...] | None:
     return None
 
 
-def _features(payload: bytes) -> Features | Unusable:
+def _features(payload: bytes, cut: ValuesCutOff) -> Features | Unusable:
     record = sequence_example(payload)
     if record is None:
         return Unusable("it is neither a tf.train.Example nor a SequenceExample")
@@ -131,7 +138,9 @@ def _features(payload: bytes) -> Features | Unusable:
         if key.startswith(_NOT_FEATURES) or not steps.feature:
             continue
         try:
-            name, frames = _frames(key, steps.feature)
+            name, frames = _frames(key, steps.feature, cut)
+        except Unusable as error:
+            return error
         except (ValueError, IndexError):
             return Unusable(f"{key} has frames of different widths, or some without values")
         if frames is not None:
@@ -139,7 +148,7 @@ def _features(payload: bytes) -> Features | Unusable:
     return found or Unusable("it has no features")
 
 
-def _frames(key: str, steps: Sequence[Any]) -> tuple[str, np.ndarray | None]:
+def _frames(key: str, steps: Sequence[Any], cut: ValuesCutOff) -> tuple[str, np.ndarray | None]:
     """Return a feature's name and its frames [n, D], or None if they are no numbers."""
     if steps[0].bytes_list.value:
         rows = [np.frombuffer(step.bytes_list.value[0], np.uint8) for step in steps]
@@ -149,5 +158,7 @@ def _frames(key: str, steps: Sequence[Any]) -> tuple[str, np.ndarray | None]:
     frames = np.stack([np.array(step.float_list.value, np.float32) for step in steps])
     name = _NAMES.get(key, key.removesuffix("/feature/floats").lower())
     if key in _NAMES and frames.shape[1] == _WIDTHS[name]:
+        refuse_not_finite(name, frames)
+        cut.add(name, frames)
         return name, quantize(frames)
     return name, frames

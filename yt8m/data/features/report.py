@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from yt8m.data.features.of_release import has_release_features
-from yt8m.data.features.statistics import FeatureStatistics, learn_statistics
+from yt8m.data.features.statistics import FeatureStatistics, learn_statistics, read_rows
+from yt8m.data.records.quantization import ValuesCutOff
 from yt8m.data.schema import RecordSchema
 
 _FEW = 24  # records that show what most of them are like
@@ -38,6 +39,21 @@ def cut_off(files: Sequence[str], schema: RecordSchema) -> str:
         f"{' and '.join(many)} is 0 or 255, where a release has 5 to 10%: the values were cut off"
         " when they became bytes, or are no bytes of this code (`yt8m conformance` compares them)"
     )
+
+
+def values_cut_off(files: Sequence[str], schema: RecordSchema) -> str:
+    """Return a line about float frames beyond what bytes hold, or "".
+
+    Args:
+      files: shards, of which a few records are read.
+      schema: schema of their records, which have float frames.
+    """
+    counted, ends = ValuesCutOff(), np.cumsum(schema.feature_sizes)
+    for rows, _ in read_rows(files, dataclasses.replace(schema, frames_as="float32"), _FEW):
+        for name, first, end in zip(schema.feature_names, [0, *ends], ends):
+            counted.add(name, rows[:, first:end])
+    line = counted.line()
+    return f"in the first records, {line}" if line else ""
 
 
 def _ends_in_words(found: FeatureStatistics, part: slice, schema: RecordSchema) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import os
+
+import tensorflow as tf
 
 from yt8m import listing
 from yt8m.data.files.kind import other_kind
@@ -51,8 +52,8 @@ def count(files: list[str]) -> Count:
     Up to 128 local shards are counted by their headers, which takes a few bytes of each record. For
     more shards, or remote ones, the number is estimated as the total size of the files divided by
     the mean size of the first records of evenly spaced shards: 400 of each of 16 local ones, or
-    what fits in 4 MB of each of 32 remote ones, at most 64. Zeros at the end of a local shard are
-    no records.
+    what fits in 4 MB of each of 32 remote ones, at most 64. Zeros at the end of a shard are no
+    records; all remote ones are asked for them only if one of those 32 has some.
     """
     is_remote = any("://" in f for f in files)
     sizes = listing.sizes(files)
@@ -62,7 +63,7 @@ def count(files: list[str]) -> Count:
         sample = evenly_spaced(files, _REMOTE_SHARDS_TO_SAMPLE)
         with concurrent.futures.ThreadPoolExecutor(listing.AT_ONCE) as pool:
             walked = [size for sizes in pool.map(_first_sizes, sample) for size in sizes]
-        total = sum(sizes)
+            total = sum(sizes) - _remote_zeros(dict(zip(files, sizes)), sample, pool)
     else:
         sample = evenly_spaced(files, _SHARDS_TO_SAMPLE)
         walked = [s for f in sample for s in record_sizes(f, _HEADERS_TO_READ)]
@@ -102,14 +103,26 @@ def _walked(files: list[str], sizes: list[int]) -> Count:
     return Count(records, exact=True, ends=ends)
 
 
+def _remote_zeros(
+    sizes: dict[str, int], sample: list[str], pool: concurrent.futures.ThreadPoolExecutor
+) -> int:
+    """Return the zeros at the ends of remote shards, by their sizes."""
+
+    def asked(paths: list[str]) -> int:
+        return sum(pool.map(lambda path: _zeros_at_end(path, sizes[path]), paths))
+
+    return asked(list(sizes)) if asked(sample) else 0
+
+
 def _zeros_at_end(path: str, size: int) -> int:
-    """Return the zeros with which a local shard ends; a record's checksum rarely ends with one."""
+    """Return the zeros with which a shard ends; a record's checksum rarely ends with one."""
     zeros = 0
-    with open(path, "rb") as f:
+    with tf.io.gfile.GFile(path, "rb") if "://" in path else open(path, "rb") as f:
         block = min(16, size)  # which show for nearly all shards that there are none
         while zeros < size:
             first = max(0, size - zeros - block)
-            part = os.pread(f.fileno(), size - zeros - first, first)
+            f.seek(first)
+            part = f.read(size - zeros - first)
             found = len(part) - len(part.rstrip(b"\0"))
             zeros, block = zeros + found, _BLOCK
             if found < len(part) or not part:

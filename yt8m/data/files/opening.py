@@ -16,6 +16,7 @@ import tensorflow as tf
 from yt8m import listing
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.cache import RecordCache
+from yt8m.data.files.lengths import may_be_read
 
 _COPIES_AT_ONCE = 8
 
@@ -47,19 +48,29 @@ class Opening:
         self._pool: concurrent.futures.ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
 
-    def __call__(self, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return a shard's path or that of its copy, its size, and when it was last written.
+    def __call__(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Return what the reader opens for a shard.
 
         Args:
           index: the shard's place among `files`, an integer scalar.
+
+        Returns:
+          The path of the shard or of its copy, its size, when it was last written, and whether
+          TensorFlow may read it.
         """
-        types = (tf.string, tf.int64, tf.int64)
+        types = (tf.string, tf.int64, tf.int64, tf.bool)
         found = tf.numpy_function(self._find, [index], types)
         return tuple(tf.ensure_shape(x, []) for x in found)
 
-    def _find(self, index: np.ndarray) -> tuple[bytes, np.int64, np.int64]:
+    def _find(self, index: np.ndarray) -> tuple[bytes, np.int64, np.int64, np.bool_]:
         path, size, modified = self._looked_at(int(index))
-        return path.encode(), np.int64(size), np.int64(modified)
+        return path.encode(), np.int64(size), np.int64(modified), np.bool_(self._readable(path))
+
+    def _readable(self, path: str) -> bool:
+        try:
+            return bool(path) and may_be_read(path)
+        except OSError:  # TensorFlow's reader names what is wrong.
+            return True
 
     def _looked_at(self, index: int) -> tuple[str, int, int]:
         if index in self._not_opened:

@@ -14,6 +14,7 @@ from yt8m import listing
 from yt8m.data.files.bad_records import HASHES, BadRecords
 from yt8m.data.files.cache import RecordCache
 from yt8m.data.files.counts import ShardCount, ShardCounts
+from yt8m.data.files.lengths import read_sound, sound_records
 from yt8m.data.files.opening import Opening
 from yt8m.data.files.scan import OVERHEAD, scan
 
@@ -36,6 +37,7 @@ class _Shard(NamedTuple):
     path: tf.Tensor
     size: tf.Tensor
     modified: tf.Tensor
+    readable: tf.Tensor
 
 
 def _records(
@@ -48,15 +50,15 @@ def _records(
     """Return the serialised records of a shard, including those after a broken record.
 
     Args:
-      shard: the shard; if its path is empty, there are no records.
+      shard: the shard; if its path is empty, there are no records. If it is not readable by
+        TensorFlow, all of it is left to the careful scan.
       bad: counts the broken records.
       counts: keeps the number of records when the shard has been read.
       chunk: number of records read at a time.
       cache: where the shard's copy is, if it is one that is read.
     """
-    paths = tf.boolean_mask([shard.path], [shard.path != ""])
-    records = tf.data.TFRecordDataset(paths, buffer_size=1 << 20).ignore_errors()
-    chunks = records.batch(chunk).map(lambda r: (r, False))
+    paths = tf.boolean_mask([shard.path], [shard.readable])
+    chunks = read_sound(paths).batch(chunk).map(lambda r: (r, False))
     end = tf.data.Dataset.from_tensors((tf.constant([], tf.string), True))
 
     # The reader stops silently at a broken record. So the bytes read are compared with the size
@@ -67,7 +69,7 @@ def _records(
         read = tf.stack([tf.reduce_sum(lengths), tf.size(lengths, tf.int64)])
 
         def rest() -> tf.Tensor:
-            recovered = tf.numpy_function(ended, [seen, *shard], tf.string)
+            recovered = tf.numpy_function(ended, [seen, *shard[:-1]], tf.string)
             return tf.ensure_shape(recovered, [None])
 
         return seen + read, tf.cond(is_end, rest, lambda: found)
@@ -175,7 +177,7 @@ def first_records(files: list[str], count: int, bad: BadRecords) -> tf.data.Data
 
 def first_payloads(path: str, count: int) -> Iterator[bytes]:
     """Yield the first `count` intact records of one shard, also those after a broken one."""
-    stream = tf.data.TFRecordDataset(path, buffer_size=1 << 20).ignore_errors().take(count)
+    stream = sound_records(path).take(count)
     seen = found = 0
     for payload in stream.as_numpy_iterator():
         seen, found = seen + len(payload) + OVERHEAD, found + 1

@@ -129,7 +129,7 @@ def record_sizes(path: str, limit: int | None = None) -> Iterator[int]:
       limit: number of records after which to stop; None reads all.
     """
     offset = count = 0
-    with _headers(path) as (size, read):
+    with headers(path) as (size, read):
         while offset + OVERHEAD <= size and (limit is None or count < limit):
             header = read(offset)
             if len(header) < 12:
@@ -143,7 +143,7 @@ def record_sizes(path: str, limit: int | None = None) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _headers(path: str) -> Iterator[tuple[int, Callable[[int], bytes]]]:
+def headers(path: str) -> Iterator[tuple[int, Callable[[int], bytes]]]:
     """Open a shard; return its size, and a function that reads the 12 bytes at an offset."""
     if "://" not in path:  # GFile would read half a megabyte for each header
         with open(path, "rb", buffering=0) as local:

@@ -17,6 +17,8 @@ from yt8m.data.records.sampling import FrameSampling
 from yt8m.data.records.video import first_id, id_features
 from yt8m.data.schema import RecordSchema
 
+_NOT_FINITE = "the record cannot be parsed: it has values that are NaN or infinite"
+
 
 def parse_sequence(
     serialized: tf.Tensor, schema: RecordSchema, context: dict[str, Any]
@@ -76,12 +78,24 @@ def as_type(values: tf.Tensor, kind: tf.DType) -> tf.Tensor:
     return tf.cast(values, kind)
 
 
+def _checked(values: tf.Tensor) -> tf.Tensor:
+    """Return float frames that become bytes.
+
+    What is no number would become a byte like any other, and nothing later could tell. As floats,
+    such values reach the loss and the scores, which are checked.
+    """
+    finite = tf.reduce_all(tf.math.is_finite(values))
+    with tf.control_dependencies([tf.debugging.Assert(finite, [_NOT_FINITE])]):
+        return tf.identity(values)
+
+
 def decoded(steps: list[tf.Tensor], schema: RecordSchema, num_frames: tf.Tensor) -> tf.Tensor:
     """Return the first `num_frames` frames of all features, [num_frames, D] of `frame_type`."""
     columns = []
     for values, size in zip(steps, schema.feature_sizes):
         if schema.float_frames:
-            frames = as_type(values, frame_type(schema))
+            kind = frame_type(schema)
+            frames = as_type(_checked(values) if kind == tf.uint8 else values, kind)
         else:
             decoded = tf.io.decode_raw(values, tf.uint8)  # [0, 0] if there are no frames
             shape = [tf.shape(values)[0], size]
