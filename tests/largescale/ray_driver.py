@@ -24,7 +24,7 @@ from tests.support.untrained import save_untrained
 from yt8m.data.records.writers import video_record, write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
-from yt8m.largescale.executors import make_executor
+from yt8m.largescale.executors import make_executor, ray_executor
 from yt8m.largescale.gradient.full_batch import FullBatchGradient
 from yt8m.largescale.tasks.record_source import RecordSource
 from yt8m.largescale.tasks.shard_parts import ShardTask
@@ -101,6 +101,9 @@ def engine(work):
     out["auth"] = os.environ["RAY_AUTH_MODE"]
     out["order"] = executor.map_reduce(ray_tasks.name, range(70), shared, ray_tasks.bracket)
     out["again"] = executor.map_reduce(ray_tasks.stuck_once, range(4), shared, ray_tasks.add)
+    patience, ray_executor._GRACE = ray_executor._GRACE, 0.5
+    out["long"] = executor.map_reduce(ray_tasks.long, range(2), shared, ray_tasks.add)
+    ray_executor._GRACE = patience
     for name in ["user_error"] * 200 + [
         "stuck_always"
     ]:  # often: while the other tasks of such a call complete

@@ -5,6 +5,7 @@ import pathlib
 import time
 
 from yt8m.errors import UserError
+from yt8m.largescale.executors import progress
 
 
 def plus(task, shared):
@@ -41,6 +42,14 @@ def stuck_always(task, shared):
     if task == 1:
         time.sleep(600)
     return 1
+
+
+def long(task, shared):
+    """Go on for three times as long as the driver waits for a worker that tells it nothing."""
+    for _ in range(100):
+        time.sleep(0.2)
+        progress()
+    return 10**task
 
 
 def user_error(task, shared):

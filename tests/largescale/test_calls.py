@@ -39,7 +39,10 @@ class FakeRay:
         )  # fmt: skip
 
     def remote(self, **options):
-        return lambda function: FakeFunction(self, function, options)
+        def made(what):
+            return FakeActor if isinstance(what, type) else FakeFunction(self, what, options)
+
+        return made
 
     def is_initialized(self):
         return True
@@ -49,14 +52,27 @@ class FakeRay:
 
     put = staticmethod(Ref)
 
-    def get(self, refs):
-        return [ref.value for ref in refs]
+    def get(self, refs, timeout=None):
+        return [ref.value for ref in refs] if isinstance(refs, list) else refs.value
 
     def wait(self, refs, num_returns, timeout):
         self.looked_at += len(refs)
         self.most = max(self.most, len(refs))
         done = self._random.sample(refs, self._random.randint(0, num_returns))
         return done, [ref for ref in refs if ref not in done]
+
+
+class FakeActor:
+    """An actor's class and its handle."""
+
+    heard = iter(())  # of the progress, whenever it is asked for; then 0
+
+    @classmethod
+    def remote(cls):
+        handle = cls()
+        handle.tell = SimpleNamespace(remote=lambda: None)
+        handle.count = SimpleNamespace(remote=lambda: Ref(next(cls.heard, 0)))
+        return handle
 
 
 class FakeFunction:
@@ -154,10 +170,27 @@ def test_parts_with_a_gap_or_an_overlap_are_not_joined():
             joined(add, Part(0, 2, 5), wrong)
 
 
-def test_when_nothing_ends_any_more_the_call_fails(cluster, monkeypatch):
-    fake, executor = cluster()
-    monkeypatch.setattr(fake, "wait", lambda refs, **_: ([], refs))
+@pytest.fixture
+def hours(monkeypatch):
+    """Let each look at the clock find it 1,000 s later."""
     clock = iter(range(0, 10**9, 1000))
     monkeypatch.setattr(ray_executor, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    with pytest.raises(UserError, match="no task ended within 3660 s"):
+
+
+@pytest.mark.parametrize("heard", [[], [7, 7]])
+def test_when_nothing_ends_or_goes_on_any_more_the_call_fails(heard, cluster, hours, monkeypatch):
+    fake, executor = cluster()
+    monkeypatch.setattr(fake, "wait", lambda refs, **_: ([], refs))
+    monkeypatch.setattr(FakeActor, "heard", iter(heard))
+    with pytest.raises(UserError, match="no task ended or went on within 3660 s"):
         list(executor.map(lambda task, shared: 0, range(3), {}))
+
+
+def test_tasks_that_go_on_may_take_any_time(cluster, hours, monkeypatch):
+    fake, executor = cluster()
+    monkeypatch.setattr(FakeActor, "heard", iter(range(1, 100)))
+    waits = iter(range(100))
+    monkeypatch.setattr(fake, "wait", lambda refs, **_: (refs if next(waits) > 50 else [], refs))
+    assert dict(executor.map(lambda task, shared: task, range(3), {})) == {0: 0, 1: 1, 2: 2}
+    assert next(waits) > 50
+    assert next(FakeActor.heard) > 5

@@ -10,6 +10,7 @@ from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.writers import write_shard
 from yt8m.data.schema import RecordSchema
 from yt8m.largescale.executors import make_executor
+from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.features.map import map_features
 from yt8m.largescale.features.plan import FeaturePlan
 from yt8m.largescale.features.pooled_records import pool_records, pooled_schema
@@ -71,6 +72,15 @@ def test_they_enter_the_features_of_step_2(files, model, tmp_path):
     expected = dict(zip(batch["id"].numpy(), model.aggregate(model.select_inputs(batch)).numpy()))
     got = next(store.sequential(N))[0]
     np.testing.assert_allclose(got, [expected[i] for i in ids_of(store)], atol=1e-5)
+
+
+def test_each_batch_of_a_worker_is_progress(files, model, tmp_path, noted):
+    class Elsewhere(InProcessExecutor):
+        local = False
+
+    plan = FeaturePlan(str(tmp_path / "s"), files, SCHEMA)
+    assert map_features(Elsewhere(), model, plan, say=str).num_examples == N
+    assert len(noted) == len(files)
 
 
 def test_they_enter_the_gradient_of_step_3(files, model):

@@ -108,6 +108,7 @@ def test_the_engine_maps_reduces_in_order_and_ends_what_is_stuck(run_driver):
     eights = [f"({' '.join(map(str, range(i, min(i + 8, 70))))})" for i in range(0, 70, 8)]
     assert got["order"] == f"(({' '.join(eights[:8])}) ({eights[8]}))"
     assert got["again"] == 1111  # each task once, the one that hung too
+    assert got["long"] == 11  # although each took far longer than the time-out
     assert got["user_error"].startswith("shard 0 is not there")
     assert "Traceback" not in got["user_error"]
     assert "task_timeout=" in got["stuck_always"]

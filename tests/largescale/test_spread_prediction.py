@@ -11,6 +11,7 @@ from tests.support.predictions import arguments, content
 from tests.support.runs import run_on
 from tests.support.untrained import save_untrained
 from yt8m.data.files.shards import find_shards
+from yt8m.evaluation import progress
 from yt8m.largescale import executors
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.prediction import spread
@@ -103,3 +104,10 @@ def test_what_is_merged_is_not_predicted_again(made, tmp_path, monkeypatch):
 def test_an_output_in_a_bucket_is_refused(made, tmp_path):
     given = arguments(made, tmp_path, "--executor=ray", "--output_file=gs://bucket/s.csv")
     assert "must be local" in refused("predict", *given)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_the_lines_that_a_part_would_print_are_its_progress(made, tmp_path, monkeypatch, noted):
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.0)
+    assert predicted(made, tmp_path / "other", Backwards(), monkeypatch).code == 0
+    assert len(noted) >= 6

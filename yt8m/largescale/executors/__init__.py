@@ -12,8 +12,9 @@ from typing import Any
 
 from yt8m.errors import UserError
 from yt8m.largescale.executors.base import Broadcast, Executor, Shared, forget, warm
+from yt8m.largescale.executors.heartbeat import progress
 
-__all__ = ["Broadcast", "Executor", "Shared", "forget", "make_executor", "warm"]
+__all__ = ["Broadcast", "Executor", "Shared", "forget", "make_executor", "progress", "warm"]
 
 
 # Option of --executor -> its type.
@@ -38,8 +39,8 @@ def make_executor(
         cores.
       threads: TensorFlow's threads in each worker. All workers have the same number, because the
         last digits of a sum depend on it.
-      task_timeout: seconds after which a worker that is still busy with one task ends itself, so
-        that the engine gives the task to another worker.
+      task_timeout: seconds after which a worker whose task makes no progress ends itself, so that
+        the engine gives the task to another worker.
       max_retries: how often the engine runs a task again after its worker or node was lost.
 
     Raises:

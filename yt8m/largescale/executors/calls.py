@@ -9,15 +9,12 @@ busy to the end.
 
 from __future__ import annotations
 
-import contextlib
-import faulthandler
-import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from yt8m.largescale.executors.base import FAN, Broadcast, Combine, TaskFunction, TreeReduction
+from yt8m.largescale.executors.heartbeat import ends_without_progress
 
 CALL_SECONDS = 1.0  # of tasks that are shorter, a call takes as many as last about so long
 _CALLS_A_WORKER = 4  # that are still to come, at least, when a call takes more than one task
@@ -100,16 +97,18 @@ class Job(NamedTuple):
     """What all calls of a map or sum have in common, which is sent to each node once.
 
     Attributes:
-      limit: seconds after which a task ends its process.
+      limit: seconds without progress after which a task ends its process.
       function: the task function.
       combine: see `Combine`; None lists the values.
       keys: the key of each broadcast value by name.
+      heartbeats: handle of the actor `Heartbeats`.
     """
 
     limit: float
     function: TaskFunction
     combine: Combine | None
     keys: Mapping[str, str]
+    heartbeats: Any
 
 
 def run_tasks(job: Job, sent: tuple[int, Sequence[Any]], *values: Any) -> tuple[float, Part]:
@@ -125,14 +124,14 @@ def run_tasks(job: Job, sent: tuple[int, Sequence[Any]], *values: Any) -> tuple[
       How many seconds the tasks took, which is small and tells the driver of the progress, and
       their part, which stays in the object store.
     """
-    limit, function, combine, keys = job
+    limit, function, combine, keys, heartbeats = job
     start, tasks = sent
     shared = {name: Broadcast(key, value) for (name, key), value in zip(keys.items(), values)}
     began = time.monotonic()
 
     def results() -> Iterator[Any]:
         for task in tasks:
-            with _ends_after(limit):
+            with ends_without_progress(limit, heartbeats.tell.remote):
                 value = function(task, shared)
             yield value
 
@@ -146,14 +145,3 @@ def run_tasks(job: Job, sent: tuple[int, Sequence[Any]], *values: Any) -> tuple[
             tree.add(each)
         value = tree.result()
     return time.monotonic() - began, Part(start, start + len(tasks), value)
-
-
-@contextlib.contextmanager
-def _ends_after(seconds: float) -> Iterator[None]:
-    """End this process if the block takes longer, even if it waits in C code; Ray does the rest."""
-    stderr = sys.__stderr__ or open(os.devnull, "w")  # noqa: SIM115 (open as long as the process)
-    faulthandler.dump_traceback_later(seconds, exit=True, file=stderr)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()

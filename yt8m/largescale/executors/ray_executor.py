@@ -13,11 +13,11 @@ node from their lineage. A result is a slot that is filled once, and the sum is 
 - The driver's time is proportional to the number of calls. Short tasks share a call
   (`yt8m.largescale.executors.calls`), a few calls for each worker are sent before the others have
   ended, and those that have ended are taken together.
-- A worker that is stuck in a task (a file system that does not answer) ends itself after
-  `task_timeout`, and Ray treats it as lost. Ray's health checks find a machine that stops
-  answering. Neither notices a process that somebody has paused (SIGSTOP): the call fails when no
-  task at all has ended for twice the time-out. Ray starts no second copy of a slow task, so keep
-  shards small.
+- A worker that is stuck in a task (a file system that does not answer) ends itself when it has made
+  no progress for `task_timeout`, and Ray treats it as lost; a task that goes on may take any time.
+  Ray's health checks find a machine that stops answering. Neither notices a process that somebody
+  has paused (SIGSTOP): the call fails when no task at all has ended, nor any worker reported
+  progress, for twice the time-out. Ray starts no second copy of a slow task, so keep shards small.
 - After a call fails, its other tasks go on until `close()` or the end of the driver, when the
   cluster ends the job's tasks. They are not cancelled one by one: if a task completes at that
   moment, Ray (2.60) fails an internal check and ends the whole driver, so that the error is never
@@ -44,12 +44,14 @@ from typing import Any, Callable, NamedTuple
 from yt8m.errors import UserError
 from yt8m.largescale.executors.base import Combine, TaskFunction, TreeReduction, new_key
 from yt8m.largescale.executors.calls import Call, CallSizes, Job, joined, run_tasks
+from yt8m.largescale.executors.heartbeat import Heartbeats
 
 _POLL_SECONDS = 1.0  # between two questions whether the run must end
 _COUNT_SECONDS = 10.0  # between two looks at how many workers there are
 _FLYING_A_WORKER = 2  # calls that were sent and have not ended: no worker waits for the driver
 _LEAST_FLYING = 32
 _BATCHES = 8  # in which the calls that are flying end
+_GRACE = 60.0  # seconds beyond two time-outs in which a cluster may start a worker
 
 
 class RayHandle(NamedTuple):
@@ -102,6 +104,8 @@ class RayExecutor:
         again = {"max_retries": max_retries, "max_calls": 0}
         self._task = ray.remote(num_cpus=threads, num_gpus=gpus, num_returns=2, **again)(run_tasks)
         self._combine = ray.remote(num_cpus=0, **again)(joined)
+        self._heartbeats = ray.remote(num_cpus=0, max_restarts=-1)(Heartbeats).remote()
+        self._heard = 0  # heartbeats when they were last asked for
 
     def _connect(self, address: str, workers: int) -> None:
         x86 = platform.machine() in ("x86_64", "AMD64")  # where TensorFlow uses oneDNN by default
@@ -206,7 +210,7 @@ class RayExecutor:
           tree: receives the second reference of each call, in order and before the call has ended.
         """
         keys = {name: handle.key for name, handle in shared.items()}
-        job = self._ray.put(Job(self._limit, function, combine, keys))
+        job = self._ray.put(Job(self._limit, function, combine, keys, self._heartbeats))
         values = [handle.ref for handle in shared.values()]
         sizes = CallSizes(len(tasks))
         flying: dict[Any, Call] = {}
@@ -243,13 +247,25 @@ class RayExecutor:
         ended, _ = self._ray.wait(refs, num_returns=count, timeout=_POLL_SECONDS)
         self.check()
         self._idle = 0.0 if ended else self._idle + time.monotonic() - began
-        patience = 2 * self._limit + 60
+        patience = 2 * self._limit + _GRACE
         if self._idle > patience:
-            raise UserError(
-                f"--executor: no task ended within {patience:.0f} s; `ray status` shows whether the"
-                " cluster has a worker with enough processors. The same command resumes."
-            )
+            if not self._workers_go_on():
+                raise UserError(
+                    f"--executor: no task ended or went on within {patience:.0f} s; `ray status`"
+                    " shows whether the cluster has a worker with enough processors. The same"
+                    " command resumes."
+                )
+            self._idle = 0.0
         return list(ended)
+
+    def _workers_go_on(self) -> bool:
+        """Return whether a worker has reported progress since this was last asked."""
+        try:
+            heard = self._ray.get(self._heartbeats.count.remote(), timeout=_GRACE)
+        except self._ray.exceptions.RayError:
+            return False
+        before, self._heard = self._heard, heard
+        return bool(heard != before)
 
     def _get(self, refs: list[Any]) -> list[Any]:
         errors = self._ray.exceptions
@@ -264,8 +280,8 @@ class RayExecutor:
         except lost as error:
             raise UserError(
                 "--executor: a task lost its worker on every attempt"
-                f" ({str(error).splitlines()[0]}). It needs more memory than a worker has, or more"
-                f" than {self._limit:.0f} s: use smaller shards, or set"
+                f" ({str(error).splitlines()[0]}). It needs more memory than a worker has: use"
+                f" smaller shards; or it makes no progress for {self._limit:.0f} s: set"
                 " --executor=...?task_timeout=SECONDS."
             ) from error
 

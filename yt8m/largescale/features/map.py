@@ -8,10 +8,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Callable
 
+import numpy as np
 import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.largescale.executors import Executor, Shared, warm
+from yt8m.largescale.executors import Executor, Shared, progress, warm
 from yt8m.largescale.features.plan import PLAN, Compute, FeaturePlan, numpy_dtype
 from yt8m.largescale.features.shard import map_shard
 from yt8m.largescale.features.store import FeatureStore, build_feature_store
@@ -48,7 +49,12 @@ def shard_features(index: int, shared: Shared) -> int:
     model: ShippedModel = shared["model"].value
     compute: Compute = warm(shared["model"].key, lambda: features_by(model.make()))
     bad = BadRecords(shared["max_bad_records"].value)
-    plan.compute_shard(index, compute, bad)
+
+    def computed(batch: dict[str, tf.Tensor]) -> np.ndarray:
+        progress()
+        return compute(batch)
+
+    plan.compute_shard(index, computed, bad)
     return len(bad.found)
 
 

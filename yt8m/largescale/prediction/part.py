@@ -10,7 +10,7 @@ from typing import Any
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.files import write_json
-from yt8m.largescale.executors import Shared, warm
+from yt8m.largescale.executors import Shared, progress, warm
 from yt8m.largescale.tasks.shared_folder import not_shared
 from yt8m.runs.evaluation_records import EvaluationRecords
 from yt8m.runs.predictor import Predictor
@@ -91,7 +91,7 @@ def predict_part(task: PartTask, shared: Shared) -> int:
     try:
         records = job.records.only(list(task.shards))
         count = predict_into(
-            journal, records, predictor, bad, job.num_readers, say=lambda line: None
+            journal, records, predictor, bad, job.num_readers, say=lambda _: progress()
         )
     except BaseException:
         journal.end(whole=False)

@@ -7,13 +7,16 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from yt8m.largescale.executors import progress
+
 _END = object()
 
 
 def prefetched(items: Iterable[Any], ahead: int = 2) -> Iterator[Any]:
     """Yield `items` in order while a thread computes up to `ahead` of the next ones.
 
-    An error of `items` is raised here, at its place in the order.
+    An error of `items` is raised here, at its place in the order. Each item counts as progress of
+    the task; see `yt8m.largescale.executors.heartbeat`.
     """
     ready: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(ahead)
     closed = threading.Event()
@@ -45,6 +48,7 @@ def prefetched(items: Iterable[Any], ahead: int = 2) -> Iterator[Any]:
                 raise error
             if item is _END:
                 return
+            progress()
             yield item
     finally:
         closed.set()

@@ -161,8 +161,8 @@ class AlternationConfig:
     )
     task_minutes: float = _setting(
         30.0,
-        "time limit of one task on a cluster: a worker that takes longer is ended, and another"
-        " worker repeats the task",
+        "time that a task on a cluster may take from one batch to the next: a worker that makes no"
+        " progress for longer is ended, and another one repeats the task",
         above=0,
         may_change=True,
         at_most=MINUTES,
