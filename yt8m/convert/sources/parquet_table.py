@@ -8,6 +8,7 @@ from typing import Any
 
 from yt8m.convert.sources.tables import Table
 from yt8m.errors import UserError
+from yt8m.stored import intact
 from yt8m.submission.scores.parquet import pyarrow
 
 _TOGETHER = 64  # rows that are decoded in one call: of 300 frames of 1152 floats, 88 MB
@@ -25,7 +26,7 @@ class ParquetTable(Table):
     """
 
     def __init__(self, path: str, label_column: str = ""):
-        self._arrow = pyarrow(f"--input={path}")
+        self._arrow, self._path = pyarrow(f"--input={path}"), path
         try:
             self._file = self._arrow.parquet.ParquetFile(path)
         except (self._arrow.ArrowException, OSError) as error:
@@ -47,7 +48,11 @@ class ParquetTable(Table):
     def rows(
         self, columns: Sequence[str], ranges: Sequence[tuple[int, int]] | None = None
     ) -> Iterator[Mapping[str, Any]]:
-        """Yield rows as column -> value; a list is an array."""
+        """Yield rows as column -> value; a list is an array.
+
+        Raises:
+          UserError: the file is damaged.
+        """
         wanted = None if ranges is None else [n for a, b in ranges for n in range(a, b)]
         start, next_wanted = 0, 0
         for group in range(self._file.num_row_groups):
@@ -69,15 +74,17 @@ class ParquetTable(Table):
         at = 0
         chosen = None if own is None else iter([*own, -1])
         place = next(chosen) if chosen else -1
-        batches = self._file.iter_batches(_TOGETHER, row_groups=[group], columns=list(columns))
-        for batch in batches:
-            for row in range(batch.num_rows):
-                if chosen is not None and at + row != place:
-                    continue
-                yield {name: _value(batch.column(name)[row]) for name in columns}
-                if chosen is not None:
-                    place = next(chosen)
-            at += batch.num_rows
+        with intact(self._path, "--input needs it whole: download it or make it again."):
+            for batch in self._file.iter_batches(
+                _TOGETHER, row_groups=[group], columns=list(columns)
+            ):
+                for row in range(batch.num_rows):
+                    if chosen is not None and at + row != place:
+                        continue
+                    yield {name: _value(batch.column(name)[row]) for name in columns}
+                    if chosen is not None:
+                        place = next(chosen)
+                at += batch.num_rows
 
 
 def _inner(arrow: Any, kind: Any) -> tuple[Any, int]:
