@@ -1,7 +1,9 @@
 """Executors without an engine: counting, the tree of sums, warm values and users' mistakes."""
 
 import builtins
+import re
 import socket
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor
 from yt8m.largescale.executors.base import TreeReduction, check_counted, forget, warm
+from yt8m.largescale.executors.in_process import InProcessExecutor
 
 
 def add(total, part):
@@ -88,6 +91,41 @@ def test_an_unknown_executor_is_a_user_error():
         with pytest.raises(UserError, match="is not one of its options"):
             make_executor(wrong)
     assert make_executor("in_process?threads=2").local
+
+
+class Threads(InProcessExecutor):
+    """An engine of another package."""
+
+    def __init__(self, workers="1"):
+        super().__init__()
+        self.workers = int(workers)
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a package whose entry point is the class above."""
+    about = tmp_path / "others-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1.0\n")
+    entries = f"[yt8m.executors]\nthreads = {__name__}:Threads\ngone = no.such.module:Made\n"
+    (about / "entry_points.txt").write_text(entries)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[Threads.__module__])
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_installed_package_may_bring_an_executor():
+    made = make_executor("threads?workers=3")
+    assert (type(made), made.workers) == (Threads, 3)
+    shared = {"base": made.broadcast(2)}
+    assert made.map_reduce(power, range(5), shared, add) == 31
+    for wrong, why in (("threads?workers=x", "ValueError"), ("threads?cores=1", "TypeError")):
+        with pytest.raises(UserError, match=f"--executor={re.escape(wrong)}: .*Threads.*{why}"):
+            make_executor(wrong)
+    with pytest.raises(UserError, match=r"no\.such\.module:Made of the installed.*ModuleNotFound"):
+        make_executor("gone")
+    with pytest.raises(UserError, match=r"--executor=spark is not known.*gone, threads"):
+        make_executor("spark")
 
 
 @pytest.mark.parametrize("address", ["ray", "auto", "10.0.0.1:6379", "ray://10.0.0.1:10001"])

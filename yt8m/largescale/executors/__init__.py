@@ -2,12 +2,14 @@
 
 `make_executor("")` needs no engine and computes in this process. `make_executor("ray")` starts Ray
 on this machine. `make_executor("auto")`, `"host:port"` and `"ray://host:port"` join a running Ray
-cluster. Nothing in this package imports TensorFlow, so that workers that only add numbers start
-fast.
+cluster. Any other name is looked for among the entry points of installed packages, so that another
+engine needs no change here. Nothing in this package imports TensorFlow, so that workers that only
+add numbers start fast.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 from typing import Any
 
 from yt8m.errors import UserError
@@ -16,6 +18,8 @@ from yt8m.largescale.executors.heartbeat import progress
 
 __all__ = ["Broadcast", "Executor", "Shared", "forget", "make_executor", "progress", "warm"]
 
+
+ENTRY_POINTS = "yt8m.executors"  # the group of other packages' executors
 
 # Option of --executor -> its type.
 _OPTIONS = {"workers": int, "threads": int, "task_timeout": float, "max_retries": int}
@@ -48,6 +52,9 @@ def make_executor(
         unknown.
     """
     name, _, query = address.partition("?")
+    others = _of_other_packages()
+    if name in others:
+        return _made_elsewhere(others[name], address, query)
     options: dict[str, Any] = {
         "workers": workers,
         "threads": threads,
@@ -73,8 +80,36 @@ def make_executor(
     if name not in ("ray", "auto") and ":" not in name:
         raise UserError(
             f'--executor={address} is not known; use "in_process" (the default), "ray" (started'
-            ' here), or "auto", HOST:PORT or ray://HOST:PORT (a running Ray cluster).'
+            ' here), or "auto", HOST:PORT or ray://HOST:PORT (a running Ray cluster)'
+            + (f", or {', '.join(sorted(others))} (installed)." if others else ".")
         )
     from yt8m.largescale.executors.ray_executor import RayExecutor
 
     return RayExecutor(name, **options)
+
+
+def _of_other_packages() -> dict[str, Any]:
+    """Return the entry points by the name that --executor gives them."""
+    found: Any = importlib.metadata.entry_points()
+    if hasattr(found, "select"):
+        group = found.select(group=ENTRY_POINTS)
+    else:  # Python 3.9
+        group = found.get(ENTRY_POINTS, ())
+    return {entry.name: entry for entry in group}
+
+
+def _made_elsewhere(entry: Any, address: str, query: str) -> Executor:
+    """Return what another package's function makes of the options, which are text.
+
+    Raises:
+      UserError: the function cannot be imported, or does not take these options.
+    """
+    options = dict(option.partition("=")[::2] for option in filter(None, query.split("&")))
+    try:
+        made: Executor = entry.load()(**options)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"--executor={address}: {entry.value} of the installed packages cannot make it"
+            f" ({type(error).__name__}: {error})."
+        ) from error
+    return made
