@@ -31,6 +31,7 @@ def tensorflow_error(kind, message, node=None):
         (OSError(errno.EIO, "Input/output error", "c"), ["c: Input/output error", "disk"]),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "d"), ["d: Is a directory"]),
         (OSError(errno.ENAMETOOLONG, "File name too long", "e"), ["shorten the name"]),
+        (ValueError("embedded null byte"), ["a file's name has a null byte"]),
         (MemoryError("Unable to allocate 3 TiB"), ["not enough memory: Unable to allocate 3 TiB"]),
         (tensorflow_error("NotFoundError", "/x/y; No such file or directory"), ["/x/y"]),
         (tensorflow_error("UnknownError", "/x; Input/output error [Op:IO]"), ["/x; Input/output"]),
