@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.fuzz.bytes_of import JUNK, any_damage
 from benchmarks.fuzz.case import Target
-from benchmarks.fuzz.documents import document
+from benchmarks.fuzz.documents import document, is_json
 from benchmarks.fuzz.scores import array
 
 _BUNDLE, _ARRAYS = "model.tgz", "npz/v0.npz"
@@ -46,7 +46,7 @@ def bundle(draw: Any, content: bytes) -> bytes:
             body = b""
         elif what == "body":
             body = draw(any_damage(body).filter(lambda made: isinstance(made, bytes)))
-        elif what == "json" and body.startswith(b"{"):
+        elif what == "json" and is_json(body):  # not damaged before, and no weights
             body = draw(document(body))
         elif what == "again":
             held.append((member, body))

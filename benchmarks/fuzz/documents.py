@@ -38,9 +38,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @st.composite
 def document(draw: Any, content: bytes) -> bytes:
     """Return JSON with other values, without some, or with more."""
-    lines = (
-        [json.loads(line) for line in content.decode().splitlines()] if _is_lines(content) else []
-    )
+    lines = [] if is_json(content) else [json.loads(line) for line in content.decode().splitlines()]
     value = copy.deepcopy(lines or json.loads(content))
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(_places(value)))
@@ -66,12 +64,13 @@ def document(draw: Any, content: bytes) -> bytes:
     return draw(encoded(text))
 
 
-def _is_lines(content: bytes) -> bool:
+def is_json(content: bytes) -> bool:
+    """Return whether bytes are one JSON value; JSON lines are several."""
     try:
         json.loads(content)
     except ValueError:
-        return True
-    return False
+        return False
+    return True
 
 
 def of(folder: str, *names: str) -> Any:
