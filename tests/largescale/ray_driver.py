@@ -18,6 +18,7 @@ import time
 
 import numpy as np
 import ray_tasks
+import tensorflow as tf
 
 from tests.support.runs import new_run
 from tests.support.untrained import save_untrained
@@ -167,13 +168,20 @@ def wait_to_be_killed(work):
     time.sleep(600)
 
 
+def wide_model():
+    """A model whose products are so large that kernels for them differ in how they round."""
+    tf.keras.utils.set_random_seed(1)
+    made = registry.create("VideoDbofBasic", num_classes=K, feature_sizes=SIZES, width=1500)
+    return made.build_weights()
+
+
 def equal(work):
     """The gradient in this process, on one worker and on two, also after an update."""
     tasks, count = data(work)
     results, source = [], RecordSource(SCHEMA, 16)
     for workers in (0, 1, 2):
         executor = make_executor("ray", workers=workers) if workers else make_executor("")
-        full = FullBatchGradient(executor, model(), source, tasks)
+        full = FullBatchGradient(executor, wide_model(), source, tasks)
         first = full(iteration=0)
         full.set_weights(
             [

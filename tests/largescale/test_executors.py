@@ -4,12 +4,13 @@ import builtins
 import re
 import socket
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from yt8m.errors import UserError
-from yt8m.largescale.executors import make_executor
+from yt8m.largescale.executors import make_executor, ray_executor
 from yt8m.largescale.executors.base import TreeReduction, check_counted, forget, warm
 from yt8m.largescale.executors.in_process import InProcessExecutor
 
@@ -126,6 +127,24 @@ def test_an_installed_package_may_bring_an_executor():
         make_executor("gone")
     with pytest.raises(UserError, match=r"--executor=spark is not known.*gone, threads"):
         make_executor("spark")
+
+
+@pytest.mark.parametrize("chosen", [None, "0", "1"])
+def test_workers_use_onednn_where_the_driver_does(chosen, monkeypatch):
+    """Its kernels round in another way, and by default TensorFlow decides by the processor."""
+    started = []
+    fake = mock.MagicMock()
+    fake.is_initialized.return_value = False
+    fake.cluster_resources.return_value = {}
+    fake.init.side_effect = lambda **options: started.append(options)
+    monkeypatch.setattr(ray_executor, "_import_ray", lambda: fake)
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
+    make_executor("auto?threads=3")
+    variables = started[0]["runtime_env"]["env_vars"]
+    assert variables.get("TF_ENABLE_ONEDNN_OPTS") == chosen
+    assert variables["TF_NUM_INTRAOP_THREADS"] == "3"
 
 
 @pytest.mark.parametrize("address", ["ray", "auto", "10.0.0.1:6379", "ray://10.0.0.1:10001"])

@@ -35,7 +35,6 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +45,7 @@ from yt8m.largescale.executors.base import Combine, TaskFunction, TreeReduction,
 from yt8m.largescale.executors.calls import Call, CallSizes, Job, joined, run_tasks
 from yt8m.largescale.executors.heartbeat import Heartbeats
 
+_ONEDNN = "TF_ENABLE_ONEDNN_OPTS"  # its kernels round in another way than TensorFlow's own
 _POLL_SECONDS = 1.0  # between two questions whether the run must end
 _COUNT_SECONDS = 10.0  # between two looks at how many workers there are
 _FLYING_A_WORKER = 2  # calls that were sent and have not ended: no worker waits for the driver
@@ -108,14 +108,15 @@ class RayExecutor:
         self._heard = 0  # heartbeats when they were last asked for
 
     def _connect(self, address: str, workers: int) -> None:
-        x86 = platform.machine() in ("x86_64", "AMD64")  # where TensorFlow uses oneDNN by default
         pinned = {
             "TF_NUM_INTRAOP_THREADS": str(self._threads),
             "TF_NUM_INTEROP_THREADS": "1",
             "OMP_NUM_THREADS": str(self._threads),
-            "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1" if x86 else "0"),
             "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3"),
         }
+        # Without it TensorFlow decides by the processor, and so as in this process.
+        if _ONEDNN in os.environ:
+            pinned[_ONEDNN] = os.environ[_ONEDNN]
         options: dict[str, Any] = {
             "address": address,
             "runtime_env": {"env_vars": pinned},
