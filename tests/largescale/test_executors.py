@@ -12,6 +12,7 @@ import pytest
 from yt8m.errors import UserError
 from yt8m.largescale.executors import make_executor, ray_executor
 from yt8m.largescale.executors.base import TreeReduction, check_counted, forget, warm
+from yt8m.largescale.executors.calls import Part
 from yt8m.largescale.executors.in_process import InProcessExecutor
 
 
@@ -129,22 +130,46 @@ def test_an_installed_package_may_bring_an_executor():
         make_executor("spark")
 
 
-@pytest.mark.parametrize("chosen", [None, "0", "1"])
-def test_workers_use_onednn_where_the_driver_does(chosen, monkeypatch):
-    """Its kernels round in another way, and by default TensorFlow decides by the processor."""
-    started = []
+@pytest.fixture
+def fake_ray(monkeypatch):
+    """Return a stand-in for the module, which starts nothing."""
     fake = mock.MagicMock()
     fake.is_initialized.return_value = False
     fake.cluster_resources.return_value = {}
-    fake.init.side_effect = lambda **options: started.append(options)
     monkeypatch.setattr(ray_executor, "_import_ray", lambda: fake)
+    return fake
+
+
+@pytest.mark.parametrize("chosen", [None, "0", "1"])
+def test_workers_use_onednn_where_the_driver_does(chosen, fake_ray, monkeypatch):
+    """Its kernels round in another way, and by default TensorFlow decides by the processor."""
     monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
     if chosen is not None:
         monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", chosen)
     make_executor("auto?threads=3")
-    variables = started[0]["runtime_env"]["env_vars"]
+    variables = fake_ray.init.call_args.kwargs["runtime_env"]["env_vars"]
     assert variables.get("TF_ENABLE_ONEDNN_OPTS") == chosen
     assert variables["TF_NUM_INTRAOP_THREADS"] == "3"
+
+
+def test_tasks_ask_for_memory_that_the_largest_node_has(fake_ray):
+    large, small = {"memory": 8e9, "CPU": 4.0}, {"memory": 3e9, "CPU": 2.0}
+    fake_ray.nodes.return_value = [
+        {"Alive": True, "Resources": large},
+        {"Alive": True, "Resources": small},
+        {"Alive": True, "Resources": {"memory": 1e9, "CPU": 1.0}},  # too few cores for a task
+        {"Alive": False, "Resources": {"memory": 64e9, "CPU": 2.0}},
+        {"Alive": True, "Resources": {"CPU": 2.0}},
+    ]
+    executor = make_executor("auto?threads=2")
+    assert executor.worker_memory() == 3_000_000_000  # of the small node's one worker
+    task = fake_ray.remote.return_value.return_value
+    for asked, given in ((0, None), (5_000_000_000, 5_000_000_000), (10**11, 8_000_000_000)):
+        executor.task_memory = asked
+        fake_ray.wait.side_effect = lambda refs, **_: (refs, [])
+        fake_ray.get.side_effect = lambda refs: [(0.0, Part(0, 1, [7])) for _ in refs]
+        assert list(executor.map(power, [0], {})) == [(0, 7)]
+        assert task.options.call_args.kwargs["memory"] == given
 
 
 @pytest.mark.parametrize("address", ["ray", "auto", "10.0.0.1:6379", "ray://10.0.0.1:10001"])

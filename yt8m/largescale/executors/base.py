@@ -53,13 +53,22 @@ class Executor(Protocol):
     Attributes:
       check: called before each task, or about every second while a cluster runs them; it may raise
         an exception, which ends the call.
+      task_memory: bytes that each task of the following calls asks for, so that a node of a cluster
+        runs no more of them at once than fit; 0 asks for none.
     """
 
     check: Callable[[], None]
+    task_memory: int
 
     @property
     def local(self) -> bool:
         """Whether tasks run in this process, where they can share its objects."""
+
+    def worker_memory(self) -> int | None:
+        """Return the bytes that a task may take while all workers of its node have one.
+
+        None stands for a machine that does not say.
+        """
 
     def broadcast(self, value: Any) -> Any:
         """Make `value` readable by tasks under a new key; it is sent to each node once.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable
 
+from yt8m.data.files.memory import available_memory
 from yt8m.largescale.executors.base import (
     Broadcast,
     Combine,
@@ -22,6 +23,11 @@ class InProcessExecutor:
 
     def __init__(self) -> None:
         self.check: Callable[[], None] = lambda: None
+        self.task_memory = 0
+
+    def worker_memory(self) -> int | None:
+        """Return the bytes that are still available to this process, or None if none says."""
+        return available_memory()
 
     def broadcast(self, value: Any) -> Broadcast:
         """Return the value itself under a new key."""

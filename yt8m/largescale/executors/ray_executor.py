@@ -93,6 +93,7 @@ class RayExecutor:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         self._ray = ray = _import_ray()
         self.check: Callable[[], None] = lambda: None
+        self.task_memory = 0
         self._limit, self._threads = float(task_timeout), int(threads)
         self._counted, self._counted_at = 0, -math.inf  # workers, and when
         self._idle = 0.0  # seconds since a call ended, not counting those of the caller
@@ -139,6 +140,28 @@ class RayExecutor:
                 " machine's ~/.ray/auth_token?"
             ) from error
 
+    def worker_memory(self) -> int | None:
+        """Return the least memory of a node that its tasks may take, over its number of workers."""
+        shares = [memory // max(1, int(cores // self._threads)) for memory, cores in self._nodes()]
+        return min(shares, default=None)
+
+    def _nodes(self) -> list[tuple[int, float]]:
+        """Return the memory and the processors of each node that runs tasks."""
+        found = (node["Resources"] for node in self._ray.nodes() if node["Alive"])
+        return [
+            (int(has["memory"]), has["CPU"])
+            for has in found
+            if has.get("memory") and has.get("CPU", 0) >= self._threads
+        ]
+
+    def _asking(self, **options: Any) -> Any:
+        """Return the remote function with the memory that a task asks for.
+
+        No node would ever start a task that asks for more than the largest one has.
+        """
+        most = max((memory for memory, _ in self._nodes()), default=0)
+        return self._task.options(memory=min(self.task_memory, most) or None, **options)
+
     def broadcast(self, value: Any) -> RayHandle:
         """Put the value into the object store, from which each node fetches it once."""
         return RayHandle(new_key(), self._ray.put(value))
@@ -153,7 +176,7 @@ class RayExecutor:
         """
         counted = 0
         # With its part as the second half of its one value, a call's result is fetched at once.
-        remote = self._task.options(num_returns=1)
+        remote = self._asking(num_returns=1)
         for call, (_, part) in self._completed(remote, function, None, tasks, shared):
             if (part.start, part.stop) != (call.start, call.stop):
                 raise RuntimeError(f"the results from task {part.start} on arrived as {call}'s")
@@ -179,7 +202,7 @@ class RayExecutor:
             lambda refs, ref: [*(refs or []), ref],
             lift=lambda refs: self._combine.remote(combine, *refs),
         )
-        for _ in self._completed(self._task, function, combine, tasks, shared, tree):
+        for _ in self._completed(self._asking(), function, combine, tasks, shared, tree):
             pass
         last = tree.result()
         waiting = list(last)
