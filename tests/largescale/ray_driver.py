@@ -169,19 +169,32 @@ def wait_to_be_killed(work):
 
 
 def wide_model():
-    """A model whose products are so large that kernels for them differ in how they round."""
+    """A model whose products are so large that kernels for them differ in how they round.
+
+    Its head, when frozen, is read from the object store.
+    """
+    groups = [
+        {"classes": list(range(20, K)), "num_mixtures": 1},
+        {"classes": list(range(20)), "num_mixtures": 17},
+    ]
     tf.keras.utils.set_random_seed(1)
-    made = registry.create("VideoDbofBasic", num_classes=K, feature_sizes=SIZES, width=1500)
+    made = registry.create(
+        "VideoDbofBasic", num_classes=K, feature_sizes=SIZES, width=1500, groups=groups
+    )
     return made.build_weights()
 
 
 def equal(work):
-    """The gradient in this process, on one worker and on two, also after an update."""
+    """The gradient in this process, on one worker and on two, also after an update.
+
+    The head is frozen, and so computed by blocks.
+    """
     tasks, count = data(work)
     results, source = [], RecordSource(SCHEMA, 16)
     for workers in (0, 1, 2):
         executor = make_executor("ray", workers=workers) if workers else make_executor("")
-        full = FullBatchGradient(executor, wide_model(), source, tasks)
+        executor.task_memory = 300 << 20
+        full = FullBatchGradient(executor, wide_model(), source, tasks, ("head",))
         first = full(iteration=0)
         full.set_weights(
             [

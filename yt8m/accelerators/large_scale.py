@@ -75,7 +75,8 @@ def step3(model: str, sizes: Sizes) -> Program:
     rows, frames = config.recipe.batch_size, sizes.frames(model, training=False)
     built = make_model(config)
     source = RecordSource(config.schema, rows)
-    worker = GradientWorker(GradientSettings(FROZEN, config.recipe.label_loss, source), built)
+    settings = GradientSettings.of(built, FROZEN, config.recipe.label_loss, source)
+    worker = GradientWorker(settings, built)
     specs = batch_specs(config, (*built.input_keys, "labels"), rows, frames)
 
     def gradients(batch: Batch) -> list[tf.Tensor]:

@@ -52,19 +52,20 @@ def clip(
 
 
 def dense_gradients(
-    tape: tf.GradientTape, target: tf.Tensor, variables: list[Any]
+    tape: tf.GradientTape, target: tf.Tensor, variables: list[Any], output_gradient: Any = None
 ) -> list[tf.Tensor]:
     """Return d target / d variable as a dense tensor for each variable.
 
     Args:
       tape: has recorded the target.
-      target: a scalar.
+      target: a scalar, or a tensor that some scalar depends on.
       variables: Keras 2 or 3 variables; one that the target does not depend on gets zeros.
+      output_gradient: d scalar / d target; None if the target is the scalar.
     """
     variables = [tf_variable(v) for v in variables]
     return [
         tf.zeros_like(v) if g is None else tf.convert_to_tensor(g)
-        for g, v in zip(tape.gradient(target, variables), variables)
+        for g, v in zip(tape.gradient(target, variables, output_gradient), variables)
     ]
 
 

@@ -104,14 +104,17 @@ class FullBatchGradient:
             raise ValueError("there are no tasks because there are no shards")
         self.executor, self.model, self.tasks = executor, model, list(tasks)
         self.penalty, self.seed = penalty, seed
-        settings = GradientSettings(tuple(frozen), loss, source)
+        settings = GradientSettings.of(model, frozen, loss, source)
         self._max_bad_records = source.max_bad_records
         self._worker = GradientWorker(settings, model)
         self.variables = self._worker.variables["weights"]
         self._shared: dict[str, Any] = {
             "settings": executor.broadcast(settings),
-            "model": executor.broadcast(ShippedModel.of(model)),
+            "model": executor.broadcast(
+                ShippedModel.of(model) if settings.head is None else ShippedModel.headless(model)
+            ),
             "fixed": self._broadcast(self._worker.variables["fixed"]),
+            "head": self._broadcast(self._worker.head_values()),
         }
 
     def weights(self) -> list[np.ndarray]:

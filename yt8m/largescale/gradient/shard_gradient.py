@@ -11,12 +11,15 @@ import tensorflow as tf
 
 from yt8m.compat import tf_variable
 from yt8m.largescale.executors import Shared, warm
+from yt8m.largescale.gradient.frozen_head import FrozenHead, head_variables
 from yt8m.largescale.gradient.gradient_sum import GradientSum
 from yt8m.largescale.tasks.prefetch import prefetched
 from yt8m.largescale.tasks.record_source import Batch, RecordSource
 from yt8m.largescale.tasks.shard_parts import ShardTask
+from yt8m.largescale.tasks.shared_arrays import as_tensor
 from yt8m.largescale.tasks.shipped_model import ShippedModel
 from yt8m.losses import registry as losses
+from yt8m.models.core.aggregator_and_head import AggregatorAndHead
 from yt8m.models.core.base import Yt8mModel
 from yt8m.training.step import dense_gradients
 
@@ -29,11 +32,22 @@ class GradientSettings:
       frozen: attributes of the model whose variables get no gradient.
       loss: the name of a loss.
       source: how the shards are read.
+      head: the head, if it is frozen and can be computed by blocks of classes; else None.
     """
 
     frozen: tuple[str, ...]
     loss: str
     source: RecordSource
+    head: FrozenHead | None = None
+
+    @classmethod
+    def of(
+        cls, model: Yt8mModel, frozen: Sequence[str], loss: str, source: RecordSource
+    ) -> GradientSettings:
+        """Return the settings for a built model."""
+        ends = "head" in frozen and isinstance(model, AggregatorAndHead)
+        head = FrozenHead.of(model.head, loss) if ends else None
+        return cls(tuple(frozen), loss, source, head)
 
 
 def chosen_variables(model: Yt8mModel, frozen: Sequence[str]) -> list[Any]:
@@ -47,17 +61,25 @@ class GradientWorker:
 
     Args:
       settings: what is differentiated.
-      model: a built model.
+      model: a built model. If the head arrives with the tasks, the model's own is not used.
     """
 
     def __init__(self, settings: GradientSettings, model: Yt8mModel):
-        self.model, self._loss = model, losses.get(settings.loss)
+        self.model, self._settings = model, settings
+        self._loss = losses.get(settings.loss)
         chosen = chosen_variables(model, settings.frozen)
         ids = {id(v) for v in chosen}
+        if settings.head is not None:
+            ids |= {id(v) for v in model.head.variables}
         fixed = [v for v in model.weights if id(v) not in ids]
         self.variables = {"weights": chosen, "fixed": fixed}
-        self._received = {"weights": "", "fixed": ""}
+        self._received = {"weights": "", "fixed": "", "head": ""}
+        self._head: list[tf.Tensor] = []  # empty: that of the model
         self._compute: Any = None
+
+    def head_values(self) -> list[Any]:
+        """Return the variables of a head that is computed by blocks; none if it is not."""
+        return head_variables(self.model.head) if self._settings.head else []
 
     def receive(self, shared: Shared) -> None:
         """Assign the broadcast weights, unless the model already has this version."""
@@ -67,6 +89,10 @@ class GradientWorker:
             for variable, value in zip(variables, shared[name].value):
                 variable.assign(value)
             self._received[name] = shared[name].key
+        if self._received["head"] != shared["head"].key:
+            self._arrays = shared["head"].value  # their memory is that of the tensors
+            self._head = [as_tensor(array) for array in self._arrays]
+            self._received["head"] = shared["head"].key
 
     def sum(self, batches: Iterable[Batch], broken: list[str]) -> GradientSum:
         """Return the sums over all batches.
@@ -98,21 +124,44 @@ class GradientWorker:
         """Return the losses [B] and the gradients of their sum."""
         names = (*self.model.input_keys, "labels", "weights")
         tensors = {k: tf.convert_to_tensor(batch[k]) for k in names if k in batch}
+        # Arguments in any case: a program that reads variables may round in another way.
+        head = self._head or [tf.convert_to_tensor(v) for v in self.head_values()]
         if self._compute is None:
             # One program for all batch sizes: the digits must not depend on which came first.
             specs = {k: tf.TensorSpec([None, *v.shape[1:]], v.dtype) for k, v in tensors.items()}
-            self._compute = tf.function(self.traced, input_signature=[specs])
-        return self._compute(tensors)
+            of_head = [tf.TensorSpec(a.shape, a.dtype) for a in head]
+            self._compute = tf.function(self.traced, input_signature=[specs, of_head])
+        return self._compute(tensors, head)
 
-    def traced(self, batch: Batch) -> Any:
-        """Return the losses [B] and the gradients of their sum, inside a compiled function."""
+    def traced(self, batch: Batch, head: Sequence[tf.Tensor] = ()) -> Any:
+        """Return the losses [B] and the gradients of their sum, inside a compiled function.
+
+        Args:
+          batch: the examples.
+          head: the values of `head_values`; none stands for those of the model.
+        """
         variables = [tf_variable(v) for v in self.variables["weights"]]
+        settings, weights = self._settings, batch.get("weights")
+        inputs = self.model.select_inputs(batch)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            predictions = self.model(self.model.select_inputs(batch), training=False)
-            each = self._loss(batch["labels"], predictions, batch.get("weights"))  # [B]
-            total = tf.reduce_sum(each)
-        return each, dense_gradients(tape, total, variables)
+            if settings.head is not None:
+                target = self.model.aggregate(inputs, training=False)  # v [B, W]
+            else:
+                predictions = self.model(inputs, training=False)
+                each = self._loss(batch["labels"], predictions, weights)  # [B]
+                target = tf.reduce_sum(each)
+        if settings.head is None:
+            return each, dense_gradients(tape, target, variables)
+        each, to_v = settings.head.loss_and_gradient(
+            self._loss,
+            target,
+            batch["labels"],
+            weights,
+            head or self.head_values(),
+            settings.source.batch_size,
+        )
+        return each, dense_gradients(tape, target, variables, to_v)
 
 
 def shard_gradient(task: ShardTask, shared: Shared) -> GradientSum:
@@ -120,8 +169,8 @@ def shard_gradient(task: ShardTask, shared: Shared) -> GradientSum:
 
     Args:
       task: the shards and the choice among their records.
-      shared: "settings" (`GradientSettings`), "model" (`ShippedModel`), "fixed" and "weights"
-        (lists of arrays in the model's order).
+      shared: "settings" (`GradientSettings`), "model" (`ShippedModel`), "fixed", "head" and
+        "weights" (lists of arrays in the model's order, empty where the model has them).
     """
     settings: GradientSettings = shared["settings"].value
     shipped: ShippedModel = shared["model"].value

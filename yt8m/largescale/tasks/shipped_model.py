@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from yt8m.compat import tf_variable
+from yt8m.layers.heads.grouped_mixture_of_experts import GroupedMixtureOfExperts
+from yt8m.layers.heads.mixture_of_experts import MixtureOfExperts
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.build import dtype_policy
@@ -40,11 +42,18 @@ class ShippedModel:
         return cls(registry.name_of(type(model)), arguments, model.compute_dtype)
 
     @classmethod
+    def headless(cls, model: Yt8mModel) -> ShippedModel:
+        """Return the description of a model with a small head, for a worker that needs none."""
+        mixture = isinstance(model.head, (MixtureOfExperts, GroupedMixtureOfExperts))
+        groups = [{"classes": [0], "num_mixtures": 1}] if mixture else None
+        arguments = {**model.get_config(), "groups": groups}
+        return dataclasses.replace(cls.of(model), arguments=json.dumps(arguments))
+
+    @classmethod
     def before_head(cls, model: Yt8mModel) -> ShippedModel:
         """Return the description of a model with its weights before the head, and a small head."""
-        arguments = {**model.get_config(), "groups": None}  # a worker needs no large head
         weights = tuple(np.array(tf_variable(v)) for v in weights_before_head(model))
-        return dataclasses.replace(cls.of(model), arguments=json.dumps(arguments), weights=weights)
+        return dataclasses.replace(cls.headless(model), weights=weights)
 
     def make(self) -> Yt8mModel:
         """Return the model, built, with the weights that were shipped."""
