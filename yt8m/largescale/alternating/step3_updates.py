@@ -19,8 +19,9 @@ from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
 from yt8m.largescale.alternating.context import Context
 from yt8m.largescale.alternating.plan import Step
+from yt8m.largescale.alternating.step3_batch import with_batch_size
 from yt8m.largescale.gradient.full_batch import FullBatchGradient
-from yt8m.largescale.gradient.shard_gradient import chosen_variables
+from yt8m.largescale.gradient.shard_gradient import GradientSettings, chosen_variables
 from yt8m.largescale.gradient.update_rules import GradientDescent, IRPropPlus
 from yt8m.largescale.tasks.record_source import RecordSource
 from yt8m.largescale.tasks.shard_parts import pack_shards
@@ -56,13 +57,15 @@ class FullBatchUpdates:
         source = RecordSource(
             config.schema, config.recipe.batch_size, config.training.max_bad_records
         )
+        label_loss, self._executor = config.recipe.label_loss, context.executor
+        wanted = GradientSettings.of(model, FROZEN, label_loss, source)
         self._gradient = FullBatchGradient(
             context.executor,
             model,
-            source,
+            with_batch_size(context, model, wanted).source,
             pack_shards(context.files, int(settings.task_mb * 2**20)),
             FROZEN,
-            config.recipe.label_loss,
+            label_loss,
             config.training.regularization_penalty,
             config.training.seed + _CYCLES * (step.cycle - 1),
         )
@@ -104,8 +107,9 @@ class FullBatchUpdates:
         self._rule.restore(rule)
 
     def close(self) -> None:
-        """Release the model in the tasks' processes."""
+        """Release the model in the tasks' processes; later tasks ask for no memory."""
         self._gradient.close()
+        self._executor.task_memory = 0
 
 
 class AdamPasses:

@@ -10,9 +10,10 @@ from typing import Any
 from yt8m.largescale.executors import progress
 
 _END = object()
+AHEAD = 2
 
 
-def prefetched(items: Iterable[Any], ahead: int = 2) -> Iterator[Any]:
+def prefetched(items: Iterable[Any], ahead: int = AHEAD) -> Iterator[Any]:
     """Yield `items` in order while a thread computes up to `ahead` of the next ones.
 
     An error of `items` is raised here, at its place in the order. Each item counts as progress of

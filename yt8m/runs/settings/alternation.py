@@ -126,6 +126,13 @@ class AlternationConfig:
         at_least=0,
     )
     step3_max_iterations: int = _setting(45, "maximum number of iterations of step 3", at_least=0)
+    step3_batch_size: int = _setting(
+        0,
+        "videos that a worker of step 3 computes together, which decides its memory and changes"
+        " results by rounding; 0: --batch_size, or as many as fit into a worker's memory",
+        at_least=0,
+        at_most=MOST_IN_A_BATCH,
+    )
     batch_fraction: float = _setting(
         1.0,
         "fraction of the training set that is drawn for each gradient of step 3; 1: all of it",
@@ -175,6 +182,11 @@ class AlternationConfig:
           UserError: names the flag and what it may be.
         """
         check(self)
+        if self.step3_optimizer == "adam" and self.step3_batch_size:
+            raise UserError(
+                f"--step3_batch_size={self.step3_batch_size} cannot be combined with"
+                " --step3_optimizer=adam, whose steps take --batch_size; drop one of the two."
+            )
         if self.step3_optimizer == "adam" and self.batch_fraction < 1:
             raise UserError(
                 f"--batch_fraction={self.batch_fraction:g} cannot be combined with"
