@@ -1,10 +1,13 @@
 """The streamed metrics against a slow and obviously right reference."""
 
+import functools
+import pickle
+
 import numpy as np
 import pytest
 
 from yt8m.errors import UserError
-from yt8m.metrics.evaluation_metrics import EvaluationMetrics
+from yt8m.metrics.evaluation_metrics import EvaluationMetrics, merged
 
 
 def slow_ap(pairs, positives):
@@ -105,6 +108,49 @@ def test_any_split_and_any_order_of_batches_give_the_same():
     assert parts.result() == pytest.approx(whole.result(), abs=1e-12)
 
 
+@pytest.mark.parametrize("cuts", [(), (0,), (1, 2, 3), (8, 8, 40), (13, 29, 57), tuple(range(60))])
+def test_parts_merged_in_order_are_the_whole_to_the_last_bit(cuts):
+    rng = np.random.default_rng(7)
+    predictions, labels = random_data(3, 60, 90, 0.05)
+    predictions = np.round(predictions, 1)  # with ties, whose order depends on the place
+    labels[5, :40] = 1  # more labels than pairs
+    losses = rng.random(60).astype(np.float32) * 10.0 ** rng.integers(-8, 8, 60)
+    losses[20:24] = 0.1
+
+    def measured(rows, batch):
+        metrics = EvaluationMetrics(90)
+        for i in range(0, len(rows), batch):
+            some = rows[i : i + batch]
+            metrics.update(predictions[some], labels[some], loss=losses[some])
+        return metrics
+
+    whole = measured(np.arange(60), 60)
+    parts = [measured(rows, 7) for rows in np.split(np.arange(60), cuts)]
+    before = [pickle.dumps(part) for part in parts]
+    in_a_line = functools.reduce(merged, parts, None)
+    halves = [functools.reduce(merged, p, None) for p in (parts[:2], parts[2:]) if p]
+    in_a_tree = functools.reduce(merged, pickle.loads(pickle.dumps(halves)), None)
+    for total in (in_a_line, in_a_tree):
+        assert total.result() == whole.result()
+        for mine, other in zip(total.per_class_ap(), whole.per_class_ap()):
+            np.testing.assert_array_equal(mine, other)
+    assert [pickle.dumps(part) for part in parts] == before
+    assert in_a_line.result() == whole.result()  # also when it is asked again
+
+
+def test_parts_without_examples_or_losses_are_merged():
+    total = merged(merged(None, EvaluationMetrics(4)), EvaluationMetrics(4))
+    with pytest.raises(UserError, match="no example"):
+        total.result()
+    part = EvaluationMetrics(4)
+    part.update(np.eye(4), np.eye(4))
+    total.merge(part)
+    assert total.result() == part.result()
+    assert total.result()["loss"] is None
+    with pytest.raises(ValueError, match=r"\(5, 5\) were merged into \(4, 4\)"):
+        total.merge(EvaluationMetrics(5))
+
+
 def test_unrated_classes_score_zero():
     predictions, labels = random_data(4, 10, 8, 0.3)
     rated = (np.random.default_rng(2).random((10, 8)) < 0.5).astype(np.float32)
@@ -134,6 +180,6 @@ def test_refusals():
 def test_memory_a_video_is_small():
     metrics = EvaluationMetrics(3862)
     predictions = np.random.default_rng(0).random((64, 3862), dtype=np.float32)
-    metrics.update(predictions, np.zeros((64, 3862), np.uint8))
+    metrics.update(predictions, np.zeros((64, 3862), np.uint8), loss=np.zeros(64))
     held = [a if a.base is None else a.base for chunk in metrics._chunks for a in chunk]
-    assert sum(a.nbytes for a in held) <= 64 * 20 * 7  # 154 MB for 1.1 million videos
+    assert sum(a.nbytes for a in held) <= 64 * (20 * 7 + 16)  # 172 MB for 1.1 million videos

@@ -1,6 +1,7 @@
-"""All metrics of an evaluation, exact however the examples are split into batches.
+"""All metrics of an evaluation, exact however the examples are split into batches and parts.
 
-Only the best `top_k` pairs of each video are kept, 7 bytes each: a million videos take 150 MB.
+Only the best `top_k` pairs of each video are kept, 7 bytes each, and its loss and PERR: a million
+videos take 160 MB.
 """
 
 from __future__ import annotations
@@ -20,8 +21,18 @@ from yt8m.metrics.mean_average_precision import (
 from yt8m.metrics.perr import perr_of_ranked, perr_per_video
 from yt8m.metrics.top_k import top_k as best_of_rows
 
-# (scores, classes, hits)
-_Pairs = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+
+class _Chunk(NamedTuple):
+    """What is kept of some videos: their best pairs, each [B, k], and their numbers.
+
+    The numbers are added only in the end, because the last digit of a sum depends on its order.
+    """
+
+    scores: NDArray[Any]
+    classes: NDArray[Any]
+    hits: NDArray[Any]
+    perr: NDArray[Any]  # float64 [B]
+    losses: NDArray[Any]  # float64 [B], or [0] if none was given
 
 
 class BestPairs(NamedTuple):
@@ -62,11 +73,10 @@ class EvaluationMetrics:
         self.top_k = min(int(top_k), self.num_classes)
         self.map_classes: MapClasses = map_classes
         self._class_type = np.uint16 if num_classes <= 1 << 16 else np.int32
-        self._chunks: list[_Pairs] = []  # each array [B, k]
+        self._chunks: list[_Chunk] = []
         self._class_positives = np.zeros(self.num_classes, np.int64)
         self._num_examples = 0
-        self._sums = {"perr": 0.0, "hit_at_1": 0.0, "hit_at_5": 0.0, "loss": 0.0}
-        self._num_losses = 0
+        self._found = {"hit_at_1": 0, "hit_at_5": 0}  # videos with a hit
 
     def update(
         self,
@@ -113,24 +123,40 @@ class EvaluationMetrics:
         if deep.size:
             perr[deep] = perr_per_video(predictions[deep], positive[deep])
 
+        losses = np.array([] if loss is None else loss, np.float64)
+        if loss is not None and losses.shape != (batch,):
+            raise ValueError(
+                f"loss must have a number for each example, [{batch}], not {losses.shape}"
+            )
         k = self.top_k
-        self._chunks.append(
-            (scores[:, :k].copy(), classes[:, :k].astype(self._class_type), hits[:, :k].copy())
-        )
+        kept = (scores[:, :k].copy(), classes[:, :k].astype(self._class_type), hits[:, :k].copy())
+        self._chunks.append(_Chunk(*kept, perr, losses))
         self._class_positives += np.bincount(positive_classes, minlength=self.num_classes)
         self._num_examples += batch
-        self._sums["perr"] += float(perr.sum())
-        self._sums["hit_at_1"] += float(hits[:, 0].sum())
-        self._sums["hit_at_5"] += float(hits[:, :5].any(axis=1).sum())
-        if loss is not None:
-            loss = np.asarray(loss, np.float64)
-            if loss.shape != (batch,):
-                raise ValueError(
-                    f"loss must have a number for each example, [{batch}], not {loss.shape}"
-                )
-            self._sums["loss"] += float(loss.sum())
-            self._num_losses += batch
+        self._found["hit_at_1"] += int(np.count_nonzero(hits[:, 0]))
+        self._found["hit_at_5"] += int(np.count_nonzero(hits[:, :5].any(axis=1)))
         return BestPairs(scores, classes, hits)
+
+    def merge(self, other: EvaluationMetrics) -> None:
+        """Add what another object has seen, as if its batches had been added here.
+
+        Parts of a data set that are merged in its order give what one object gives that has seen
+        all of it, to the last bit, wherever the parts are cut.
+
+        Args:
+          other: metrics of equally many classes and pairs; it is not changed.
+
+        Raises:
+          ValueError: the numbers of classes or pairs differ.
+        """
+        mine, theirs = ((m.num_classes, m.top_k) for m in (self, other))
+        if mine != theirs:
+            raise ValueError(f"metrics of (classes, pairs) {theirs} were merged into {mine}")
+        self._chunks += other._chunks
+        self._class_positives += other._class_positives
+        self._num_examples += other._num_examples
+        for name, count in other._found.items():
+            self._found[name] += count
 
     def result(self) -> dict[str, float | int | None]:
         """Return all metrics by name; `loss` is None if no loss was given.
@@ -144,15 +170,14 @@ class EvaluationMetrics:
             )
         classes, hits = self._ranked()
         ap = ranked_class_average_precision(classes, hits, self._class_positives)
-        loss = self._sums["loss"] / self._num_losses if self._num_losses else None
+        kept, count = self._kept(), self._num_examples
         return {
             "gap": ranked_average_precision(hits, int(self._class_positives.sum())),
             "map": mean_average_precision(ap, self._class_positives, self.map_classes),
-            "perr": self._sums["perr"] / self._num_examples,
-            "hit_at_1": self._sums["hit_at_1"] / self._num_examples,
-            "hit_at_5": self._sums["hit_at_5"] / self._num_examples,
-            "loss": loss,
-            "num_examples": self._num_examples,
+            "perr": float(kept.perr.sum()) / count,
+            **{name: found / count for name, found in self._found.items()},
+            "loss": float(kept.losses.sum()) / len(kept.losses) if len(kept.losses) else None,
+            "num_examples": count,
             "num_classes_with_positives": int(np.count_nonzero(self._class_positives)),
         }
 
@@ -166,9 +191,20 @@ class EvaluationMetrics:
         """Return the (classes, hits) of all pairs, each [P], in descending order of the score."""
         if not self._chunks:
             return np.zeros(0, np.int64), np.zeros(0, bool)
-        if len(self._chunks) > 1:
-            scores, classes, hits = (np.concatenate(column) for column in zip(*self._chunks))
-            self._chunks = [(scores, classes, hits)]
-        scores, classes, hits = (column.ravel() for column in self._chunks[0])
+        scores, classes, hits = (column.ravel() for column in self._kept()[:3])
         pairs = ranked(scores, classes.astype(np.int32) * 2 + hits)  # sorts both as one
         return pairs >> 1, (pairs & 1).astype(bool)
+
+    def _kept(self) -> _Chunk:
+        """Return all chunks as one; there is at least one."""
+        if len(self._chunks) > 1:
+            self._chunks = [_Chunk(*(np.concatenate(column) for column in zip(*self._chunks)))]
+        return self._chunks[0]
+
+
+def merged(total: EvaluationMetrics | None, part: EvaluationMetrics) -> EvaluationMetrics:
+    """Add `part` to `total` in place; None starts a new total (`executors.base.Combine`)."""
+    if total is None:
+        total = EvaluationMetrics(part.num_classes, part.top_k, part.map_classes)
+    total.merge(part)
+    return total
