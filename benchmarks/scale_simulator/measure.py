@@ -109,13 +109,13 @@ def measure(workers: int, sample: str, folder: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _validations() -> Iterator[list[dict[str, float]]]:
-    """Yield a list that receives the processor and wall seconds of each validation."""
+    """Yield a list that receives the driver's processor and wall seconds of each validation."""
     taken: list[dict[str, float]] = []
     original = Validation.measure
 
-    def measured(self: Validation, pairs: Any) -> dict[str, Any]:
+    def measured(self: Validation, compute: Any) -> dict[str, Any]:
         processor, began = time.process_time(), time.perf_counter()
-        result = original(self, pairs)
+        result = original(self, compute)
         taken.append(
             {
                 "processor": time.process_time() - processor,

@@ -29,7 +29,9 @@ from yt8m.largescale.executors import make_executor, ray_executor
 from yt8m.largescale.gradient.full_batch import FullBatchGradient
 from yt8m.largescale.tasks.record_source import RecordSource
 from yt8m.largescale.tasks.shard_parts import ShardTask
+from yt8m.largescale.validation.spread import SpreadValidation
 from yt8m.models.core import registry
+from yt8m.training.validation import Validation
 
 SIZES, K, SHARDS = (
     (48, 16),
@@ -185,12 +187,15 @@ def wide_model():
 
 
 def equal(work):
-    """The gradient in this process, on one worker and on two, also after an update.
+    """Gradient and validation in this process, on one worker and on two, also after an update.
 
     The head is frozen, and so computed by blocks.
     """
     tasks, count = data(work)
     results, source = [], RecordSource(SCHEMA, 16)
+    pattern, metrics = os.path.join(work, "*.tfrecord"), []
+    config = new_run(pattern, "VideoDbofBasic", schema=SCHEMA, eval_data_pattern=pattern)
+    records = Validation(config, tf.distribute.OneDeviceStrategy("/cpu:0"))
     for workers in (0, 1, 2):
         executor = make_executor("ray", workers=workers) if workers else make_executor("")
         executor.task_memory = 300 << 20
@@ -202,6 +207,8 @@ def equal(work):
                 for w, g in zip(full.weights(), first.gradients)
             ]
         )
+        found = SpreadValidation(executor, records, config, 1).on_records(full.shared)
+        metrics.append({name: value for name, value in found.items() if name != "seconds"})
         results.append((first, full(iteration=1), full(iteration=2, fraction=0.3)))
         executor.close()
     return {
@@ -209,6 +216,7 @@ def equal(work):
         "examples": [[r.num_examples for r in rs] for rs in results],
         "equal": [[same(a, b) for a, b in zip(results[0], other)] for other in results[1:]],
         "moved": not same(results[0][0], results[0][1]),
+        "metrics": metrics,
     }
 
 

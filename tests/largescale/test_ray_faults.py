@@ -140,6 +140,8 @@ def test_equal_to_the_bit_in_process_and_on_one_and_two_workers(run_driver):
     assert got["examples"][0] == got["examples"][1] == got["examples"][2]
     assert got["examples"][0][:2] == [got["count"]] * 2
     assert 0 < got["examples"][0][2] < got["count"]
+    assert got["metrics"] == [got["metrics"][0]] * 3
+    assert got["metrics"][0]["num_examples"] == got["count"]
 
 
 @pytest.mark.slow

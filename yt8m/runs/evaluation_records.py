@@ -29,6 +29,7 @@ class EvaluationRecords:
       schema: how the records are encoded.
       description: one line that describes the schema.
       batch_size: examples per batch.
+      sampling: which frames of a video are read.
 
     Args:
       config: the run's settings.
@@ -62,7 +63,7 @@ class EvaluationRecords:
         training = config.training
         self.batch_size = batch_size or training.eval_batch_size or config.recipe.batch_size
         frames = training.eval_frames if eval_frames is None else eval_frames
-        self._sampling = FrameSampling("even", frames) if frames else FrameSampling()
+        self.sampling = FrameSampling("even", frames) if frames else FrameSampling()
 
     def only(self, files: list[str]) -> EvaluationRecords:
         """Return some of the shards, read in the same way."""
@@ -112,6 +113,6 @@ class EvaluationRecords:
             self.schema,
             bad,
             batch_size=self.batch_size,
-            sampling=self._sampling,
+            sampling=self.sampling,
             **more,
         )

@@ -13,8 +13,9 @@ from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.count import count_records
 from yt8m.data.files.shards import evenly_spaced
 from yt8m.errors import UserError
-from yt8m.evaluation.evaluate import Pairs, evaluate, evaluate_reconstruction, timed
+from yt8m.evaluation.evaluate import MeanLoss, Pairs, evaluate, evaluate_reconstruction, timed
 from yt8m.losses import registry as losses
+from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.config import RunConfig
@@ -56,22 +57,23 @@ class Validation(EvaluationRecords):
         """Return the metrics of one pass over the records, with the `seconds` it took."""
         bad = BadRecords(0)
         with bad.explained(self._config.schema.num_classes):
-            return self.measure(predictor.over(self.batches(bad)))
+            pairs = self._checked(predictor.over(self.batches(bad)))
+            return self.measure(lambda: self._metrics(pairs))
 
-    def measure(self, pairs: Pairs) -> dict[str, Any]:
-        """Return the metrics of (batch, predictions) pairs, with the `seconds` they took."""
-        return {**self._measure(self._checked(pairs)), **self._sampled()}
+    def measure(self, compute: Callable[[], EvaluationMetrics | MeanLoss]) -> dict[str, Any]:
+        """Return the metrics that `compute` finds, with the `seconds` it took.
 
-    def _measure(self, pairs: Pairs) -> dict[str, Any]:
-        if not self._classifies:
-            return timed(lambda: evaluate_reconstruction(pairs))
-        classes, top_k = self._config.schema.num_classes, self._config.training.top_k
-        return timed(lambda: evaluate(pairs, self._loss, classes, top_k))
-
-    def _sampled(self) -> dict[str, Any]:
-        """Return what records beside the metrics that they are those of some shards."""
+        Beside those of some shards is recorded that they are.
+        """
         chosen, there_are = len(self.files), self._all_shards
-        return {} if chosen == there_are else {"shards": chosen, "of_shards": there_are}
+        some = {} if chosen == there_are else {"shards": chosen, "of_shards": there_are}
+        return {**timed(compute), **some}
+
+    def _metrics(self, pairs: Pairs) -> EvaluationMetrics | MeanLoss:
+        if not self._classifies:
+            return evaluate_reconstruction(pairs)
+        classes, training = self._config.schema.num_classes, self._config.training
+        return evaluate(pairs, self._loss, classes, training.top_k)
 
     def _checked(self, pairs: Pairs) -> Pairs:
         for pair in pairs:

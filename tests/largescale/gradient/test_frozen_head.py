@@ -1,4 +1,4 @@
-"""A frozen mixture's loss and input gradient by blocks of classes equal those of one tape."""
+"""A frozen mixture by blocks of classes: its probabilities, and the loss and gradient of a tape."""
 
 import numpy as np
 import pytest
@@ -68,6 +68,8 @@ def test_blocks_give_the_loss_and_the_gradient_of_one_tape(
     assert blocks > len(described.parts) if small_blocks else blocks == len(described.parts)
     np.testing.assert_allclose(each, expected, rtol=1e-5)
     np.testing.assert_allclose(to_v, gradient, rtol=2e-4, atol=1e-5)
+    p = tf.function(lambda: described.probabilities(v, head_variables(head), rows=B))()
+    np.testing.assert_allclose(p, head(v), rtol=1e-5)
 
 
 def test_other_heads_and_losses_are_left_to_the_tape():

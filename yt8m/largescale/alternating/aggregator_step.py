@@ -45,14 +45,13 @@ def run(context: Context, step: Step, source: str) -> float:
     else:
         updates.restore(state.arrays)
         context.log.say(f"{step.name} continues after iteration {state.iterations}")
-    predictor = context.validation.predictor(model)
     try:
         while not is_over(state.gaps, settings.step3_patience, settings.step3_max_iterations):
             context.stop.raise_if_set()
             iteration, began = state.iterations + 1, time.monotonic()
             numbers = updates.update(iteration)
             elapsed = state.elapsed + time.monotonic() - began
-            result = context.validation(predictor)
+            result = context.validate.on_records(updates.shared)
             if best_index([*state.gaps, result["gap"]]) == iteration:
                 about = {**result, "iteration": iteration}
                 save_model(run_folder, step.best, model, own, about)

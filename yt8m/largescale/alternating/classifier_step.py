@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError
-from yt8m.evaluation.evaluate import Pairs
 from yt8m.largescale.alternating.context import Context, alternation_of
 from yt8m.largescale.alternating.plan import Step, best_index, is_over
 from yt8m.largescale.alternating.step_model import (
@@ -36,6 +34,7 @@ from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_map import PartitionMap
 from yt8m.largescale.tasks.shared_folder import LOCAL, absolute, local_folder
 from yt8m.largescale.tasks.shipped_model import weights_before_head
+from yt8m.largescale.validation.spread import FeatureValidation
 from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.build import make_model
@@ -105,7 +104,7 @@ def _validate_on_records(context: Context, step: Step) -> None:
     """Replace the metrics of the head on stored features by those of the whole model on records."""
     with context.strategy.scope():
         model = load_model(context.run, step.best)
-    result = context.validation(context.validation.predictor(model))
+    result = context.validate.of_model(model)
     about = {**metrics_of(context.run, step.best), **result}
     copy_model(context.run, step.best, step.best, about)
     context.run.write_text(f"{step.folder}/validated", "")
@@ -121,7 +120,7 @@ def _train(context: Context, step: Step, source: str, state: StepState) -> None:
     epoch_steps, total_steps = moe.steps(store.num_examples)
     partitions = _partition_map(context, step, store, experts, moe)
     model = _with_new_head(context, source, own)
-    predict = tf.function(lambda features: model.head(features), reduce_retracing=True)
+    validate = FeatureValidation(context.validate, validation_store, model.head)
     context.log.say(
         f"{step.name}: {int(experts.sum()):,} experts for {len(experts):,} classes in"
         f" {len(partitions)} partitions, {store.num_examples:,} videos, {epoch_steps:,} steps per"
@@ -135,13 +134,13 @@ def _train(context: Context, step: Step, source: str, state: StepState) -> None:
         partitions.fill(model.head)
         elapsed = worked_before + time.monotonic() - began
         validated = time.monotonic()
-        batches = validation_store.sequential(context.validation.batch_size)
-        result = context.validation.measure(_head_predictions(model, predict, batches))
+        result = validate()
         if best_index([*state.gaps, result["gap"]]) == epoch:
             save_model(context.run, step.best, model, own, {**result, "epoch": epoch})
         context.log.iteration(step, epoch, result, elapsed)
         state.record(result["gap"], elapsed, {})
         began += time.monotonic() - validated
+    validate.close()
     partitions.close()
 
 
@@ -230,12 +229,3 @@ def moe_settings(config: RunConfig, cycle: int, num_examples: int) -> MoeSetting
         l2=L2 * training.regularization_penalty,
         initial=config.model.arguments.get("initial", "priors"),
     )
-
-
-def _head_predictions(
-    model: Yt8mModel, predict: Callable[[tf.Tensor], tf.Tensor], batches: Iterable[Any]
-) -> Pairs:
-    """Yield ({"labels"}, probabilities [B, K]) for each batch (features, labels) of a store."""
-    for features, labels in batches:
-        inputs = tf.cast(tf.constant(features), model.head.compute_dtype)
-        yield {"labels": tf.constant(labels)}, predict(inputs).numpy()

@@ -106,7 +106,7 @@ def _take(context: Context, step: Step) -> RunFolder:
     with context.strategy.scope():
         model = make_model(mine)
     load_weights(model, weights)
-    result = context.validation(context.validation.predictor(model))
+    result = context.validate.of_model(model)
     save_model(context.run, step.best, model, {}, result)
     return joint
 

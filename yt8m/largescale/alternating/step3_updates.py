@@ -50,6 +50,9 @@ class FullBatchUpdates:
     """The mean gradient of all training data, or of a random part, and then one update.
 
     Source: KDD Algorithm 1, docs/sources.md#full-batch-gradient.
+
+    Attributes:
+      shared: the model as the tasks have it, with which they also validate.
     """
 
     def __init__(self, context: Context, step: Step, model: Yt8mModel):
@@ -69,6 +72,7 @@ class FullBatchUpdates:
             config.training.regularization_penalty,
             config.training.seed + _CYCLES * (step.cycle - 1),
         )
+        self.shared = self._gradient.shared
         self._fraction = settings.batch_fraction
         self._rule: IRPropPlus | GradientDescent
         if settings.step3_optimizer == "gd":
@@ -113,10 +117,15 @@ class FullBatchUpdates:
 
 
 class AdamPasses:
-    """One pass of mini-batch Adam over the data per iteration, for comparison with iRProp+."""
+    """One pass of mini-batch Adam over the data per iteration, for comparison with iRProp+.
+
+    Attributes:
+      shared: the model as the tasks of a validation have it.
+    """
 
     def __init__(self, context: Context, step: Step, model: Yt8mModel):
         self._context, self._cycle = context, step.cycle
+        self.shared = context.validate.shared(model)
         self._variables = chosen_variables(model, FROZEN)
         with context.strategy.scope():
             self._optimizer = tf.keras.optimizers.Adam(
@@ -166,6 +175,7 @@ class AdamPasses:
             while True:
                 self._context.stop.raise_if_out_of_time()
                 self._step(iterator, tf.constant(1))
+        self.shared.changed()
         sums = self._step.read_sums()
         if not sums["steps"]:
             if bad.found:
@@ -191,9 +201,11 @@ class AdamPasses:
         for variables, name in ((self._variables, "weight"), (self._optimizer.variables, "adam")):
             for variable, value in zip(variables, _list(arrays, name)):
                 tf_variable(variable).assign(value)
+        self.shared.changed()
 
     def close(self) -> None:
-        """Do nothing, because all tasks ran in this process."""
+        """Release the model in the tasks' processes."""
+        self.shared.close()
 
 
 Updates = Union[FullBatchUpdates, AdamPasses]

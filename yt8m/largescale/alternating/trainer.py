@@ -149,7 +149,7 @@ def _context(config: RunConfig, run: RunFolder, strategy: tf.distribute.Strategy
     executor = make_executor(alternation.executor, task_timeout=60.0 * alternation.task_minutes)
     stop = StopSignal(config.session)
     # A signal lets an iteration of step 3 and its validation end; the end of the session cannot.
-    executor.check = validation.check = stop.raise_if_out_of_time
+    executor.check = stop.raise_if_out_of_time
     return Context(config, run, strategy, executor, validation, Log(run), stop, files)
 
 

@@ -194,7 +194,7 @@ def _finish(context: Context, network: Yt8mModel) -> None:
         whole = make_model(dataclasses.replace(config, model=model))
     copy_layers(network, whole, lambda name: name not in _HALF)
     copy_layers(half, whole, lambda name: name in _HALF)
-    result = context.validation(context.validation.predictor(whole))
+    result = context.validate.of_model(whole)
     about = {**metrics_of(video_run, BEST), **result}
     for folder in (BEST, "last"):
         save_model(run_folder, folder, whole, arguments, about)

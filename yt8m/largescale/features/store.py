@@ -78,17 +78,25 @@ class FeatureStore:
                 counts += np.bincount(labels, minlength=self.num_classes)
         return counts
 
-    def sequential(self, batch_size: int, classes: Sequence[int] | None = None) -> Iterator[Batch]:
+    def sequential(
+        self,
+        batch_size: int,
+        classes: Sequence[int] | None = None,
+        shards: Sequence[int] | None = None,
+    ) -> Iterator[Batch]:
         """Yield every video once, in the store's order.
 
         Args:
           batch_size: B.
           classes: labels [C] whose columns are wanted; None is all.
+          shards: the numbers of the shards to read; None reads all.
 
         Yields:
           (features [n, D] in the store's type, labels uint8 [n, C]).
         """
-        yield from in_batches(self._shards(), batch_size, Columns(self.num_classes, classes))
+        chosen = range(len(self._sizes)) if shards is None else shards
+        columns = Columns(self.num_classes, classes)
+        yield from in_batches(map(self._shard, chosen), batch_size, columns)
 
     def batches(
         self,

@@ -1,4 +1,4 @@
-"""The loss behind a frozen mixture, and its gradient for the mixture's input, by blocks of classes.
+"""A frozen mixture by blocks of classes: its probabilities, or the loss and the gradient behind it.
 
 A frozen head needs no gradient of its own, and a loss that is a sum over classes gives each class's
 share of ∂L/∂v at once: logits, probabilities, their gradient and its product with the kernel, after
@@ -116,6 +116,22 @@ class FrozenHead:
             each += loss(y, tf.zeros_like(y, tf.float32), w)
         return each, tf.cast(to_x, v.dtype)
 
+    def probabilities(self, v: tf.Tensor, arrays: Sequence[tf.Tensor], rows: int) -> tf.Tensor:
+        """Return the probabilities, float32 [B, K]; the arguments are those of the loss."""
+        x = tf.cast(v, self.dtype)
+        found: list[tf.Tensor] = []
+        for _, class_major, kernels in self._blocks(arrays, rows):
+            with tf.control_dependencies(found[-1:]):
+                mixed = _mixed(tf.identity(x), [read() for read in kernels], class_major)
+                found.append(mixed.p)
+        order = np.asarray([c for part in self.parts for c in part.classes], np.int32)
+        p = tf.concat(found, axis=1)
+        if np.array_equal(order, np.arange(self.num_classes)):
+            return p
+        place = np.full(self.num_classes, len(order), np.int32)  # of a column of zeros
+        place[order] = np.arange(len(order))
+        return tf.gather(tf.pad(p, [[0, 0], [0, 1]]), place, axis=1)
+
     def _blocks(
         self, arrays: Sequence[tf.Tensor], rows: int
     ) -> Iterator[tuple[Sequence[int], bool, list[Any]]]:
@@ -161,6 +177,27 @@ def _columns(matrix: tf.Tensor, classes: Sequence[int]) -> tf.Tensor:
     return tf.gather(matrix, np.asarray(classes, np.int32), axis=1)
 
 
+class _Mixed(NamedTuple):
+    """The probabilities of a block [B, c], and what their gradient needs."""
+
+    p: tf.Tensor
+    kept: Any
+    flat: list[tf.Tensor]  # kernels [W, c · states]
+    sides: list[tuple[int, ...]]  # the last two dimensions of their logits
+
+
+def _mixed(x: tf.Tensor, kernels: Sequence[tf.Tensor], class_major: bool) -> _Mixed:
+    gates, experts, bias = kernels
+    sides = [tuple(kernel.shape[1:]) for kernel in (gates, experts)]
+    flat = [tf.cast(tf.reshape(k, [k.shape[0], -1]), x.dtype) for k in (gates, experts)]
+    logits = [
+        tf.reshape(tf.cast(tf.matmul(x, kernel), tf.float32), [-1, *side])
+        for kernel, side in zip(flat, sides)
+    ]
+    mix = by_class if class_major else by_state
+    return _Mixed(*mix(logits[0], logits[1] + tf.cast(bias, tf.float32), True), flat, sides)
+
+
 def _block(
     loss: losses.Loss,
     x: tf.Tensor,
@@ -170,20 +207,11 @@ def _block(
     class_major: bool,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return (loss of each video [B], gradient [B, W] of their sum) of a block of classes."""
-    gates, experts, bias = kernels
-    sides = [tuple(kernel.shape[1:]) for kernel in (gates, experts)]
-    flat = [tf.cast(tf.reshape(k, [k.shape[0], -1]), x.dtype) for k in (gates, experts)]
-    logits = [
-        tf.reshape(tf.cast(tf.matmul(x, kernel), tf.float32), [-1, *side])
-        for kernel, side in zip(flat, sides)
-    ]
-    mix, differentiate = (
-        (by_class, by_class_gradient) if class_major else (by_state, by_state_gradient)
-    )
-    p, kept = mix(logits[0], logits[1] + tf.cast(bias, tf.float32), True)
+    p, kept, flat, sides = _mixed(x, kernels, class_major)
     with tf.GradientTape() as tape:
         tape.watch(p)
         each = loss(labels, p, weights)
+    differentiate = by_class_gradient if class_major else by_state_gradient
     to_logits = differentiate(tape.gradient(each, p), kept, True)
     gradient = [
         tf.matmul(

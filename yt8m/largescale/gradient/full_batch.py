@@ -31,17 +31,13 @@ import tensorflow as tf
 
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError, look_for_nan
-from yt8m.largescale.executors import Executor, forget, warm
+from yt8m.largescale.executors import Executor
 from yt8m.largescale.gradient.gradient_sum import GradientSum, add_sums
-from yt8m.largescale.gradient.shard_gradient import (
-    GradientSettings,
-    GradientWorker,
-    shard_gradient,
-)
+from yt8m.largescale.gradient.shard_gradient import GradientSettings, shard_gradient
+from yt8m.largescale.gradient.shared_model import SharedModel
 from yt8m.largescale.tasks.record_source import RecordSource
 from yt8m.largescale.tasks.run_shards import check_broken
 from yt8m.largescale.tasks.shard_parts import ShardTask, draw_fraction
-from yt8m.largescale.tasks.shipped_model import ShippedModel
 from yt8m.models.core.base import Yt8mModel
 
 
@@ -85,6 +81,10 @@ class FullBatchGradient:
       penalty: the weight of the model's regularisation, which is added to the mean loss.
       seed: decides the fractions.
 
+    Attributes:
+      shared: the model as the tasks have it, with which other tasks may compute too.
+      variables: those with a gradient.
+
     Raises:
       ValueError: there are no tasks.
     """
@@ -104,18 +104,10 @@ class FullBatchGradient:
             raise ValueError("there are no tasks because there are no shards")
         self.executor, self.model, self.tasks = executor, model, list(tasks)
         self.penalty, self.seed = penalty, seed
-        settings = GradientSettings.of(model, frozen, loss, source)
         self._max_bad_records = source.max_bad_records
-        self._worker = GradientWorker(settings, model)
-        self.variables = self._worker.variables["weights"]
-        self._shared: dict[str, Any] = {
-            "settings": executor.broadcast(settings),
-            "model": executor.broadcast(
-                ShippedModel.of(model) if settings.head is None else ShippedModel.headless(model)
-            ),
-            "fixed": self._broadcast(self._worker.variables["fixed"]),
-            "head": self._broadcast(self._worker.head_values()),
-        }
+        settings = GradientSettings.of(model, frozen, loss, source)
+        self.shared = SharedModel(executor, model, settings)
+        self.variables = self.shared.variables
 
     def weights(self) -> list[np.ndarray]:
         """Return the current values of `variables`."""
@@ -125,11 +117,7 @@ class FullBatchGradient:
         """Assign new values to `variables`."""
         for variable, value in zip(self.variables, values):
             variable.assign(value)
-
-    def _broadcast(self, variables: Sequence[Any]) -> Any:
-        """Broadcast values; local tasks need none, because they use the trainer's own model."""
-        values = [] if self.executor.local else [np.array(tf_variable(v)) for v in variables]
-        return self.executor.broadcast(values)
+        self.shared.changed()
 
     def __call__(self, iteration: int = 0, fraction: float = 1.0) -> FullGradient:
         """Return loss and gradient at the model's current weights.
@@ -144,7 +132,6 @@ class FullBatchGradient:
             is not finite.
         """
         began = time.perf_counter()
-        self._shared["weights"] = self._broadcast(self.variables)
         total, num_tasks = self._sum(iteration, fraction)
         check_broken(total.num_broken, self._max_bad_records)
         penalty, penalty_gradients = self._regularization()
@@ -175,10 +162,8 @@ class FullBatchGradient:
         """Return the sums over the fraction's examples; there is at least one."""
         while True:
             tasks = draw_fraction(self.tasks, fraction, self.seed, iteration)
-            if self.executor.local:
-                warm(self._shared["model"].key, lambda: self._worker)
             total: GradientSum = self.executor.map_reduce(
-                shard_gradient, tasks, self._shared, add_sums
+                shard_gradient, tasks, self.shared.handles(), add_sums
             )
             if total.num_examples:
                 return total, len(tasks)
@@ -205,5 +190,4 @@ class FullBatchGradient:
 
     def close(self) -> None:
         """Release the model that this process keeps for the tasks; the executor stays open."""
-        forget(self._shared["model"].key)
-        self._shared.clear()
+        self.shared.close()

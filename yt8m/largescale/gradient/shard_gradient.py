@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 import tensorflow as tf
@@ -75,7 +75,7 @@ class GradientWorker:
         self.variables = {"weights": chosen, "fixed": fixed}
         self._received = {"weights": "", "fixed": "", "head": ""}
         self._head: list[tf.Tensor] = []  # empty: that of the model
-        self._compute: Any = None
+        self._compiled: dict[str, Any] = {}
 
     def head_values(self) -> list[Any]:
         """Return the variables of a head that is computed by blocks; none if it is not."""
@@ -104,7 +104,7 @@ class GradientWorker:
         loss, count = 0.0, 0
         total: list[np.ndarray] | None = None
         for batch in batches:
-            each, gradients = self._gradient(batch)
+            each, gradients = self._called(self.traced, batch, "labels", "weights")
             # NumPy adds in one order; the order of TensorFlow's sums depends on the threads.
             loss += float(each.numpy().sum(dtype=np.float64))
             count += int(each.shape[0])
@@ -120,18 +120,31 @@ class GradientWorker:
             total = [np.zeros(v.shape, np.float32) for v in self.variables["weights"]]
         return GradientSum(loss, count, len(broken), [np.asarray(t, np.float32) for t in total])
 
-    def _gradient(self, batch: Batch) -> Any:
-        """Return the losses [B] and the gradients of their sum."""
-        names = (*self.model.input_keys, "labels", "weights")
-        tensors = {k: tf.convert_to_tensor(batch[k]) for k in names if k in batch}
+    def probabilities(self, batch: Batch) -> np.ndarray:
+        """Return the probabilities [B, K] of a batch."""
+        found: np.ndarray = self._called(self._traced_probabilities, batch).numpy()
+        return found
+
+    def _called(self, function: Callable[..., Any], batch: Batch, *names: str) -> Any:
+        """Return what a method gives, compiled, for `names` of the batch and the inputs."""
+        wanted = (*self.model.input_keys, *names)
+        tensors = {k: tf.convert_to_tensor(batch[k]) for k in wanted if k in batch}
         # Arguments in any case: a program that reads variables may round in another way.
         head = self._head or [tf.convert_to_tensor(v) for v in self.head_values()]
-        if self._compute is None:
+        key = function.__name__
+        if key not in self._compiled:
             # One program for all batch sizes: the digits must not depend on which came first.
             specs = {k: tf.TensorSpec([None, *v.shape[1:]], v.dtype) for k, v in tensors.items()}
             of_head = [tf.TensorSpec(a.shape, a.dtype) for a in head]
-            self._compute = tf.function(self.traced, input_signature=[specs, of_head])
-        return self._compute(tensors, head)
+            self._compiled[key] = tf.function(function, input_signature=[specs, of_head])
+        return self._compiled[key](tensors, head)
+
+    def _traced_probabilities(self, batch: Batch, head: Sequence[tf.Tensor]) -> tf.Tensor:
+        inputs, settings = self.model.select_inputs(batch), self._settings
+        if settings.head is None:
+            return self.model(inputs, training=False)
+        v = self.model.aggregate(inputs, training=False)  # [B, W]
+        return settings.head.probabilities(v, head, settings.source.batch_size)
 
     def traced(self, batch: Batch, head: Sequence[tf.Tensor] = ()) -> Any:
         """Return the losses [B] and the gradients of their sum, inside a compiled function.
@@ -164,11 +177,10 @@ class GradientWorker:
         return each, dense_gradients(tape, target, variables, to_v)
 
 
-def shard_gradient(task: ShardTask, shared: Shared) -> GradientSum:
-    """Return the sums of loss and gradient over a task's examples.
+def received_worker(shared: Shared) -> GradientWorker:
+    """Return this process's worker, with the weights that were broadcast.
 
     Args:
-      task: the shards and the choice among their records.
       shared: "settings" (`GradientSettings`), "model" (`ShippedModel`), "fixed", "head" and
         "weights" (lists of arrays in the model's order, empty where the model has them).
     """
@@ -176,6 +188,17 @@ def shard_gradient(task: ShardTask, shared: Shared) -> GradientSum:
     shipped: ShippedModel = shared["model"].value
     worker = warm(shared["model"].key, lambda: GradientWorker(settings, shipped.make()))
     worker.receive(shared)
+    return worker
+
+
+def shard_gradient(task: ShardTask, shared: Shared) -> GradientSum:
+    """Return the sums of loss and gradient over a task's examples.
+
+    Args:
+      task: the shards and the choice among their records.
+      shared: see `received_worker`.
+    """
+    settings: GradientSettings = shared["settings"].value
     broken: list[str] = []
     batches = settings.source.batches(task.shards, task.rows, broken)
-    return worker.sum(prefetched(batches), broken)
+    return received_worker(shared).sum(prefetched(batches), broken)

@@ -20,7 +20,7 @@ from yt8m.data.files.scan import Scanned, scan
 from yt8m.data.records.check import RecordCheck
 from yt8m.data.records.frame import parse_frame_record
 from yt8m.data.records.isolate import parse_or_isolate
-from yt8m.data.records.sampling import FrameSampling
+from yt8m.data.records.sampling import ALL_FRAMES, FrameSampling
 from yt8m.data.records.segments import parse_segments
 from yt8m.data.records.video import parse_video_batch
 from yt8m.data.schema import RecordSchema
@@ -39,7 +39,7 @@ class _Record(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class RecordSource:
-    """TFRecord shards of either level, with all frames of every video.
+    """TFRecord shards of either level.
 
     It is sent to the workers, so it contains settings and no open files.
 
@@ -48,11 +48,14 @@ class RecordSource:
       batch_size: examples in a batch. Batches run across the shards of a task, and only the last
         one is smaller.
       max_bad_records: how many broken records may be skipped in total.
+      sampling: which frames of a video are read: all of them, or "even" ones. Nothing is drawn,
+        since the places of records in the whole data are not known here.
     """
 
     schema: RecordSchema
     batch_size: int = 512
     max_bad_records: int = 0
+    sampling: FrameSampling = ALL_FRAMES
 
     def batches(
         self, shards: Sequence[str], rows: Rows | None, broken: list[str]
@@ -76,7 +79,7 @@ class RecordSource:
                         lambda payloads: parse(tf.constant(payloads)), together, broken
                     )
             else:
-                parse_one = _frame_parser(self.schema)
+                parse_one = _frame_parser(self.schema, self.sampling)
                 parsed = (
                     self._parsed(lambda payloads: parse_one(payloads[0]), [record], broken)
                     for record in records
@@ -155,12 +158,12 @@ def _video_parser(schema: RecordSchema) -> Callable[[tf.Tensor], Batch]:
 
 
 @functools.lru_cache(maxsize=4)
-def _frame_parser(schema: RecordSchema) -> Callable[[bytes], Batch]:
+def _frame_parser(schema: RecordSchema, sampling: FrameSampling) -> Callable[[bytes], Batch]:
     """Return a function from one record to its video [1, ...] or its rated segments [S, ...]."""
 
     def parse_video(serialized: tf.Tensor) -> Batch:
         position = tf.zeros([], tf.int64)  # only the draw of frames uses it, and none are drawn
-        record = parse_frame_record(position, serialized, schema, FrameSampling(), seed=0)
+        record = parse_frame_record(position, serialized, schema, sampling, seed=0)
         return {k: v[None] for k, v in record.items()}
 
     segments = functools.partial(parse_segments, schema=schema)
