@@ -97,7 +97,8 @@ def test_help_begins_with_about_a_dozen_flags_and_is_no_wider_than_a_screen(name
 def test_what_a_resumed_run_may_change_is_what_does_not_change_what_it_learns():
     classes = {"recipe": Recipe, "training": TrainingConfig, "alternation": AlternationConfig}
     assert may_change(classes) == {
-        "alternation.executor", "alternation.task_minutes", "recipe.num_epochs",
+        "alternation.executor", "alternation.shared_store",
+        "alternation.shared_store_cache_gb", "alternation.task_minutes", "recipe.num_epochs",
         "training.cache", "training.cache_dir", "training.cache_gb",
         "training.checkpoint_minutes", "training.eval_batch_size",
         "training.export_model_steps", "training.keep_checkpoints", "training.max_bad_records",

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError
+from yt8m.largescale.alternating import shared
 from yt8m.largescale.alternating.context import Context, alternation_of
 from yt8m.largescale.alternating.plan import Step, best_index, is_over
 from yt8m.largescale.alternating.step_model import (
@@ -32,7 +33,7 @@ from yt8m.largescale.mixtures.adaptive_experts import experts_per_class, groups_
 from yt8m.largescale.mixtures.class_partition import partition
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_map import PartitionMap
-from yt8m.largescale.tasks.shared_folder import LOCAL, absolute, local_folder
+from yt8m.largescale.storage import objects
 from yt8m.largescale.tasks.shipped_model import weights_before_head
 from yt8m.largescale.validation.spread import FeatureValidation
 from yt8m.models.core.base import Yt8mModel
@@ -44,13 +45,12 @@ DECAY_EXAMPLES = 2_560_000  # 5,000 batches of 512 (KDD §5.1.3)
 L2 = 1e-8  # the weight for the head's kernels, as in the models that train theirs jointly
 
 
-def check(config: RunConfig, num_examples: int | None = None, train_dir: str = "") -> None:
+def check(config: RunConfig, num_examples: int | None = None) -> None:
     """Refuse what step 2 cannot do, before time is spent on step 1.
 
     Args:
       config: the run's settings; nothing is refused if its alternation has no step 2.
       num_examples: the number of training videos, if it is known.
-      train_dir: the run's folder, if it is known.
 
     Raises:
       UserError: names the flag.
@@ -62,7 +62,6 @@ def check(config: RunConfig, num_examples: int | None = None, train_dir: str = "
             "--train_data_pattern contains no training video, but step 2 of --trainer=alternating"
             " needs some."
         )
-    local_folder(train_dir, LOCAL)
     moe_settings(config, 1, num_examples or config.alternation.step2_batch_size).check()
 
 
@@ -81,15 +80,14 @@ def run(context: Context, step: Step, source: str) -> float:
       Stopped: a signal stopped the run. The features and partitions so far are saved.
     """
     settings, run_folder = context.settings, context.run
-    check(context.config, train_dir=run_folder.path)
+    check(context.config)
     state = StepState(run_folder, f"{step.folder}/{STATE}")
     if not _is_over(context, state):
         _train(context, step, source, state)
     if not tf.io.gfile.exists(run_folder.file(step.folder, "validated")):
         _validate_on_records(context, step)
     for name in ("features", "partitions"):  # no longer needed, and the largest files of a run
-        if tf.io.gfile.exists(run_folder.file(step.folder, name)):
-            tf.io.gfile.rmtree(run_folder.file(step.folder, name))
+        objects.remove_folder(shared.folder(context, step, name))
     epochs = best_index(state.gaps)
     context.log.say(f"{step.name}: up to {settings.max_experts} experts per class, {epochs} epochs")
     return state.elapsed
@@ -142,6 +140,8 @@ def _train(context: Context, step: Step, source: str, state: StepState) -> None:
         began += time.monotonic() - validated
     validate.close()
     partitions.close()
+    for used in (store, validation_store):
+        used.forget_copies()
 
 
 def _features(context: Context, step: Step, source: str) -> tuple[FeatureStore, FeatureStore]:
@@ -152,11 +152,12 @@ def _features(context: Context, step: Step, source: str) -> tuple[FeatureStore, 
 
     def features(name: str, files: list[str], schema: Any, max_bad_records: int) -> FeatureStore:
         plan = FeaturePlan(
-            context.run.file(step.folder, "features", name),
+            shared.folder(context, step, "features", name),
             files,
             schema,
             context.settings.feature_dtype,
             batch_size=config.recipe.batch_size,
+            cache_bytes=shared.cache_bytes(context),
         )
         stop, say = context.stop, context.log.say
         return map_features(context.executor, model, plan, max_bad_records, stop, say)
@@ -188,12 +189,20 @@ def _partition_map(
 ) -> PartitionMap:
     settings = context.settings
     classes = partition(settings.partition_by, experts.tolist(), settings.num_partitions)
-    folder = absolute(context.run.file(step.folder, "partitions"))
-    tf.io.gfile.makedirs(folder)
+    folder = shared.folder(context, step, "partitions")
+    objects.make_folder(folder)
     counts = store.label_counts()
     priors = np.minimum((counts + 0.5) / (store.num_examples + 1.0), 0.999)
     return PartitionMap(
-        context.executor, classes, experts, folder, store.folder, moe, priors, context.stop
+        context.executor,
+        classes,
+        experts,
+        folder,
+        store.folder,
+        moe,
+        priors,
+        context.stop,
+        shared.cache_bytes(context),
     )
 
 

@@ -73,7 +73,13 @@ def check(config: RunConfig, train_dir: str = "") -> None:
             " --min_cycle_gain."
         )
     alternation_of(config).check()
-    classifier_step.check(config, train_dir=train_dir)
+    scheme = train_dir.partition("://")[0]
+    if "://" in train_dir and scheme not in tf.io.gfile.get_registered_schemes():
+        raise UserError(
+            f"--train_dir={train_dir}: TensorFlow does not open {scheme}:// here. Name a local"
+            f" folder or gs://, and give {scheme}:// to --shared_store, which fsspec opens."
+        )
+    classifier_step.check(config)
     if alternation_of(config).frame_network:
         video_level_mode.check(config)
     if config.model.arguments.get("groups"):

@@ -1,6 +1,7 @@
 """The video-level features v of all videos from a frozen aggregator, one shard per task.
 
-Workers on other machines write into the same folder, so all nodes of a cluster must share it.
+Workers on other machines write into the same folder, so all nodes of a cluster must share it, or
+reach the store of objects that it is in.
 """
 
 from __future__ import annotations
@@ -13,15 +14,12 @@ import tensorflow as tf
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.largescale.executors import Executor, Shared, progress, warm
-from yt8m.largescale.features.plan import PLAN, Compute, FeaturePlan, numpy_dtype
-from yt8m.largescale.features.shard import map_shard
+from yt8m.largescale.features.plan import PLAN, Compute, FeaturePlan
 from yt8m.largescale.features.store import FeatureStore, build_feature_store
 from yt8m.largescale.tasks.run_shards import run_shards
 from yt8m.largescale.tasks.shared_folder import (
-    LOCAL,
     absolute,
     check_plan,
-    local_folder,
     not_shared,
 )
 from yt8m.largescale.tasks.shipped_model import ShippedModel, fingerprint
@@ -80,12 +78,12 @@ def map_features(
 
     Raises:
       Stopped: `stop` was set. The same call continues with the missing shards.
-      UserError: the folder is remote, not shared by all nodes, or holds other features; or too many
+      UserError: the folder is not shared by all nodes, or holds other features; or too many
         records are broken.
     """
     plan = dataclasses.replace(
         plan,
-        folder=absolute(local_folder(plan.folder, LOCAL)),
+        folder=absolute(plan.folder),
         about=f"aggregate {fingerprint(model)}",
     )
     stop = stop or StopSignal()
@@ -102,11 +100,10 @@ def map_features(
             "max_bad_records": executor.broadcast(max_bad_records),
         }
         run_shards(executor, shard_features, missing, shared, max_bad_records, stop)
-        dtype = numpy_dtype(plan.dtype)
-        gone = [i for i in missing if map_shard(plan.folder, i, dtype) is None]
+        gone = plan.missing_of(missing)
         if gone:
             raise not_shared(
                 f"Workers wrote the features of {len(missing)} shards to {plan.folder}, but"
                 f" {len(gone)} are not there"
             )
-    return FeatureStore(plan.folder)
+    return FeatureStore(plan.folder, cache_bytes=plan.cache_bytes)

@@ -68,7 +68,7 @@ class Shard:
                 )
 
 
-def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
+def map_shard(folder: str, index: int, dtype: np.dtype, with_features: bool = True) -> Shard | None:
     """Return a shard without reading any of it, or None if it is missing or incomplete.
 
     Each array keeps a file open: release one shard before the next.
@@ -76,15 +76,17 @@ def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
     Raises:
       DamagedShard: its rows file cannot be read.
     """
-    features, rows = _paths(folder, index)
-    if not os.path.exists(rows) or not os.path.exists(features):
+    features, rows = shard_files(folder, index)
+    if not os.path.exists(rows) or not (os.path.exists(features) or not with_features):
         return None
     try:
-        for path in (rows, features):
+        for path in (rows, features) if with_features else (rows,):
             check_size(path, _LARGEST)
         arrays = _mapped(rows)
         n, width = (int(x) for x in arrays["shape"])
         parts = [arrays[key] for key in ("ids", "indptr", "indices", "shape", "checksums")]
+        if not with_features:
+            return Shard(features, np.empty((n, 0), dtype), *parts)
         if os.path.getsize(features) != n * width * dtype.itemsize:
             return None
         return Shard(features, _map(features, dtype, 0, (n, width)), *parts)
@@ -94,7 +96,13 @@ def map_shard(folder: str, index: int, dtype: np.dtype) -> Shard | None:
         raise _damaged(folder, index, str(error)) from error
 
 
-def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -> Shard | None:
+def read_shard(
+    folder: str,
+    index: int,
+    dtype: np.dtype,
+    verify: bool = False,
+    with_features: bool = True,
+) -> Shard | None:
     """Return a shard after its rows were read once and compared with their checksums.
 
     Args:
@@ -102,6 +110,7 @@ def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -
       index: the index of the shard.
       dtype: the type of the features.
       verify: compare the features with their checksum too.
+      with_features: False needs no features, and gives [n, 0] in their place.
 
     Returns:
       The shard, or None if it is missing or incomplete.
@@ -109,11 +118,11 @@ def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -
     Raises:
       DamagedShard: the bytes are not those that were written.
     """
-    shard = map_shard(folder, index, dtype)
+    shard = map_shard(folder, index, dtype, with_features)
     if shard is None:
         return None
     try:
-        with zipfile.ZipFile(_paths(folder, index)[1]) as f:
+        with zipfile.ZipFile(shard_files(folder, index)[1]) as f:
             wrong = f.testzip()  # reads one member after another, so it takes no memory
     except (*_UNREADABLE, struct.error) as error:
         raise _damaged(folder, index, str(error)) from error
@@ -123,7 +132,7 @@ def read_shard(folder: str, index: int, dtype: np.dtype, verify: bool = False) -
 
 
 def _damaged(folder: str, index: int, why: str) -> DamagedShard:
-    features, rows = _paths(folder, index)
+    features, rows = shard_files(folder, index)
     return DamagedShard(
         f"{features} or {rows} is damaged: {why}. The same command recomputes both."
     )
@@ -159,7 +168,7 @@ class ShardWriter:
     """Appends batches to a shard, which appears only when it is closed."""
 
     def __init__(self, folder: str, index: int, dtype: np.dtype):
-        self._features, self._rows = _paths(folder, index)
+        self._features, self._rows = shard_files(folder, index)
         self._dtype, self._crc, self._n, self._width = dtype, 0, 0, 0
         self._counts: list[np.ndarray] = []
         self._indices: list[np.ndarray] = []
@@ -208,7 +217,8 @@ class ShardWriter:
             os.remove(self._features + ".tmp")
 
 
-def _paths(folder: str, index: int) -> tuple[str, str]:
+def shard_files(folder: str, index: int) -> tuple[str, str]:
+    """Return the files of a shard: its features, and its rows, which are written last."""
     stem = os.path.join(folder, f"{index:05d}")
     return stem + ".features", stem + ".rows.npz"
 

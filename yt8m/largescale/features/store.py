@@ -6,6 +6,7 @@ records (`yt8m.largescale.features.shard`).
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import Callable
@@ -14,10 +15,11 @@ import numpy as np
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.errors import UserError
+from yt8m.largescale.features.place import ShardPlace
 from yt8m.largescale.features.plan import PLAN, Compute, FeaturePlan, numpy_dtype, read_plan
-from yt8m.largescale.features.shard import Shard, map_shard, read_shard
+from yt8m.largescale.features.shard import Shard
 from yt8m.largescale.features.window import Batch, Columns, FeatureWindow, in_batches, joined
-from yt8m.largescale.tasks.shared_folder import local_folder
+from yt8m.largescale.storage.cache import CACHE_BYTES
 from yt8m.runs.stop_signal import StopSignal
 
 Piece = tuple[int, int, int]  # shard, first row, row after the last
@@ -32,30 +34,35 @@ class FeatureStore:
     nothing is kept per video.
 
     Args:
-      folder: the store's folder; it must be local, because the features are memory-mapped.
+      folder: the store's folder, or its address in a store of objects, whose shards are copied to
+        the local disk to be memory-mapped.
       window_bytes: how many bytes of features are held in memory to shuffle among; larger shards
         are cut.
+      cache_bytes: how many bytes of such copies a node keeps.
 
     Attributes:
       num_examples: N.
       width: D.
       num_classes: K.
       dtype: the NumPy type of the features.
+      cache_bytes: see above.
 
     Raises:
       UserError: there is no store, a shard is missing, or the labels differ from their checksums.
     """
 
-    def __init__(self, folder: str, window_bytes: int = 256 << 20):
-        self.folder, self._window_bytes = local_folder(folder), window_bytes
-        plan = read_plan(self.folder)
+    def __init__(self, folder: str, window_bytes: int = 256 << 20, cache_bytes: int = CACHE_BYTES):
+        self.folder, self._window_bytes = folder, window_bytes
+        plan = read_plan(folder)
         if plan is None:
             raise UserError(f"{folder} contains no {PLAN}: no features were computed there.")
+        self.cache_bytes = cache_bytes
+        self._place = place = ShardPlace(folder, json.dumps(plan), cache_bytes)
         self.num_classes = int(plan["num_classes"])
         self.dtype = numpy_dtype(plan["dtype"])
         missing, sizes, widths = [], [], [0]
         for i, source in enumerate(plan["sources"]):
-            shard = read_shard(self.folder, i, self.dtype)
+            shard = place.rows(i, self.dtype)
             if shard is None:
                 missing.append(source)
                 continue
@@ -72,7 +79,8 @@ class FeatureStore:
     def label_counts(self) -> np.ndarray:
         """Return the number of positives of each class, int64 [K]."""
         counts = np.zeros(self.num_classes, np.int64)
-        for shard in self._shards():
+        for index in range(len(self._sizes)):
+            shard = self._checked(index, self._place.rows(index, self.dtype))
             for start in range(0, len(shard.indices), _COUNTED_LABELS):
                 labels = shard.indices[start : start + _COUNTED_LABELS]
                 counts += np.bincount(labels, minlength=self.num_classes)
@@ -176,7 +184,13 @@ class FeatureStore:
         return (self._shard(i) for i in range(len(self._sizes)))
 
     def _shard(self, index: int) -> Shard:
-        shard = map_shard(self.folder, index, self.dtype)
+        return self._checked(index, self._place.whole(index, self.dtype))
+
+    def forget_copies(self) -> None:
+        """Delete this node's copies of a store of objects."""
+        self._place.forget()
+
+    def _checked(self, index: int, shard: Shard | None) -> Shard:
         if shard is None or len(shard.features) != self._sizes[index]:
             raise UserError(
                 f"the features of shard {index} are no longer in {self.folder}; the same command"
@@ -205,7 +219,7 @@ def build_feature_store(
 
     Raises:
       Stopped: `stop` was set.
-      UserError: the folder contains other features or is remote, or too many records are broken.
+      UserError: the folder contains other features, or too many records are broken.
     """
     bad, stop = bad or BadRecords(), stop or StopSignal()
     plan.write()
@@ -218,4 +232,4 @@ def build_feature_store(
             speed = done / (reported - started)
             say(f"features of {done} of {len(missing)} shards, {speed:.1f} shards/s")
         plan.compute_shard(index, compute, bad)
-    return FeatureStore(plan.folder)
+    return FeatureStore(plan.folder, cache_bytes=plan.cache_bytes)

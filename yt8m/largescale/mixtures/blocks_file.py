@@ -1,7 +1,8 @@
 """A file of arrays after one line of JSON: the weights or the training state of blocks.
 
 Arrays are written and read one after another, so a file of gigabytes takes the memory of its
-largest array. Either a complete file is written or none, on any file system.
+largest array. Either a complete file is written or none, on any file system and in any store of
+objects.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Callable
 
 import numpy as np
-import tensorflow as tf
 
-from yt8m.files import temporary
-from yt8m.stored import check_size, exists, intact
+from yt8m.largescale.storage import objects
+from yt8m.stored import check_size, intact
 
 _AGAIN = "delete it: the same command makes it again."
 _LARGEST = 1 << 43  # bytes
@@ -26,22 +26,20 @@ _BLOCK = 1 << 20
 
 def write_arrays(path: str, header: dict[str, Any], arrays: Iterable[np.ndarray]) -> None:
     """Write `header` (ready for JSON) and `arrays` to `path`, which appears when it is complete."""
-    unfinished = temporary(path)
-    with tf.io.gfile.GFile(unfinished, "wb") as f:
+    with objects.writing(path) as f:
         f.write(json.dumps(header).encode() + b"\n")
         for array in arrays:
             f.write(json.dumps([array.dtype.str, list(array.shape)]).encode() + b"\n")
             f.write(np.ascontiguousarray(array).tobytes())
-    tf.io.gfile.rename(unfinished, path, overwrite=True)
 
 
 def read_header(path: str) -> dict[str, Any] | None:
     """Return the header of `path`, or None if there is no such file."""
-    if not exists(path):
+    if not objects.exists(path):
         return None
     with intact(path, _AGAIN):
         check_size(path, _LARGEST)
-        with tf.io.gfile.GFile(path, "rb") as f:
+        with objects.reading(path) as (f, _):
             return dict(json.loads(_first_line(f)))
 
 
@@ -55,11 +53,11 @@ def _first_line(f: Any) -> bytes:
     return line.partition(b"\n")[0]
 
 
-def _array(f: Any, about: bytes, read: bool) -> np.ndarray | None:
+def _array(f: Any, length: int, about: bytes, read: bool) -> np.ndarray | None:
     """Return the array that `about` announces, or None after passing over it."""
     dtype, shape = json.loads(about)
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    if not 0 <= size <= f.size() - f.tell():
+    if not 0 <= size <= length - f.tell():
         raise ValueError(f"an array of {size:,} bytes is cut off")
     if not read:
         f.seek(f.tell() + size)
@@ -84,12 +82,12 @@ def read_arrays(
         raise FileNotFoundError(path)
 
     def arrays() -> Iterator[np.ndarray]:
-        with tf.io.gfile.GFile(path, "rb") as f:
+        with objects.reading(path) as (f, length):
             f.readline()
             for number in itertools.count():
                 with intact(path, _AGAIN):
                     about = f.readline()
-                    array = _array(f, about, wanted(number)) if about else None
+                    array = _array(f, length, about, wanted(number)) if about else None
                 if array is not None:
                     yield array
                 elif not about:

@@ -15,6 +15,7 @@ from yt8m.largescale.mixtures.blocks_file import read_header
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_training import CHECKPOINT, train_partition
 from yt8m.largescale.mixtures.reduce_partitions import fill_head
+from yt8m.largescale.storage.cache import CACHE_BYTES
 from yt8m.largescale.tasks.shared_folder import absolute, check_plan, not_shared
 from yt8m.layers.heads.grouped_mixture_of_experts import GroupedMixtureOfExperts
 from yt8m.runs.stop_signal import StopSignal
@@ -46,12 +47,14 @@ class PartitionJob:
       settings: how partitions are trained.
       priors: the label frequencies [K].
       stop: checked before each step; None if the tasks run in other processes than the trainer.
+      cache_bytes: how many bytes of copies a node keeps of a store of objects.
     """
 
     features: str
     settings: MoeSettings
     priors: np.ndarray
     stop: StopSignal | None = None
+    cache_bytes: int = CACHE_BYTES
 
 
 def steps_done(path: str) -> int:
@@ -94,7 +97,7 @@ def train_partition_until(task: PartitionTask, shared: Shared) -> None:
     check_plan(job.features, PLAN)
     if steps_done(task.path) >= task.until:
         return
-    store = warm(shared["job"].key, lambda: FeatureStore(job.features))
+    store = warm(shared["job"].key, lambda: _features_of(job))
     train_partition(
         store,
         task.classes,
@@ -105,6 +108,10 @@ def train_partition_until(task: PartitionTask, shared: Shared) -> None:
         job.stop,
         until=task.until,
     )
+
+
+def _features_of(job: PartitionJob) -> FeatureStore:
+    return FeatureStore(job.features, cache_bytes=job.cache_bytes)
 
 
 class PartitionMap:
@@ -119,6 +126,7 @@ class PartitionMap:
       settings: how partitions are trained.
       priors: the label frequencies [K].
       stop: checked between tasks, and before each step of a local task.
+      cache_bytes: how many bytes of copies of the features a node keeps.
     """
 
     def __init__(
@@ -131,6 +139,7 @@ class PartitionMap:
         settings: MoeSettings,
         priors: np.ndarray,
         stop: StopSignal,
+        cache_bytes: int = CACHE_BYTES,
     ):
         self._executor, self._stop = executor, stop
         self._tasks = [
@@ -144,7 +153,7 @@ class PartitionMap:
             if classes
         ]
         local_stop = stop if executor.local else None
-        job = PartitionJob(absolute(features), settings, priors, local_stop)
+        job = PartitionJob(absolute(features), settings, priors, local_stop, cache_bytes)
         self._job = executor.broadcast(job)
 
     def __len__(self) -> int:

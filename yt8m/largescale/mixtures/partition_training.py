@@ -26,6 +26,7 @@ from yt8m.largescale.mixtures.blocks_file import read_arrays, read_header, write
 from yt8m.largescale.mixtures.mixture_block import BETA_1, BETA_2
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_clock import PartitionClock
+from yt8m.largescale.storage import objects
 from yt8m.largescale.tasks.prefetch import prefetched
 from yt8m.runs.stop_signal import Stopped, StopSignal
 from yt8m.training.schedule.examples_schedule import make_schedule
@@ -223,8 +224,7 @@ class Partition:
         result = self._clock.result(self._settings.recipe.batch_size)
         header = {"blocks": self._headers, **result, "steps": self.step}
         write_arrays(self._path, header, self._arrays(with_moments=False))
-        if tf.io.gfile.exists(self._path + CHECKPOINT):
-            tf.io.gfile.remove(self._path + CHECKPOINT)
+        objects.remove(self._path + CHECKPOINT)
         return header
 
     def _arrays(self, with_moments: bool) -> Iterator[np.ndarray]:

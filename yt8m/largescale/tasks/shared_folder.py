@@ -7,10 +7,6 @@ import socket
 
 from yt8m.errors import UserError
 
-LOCAL = (
-    "--train_dir must be a local folder (or one mounted on every node) for --trainer=alternating"
-)
-
 
 def absolute(path: str) -> str:
     """Return `path` in a form that a worker with another working directory can use.
@@ -46,6 +42,8 @@ def check_plan(folder: str, name: str) -> None:
       UserError: the file is not there.
     """
     path = os.path.join(folder, name)
+    if "://" in folder:
+        return  # Whoever reads a store of objects says what is not there.
     if not os.path.exists(path):
         raise not_shared(f"{path} is not there, although it was written before this task was sent")
 
@@ -59,5 +57,6 @@ def not_shared(found: str) -> UserError:
     return UserError(
         f"{found} (seen from {socket.gethostname()}). On a cluster every node must see the same"
         " files under the same path: --train_dir, and the records, must lie on a folder that all"
-        " nodes share, such as a network file system."
+        " nodes share, such as a network file system; --shared_store takes the place of"
+        " --train_dir."
     )

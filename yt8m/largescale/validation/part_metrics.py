@@ -77,11 +77,17 @@ class FeatureJob:
       features: the folder of the feature store.
       head: what the head consists of.
       batch_size: videos that are predicted together.
+      cache_bytes: how many bytes of copies a node keeps of a store of objects.
     """
 
     features: str
     head: FrozenHead
     batch_size: int
+    cache_bytes: int
+
+    def worker(self) -> HeadWorker:
+        """Return what a process keeps for the tasks."""
+        return HeadWorker(self, FeatureStore(self.features, cache_bytes=self.cache_bytes))
 
 
 class HeadWorker:
@@ -136,5 +142,5 @@ def feature_metrics(shards: Sequence[int], shared: Shared) -> EvaluationMetrics:
     settings: MetricsSettings = shared["metrics"].value
     job: FeatureJob = shared["job"].value
     check_plan(job.features, PLAN)
-    worker = warm(shared["job"].key, lambda: HeadWorker(job, FeatureStore(job.features)))
+    worker = warm(shared["job"].key, job.worker)
     return settings.of(worker.pairs(shards, shared["head"].value))

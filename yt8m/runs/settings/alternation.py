@@ -175,6 +175,20 @@ class AlternationConfig:
         at_most=MINUTES,
     )
 
+    shared_store: str = _setting(
+        "",
+        "where the workers of step 2 leave what they share, in place of --train_dir: an address"
+        " such as s3://bucket/folder, which every node reaches, or a folder that all nodes share",
+        may_change=True,
+    )
+    shared_store_cache_gb: float = _setting(
+        100.0,
+        "gigabytes that each node keeps, below TMPDIR, as copies of what is in --shared_store",
+        above=0,
+        may_change=True,
+        at_most=1e6,
+    )
+
     def check(self) -> None:
         """Refuse values that some step could not use, before the first step begins.
 
@@ -186,6 +200,11 @@ class AlternationConfig:
             raise UserError(
                 f"--step3_batch_size={self.step3_batch_size} cannot be combined with"
                 " --step3_optimizer=adam, whose steps take --batch_size; drop one of the two."
+            )
+        if self.shared_store and self.frame_network:
+            raise UserError(
+                "--shared_store is for the features of step 2, but --frame_network stores its"
+                " pooled records in --train_dir, which every node must see; drop one of the two."
             )
         if self.step3_optimizer == "adam" and self.batch_fraction < 1:
             raise UserError(

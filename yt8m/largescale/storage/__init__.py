@@ -1,0 +1,1 @@
+"""What workers share without a shared folder: objects in a store, and copies on local disks."""
