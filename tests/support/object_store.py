@@ -3,6 +3,10 @@
 It has what such stores have, and lacks what they lack. An object is put as a whole, by one request,
 and is seen when the request has ended; nothing can be appended, renamed or locked; a folder is only
 the beginning of names. A request whose sender dies before its end puts nothing.
+
+`python -m tests.support.object_store HOST:PORT CLIENT NAMES COUNT` runs the server; see `Holding`.
+
+`plugin(folder)` makes a distribution for PYTHONPATH, by which every process finds the file system.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ import contextlib
 import http.server
 import json
 import pathlib
+import re
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -33,7 +39,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_PUT(self):
         length = int(self.headers["Content-Length"])
         content = self.rfile.read(length)
-        if len(content) < length:
+        if len(content) < length or self.server.holds(self.client_address[0], self.path):
             self.close_connection = True
             return
         self.server.objects[self.path] = content
@@ -73,6 +79,43 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, address):
         super().__init__(address, _Handler)
         self.objects, self.asked = {}, []
+
+    def holds(self, client, name):
+        """Return whether an object is not to be kept, after its sender has waited in vain."""
+        return False
+
+
+class Holding:
+    """A server's part that prints what is put, and lets a test end a sender at a known moment.
+
+    It never answers the `count`-th object that the machine `client` puts with a name in which the
+    expression `names` is found, and prints HELD. Until then it answers no other machine that puts
+    one, so that each has some to put.
+    """
+
+    def hold(self, client, names, count):
+        self._client, self._names, self._count = client, re.compile(names), int(count)
+        self._held, self._lock, self._seen = threading.Event(), threading.Lock(), 0
+
+    def holds(self, client, name):
+        print("PUT", name, client, flush=True)
+        if not self._names.search(name) or self._held.is_set():
+            return False
+        if client != self._client:
+            self._held.wait(_LONGEST)
+            return False
+        with self._lock:
+            self._seen += 1
+            if self._seen < self._count:
+                return False
+        print("HELD", name, client, flush=True)
+        self._held.set()
+        threading.Event().wait(_LONGEST)
+        return True
+
+
+class HoldingServer(Holding, Server):
+    """The server that holds one request."""
 
 
 @contextlib.contextmanager
@@ -147,3 +190,21 @@ class Whole(AbstractFileSystem):
 class _Object(AbstractBufferedFile):
     def _fetch_range(self, start, end):
         return self.fs._ask("GET", self.path, Range=f"bytes={start}-{end - 1}")[1]
+
+
+def plugin(folder):
+    """Make a folder for PYTHONPATH that makes `whole://` known to fsspec in every process."""
+    about = pathlib.Path(folder, "whole_store-1.dist-info")
+    about.mkdir(parents=True)
+    about.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: whole-store\nVersion: 1\n")
+    about.joinpath("entry_points.txt").write_text(
+        "[fsspec.specs]\nwhole = tests.support.object_store:Whole\n"
+    )
+    return str(folder)
+
+
+if __name__ == "__main__":
+    host, port = sys.argv[1].split(":")
+    server = HoldingServer((host, int(port)))
+    server.hold(*sys.argv[2:])
+    server.serve_forever()
