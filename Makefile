@@ -24,7 +24,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
 
 slow: $(READY)
-	$(BIN)/python -m pytest -q -m slow --durations=10
+	$(BIN)/python -m pytest -q -m slow -n auto --dist loadgroup --durations=20
 
 # Random kills of every command that writes, for half an hour; the same command goes on.
 soak: $(READY)

@@ -20,6 +20,18 @@ tf.config.set_logical_device_configuration(
 )
 
 
+# Tests below these folders start clusters or several trainers, whose processes must answer one
+# another in time: no two of them run at once.
+_ONE_AT_A_TIME = ("tests/largescale/", "tests/scripts/")
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the slow tests that start many processes in one of the workers."""
+    for item in items:
+        if item.nodeid.startswith(_ONE_AT_A_TIME) and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.xdist_group("many processes"))
+
+
 @pytest.fixture(autouse=True)
 def _plain_policy():
     """Begin each test in float32, whatever the one before it set."""
