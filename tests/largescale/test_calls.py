@@ -50,6 +50,9 @@ class FakeRay:
     def cluster_resources(self):
         return {"CPU": float(self.cores)}
 
+    def nodes(self):
+        return [{"Alive": True, "Resources": {"CPU": float(self.cores), "memory": 1e9}}]
+
     put = staticmethod(Ref)
 
     def get(self, refs, timeout=None):
@@ -77,15 +80,19 @@ class FakeActor:
 
 class FakeFunction:
     def __init__(self, ray, function, options):
-        self._ray, self._function, self._returns = ray, function, options.get("num_returns", 1)
+        self._ray, self._function, self._options = ray, function, options
 
     def options(self, **options):
-        return FakeFunction(self._ray, self._function, options)
+        return FakeFunction(self._ray, self._function, {**self._options, **options})
 
     def remote(self, *arguments):
         self._ray.calls.append(self._function.__name__)
         value = self._function(*(a.value if isinstance(a, Ref) else a for a in arguments))
-        return Ref(value) if self._returns == 1 else [Ref(each) for each in value]
+        return (
+            Ref(value)
+            if self._options.get("num_returns", 1) == 1
+            else [Ref(each) for each in value]
+        )
 
 
 @pytest.fixture

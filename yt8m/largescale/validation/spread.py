@@ -112,9 +112,7 @@ class FeatureValidation:
         self._validation, self._head, self._executor = validation, head, validation.executor
         described = FrozenHead.of(head, validation.loss)
         assert described is not None, "step 2 trains mixtures by a loss that is a sum over classes"
-        job = FeatureJob(
-            store.folder, described, validation.records.batch_size, store.cache_bytes
-        )
+        job = FeatureJob(store.folder, described, validation.records.batch_size, store.cache_bytes)
         ends = list(itertools.accumulate(len(task.shards) for task in validation.tasks))
         self._tasks = [tuple(range(*both)) for both in zip([0, *ends], ends)]
         self._job, self._worker = self._executor.broadcast(job), HeadWorker(job, store)
