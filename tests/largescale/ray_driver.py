@@ -131,6 +131,15 @@ def gpu(work):
     for _ in range(2):
         out["who"] += [value for _, value in executor.map(ray_tasks.who, range(3), {})]
     executor.close()
+    cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    shared = make_executor(f"{cluster.address}?gpus=0.5&cpu_nodes=1")
+    out["shared"] = [value for _, value in shared.map(ray_tasks.who_takes_time, range(60), {})]
+    shared.close()
+    try:
+        make_executor(f"{cluster.address}?gpus=3")
+    except UserError as error:
+        out["too_many"] = str(error)
     cluster.shutdown()
     return out
 

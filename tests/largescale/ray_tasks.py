@@ -21,6 +21,11 @@ def who(task, shared):
     return [os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "")]
 
 
+def who_takes_time(task, shared):
+    time.sleep(0.5)
+    return who(task, shared)
+
+
 def bracket(total, part):
     return f"({part})" if total is None else f"{total[:-1]} {part})"
 

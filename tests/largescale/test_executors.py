@@ -89,7 +89,13 @@ def test_warm_makes_once_and_keeps_two():
 def test_an_unknown_executor_is_a_user_error():
     with pytest.raises(UserError, match='--executor=spark is not known; use "in_process"'):
         make_executor("spark")
-    for wrong in ("ray?worker=2", "ray?workers=two", "ray?threads=0", "in_process?task_timeout"):
+    for wrong in (
+        "ray?worker=2",
+        "ray?workers=two",
+        "ray?threads=0",
+        "ray?gpus=nan",
+        "in_process?task_timeout",
+    ):
         with pytest.raises(UserError, match="is not one of its options"):
             make_executor(wrong)
     assert make_executor("in_process?threads=2").local

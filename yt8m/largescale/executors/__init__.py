@@ -22,7 +22,14 @@ __all__ = ["Broadcast", "Executor", "Shared", "forget", "make_executor", "progre
 ENTRY_POINTS = "yt8m.executors"  # the group of other packages' executors
 
 # Option of --executor -> its type.
-_OPTIONS = {"workers": int, "threads": int, "task_timeout": float, "max_retries": int}
+_OPTIONS = {
+    "workers": int,
+    "threads": int,
+    "task_timeout": float,
+    "max_retries": int,
+    "gpus": float,
+    "cpu_nodes": int,
+}
 
 
 def make_executor(
@@ -31,6 +38,8 @@ def make_executor(
     threads: int = 1,
     task_timeout: float = 1800.0,
     max_retries: int = 4,
+    gpus: float = -1.0,
+    cpu_nodes: int = 0,
 ) -> Executor:
     """Return the executor that --executor names.
 
@@ -46,6 +55,10 @@ def make_executor(
       task_timeout: seconds after which a worker whose task makes no progress ends itself, so that
         the engine gives the task to another worker.
       max_retries: how often the engine runs a task again after its worker or node was lost.
+      gpus: the share of a GPU that each task asks for; of 0.5, two run on one GPU. By default it is
+        1 where the cluster has a GPU, and 0 elsewhere.
+      cpu_nodes: 1 lets processors without a GPU run tasks too. The last digits of a sum then
+        depend on where each task ran.
 
     Raises:
       UserError: the engine is not installed, there is no cluster at the address, or an option is
@@ -60,12 +73,14 @@ def make_executor(
         "threads": threads,
         "task_timeout": task_timeout,
         "max_retries": max_retries,
+        "gpus": gpus,
+        "cpu_nodes": cpu_nodes,
     }
     for option in filter(None, query.split("&")):
         key, _, text = option.partition("=")
         try:
             value = _OPTIONS[key](text)
-            if value < (key in ("threads", "task_timeout")):
+            if not value >= (key in ("threads", "task_timeout")):  # NaN neither
                 raise ValueError(option)
         except (KeyError, ValueError):
             raise UserError(

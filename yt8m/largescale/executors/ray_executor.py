@@ -24,7 +24,7 @@ node from their lineage. A result is a slot that is filled once, and the sum is 
   reported. After its own death the trainer resumes from its last iteration.
 - Equal results: every worker has the same number of TensorFlow threads and the same oneDNN setting.
   Mixed processors, or GPUs beside CPUs, may still differ in the last digit. Where the cluster has
-  GPUs, every task asks for one.
+  GPUs, every task asks for one, or for the share `gpus`; `cpu_nodes` lets the others work too.
 - Ray listens on the network and runs whatever it is sent, so it needs an access token. A cluster
   that is started here uses RAY_AUTH_MODE=token (the token is in ~/.ray/auth_token). On a cluster of
   your own, set it on every node with the same token file (`ray get-auth-token --generate`), and
@@ -84,6 +84,8 @@ class RayExecutor:
         threads: int = 1,
         task_timeout: float = 1800.0,
         max_retries: int = 4,
+        gpus: float = -1.0,
+        cpu_nodes: int = 0,
     ):
         if address == "ray":
             # Ray reads these when it is imported. Nobody else needs the cluster of one run, so it
@@ -99,16 +101,25 @@ class RayExecutor:
         self._idle = 0.0  # seconds since a call ended, not counting those of the caller
         self._own = not ray.is_initialized()
         if self._own:
-            self._connect(address, workers or max(1, (os.cpu_count() or 1) // threads))
-        gpus = 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
+            few = workers or max(1, (os.cpu_count() or 1) // threads)
+            self._connect(address, few, shares_gpus=0 < gpus < 1)
+        self._gpus = float(ray.cluster_resources().get("GPU", 0))
+        self._share = gpus if gpus >= 0 else float(self._gpus >= 1)  # of a GPU, for each task
+        if self._share > self._gpus:
+            self.close()
+            raise UserError(
+                f"--executor={address}?gpus={gpus:g}: the cluster has {self._gpus:g} GPUs; name"
+                " fewer, or 0."
+            )
+        self._cpu_nodes = bool(cpu_nodes and self._share)
         # max_calls=0: by default each task with a GPU gets a new process, and with it a cold model.
         again = {"max_retries": max_retries, "max_calls": 0}
-        self._task = ray.remote(num_cpus=threads, num_gpus=gpus, num_returns=2, **again)(run_tasks)
+        self._task = ray.remote(num_cpus=threads, num_returns=2, **again)(run_tasks)
         self._combine = ray.remote(num_cpus=0, **again)(joined)
         self._heartbeats = ray.remote(num_cpus=0, max_restarts=-1)(Heartbeats).remote()
         self._heard = 0  # heartbeats when they were last asked for
 
-    def _connect(self, address: str, workers: int) -> None:
+    def _connect(self, address: str, workers: int, shares_gpus: bool) -> None:
         pinned = {
             "TF_NUM_INTRAOP_THREADS": str(self._threads),
             "TF_NUM_INTEROP_THREADS": "1",
@@ -118,6 +129,8 @@ class RayExecutor:
         # Without it TensorFlow decides by the processor, and so as in this process.
         if _ONEDNN in os.environ:
             pinned[_ONEDNN] = os.environ[_ONEDNN]
+        if shares_gpus:  # By default TensorFlow takes all of a GPU's memory.
+            pinned["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
         options: dict[str, Any] = {
             "address": address,
             "runtime_env": {"env_vars": pinned},
@@ -154,13 +167,26 @@ class RayExecutor:
             if has.get("memory") and has.get("CPU", 0) >= self._threads
         ]
 
-    def _asking(self, **options: Any) -> Any:
-        """Return the remote function with the memory that a task asks for.
+    def _asking(self, **options: Any) -> list[Any]:
+        """Return the remote functions: with a share of a GPU, if any, and with processors alone.
 
-        No node would ever start a task that asks for more than the largest one has.
+        No node would ever start a task that asks for more memory than the largest one has.
         """
         most = max((memory for memory, _ in self._nodes()), default=0)
-        return self._task.options(memory=min(self.task_memory, most) or None, **options)
+        kinds: list[dict[str, Any]] = [{"num_gpus": self._share}]
+        if self._cpu_nodes:
+            hidden = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
+            kinds.append({"num_gpus": 0, "runtime_env": hidden})
+        memory = min(self.task_memory, most) or None
+        return [self._task.options(memory=memory, **kind, **options) for kind in kinds]
+
+    def _most_flying(self) -> list[int]:
+        """Return how many calls of each of these functions may have been sent and not ended."""
+        workers = self.workers()
+        if not self._cpu_nodes:
+            return [max(_LEAST_FLYING, _FLYING_A_WORKER * workers)]
+        with_gpu = min(workers, int(self._gpus / self._share))
+        return [_FLYING_A_WORKER * max(1, with_gpu), _FLYING_A_WORKER * (workers - with_gpu)]
 
     def broadcast(self, value: Any) -> RayHandle:
         """Put the value into the object store, from which each node fetches it once."""
@@ -176,8 +202,8 @@ class RayExecutor:
         """
         counted = 0
         # With its part as the second half of its one value, a call's result is fetched at once.
-        remote = self._asking(num_returns=1)
-        for call, (_, part) in self._completed(remote, function, None, tasks, shared):
+        remotes = self._asking(num_returns=1)
+        for call, (_, part) in self._completed(remotes, function, None, tasks, shared):
             if (part.start, part.stop) != (call.start, call.stop):
                 raise RuntimeError(f"the results from task {part.start} on arrived as {call}'s")
             counted += len(part.value)
@@ -216,7 +242,7 @@ class RayExecutor:
 
     def _completed(
         self,
-        remote: Any,
+        remotes: Sequence[Any],
         function: TaskFunction,
         combine: Combine | None,
         tasks: Sequence[Any],
@@ -226,7 +252,8 @@ class RayExecutor:
         """Yield each call that runs some tasks with the value of its first reference, as they end.
 
         Args:
-          remote: `run_tasks`; it returns one reference, or two if there is a tree.
+          remotes: `run_tasks` in each way that a task may run; it returns one reference, or two if
+            there is a tree.
           function: the task function.
           combine: combines the values of a call; None lists them.
           tasks: the tasks.
@@ -237,20 +264,25 @@ class RayExecutor:
         job = self._ray.put(Job(self._limit, function, combine, keys, self._heartbeats))
         values = [handle.ref for handle in shared.values()]
         sizes = CallSizes(len(tasks))
-        flying: dict[Any, Call] = {}
+        flying: dict[Any, tuple[Call, int]] = {}  # with the number of its function
         self._idle = 0.0
         while sizes.left or flying:
-            workers = self.workers()
-            while sizes.left and len(flying) < max(_LEAST_FLYING, _FLYING_A_WORKER * workers):
-                call = sizes.next(workers)
-                ref = remote.remote(job, (call.start, tasks[call.start : call.stop]), *values)
+            room = self._most_flying()
+            for _, kind in flying.values():
+                room[kind] -= 1
+            for kind in (k for k, places in enumerate(room) for _ in range(places)):
+                if not sizes.left:
+                    break
+                call = sizes.next(self.workers())
+                sent = (call.start, tasks[call.start : call.stop])
+                ref = remotes[kind].remote(job, sent, *values)
                 if tree is not None:
                     ref, part = ref
                     tree.add(part, call.level)
-                flying[ref] = call
+                flying[ref] = call, kind
             ended = self._ended(list(flying))
             for ref, value in zip(ended, self._get(ended)):
-                call = flying.pop(ref)
+                call, _ = flying.pop(ref)
                 sizes.took(call, value if tree is not None else value[0])
                 yield call, value
 
@@ -258,7 +290,9 @@ class RayExecutor:
         """Return how many tasks the cluster can run at once; nodes may come and go."""
         if time.monotonic() > self._counted_at + _COUNT_SECONDS:
             self._counted_at = time.monotonic()
-            self._counted = int(self._ray.cluster_resources().get("CPU", 0) // self._threads)
+            there = self._ray.cluster_resources()
+            self._gpus = float(there.get("GPU", 0))
+            self._counted = int(there.get("CPU", 0) // self._threads)
         return self._counted
 
     def _ended(self, refs: list[Any]) -> list[Any]:
