@@ -19,7 +19,7 @@ from typing import NamedTuple
 from benchmarks.fuzz.case import HERE, Case, Target, lay_out
 from yt8m import cli, guard
 
-SECONDS = 10  # of computing, which other processes on the machine do not lengthen
+SECONDS = 10  # of computing, which other processes on the machine do not lengthen; 0 is no limit
 HUNG = 90  # seconds on the clock after which the whole process ends with its stack shown
 MEMORY = 600 << 20  # bytes by which the process may grow during a case
 # Bytes by which the address space may grow: TensorFlow's threads and arenas take most of it, and
