@@ -5,6 +5,7 @@ VENV ?= .venv$(if $(filter-out python3,$(PYTHON)),-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO ?= runs/demo
+SLOW ?= tests
 OLD_PYTHON := Python 3.9 or newer is needed; choose one: make PYTHON=python3.11 ...
 
 .PHONY: demo test slow soak fuzz coverage lint clean
@@ -24,7 +25,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10
 
 slow: $(READY)
-	$(BIN)/python -m pytest -q -m slow -n auto --dist loadgroup --durations=20
+	$(BIN)/python -m pytest -q -m slow -n auto --dist loadgroup --durations=20 $(SLOW)
 
 # Random kills of every command that writes, for half an hour; the same command goes on.
 soak: $(READY)
