@@ -8,7 +8,7 @@ DEMO ?= runs/demo
 SLOW ?= tests
 OLD_PYTHON := Python 3.9 or newer is needed; choose one: make PYTHON=python3.11 ...
 
-.PHONY: demo test slow soak fuzz coverage lint clean
+.PHONY: demo test slow rare soak fuzz coverage lint clean
 
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 9) else "$(OLD_PYTHON)")'
@@ -26,6 +26,10 @@ test: $(READY)
 
 slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow -n auto --dist loadgroup --durations=20 $(SLOW)
+
+# Thorough forms of other tests, which CI leaves out: about a quarter of an hour.
+rare: $(READY)
+	$(BIN)/python -m pytest -q -m rare -n auto --dist loadgroup --durations=20
 
 # Random kills of every command that writes, for half an hour; the same command goes on.
 soak: $(READY)

@@ -26,9 +26,10 @@ _ONE_AT_A_TIME = ("tests/largescale/", "tests/scripts/")
 
 
 def pytest_collection_modifyitems(items):
-    """Keep the slow tests that start many processes in one of the workers."""
+    """Keep the slow and rare tests that start many processes in one of the workers."""
     for item in items:
-        if item.nodeid.startswith(_ONE_AT_A_TIME) and item.get_closest_marker("slow"):
+        marked = item.get_closest_marker("slow") or item.get_closest_marker("rare")
+        if item.nodeid.startswith(_ONE_AT_A_TIME) and marked:
             item.add_marker(pytest.mark.xdist_group("many processes"))
 
 

@@ -1,7 +1,7 @@
 """Whatever fails or ends a command while it writes, no output is left half-written.
 
 Each command runs once undisturbed, which counts its calls that change files. Then a fault comes
-before some of them in turn (`-m slow`: before each): a full disk, a failing one, a missing
+before some of them in turn (`-m rare`: before each): a full disk, a failing one, a missing
 permission or SIGTERM. Nothing under a final name may differ from the undisturbed outcome, the
 message must name the place, and the same command must then succeed. Where the system takes a part
 of what is written, the rest follows.
@@ -242,7 +242,7 @@ def test_a_copy_of_which_a_write_takes_a_part(tmp_path):
     assert "raw.write" in writes
 
 
-@pytest.mark.slow
+@pytest.mark.rare
 @pytest.mark.parametrize("name", SLOW)
 def test_no_model_is_half_written(name, made, small_data, tmp_path):
     reference, calls = undisturbed(name, made, small_data, tmp_path / "0")
@@ -254,7 +254,7 @@ def test_no_model_is_half_written(name, made, small_data, tmp_path):
         shutil.rmtree(out, ignore_errors=True)
 
 
-@pytest.mark.slow
+@pytest.mark.rare
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_output_is_half_written_whatever_call_fails(name, made, small_data, tmp_path):
     reference, calls = undisturbed(name, made, small_data, tmp_path / "0")

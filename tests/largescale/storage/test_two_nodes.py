@@ -95,7 +95,7 @@ def test_features_in_a_store_survive_a_node_that_dies_while_it_puts_them(
     assert outcome(tmp_path) == outcome(undisturbed)
 
 
-@pytest.mark.slow
+@pytest.mark.rare
 def test_a_run_in_a_bucket_survives_a_node_that_dies_while_it_puts_weights(
     undisturbed, records, tmp_path
 ):
