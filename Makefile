@@ -27,7 +27,7 @@ test: $(READY)
 slow: $(READY)
 	$(BIN)/python -m pytest -q -m slow -n auto --dist loadgroup --durations=20 $(SLOW)
 
-# Thorough forms of other tests, which CI leaves out: about a quarter of an hour.
+# Thorough forms of other tests, which CI leaves out.
 rare: $(READY)
 	$(BIN)/python -m pytest -q -m rare -n auto --dist loadgroup --durations=20
 

@@ -72,7 +72,7 @@ def explanation(error: BaseException) -> str | None:
     if isinstance(error, OSError):
         return _of_the_system(error)
     if isinstance(error, ValueError) and str(error).startswith("embedded null"):
-        return "a file's name has a null byte; correct the list or the argument that it is from."
+        return "a file's name has a null byte; correct the list or the argument that has it."
     tf = sys.modules.get("tensorflow")
     if tf is not None and isinstance(error, tf.errors.OpError):
         return _of_tensorflow(error)

@@ -34,7 +34,7 @@ class _Watched:
         faulthandler.dump_traceback_later(self._limit, exit=True, file=self._stderr)
 
     def progress(self) -> None:
-        if time.monotonic() < self._next:  # A timer is a thread of its own.
+        if time.monotonic() < self._next:  # To restart the timer starts a thread.
             return
         self._start_timer()
         if self._tell is not None:
@@ -58,7 +58,7 @@ def ends_without_progress(limit: float, tell: Callable[[], Any] | None = None) -
 
     Args:
       limit: seconds from the beginning or the last `progress()`.
-      tell: called with some of the calls of `progress()`, several times within a limit.
+      tell: called by some of the calls of `progress()`, at most eight times within a limit.
     """
     global _watched
     _watched = _Watched(limit, tell)

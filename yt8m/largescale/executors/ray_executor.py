@@ -101,8 +101,8 @@ class RayExecutor:
         self._idle = 0.0  # seconds since a call ended, not counting those of the caller
         self._own = not ray.is_initialized()
         if self._own:
-            few = workers or max(1, (os.cpu_count() or 1) // threads)
-            self._connect(address, few, shares_gpus=0 < gpus < 1)
+            count = workers or max(1, (os.cpu_count() or 1) // threads)
+            self._connect(address, count, shares_gpus=0 < gpus < 1)
         self._gpus = float(ray.cluster_resources().get("GPU", 0))
         self._share = gpus if gpus >= 0 else float(self._gpus >= 1)  # of a GPU, for each task
         if self._share > self._gpus:
@@ -172,12 +172,13 @@ class RayExecutor:
 
         No node would ever start a task that asks for more memory than the largest one has.
         """
-        most = max((memory for memory, _ in self._nodes()), default=0)
+        memory = None
+        if self.task_memory:
+            memory = min(self.task_memory, max((m for m, _ in self._nodes()), default=0)) or None
         kinds: list[dict[str, Any]] = [{"num_gpus": self._share}]
         if self._cpu_nodes:
             hidden = {"env_vars": {"CUDA_VISIBLE_DEVICES": ""}}
             kinds.append({"num_gpus": 0, "runtime_env": hidden})
-        memory = min(self.task_memory, most) or None
         return [self._task.options(memory=memory, **kind, **options) for kind in kinds]
 
     def _most_flying(self) -> list[int]:

@@ -42,7 +42,8 @@ def numpy_dtype(name: str) -> np.dtype:
 
 def read_plan(folder: str) -> dict[str, Any] | None:
     """Return what `FeaturePlan.write` recorded, or None if there is no store."""
-    path, advice = os.path.join(folder, PLAN), "delete that folder: the same command computes it."
+    path = os.path.join(folder, PLAN)
+    advice = "delete that folder: the same command computes the features again."
     if "://" not in folder:
         return read_object(path, advice) if exists(path) else None
     content = objects.read(path)
@@ -142,8 +143,10 @@ class FeaturePlan:
         """Return where the shards are, once the plan was written.
 
         Raises:
-          UserError: this process does not see the plan.
+          UserError: the folder is in a store of objects in which there is no plan.
         """
+        if "://" not in self.folder:  # There are no copies that a plan would tell apart.
+            return ShardPlace(self.folder, "", self.cache_bytes)
         plan = read_plan(self.folder)
         if plan is None:
             raise not_shared(f"{os.path.join(self.folder, PLAN)} is not there")

@@ -16,18 +16,19 @@ def absolute(path: str) -> str:
     return path if "://" in path else os.path.abspath(path)
 
 
-def local_folder(folder: str, remedy: str = "name a local folder by --cache") -> str:
+def local_folder(folder: str) -> str:
     """Return `folder` unchanged if its files can be memory-mapped.
 
     Args:
       folder: a path.
-      remedy: the advice that ends the error message.
 
     Raises:
       UserError: the folder is remote.
     """
     if "://" in folder:
-        raise UserError(f"features are memory-mapped, and {folder} is remote: {remedy}.")
+        raise UserError(
+            f"features are memory-mapped, and {folder} is remote: name a local folder by --cache."
+        )
     return folder
 
 
