@@ -194,7 +194,7 @@ def guarded(main: Callable[[], object], stands: str = STANDS) -> int:
     except BrokenPipeError:
         if not _output_fails():
             raise
-        _discard_output()
+        _discard(sys.stdout)
         return _PIPE_CLOSED
     return _flushed(code)
 
@@ -222,7 +222,7 @@ def _ended(main: Callable[[], object], stands: str) -> int:
             traceback.print_exc()
         if isinstance(error, OSError) and error.filename is None and _output_fails(b"\n"):
             line = f"{_NO_OUTPUT}: {line}"
-            _discard_output()
+            _discard(sys.stdout)
         say(f"error: {line}")
         return 2
 
@@ -231,8 +231,10 @@ def say(line: str) -> None:
     """Print a line to the standard error, after what was printed; a full disk hides it."""
     with contextlib.suppress(OSError, AttributeError):
         sys.stdout.flush()
-    with contextlib.suppress(OSError):
+    try:
         print(line, file=sys.stderr, flush=True)
+    except OSError:  # Python would try again at its end, and change the exit code to 120.
+        _discard(sys.stderr)
 
 
 def _output_fails(more: bytes = b"") -> bool:
@@ -260,19 +262,19 @@ def _flushed(code: int) -> int:
         if sys.stdout is not None and not sys.stdout.closed:
             sys.stdout.flush()
     except BrokenPipeError:
-        _discard_output()
+        _discard(sys.stdout)
         return code or _PIPE_CLOSED
     except OSError as error:
-        _discard_output()
+        _discard(sys.stdout)
         say(f"error: {_NO_OUTPUT}: {_of_the_system(error)}")
         return code or 2
     return code
 
 
-def _discard_output() -> None:
+def _discard(stream: Any) -> None:
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)
 
 
