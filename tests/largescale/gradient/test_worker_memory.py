@@ -14,7 +14,10 @@ from yt8m.largescale.tasks.record_source import RecordSource
 ROW = step3_memory.Row("DbofBasic", 100, 256, 256, num_classes=50, experts=2)
 
 
-def test_the_peak_of_a_process_is_the_predicted_one():
+def test_the_peak_of_a_process_is_the_predicted_one(monkeypatch):
+    # The C library keeps freed blocks of some megabytes, and how many depends on how threads meet:
+    # on a busy machine up to a quarter of the peak was seen. Now it gives them back at once.
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", str(2**20))
     found = step3_memory.run(ROW)
     assert found["examples"] == step3_memory.BATCHES * ROW.batch_size
     assert found["total"] == pytest.approx(found["peak"], rel=0.2)
