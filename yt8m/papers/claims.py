@@ -198,6 +198,7 @@ CLAIMS: tuple[Claim, ...] = (
         main=True,
     ),
     *_fusion_claims("fusion", "The fusion"),
+    *_fusion_claims("fusion-alike", "The fusion of nearly equal models"),
     Claim(
         "Sigmoid cross-entropy is the best loss",
         "more",

@@ -15,6 +15,7 @@ TABLES = {
     "3": "Hierarchical and other RNNs (UTS 2017, Table 3)",
     "4": "1D ResNet and AttnVLAD (UTS 2017, Table 4)",
     "5": "Fusion (UTS 2017, Table 5)",
+    "5-alike": "Fusion of nearly equal models",
     "uts-losses": "Losses (UTS 2017, section 2.1)",
     "uts-labels": "Balanced batches, label weights, label noise (UTS 2017, section 2.1)",
     "kdd-1": "Steps of the large-scale trainer (KDD 2019, Table 1)",
