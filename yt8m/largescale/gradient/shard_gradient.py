@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from yt8m.compat import tf_variable
 from yt8m.largescale.executors import Shared, warm
+from yt8m.largescale.gradient.device_sums import DeviceSums
 from yt8m.largescale.gradient.frozen_head import FrozenHead, head_variables
 from yt8m.largescale.gradient.gradient_sum import GradientSum
 from yt8m.largescale.tasks.prefetch import prefetched
@@ -76,6 +77,7 @@ class GradientWorker:
         self._received = {"weights": "", "fixed": "", "head": ""}
         self._head: list[tf.Tensor] = []  # empty: that of the model
         self._compiled: dict[str, Any] = {}
+        self._sums: DeviceSums | None = None  # made when they are first needed
 
     def head_values(self) -> list[Any]:
         """Return the variables of a head that is computed by blocks; none if it is not."""
@@ -102,23 +104,16 @@ class GradientWorker:
           broken: one line for each broken record, complete when the batches have been read.
         """
         loss, count = 0.0, 0
-        total: list[np.ndarray] | None = None
+        if self._sums is None:
+            self._sums = DeviceSums([v.shape for v in self.variables["weights"]])
+        self._sums.clear()
         for batch in batches:
             each, gradients = self._called(self.traced, batch, "labels", "weights")
+            self._sums.add(gradients)
             # NumPy adds in one order; the order of TensorFlow's sums depends on the threads.
             loss += float(each.numpy().sum(dtype=np.float64))
             count += int(each.shape[0])
-            parts = [g.numpy() for g in gradients]
-            if total is None:
-                total = parts
-                continue
-            if total[0].dtype != np.float64:
-                total = [t.astype(np.float64) for t in total]
-            for mine, part in zip(total, parts):
-                np.add(mine, part, out=mine)
-        if total is None:
-            total = [np.zeros(v.shape, np.float32) for v in self.variables["weights"]]
-        return GradientSum(loss, count, len(broken), [np.asarray(t, np.float32) for t in total])
+        return GradientSum(loss, count, len(broken), self._sums.arrays())
 
     def probabilities(self, batch: Batch) -> np.ndarray:
         """Return the probabilities [B, K] of a batch."""
