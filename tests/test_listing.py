@@ -48,3 +48,13 @@ def test_a_slow_listing_says_how_far_it_is(files, monkeypatch, capsys):
     with requests(0.02):
         listing.sizes(files)
     assert "of 100 files" in capsys.readouterr().err
+
+
+def test_local_files_are_asked_about_many_at_a_time(files, monkeypatch):
+    monkeypatch.setattr(listing, "_LOCAL_TOGETHER", 7)
+    local = [path.removeprefix("file://") for path in files]
+    paths = [*local[:20], "gone", *local[20:]]
+    found = dict(listing.look(paths))
+    assert list(found) == paths
+    assert isinstance(found.pop("gone"), tf.errors.NotFoundError)
+    assert [status.size for status in found.values()] == list(range(100))

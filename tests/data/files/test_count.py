@@ -60,3 +60,13 @@ def test_zeros_at_the_end_of_remote_shards_do_not_count(make):
             f.write(bytes(2_000_000))
     remote = [f"file://{path}" for path in files]
     assert count.count_records(remote) == (1500, False)
+
+
+def test_zeros_are_looked_for_in_all_shards_if_some_have_them(make, monkeypatch):
+    files = [make.shard(f"{s}.tfrecord", [b"x" * 100] * 60) for s in range(5)]
+    monkeypatch.setattr(count, "_SHARDS_TO_WALK", 2)
+    monkeypatch.setattr(count, "_ENDS_TO_READ", 3)
+    for path in (files[4], files[3]):
+        with open(path, "ab") as f:
+            f.write(bytes(5_000))
+    assert count.count_records(files) == (300, False)

@@ -20,6 +20,7 @@ _HEADERS_TO_READ = 400
 _REMOTE_SHARDS_TO_SAMPLE = 32
 _REMOTE_BYTES = 4 << 20  # of each: all 64 records at video level, about 16 at frame level
 _REMOTE_RECORDS = 64
+_ENDS_TO_READ = 1000  # local shards that are asked for zeros at their end
 _SHOWN = 3
 _BLOCK = 1 << 20  # bytes that are searched for zeros together
 
@@ -53,21 +54,21 @@ def count(files: list[str]) -> Count:
     more shards, or remote ones, the number is estimated as the total size of the files divided by
     the mean size of the first records of evenly spaced shards: 400 of each of 16 local ones, or
     what fits in 4 MB of each of 32 remote ones, at most 64. Zeros at the end of a shard are no
-    records; all remote ones are asked for them only if one of those 32 has some.
+    records; all shards are asked for them only if one of those 32 has some, or of 1,000 local ones.
     """
     is_remote = any("://" in f for f in files)
     sizes = listing.sizes(files)
     if len(files) <= _SHARDS_TO_WALK and not is_remote:
         return _walked(files, sizes)
-    if is_remote:
-        sample = evenly_spaced(files, _REMOTE_SHARDS_TO_SAMPLE)
-        with concurrent.futures.ThreadPoolExecutor(listing.AT_ONCE) as pool:
-            walked = [size for sizes in pool.map(_first_sizes, sample) for size in sizes]
-            total = sum(sizes) - _remote_zeros(dict(zip(files, sizes)), sample, pool)
-    else:
-        sample = evenly_spaced(files, _SHARDS_TO_SAMPLE)
-        walked = [s for f in sample for s in record_sizes(f, _HEADERS_TO_READ)]
-        total = sum(size - _zeros_at_end(path, size) for path, size in zip(files, sizes))
+    with concurrent.futures.ThreadPoolExecutor(listing.AT_ONCE) as pool:
+        if is_remote:
+            sample = ends = evenly_spaced(files, _REMOTE_SHARDS_TO_SAMPLE)
+            walked = [size for some in pool.map(_first_sizes, sample) for size in some]
+        else:
+            sample = evenly_spaced(files, _SHARDS_TO_SAMPLE)
+            walked = [s for f in sample for s in record_sizes(f, _HEADERS_TO_READ)]
+            ends = evenly_spaced(files, _ENDS_TO_READ)
+        total = sum(sizes) - _zeros(dict(zip(files, sizes)), ends, pool)
     return Count(round(total / (sum(walked) / len(walked))) if walked else 0, exact=False)
 
 
@@ -103,10 +104,10 @@ def _walked(files: list[str], sizes: list[int]) -> Count:
     return Count(records, exact=True, ends=ends)
 
 
-def _remote_zeros(
+def _zeros(
     sizes: dict[str, int], sample: list[str], pool: concurrent.futures.ThreadPoolExecutor
 ) -> int:
-    """Return the zeros at the ends of remote shards, by their sizes."""
+    """Return the zeros at the ends of shards, by their sizes; none if a sample has none."""
 
     def asked(paths: list[str]) -> int:
         return sum(pool.map(lambda path: _zeros_at_end(path, sizes[path]), paths))
