@@ -101,8 +101,8 @@ def _features(costs: Costs, workers: int, rng: np.random.Generator) -> Found:
         "features_bound": "the driver" if driver > seconds else task.bound,
         "features_again": repeated,
         "features_tb": stored / 1e12,
-        # The driver compares every stored feature with its checksum when it resumes.
-        "verify_hours": reading(costs, stored, costs.disk_mb, 1, 1).seconds / 3600.0,
+        # Tasks compare every stored feature with its checksum where a store has no index.
+        "verify_hours": reading(costs, stored / busy, costs.disk_mb, busy, workers).seconds / 3600,
     }
 
 

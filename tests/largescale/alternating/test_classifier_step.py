@@ -14,7 +14,7 @@ from yt8m.largescale.alternating.context import Context
 from yt8m.largescale.alternating.log import Log
 from yt8m.largescale.alternating.plan import Step
 from yt8m.largescale.alternating.step_model import save_model
-from yt8m.largescale.executors.base import Broadcast
+from yt8m.largescale.executors.base import Broadcast, TreeReduction
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.features import map as feature_map
 from yt8m.largescale.features.plan import FeaturePlan
@@ -37,7 +37,7 @@ class Elsewhere:
 
     def __init__(self, folder):
         self._folder, self._inner = folder, InProcessExecutor()
-        self.broadcast = self._inner.broadcast
+        self.broadcast, self.check = self._inner.broadcast, self._inner.check
 
     def map(self, fn, tasks, shared):
         here = os.getcwd()
@@ -48,6 +48,12 @@ class Elsewhere:
             finally:
                 os.chdir(here)
             yield i, value
+
+    def map_reduce(self, fn, tasks, shared, combine):
+        tree = TreeReduction(combine)
+        for _, value in self.map(fn, tasks, shared):
+            tree.add(value)
+        return tree.result()
 
     def close(self):
         pass
@@ -139,10 +145,11 @@ def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_dat
 
 
 def test_a_worker_reports_what_it_does_not_see(tmp_path):
-    plan = FeaturePlan(str(tmp_path), [str(tmp_path / "x")], None)
+    path = str(tmp_path / "x")
+    plan = FeaturePlan(str(tmp_path), [path], None)
     part = partition_map.PartitionJob(str(tmp_path), None, None)
     for fn, task, job in (
-        (feature_map.shard_features, 0, plan),
+        (feature_map.shard_features, (0, "x"), plan),
         (
             partition_map.train_partition_until,
             partition_map.PartitionTask((0,), (1,), str(tmp_path / "p"), 1),
@@ -154,7 +161,7 @@ def test_a_worker_reports_what_it_does_not_see(tmp_path):
     with pytest.raises(UserError, match=r"p, are not there.*all nodes share"):
         newest(str(tmp_path / "p"))
     with pytest.raises(UserError, match=r"records .*x are not there"):
-        plan.compute_shard(0, None, None)
+        plan.compute_shard(0, path, None, None)
 
 
 def test_what_step_2_cannot_do_is_refused_before_step_1(small_data):

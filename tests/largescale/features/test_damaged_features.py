@@ -8,6 +8,7 @@ import pytest
 from tests.support.damages import each_damage, problem_with
 from tests.support.records import Maker
 from yt8m.largescale.features.plan import FeaturePlan
+from yt8m.largescale.features.shard import DamagedShard
 from yt8m.largescale.features.store import build_feature_store
 
 
@@ -17,7 +18,7 @@ def plan(tmp_path):
     return FeaturePlan(str(tmp_path / "store"), files, Maker.video)
 
 
-@pytest.mark.parametrize("name", ["00001.features", "00001.rows.npz", "plan.json"])
+@pytest.mark.parametrize("name", ["00001.features", "00001.rows.npz", "index", "plan.json"])
 def test_a_damaged_file_of_a_store(name, plan, tmp_path):
     said = []
 
@@ -30,7 +31,12 @@ def test_a_damaged_file_of_a_store(name, plan, tmp_path):
     shutil.copytree(folder, whole)
 
     def check():
-        for found, right in zip(read()[0], reference[0]):
+        try:
+            features, counts = read()
+        except DamagedShard as error:  # The index was trusted; the same command does not trust it.
+            said.append(str(error))
+            features, counts = read()
+        for found, right in zip([*features, counts], [*reference[0], reference[1]]):
             np.testing.assert_array_equal(found, right)
 
     problems = []

@@ -63,12 +63,11 @@ def test_another_node_reads_the_same_features_each_shard_once(plan, store, node,
     node("second")
     features = FeatureStore(plan.folder)
     np.testing.assert_array_equal(features.label_counts(), expected.label_counts())
-    assert not fetched(store[0], ".features")  # labels and sizes need none
+    assert not fetched(store[0], ".features")  # the index has labels and sizes
     for _ in range(2):
         for mine, other in zip(all_of(features), all_of(expected)):
             np.testing.assert_array_equal(mine, other)
     assert len(fetched(store[0], ".features")) == len(plan.files) == 3
-    assert plan.missing(pytest.fail) == []
     features.forget_copies()
     assert not list((tmp_path / "second").rglob("*.features"))
 
@@ -83,9 +82,50 @@ def test_a_shard_that_was_damaged_in_the_store_is_computed_again(plan, store, no
     node("second")
     with pytest.raises(DamagedShard, match="The same command recomputes both"):
         all_of(FeatureStore(plan.folder))
-    assert plan.missing(pytest.fail) == [1]
+    with pytest.raises(UserError, match="not all of its features are there"):
+        FeatureStore(plan.folder)
     again = all_of(build_feature_store(plan, compute))
     np.testing.assert_array_equal(again[0], whole[0])
+
+
+def test_a_node_opens_a_store_by_one_object(plan, store, node):
+    build_feature_store(plan, compute)
+    node("second")
+    del store[0].asked[:]
+    FeatureStore(plan.folder)
+    assert {path for _, path in store[0].asked} == {"/bucket/features/index"}
+    store[0].objects["/bucket/features/index"] += b"1"
+    with pytest.raises(UserError, match=r"index is damaged .*; the same command makes it again"):
+        FeatureStore(plan.folder)
+
+
+def test_an_index_is_made_without_copying_features(plan, store, node):
+    whole = all_of(build_feature_store(plan, compute))
+    content = store[0].objects.pop("/bucket/features/index")
+    cut = store[0].objects["/bucket/features/00002.features"][:-1]
+    node("second")
+    del store[0].asked[:]
+    build_feature_store(plan, pytest.fail)
+    assert store[0].objects["/bucket/features/index"] == content
+    assert not fetched(store[0], ".features")
+    assert len(fetched(store[0], ".rows.npz")) == 3
+    # What is too short is missing, although its rows are there.
+    del store[0].objects["/bucket/features/index"]
+    store[0].objects["/bucket/features/00002.features"] = cut
+    np.testing.assert_array_equal(all_of(build_feature_store(plan, compute))[0], whole[0])
+
+
+def test_a_copy_of_a_shard_that_was_computed_again_is_replaced(plan, store, node):
+    """Another machine's last digits are others, and each node has to use those of the index."""
+    all_of(build_feature_store(plan, compute))
+    node("second")
+    for name in ("index", "00001.rows.npz"):
+        del store[0].objects[f"/bucket/features/{name}"]
+    newer = all_of(build_feature_store(plan, lambda batch: compute(batch) + 1e-3))
+    node("first")
+    again = all_of(FeatureStore(plan.folder))
+    for mine, expected in zip(again, newer):
+        np.testing.assert_array_equal(mine, expected)
 
 
 def test_a_node_keeps_no_more_than_it_may(plan, store, node, monkeypatch):

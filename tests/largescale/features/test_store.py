@@ -1,7 +1,6 @@
 """Features on disk: what went in comes out, in any order asked for, and a killed build goes on."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import shutil
@@ -11,13 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.feature_stores import write_store
 from tests.support.records import damage
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.errors import UserError
-from yt8m.largescale.features.plan import PLAN, FeaturePlan
+from yt8m.largescale.features.index import INDEX
+from yt8m.largescale.features.plan import FeaturePlan
 from yt8m.largescale.features.shard import ShardWriter, map_shard
 from yt8m.largescale.features.store import FeatureStore, build_feature_store
 from yt8m.runs.stop_signal import Stopped, StopSignal
@@ -138,7 +139,7 @@ def test_a_stopped_build_computes_the_missing_shards(files, everything, tmp_path
     assert sorted(os.listdir(folder)) == ["00000.features", "00000.rows.npz", "plan.json"]
     with pytest.raises(Stopped):
         build(stop=StopAfter(computed, 3))
-    with pytest.raises(UserError, match="is missing the features of 2 of 3"):
+    with pytest.raises(UserError, match="not all of its features are there"):
         FeatureStore(folder)
     np.testing.assert_allclose(next(build().sequential(600))[0], everything[2], rtol=1e-6)
     assert (
@@ -154,9 +155,16 @@ def test_damage_and_other_contents_are_refused(store, files, everything, tmp_pat
     with open(os.path.join(folder, "00001.features"), "r+b") as f:
         f.seek(1000)
         f.write(b"\xff")
+    with pytest.raises(UserError, match=r"00001.features or .* is damaged"):
+        together(FeatureStore(folder).sequential(B))
     printed = []
-    assert FeaturePlan(folder, files, everything[0]).missing(printed.append) == [1]
-    assert "damaged" in printed[0]
+    again = build_feature_store(
+        FeaturePlan(folder, files, everything[0]), double, say=printed.append
+    )
+    assert [line for line in printed if "00001.features" in line] == printed != []
+    np.testing.assert_array_equal(
+        together(again.sequential(B))[0], together(store.sequential(B))[0]
+    )
 
 
 def test_damage_to_the_rows_is_reported_and_repaired(store, files, everything, tmp_path):
@@ -167,7 +175,8 @@ def test_damage_to_the_rows_is_reported_and_repaired(store, files, everything, t
     for length in (0, 1, 30, len(whole) // 2, len(whole) - 1):
         write(whole[:length])
         with pytest.raises(UserError, match=r"00001.rows.npz is damaged: .* same command"):
-            FeatureStore(folder)
+            together(FeatureStore(folder).sequential(B))
+        shutil.copy(os.path.join(store.folder, INDEX), folder)
     found = 0
     for at in range(0, len(whole), 41):
         write(whole[:at] + bytes([whole[at] ^ 4]) + whole[at + 1 :])
@@ -177,8 +186,11 @@ def test_damage_to_the_rows_is_reported_and_repaired(store, files, everything, t
             )  # it tells nothing, as a date
         except UserError:
             found += 1
+            shutil.copy(os.path.join(store.folder, INDEX), folder)
     assert found > len(whole) // 41 // 2
     write(whole[:-1])
+    with pytest.raises(UserError, match="damaged"):
+        together(FeatureStore(folder).sequential(B))
     plan = FeaturePlan(folder, files, everything[0])
     again = build_feature_store(plan, double, say=printed.append)
     assert "damaged" in printed[0]
@@ -199,17 +211,9 @@ def test_both_files_of_a_shard_are_on_disk_before_they_have_their_names(tmp_path
 
 def test_memory_and_open_files_do_not_grow_with_the_videos(tmp_path):
     n, shards, width = 20_000, 5, 8
-    (tmp_path / PLAN).write_text(
-        json.dumps({"sources": ["x"] * shards, "num_classes": 6, "dtype": "float32"})
-    )
-    rng = np.random.default_rng(0)
-    for i in range(shards):
-        with ShardWriter(str(tmp_path), i, np.dtype("float32")) as out:
-            out.add(
-                rng.normal(size=(n, width)),
-                rng.random((n, 6)) < 0.5,
-                [b"%08d" % j for j in range(n)],
-            )
+    rng, ids = np.random.default_rng(0), [b"%08d" % j for j in range(n)]
+    made = ((rng.normal(size=(n, width)), rng.random((n, 6)) < 0.5, ids) for _ in range(shards))
+    write_store(tmp_path, made, 6)
     files = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
     tracemalloc.start()
     try:

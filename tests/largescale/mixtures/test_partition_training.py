@@ -1,15 +1,13 @@
 """Any number of partitions of the classes learns what one mixture over all classes learns."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.support.feature_stores import write_store
 from yt8m.errors import UserError
-from yt8m.largescale.features.plan import PLAN
-from yt8m.largescale.features.shard import ShardWriter
 from yt8m.largescale.features.store import FeatureStore
 from yt8m.largescale.mixtures import mixture_block
 from yt8m.largescale.mixtures.blocks_file import read_arrays, read_header
@@ -37,12 +35,8 @@ def make_store(folder, dtype="float32"):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(N, D)).astype(np.float32)
     y = (x @ rng.normal(size=(D, K)) + rng.normal(size=(N, K)) > 2.5).astype(np.uint8)
-    folder.mkdir()
-    plan = {"sources": ["a", "b"], "num_classes": K, "dtype": dtype}
-    (folder / PLAN).write_text(json.dumps(plan))
-    for i, rows in enumerate((slice(0, 70), slice(70, N))):
-        with ShardWriter(str(folder), i, np.dtype(tf.as_dtype(dtype).as_numpy_dtype)) as out:
-            out.add(x[rows], y[rows], [b"%04d" % j for j in range(len(x))[rows]])
+    ids = [b"%04d" % j for j in range(N)]
+    write_store(folder, [(x[:70], y[:70], ids[:70]), (x[70:], y[70:], ids[70:])], K, dtype)
     return FeatureStore(str(folder))
 
 

@@ -18,28 +18,29 @@ def place(request, tmp_path):
         yield str(tmp_path) if request.param == "a folder" else f"file://{tmp_path}"
 
 
-def test_what_is_put_is_listed_read_and_removed(place, tmp_path):
+def test_what_is_put_is_measured_read_and_removed(place, tmp_path):
     source, copy = tmp_path / "here", tmp_path / "there" / "copy"
     source.write_bytes(b"content")
     folder = f"{place}/deep/folder"
-    assert objects.names(folder) == set()
+    assert objects.size(f"{folder}/one") is None
     assert not objects.exists(f"{folder}/one")
     assert objects.read(f"{folder}/one") is None
     assert not objects.get(f"{folder}/one", str(copy))
     assert not copy.exists()
     for name in ("one", "two"):
         objects.put(str(source), f"{folder}/{name}")
-    assert objects.names(folder) == {"one", "two"}
+    assert objects.size(f"{folder}/one") == len(b"content")
     assert objects.read(f"{folder}/one") == b"content"
     assert objects.get(f"{folder}/two", str(copy))
     assert copy.read_bytes() == b"content"
     objects.remove(f"{folder}/one")
     objects.remove(f"{folder}/one")
-    assert objects.names(folder) == {"two"}
+    assert not objects.exists(f"{folder}/one")
+    assert objects.exists(f"{folder}/two")
     objects.remove_folder(folder)
     objects.remove_folder(folder)
     assert not objects.exists(f"{folder}/two")
-    assert objects.names(folder) == set()
+    assert objects.size(f"{folder}/two") is None
 
 
 def test_blocks_are_read_as_written_and_appear_only_when_complete(place):

@@ -7,6 +7,7 @@ reach the store of objects that it is in.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Callable
 
 import numpy as np
@@ -16,12 +17,9 @@ from yt8m.data.files.bad_records import BadRecords
 from yt8m.largescale.executors import Executor, Shared, progress, warm
 from yt8m.largescale.features.plan import PLAN, Compute, FeaturePlan
 from yt8m.largescale.features.store import FeatureStore, build_feature_store
+from yt8m.largescale.features.survey import complete
 from yt8m.largescale.tasks.run_shards import run_shards
-from yt8m.largescale.tasks.shared_folder import (
-    absolute,
-    check_plan,
-    not_shared,
-)
+from yt8m.largescale.tasks.shared_folder import absolute, check_plan
 from yt8m.largescale.tasks.shipped_model import ShippedModel, fingerprint
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.stop_signal import StopSignal
@@ -35,11 +33,11 @@ def features_by(model: Yt8mModel) -> Compute:
     return lambda batch: tf.cast(compute(model.select_inputs(batch)), tf.float32).numpy()
 
 
-def shard_features(index: int, shared: Shared) -> int:
+def shard_features(task: tuple[int, str], shared: Shared) -> int:
     """Compute and write the features of one shard; return how many of its records were broken.
 
     Args:
-      index: the index of the shard.
+      task: the index of the shard, and its records.
       shared: "model" (`ShippedModel`), "plan" (`FeaturePlan`) and "max_bad_records".
     """
     plan: FeaturePlan = shared["plan"].value
@@ -52,7 +50,7 @@ def shard_features(index: int, shared: Shared) -> int:
         progress()
         return compute(batch)
 
-    plan.compute_shard(index, computed, bad)
+    plan.compute_shard(*task, computed, bad)
     return len(bad.found)
 
 
@@ -89,21 +87,16 @@ def map_features(
     stop = stop or StopSignal()
     if executor.local:
         return build_feature_store(plan, features_by(model), BadRecords(max_bad_records), stop, say)
-    plan.write()
-    missing = plan.missing(say)
-    if missing:
-        # The plan records the files under the names that the run was given.
-        files = [absolute(f) for f in plan.files]
+
+    def compute_all(plan: FeaturePlan, missing: Sequence[int]) -> None:
         shared: dict[str, Any] = {
             "model": executor.broadcast(ShippedModel.before_head(model)),
-            "plan": executor.broadcast(dataclasses.replace(plan, files=files)),
+            "plan": executor.broadcast(plan.without_files()),
             "max_bad_records": executor.broadcast(max_bad_records),
         }
-        run_shards(executor, shard_features, missing, shared, max_bad_records, stop)
-        gone = plan.missing_of(missing)
-        if gone:
-            raise not_shared(
-                f"Workers wrote the features of {len(missing)} shards to {plan.folder}, but"
-                f" {len(gone)} are not there"
-            )
+        # The plan records the files under the names that the run was given.
+        tasks = [(index, absolute(plan.files[index])) for index in missing]
+        run_shards(executor, shard_features, tasks, shared, max_bad_records, stop)
+
+    complete(plan, executor, compute_all, stop, say)
     return FeatureStore(plan.folder, cache_bytes=plan.cache_bytes)

@@ -7,8 +7,10 @@ when it is first needed, and compared with its checksums there.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,7 +27,7 @@ class ShardPlace:
 
     Args:
       address: a folder, or the address of one in a store of objects.
-      plan: what the store's plan says, as a string. It tells the copies of one store from those of
+      plan: identifies what the store's plan says. It tells the copies of one store from those of
         another that was at the same address before.
       cache_bytes: how many bytes of copies a node keeps.
 
@@ -39,34 +41,59 @@ class ShardPlace:
         if self._remote:
             os.makedirs(self.folder, exist_ok=True)
 
-    def whole(self, index: int, dtype: np.dtype) -> Shard | None:
-        """Return a shard with its features, or None if it is missing.
+    def whole(self, index: int, dtype: np.dtype, stamp: int, verify: bool) -> Shard | None:
+        """Return a shard with its features, or None if it is missing or another than it was.
+
+        Args:
+          index: the index of the shard.
+          dtype: the type of the features.
+          stamp: what `Shard.stamp` was when the store was complete.
+          verify: compare a shard in a folder with its checksums. Copies were compared when they
+            were made.
 
         Raises:
           DamagedShard: its bytes are not those that were written. In a store of objects it then
             counts as missing, so that the same command computes it again.
         """
-        for _ in range(_TRIES if self._remote else 1):  # another process may delete a copy
-            if self._remote and not self._copied(index, dtype):
+        if not self._remote:
+            read = functools.partial(read_shard, verify=True) if verify else map_shard
+            shard = read(self.folder, index, dtype)
+            return shard if shard is not None and shard.stamp == stamp else None
+        for _ in range(_TRIES):  # another process may delete a copy
+            if not self._copied(index, dtype):
                 return None
-            with contextlib.suppress(*(FileNotFoundError,) if self._remote else ()):
+            with contextlib.suppress(FileNotFoundError):
                 shard = map_shard(self.folder, index, dtype)
-                if shard is not None:
+                if shard is not None and shard.stamp == stamp:
                     return shard
+                self._drop(index)  # a copy of what was there before the shard was computed again
         return None
 
-    def rows(self, index: int, dtype: np.dtype) -> Shard | None:
-        """Return a shard for its labels and shape, or None if it is missing.
+    def stored(self, index: int, dtype: np.dtype, verify: bool) -> Shard | None:
+        """Return a shard as it is stored now, for its labels and shape, or None if it is missing.
 
-        Of a store of objects its features are not copied, and are [n, 0].
+        Of a store of objects the rows are read, the features only measured: whoever copies them
+        compares them with their checksum. They are [n, 0].
+
+        Args:
+          index: the index of the shard.
+          dtype: the type of the features.
+          verify: compare the features in a folder with their checksum.
+
+        Raises:
+          DamagedShard: its bytes are not those that were written.
         """
         if not self._remote:
-            return read_shard(self.folder, index, dtype)
-        rows = shard_files(self.folder, index)[1]
-        if not cache.used(rows) and not self._get(rows):
-            return None
-        with self._refusing(index):
-            return read_shard(self.folder, index, dtype, with_features=False)
+            return read_shard(self.folder, index, dtype, verify)
+        with tempfile.TemporaryDirectory(prefix="yt8m-") as here:  # a map outlives its file
+            features, rows = shard_files(here, index)
+            if not objects.get(self._at(rows), rows):
+                return None
+            shard = read_shard(here, index, dtype, with_features=False)
+            assert shard is not None  # its rows were just copied
+            n, width = (int(x) for x in shard.shape)
+            there = objects.size(self._at(features))
+            return shard if there == n * width * dtype.itemsize else None
 
     def publish(self, index: int) -> None:
         """Let every node see a shard that was written into `folder`: the rows, which come last."""
@@ -74,12 +101,6 @@ class ShardPlace:
             for path in shard_files(self.folder, index):
                 objects.put(path, self._at(path))
                 cache.added(path, self._most)
-
-    def present(self, count: int) -> set[int]:
-        """Return which of the shards 0 .. count - 1 are complete in the store of objects."""
-        found = objects.names(self._address)
-        files = ((i, map(os.path.basename, shard_files("", i))) for i in range(count))
-        return {i for i, names in files if found.issuperset(names)}
 
     def forget(self) -> None:
         """Delete this node's copies."""
@@ -102,12 +123,15 @@ class ShardPlace:
         try:
             yield
         except DamagedShard:
-            files = shard_files(self.folder, index)
-            objects.remove(self._at(files[1]))
-            for path in files:
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(path)
+            objects.remove(self._at(shard_files(self.folder, index)[1]))
+            self._drop(index)
             raise
+
+    def _drop(self, index: int) -> None:
+        """Delete this node's copy of a shard."""
+        for path in shard_files(self.folder, index):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
 
     def _get(self, path: str) -> bool:
         copied = objects.get(self._at(path), path)

@@ -6,7 +6,7 @@ records (`yt8m.largescale.features.shard`).
 
 from __future__ import annotations
 
-import json
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from typing import Callable
@@ -15,23 +15,30 @@ import numpy as np
 
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.errors import UserError
+from yt8m.largescale.executors.in_process import InProcessExecutor
+from yt8m.largescale.features.index import INDEX, read_index, remove_index
 from yt8m.largescale.features.place import ShardPlace
-from yt8m.largescale.features.plan import PLAN, Compute, FeaturePlan, numpy_dtype, read_plan
-from yt8m.largescale.features.shard import Shard
+from yt8m.largescale.features.plan import Compute, FeaturePlan, numpy_dtype
+from yt8m.largescale.features.shard import DamagedShard, Shard
+from yt8m.largescale.features.survey import complete
 from yt8m.largescale.features.window import Batch, Columns, FeatureWindow, in_batches, joined
 from yt8m.largescale.storage.cache import CACHE_BYTES
 from yt8m.runs.stop_signal import StopSignal
 
 Piece = tuple[int, int, int]  # shard, first row, row after the last
 _REPORT_SECONDS = 10.0
-_COUNTED_LABELS = 1 << 20  # labels counted at a time
 
 
 class FeatureStore:
     """Features [N, D] and sparse labels of N videos, read one window at a time.
 
-    `build_feature_store` makes a store. It takes the memory of a window and 8 bytes per shard;
+    `build_feature_store` makes a store. It takes the memory of a window and 13 bytes per shard;
     nothing is kept per video.
+
+    To open a store reads its index and none of its shards. Each shard is compared with the index
+    whenever it is read, and with its own checksums when this object first reads it (a copy of a
+    shard in a store of objects, when it is made). One that is not what it was ends the reading,
+    and removes the index, so that the same command looks at all shards.
 
     Args:
       folder: the store's folder, or its address in a store of objects, whose shards are copied to
@@ -48,43 +55,30 @@ class FeatureStore:
       cache_bytes: see above.
 
     Raises:
-      UserError: there is no store, a shard is missing, or the labels differ from their checksums.
+      UserError: there is no index, because not all features were computed, or it is damaged.
     """
 
     def __init__(self, folder: str, window_bytes: int = 256 << 20, cache_bytes: int = CACHE_BYTES):
         self.folder, self._window_bytes = folder, window_bytes
-        plan = read_plan(folder)
-        if plan is None:
-            raise UserError(f"{folder} contains no {PLAN}: no features were computed there.")
-        self.cache_bytes = cache_bytes
-        self._place = place = ShardPlace(folder, json.dumps(plan), cache_bytes)
-        self.num_classes = int(plan["num_classes"])
-        self.dtype = numpy_dtype(plan["dtype"])
-        missing, sizes, widths = [], [], [0]
-        for i, source in enumerate(plan["sources"]):
-            shard = place.rows(i, self.dtype)
-            if shard is None:
-                missing.append(source)
-                continue
-            sizes.append(len(shard.features))
-            widths.append(int(shard.shape[1]))
-        if missing:
+        index = read_index(folder)
+        if index is None:
             raise UserError(
-                f"{folder} is missing the features of {len(missing)} of {len(plan['sources'])}"
-                f" shards ({missing[0]}); the same command computes them."
+                f"{folder} contains no {INDEX}: not all of its features are there; the same command"
+                " computes those that are missing."
             )
-        self.num_examples, self.width, self._sizes = sum(sizes), max(widths), sizes
+        self.cache_bytes = cache_bytes
+        self._place = ShardPlace(folder, index.plan, cache_bytes)
+        self.dtype, self.width = numpy_dtype(index.dtype), index.width
+        self.num_classes = len(index.label_counts)
+        self._label_counts, self._stamps = index.label_counts, index.stamps
+        self._sizes: list[int] = index.sizes.tolist()
+        self._compared = np.zeros(len(self._sizes), bool)
+        self.num_examples = sum(self._sizes)
         self._window: tuple[tuple[Piece, ...], FeatureWindow] | None = None
 
     def label_counts(self) -> np.ndarray:
         """Return the number of positives of each class, int64 [K]."""
-        counts = np.zeros(self.num_classes, np.int64)
-        for index in range(len(self._sizes)):
-            shard = self._checked(index, self._place.rows(index, self.dtype))
-            for start in range(0, len(shard.indices), _COUNTED_LABELS):
-                labels = shard.indices[start : start + _COUNTED_LABELS]
-                counts += np.bincount(labels, minlength=self.num_classes)
-        return counts
+        return self._label_counts.copy()
 
     def sequential(
         self,
@@ -177,26 +171,35 @@ class FeatureStore:
         """Return the window of `pieces`; the last one is kept, as a small store is one window."""
         if self._window is None or self._window[0] != pieces:
             self._window = None  # releases the old window before the next one is read
-            self._window = (pieces, FeatureWindow(pieces, self._shard, self.width, self.dtype))
+            with self._refusing():
+                self._window = (pieces, FeatureWindow(pieces, self._shard, self.width, self.dtype))
         return self._window[1]
 
-    def _shards(self) -> Iterator[Shard]:
-        return (self._shard(i) for i in range(len(self._sizes)))
-
     def _shard(self, index: int) -> Shard:
-        return self._checked(index, self._place.whole(index, self.dtype))
+        first = not self._compared[index]
+        with self._refusing():
+            shard = self._place.whole(index, self.dtype, int(self._stamps[index]), first)
+            if shard is None:
+                raise DamagedShard(
+                    f"the features of shard {index} are no longer in {self.folder}; the same"
+                    " command recomputes them."
+                )
+        self._compared[index] = True
+        return shard
+
+    @contextlib.contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Let nobody trust the index any longer if a shard is not what it was."""
+        try:
+            yield
+        except DamagedShard:
+            with contextlib.suppress(Exception):  # The shard is what the user has to know of.
+                remove_index(self.folder)
+            raise
 
     def forget_copies(self) -> None:
         """Delete this node's copies of a store of objects."""
         self._place.forget()
-
-    def _checked(self, index: int, shard: Shard | None) -> Shard:
-        if shard is None or len(shard.features) != self._sizes[index]:
-            raise UserError(
-                f"the features of shard {index} are no longer in {self.folder}; the same command"
-                " recomputes them."
-            )
-        return shard
 
 
 def build_feature_store(
@@ -222,14 +225,16 @@ def build_feature_store(
       UserError: the folder contains other features, or too many records are broken.
     """
     bad, stop = bad or BadRecords(), stop or StopSignal()
-    plan.write()
-    missing = plan.missing(say)
-    started = reported = time.monotonic()
-    for done, index in enumerate(missing):
-        stop.raise_if_set()
-        if time.monotonic() - reported > _REPORT_SECONDS:
-            reported = time.monotonic()
-            speed = done / (reported - started)
-            say(f"features of {done} of {len(missing)} shards, {speed:.1f} shards/s")
-        plan.compute_shard(index, compute, bad)
+
+    def compute_all(plan: FeaturePlan, missing: Sequence[int]) -> None:
+        started = reported = time.monotonic()
+        for done, index in enumerate(missing):
+            stop.raise_if_set()
+            if time.monotonic() - reported > _REPORT_SECONDS:
+                reported = time.monotonic()
+                speed = done / (reported - started)
+                say(f"features of {done} of {len(missing)} shards, {speed:.1f} shards/s")
+            plan.compute_shard(index, plan.files[index], compute, bad)
+
+    complete(plan, InProcessExecutor(), compute_all, stop, say)
     return FeatureStore(plan.folder, cache_bytes=plan.cache_bytes)

@@ -80,17 +80,16 @@ def exists(address: str) -> bool:
         return False
 
 
-def names(folder: str) -> set[str]:
-    """Return the names of the objects in a folder, by one listing; none if there is no folder."""
-    found = _fsspec(folder)
-    if found is None:
-        with _explained(folder):
-            return set(tf.io.gfile.listdir(folder)) if tf.io.gfile.isdir(folder) else set()
+def size(address: str) -> int | None:
+    """Return the bytes of an object, or None if there is none."""
+    found = _fsspec(address)
     try:
-        with _explained(folder, *_ABSENT):
-            return {path.rpartition("/")[2] for path in found[0].ls(found[1], detail=False)}
-    except FileNotFoundError:
-        return set()
+        with _explained(address, *_ABSENT):
+            if found is None:
+                return int(tf.io.gfile.stat(address).length)
+            return int(found[0].info(found[1])["size"])
+    except _ABSENT:
+        return None
 
 
 @contextlib.contextmanager
