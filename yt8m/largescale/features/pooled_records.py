@@ -166,8 +166,12 @@ def pool_records(
     made = Provenance(os.path.join(folder, ABOUT), about)
     _check_same(made, folder)
     made.record()
-    targets = [os.path.join(folder, f"{i:05d}.tfrecord") for i in range(len(files))]
-    missing = [(f, t) for f, t in zip(files, targets) if not tf.io.gfile.exists(t)]
+    names, there = (
+        [f"{i:05d}.tfrecord" for i in range(len(files))],
+        set(tf.io.gfile.listdir(folder)),
+    )
+    targets = [os.path.join(folder, name) for name in names]
+    missing = [(f, t) for f, t, name in zip(files, targets, names) if name not in there]
     if missing:
         say(f"pooling the frames of {len(missing)} of {len(files)} shards")
         shared: dict[str, Any] = {
