@@ -248,8 +248,8 @@ def test_only_a_full_disk_leaves_the_shard_where_it_is(make, tmp_path, monkeypat
         def write(self, _):
             raise OSError(why, os.strerror(why))
 
-    begin = copies._FileCopy
-    monkeypatch.setattr(copies, "_FileCopy", lambda out, *where: begin(Full(), *where))
+    begin = copies.FileCopy
+    monkeypatch.setattr(copies, "FileCopy", lambda out, *where: begin(Full(), *where))
     cache = RecordCache(str(tmp_path / "cache"))
     if why == errno.ENOSPC:
         assert cache.local(path, listing.status(path)) == path

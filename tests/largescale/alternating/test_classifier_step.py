@@ -17,6 +17,7 @@ from yt8m.largescale.alternating.step_model import save_model
 from yt8m.largescale.executors.base import Broadcast, TreeReduction
 from yt8m.largescale.executors.in_process import InProcessExecutor
 from yt8m.largescale.features import map as feature_map
+from yt8m.largescale.features.open_store import StoredFeatures
 from yt8m.largescale.features.plan import FeaturePlan
 from yt8m.largescale.mixtures import partition_map
 from yt8m.largescale.mixtures.reduce_partitions import newest
@@ -38,6 +39,7 @@ class Elsewhere:
     def __init__(self, folder):
         self._folder, self._inner = folder, InProcessExecutor()
         self.broadcast, self.check = self._inner.broadcast, self._inner.check
+        self.workers = lambda: 3
 
     def map(self, fn, tasks, shared):
         here = os.getcwd()
@@ -147,7 +149,7 @@ def test_a_folder_that_nodes_do_not_share_is_named_as_such(lost, said, small_dat
 def test_a_worker_reports_what_it_does_not_see(tmp_path):
     path = str(tmp_path / "x")
     plan = FeaturePlan(str(tmp_path), [path], None)
-    part = partition_map.PartitionJob(str(tmp_path), None, None)
+    part = partition_map.PartitionJob(StoredFeatures(str(tmp_path)), None, None)
     for fn, task, job in (
         (feature_map.shard_features, (0, "x"), plan),
         (

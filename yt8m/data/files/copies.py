@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import stat
 import tempfile
@@ -65,7 +66,7 @@ class FolderCopies:
             return False
         return stat.S_ISREG(about.st_mode) and about.st_size == size
 
-    def begin(self, name: str, size: int) -> Copy | None:
+    def begin(self, name: str, size: int) -> FileCopy | None:
         """Begin a copy, or return None if there is no room, or there is one, whole or not.
 
         Args:
@@ -73,7 +74,7 @@ class FolderCopies:
           size: its bytes, which are reserved at once.
         """
         os.makedirs(self._folder, exist_ok=True)
-        with _locked_folder(self._folder):
+        with locked_folder(self._folder):
             # Another process has just finished it, or its name is a folder's.
             if self.has(name, size) or os.path.isdir(self.path(name)):
                 return None
@@ -84,7 +85,7 @@ class FolderCopies:
             if out is None:
                 return None
             out.truncate(size)  # seen by every process, and takes no space yet
-        return _FileCopy(out, self._folder, self.path(name))
+        return FileCopy(out, self._folder, self.path(name))
 
     def _used(self) -> int:
         """Return the bytes in the folder, without the unfinished copies of processes that died."""
@@ -100,11 +101,34 @@ class FolderCopies:
         return used
 
 
-class _FileCopy(Copy):
+class FileCopy(Copy):
+    """A copy in a local folder, which is locked by the process that writes it."""
+
     def __init__(self, out: BinaryIO, folder: str, path: str):
         self._out, self._folder, self._path = out, folder, path
 
+    def mapped(self, size: int) -> mmap.mmap:
+        """Return the copy's first bytes as memory to write to; `write` then appends to them.
+
+        They are reserved before: a process that writes to a map of a full disk is killed.
+
+        Raises:
+          NoSpace: the disk is full, or the system cannot reserve.
+          OSError: it cannot be written for another reason.
+        """
+        try:
+            os.posix_fallocate(self._out.fileno(), 0, size)
+        except AttributeError:
+            raise NoSpace from None
+        except OSError as error:
+            if error.errno in _FULL:
+                raise NoSpace from error
+            raise
+        self._out.seek(size)
+        return mmap.mmap(self._out.fileno(), size)
+
     def write(self, content: bytes) -> None:
+        """Append bytes; see `Copy.write`."""
         try:
             left = memoryview(content)
             while left:
@@ -115,16 +139,18 @@ class _FileCopy(Copy):
             raise
 
     def close(self) -> None:
-        with _locked_folder(self._folder), self._out:
+        """Give the copy its name."""
+        with locked_folder(self._folder), self._out:
             os.replace(self._path + PARTIAL, self._path)
 
     def abandon(self) -> None:
-        with _locked_folder(self._folder), self._out:
+        """Delete what was written."""
+        with locked_folder(self._folder), self._out:
             os.remove(self._path + PARTIAL)
 
 
 @contextlib.contextmanager
-def _locked_folder(folder: str) -> Iterator[None]:
+def locked_folder(folder: str) -> Iterator[None]:
     """Wait until no other process looks at the folder or changes names in it."""
     import fcntl
 
@@ -139,7 +165,7 @@ def _locked_folder(folder: str) -> Iterator[None]:
 def _locked_file(path: str) -> BinaryIO | None:
     """Open a file to write it; None if another writes it, or something else has its name.
 
-    The names in its folder must not change meanwhile: see `_locked_folder`.
+    The names in its folder must not change meanwhile: see `locked_folder`.
     """
     if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
         return None
@@ -160,7 +186,7 @@ def check_folder(folder: str) -> None:
     import fcntl
 
     os.makedirs(folder, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as probe, _locked_folder(folder):
+    with tempfile.TemporaryFile(dir=folder) as probe, locked_folder(folder):
         fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

@@ -198,11 +198,10 @@ def _partition_map(
         classes,
         experts,
         folder,
-        store.folder,
+        store,
         moe,
         priors,
         context.stop,
-        shared.cache_bytes(context),
     )
 
 

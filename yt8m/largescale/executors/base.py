@@ -64,6 +64,9 @@ class Executor(Protocol):
     def local(self) -> bool:
         """Whether tasks run in this process, where they can share its objects."""
 
+    def workers(self) -> int:
+        """Return how many tasks run at once."""
+
     def worker_memory(self) -> int | None:
         """Return the bytes that a task may take while all workers of its node have one.
 

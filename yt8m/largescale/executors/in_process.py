@@ -25,6 +25,10 @@ class InProcessExecutor:
         self.check: Callable[[], None] = lambda: None
         self.task_memory = 0
 
+    def workers(self) -> int:
+        """Return 1: tasks run one after another."""
+        return 1
+
     def worker_memory(self) -> int | None:
         """Return the bytes that are still available to this process, or None if none says."""
         return available_memory()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Callable
 
 import numpy as np
@@ -20,12 +20,21 @@ from yt8m.largescale.features.index import INDEX, read_index, remove_index
 from yt8m.largescale.features.place import ShardPlace
 from yt8m.largescale.features.plan import Compute, FeaturePlan, numpy_dtype
 from yt8m.largescale.features.shard import DamagedShard, Shard
+from yt8m.largescale.features.shared_windows import SharedWindows
 from yt8m.largescale.features.survey import complete
-from yt8m.largescale.features.window import Batch, Columns, FeatureWindow, in_batches, joined
+from yt8m.largescale.features.window import (
+    Batch,
+    Columns,
+    FeatureWindow,
+    Piece,
+    in_batches,
+    joined,
+    rows_of,
+)
 from yt8m.largescale.storage.cache import CACHE_BYTES
 from yt8m.runs.stop_signal import StopSignal
 
-Piece = tuple[int, int, int]  # shard, first row, row after the last
+WINDOW_BYTES = 256 << 20
 _REPORT_SECONDS = 10.0
 
 
@@ -46,20 +55,28 @@ class FeatureStore:
       window_bytes: how many bytes of features are held in memory to shuffle among; larger shards
         are cut.
       cache_bytes: how many bytes of such copies a node keeps.
+      shared_by: names the run whose processes share their windows on each node; "" reads them for
+        this process alone.
 
     Attributes:
       num_examples: N.
       width: D.
       num_classes: K.
       dtype: the NumPy type of the features.
-      cache_bytes: see above.
+      window_bytes, cache_bytes: see above.
 
     Raises:
       UserError: there is no index, because not all features were computed, or it is damaged.
     """
 
-    def __init__(self, folder: str, window_bytes: int = 256 << 20, cache_bytes: int = CACHE_BYTES):
-        self.folder, self._window_bytes = folder, window_bytes
+    def __init__(
+        self,
+        folder: str,
+        window_bytes: int = WINDOW_BYTES,
+        cache_bytes: int = CACHE_BYTES,
+        shared_by: str = "",
+    ):
+        self.folder, self.window_bytes = folder, window_bytes
         index = read_index(folder)
         if index is None:
             raise UserError(
@@ -68,6 +85,7 @@ class FeatureStore:
             )
         self.cache_bytes = cache_bytes
         self._place = ShardPlace(folder, index.plan, cache_bytes)
+        self._shared_name = "\n".join((shared_by, folder, index.plan)) if shared_by else ""
         self.dtype, self.width = numpy_dtype(index.dtype), index.width
         self.num_classes = len(index.label_counts)
         self._label_counts, self._stamps = index.label_counts, index.stamps
@@ -75,6 +93,12 @@ class FeatureStore:
         self._compared = np.zeros(len(self._sizes), bool)
         self.num_examples = sum(self._sizes)
         self._window: tuple[tuple[Piece, ...], FeatureWindow] | None = None
+
+    @property
+    def largest_window(self) -> int:
+        """The bytes of the largest window's features."""
+        whole = self.num_examples * self.width * self.dtype.itemsize
+        return min(whole, max(self.window_bytes, self.width * self.dtype.itemsize))
 
     def label_counts(self) -> np.ndarray:
         """Return the number of positives of each class, int64 [K]."""
@@ -108,7 +132,7 @@ class FeatureStore:
         classes: Sequence[int] | None = None,
         skip: int = 0,
         drop_remainder: bool = True,
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, None]:
         """Yield the batches of one shuffled pass.
 
         Shards, or parts of large ones, are permuted and gathered into windows of `window_bytes`.
@@ -131,26 +155,28 @@ class FeatureStore:
         columns = Columns(self.num_classes, classes)
         pending: list[Batch] = []  # less than a batch
         held, to_skip = 0, skip * batch_size
-        for pieces in self._windows(rng):
-            order = rng.permutation(sum(high - low for _, low, high in pieces))
-            if to_skip >= len(order):
-                to_skip -= len(order)
-                continue
-            order, to_skip = order[to_skip:], 0
-            window = self._load(tuple(pieces))
-            while held + len(order) >= batch_size:
-                taken, order = order[: batch_size - held], order[batch_size - held :]
-                yield joined([*pending, window.take(taken, columns)])
-                pending, held = [], 0
-            if len(order):
-                pending.append(window.take(order, columns))
-                held += len(order)
+        with self._sharing() as shared:
+            for pieces in self._windows(rng):
+                order = rng.permutation(rows_of(pieces))
+                if to_skip >= len(order):
+                    to_skip -= len(order)
+                    continue
+                order, to_skip = order[to_skip:], 0
+                window = self._load(tuple(pieces), shared)
+                while held + len(order) >= batch_size:
+                    taken, order = order[: batch_size - held], order[batch_size - held :]
+                    yield joined([*pending, window.take(taken, columns)])
+                    pending, held = [], 0
+                if len(order):
+                    pending.append(window.take(order, columns))
+                    held += len(order)
+                del window  # `_load` releases it before it reads the next
         if held and not drop_remainder:
             yield joined(pending)
 
     def _windows(self, rng: np.random.Generator) -> Iterator[list[Piece]]:
         """Yield the sorted pieces of each window: shards, and even parts of the larger ones."""
-        most = max(1, self._window_bytes // max(1, self.width * self.dtype.itemsize))
+        most = max(1, self.window_bytes // max(1, self.width * self.dtype.itemsize))
         pieces: list[Piece] = []
         for shard, size in enumerate(self._sizes):
             parts = max(1, -(-size // most))
@@ -167,12 +193,18 @@ class FeatureStore:
         if rows:
             yield sorted(window)
 
-    def _load(self, pieces: tuple[Piece, ...]) -> FeatureWindow:
+    def _sharing(self) -> contextlib.AbstractContextManager[SharedWindows | None]:
+        if not self._shared_name:
+            return contextlib.nullcontext()
+        return SharedWindows(self._shared_name, self.largest_window)
+
+    def _load(self, pieces: tuple[Piece, ...], shared: SharedWindows | None) -> FeatureWindow:
         """Return the window of `pieces`; the last one is kept, as a small store is one window."""
         if self._window is None or self._window[0] != pieces:
             self._window = None  # releases the old window before the next one is read
+            read = shared.window if shared is not None else FeatureWindow.read
             with self._refusing():
-                self._window = (pieces, FeatureWindow(pieces, self._shard, self.width, self.dtype))
+                self._window = (pieces, read(pieces, self._shard, self.width, self.dtype))
         return self._window[1]
 
     def _shard(self, index: int) -> Shard:

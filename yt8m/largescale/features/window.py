@@ -10,6 +10,7 @@ import numpy as np
 from yt8m.largescale.features.shard import Shard
 
 Batch = tuple[np.ndarray, np.ndarray]
+Piece = tuple[int, int, int]  # shard, first row, row after the last
 
 
 class Columns:
@@ -40,43 +41,90 @@ class Columns:
 
 
 class FeatureWindow:
-    """A copy of parts of shards, one after another.
+    """Parts of shards, one after another, in one buffer: this process's, or one that is shared.
+
+        indptr      where each row's labels start in `indices`, int64 [n + 1]
+        features    [n, D]
+        indices     the labels, int32
 
     Args:
-      pieces: (shard, first row, row after the last) of each part. A shard is opened when its part
-        is copied and released before the next, because every map keeps a file open.
-      open_shard: returns the shard with an index.
+      buffer: the bytes of `indptr` and `features`, and of `indices` unless they are given.
+      rows: n.
       width: D.
       dtype: the type of the features.
+      indices: the labels.
     """
 
     def __init__(
         self,
-        pieces: Sequence[tuple[int, int, int]],
+        buffer: np.ndarray,
+        rows: int,
+        width: int,
+        dtype: np.dtype,
+        indices: np.ndarray | None = None,
+    ):
+        first, end = 8 * (rows + 1), window_bytes(rows, width, dtype)
+        self._indptr = buffer[:first].view(np.int64)
+        self._features = buffer[first:end].view(dtype).reshape(rows, width)
+        self._indices = buffer[end:].view(np.int32) if indices is None else indices
+
+    @classmethod
+    def read(
+        cls,
+        pieces: Sequence[Piece],
         open_shard: Callable[[int], Shard],
         width: int,
         dtype: np.dtype,
-    ):
-        count = sum(high - low for _, low, high in pieces)
-        self._features = np.empty((count, width), dtype)
-        self._indptr = np.zeros(count + 1, np.int64)
-        indices: list[np.ndarray] = []
+        buffer: np.ndarray | None = None,
+    ) -> FeatureWindow:
+        """Return a window after copying parts of shards into it.
+
+        Args:
+          pieces: the parts. A shard is opened when its part is copied and released before the next,
+            because every map keeps a file open.
+          open_shard: returns the shard with an index.
+          width: D.
+          dtype: the type of the features.
+          buffer: `window_bytes` bytes that receive all but the labels; None allocates them.
+        """
+        rows = rows_of(pieces)
+        if buffer is None:
+            buffer = np.empty(window_bytes(rows, width, dtype), np.uint8)
+        window = cls(buffer, rows, width, dtype, np.zeros(0, np.int32))
+        window._indptr[0] = 0
+        indices = [window._indices]
         row, labels = 0, 0
         for number, low, high in pieces:
             if high == low:
                 continue
             shard = open_shard(number)
             end = row + high - low
-            shard.read_into(self._features[row:end], low)
+            shard.read_into(window._features[row:end], low)
             bounds = np.array(shard.indptr[low : high + 1])
             indices.append(np.array(shard.indices[bounds[0] : bounds[-1]]))
-            self._indptr[row + 1 : end + 1] = bounds[1:] - bounds[0] + labels
+            window._indptr[row + 1 : end + 1] = bounds[1:] - bounds[0] + labels
             row, labels = end, labels + len(indices[-1])
-        self._indices = np.concatenate(indices) if indices else np.zeros(0, np.int32)
+        window._indices = np.concatenate(indices)
+        return window
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The labels of all rows, one after another."""
+        return self._indices
 
     def take(self, rows: np.ndarray, columns: Columns) -> Batch:
         """Return the features [n, D] and labels uint8 [n, C] of `rows` [n]."""
         return self._features[rows], columns.multi_hot(self._indptr, self._indices, rows)
+
+
+def rows_of(pieces: Sequence[Piece]) -> int:
+    """Return the number of rows of all pieces."""
+    return sum(high - low for _, low, high in pieces)
+
+
+def window_bytes(rows: int, width: int, dtype: np.dtype) -> int:
+    """Return the bytes of a window of `rows` without its labels."""
+    return 8 * (rows + 1) + rows * width * dtype.itemsize
 
 
 def joined(parts: list[Batch]) -> Batch:

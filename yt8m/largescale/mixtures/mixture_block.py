@@ -144,7 +144,8 @@ class MixtureBlock:
     def load(self, arrays: Iterator[np.ndarray], with_moments: bool) -> None:
         """Assign the arrays that `arrays` yielded; takes as many as there are variables."""
         for variable in [*self.weights, *(self.moments if with_moments else [])]:
-            variable.assign(next(arrays))
+            # A tensor may use the array's own memory, which the first step would copy.
+            variable.assign(tf.raw_ops.DeepCopy(x=tf.constant(next(arrays))))
 
     def predict(self, x: tf.Tensor) -> np.ndarray:
         """Return probabilities [B, c] for features [B, D]."""

@@ -9,14 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from yt8m.largescale.executors import Executor, Shared, forget, warm
-from yt8m.largescale.features.plan import PLAN
+from yt8m.largescale.features.open_store import StoredFeatures
 from yt8m.largescale.features.store import FeatureStore
 from yt8m.largescale.mixtures.blocks_file import read_header
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_training import CHECKPOINT, train_partition
 from yt8m.largescale.mixtures.reduce_partitions import fill_head
-from yt8m.largescale.storage.cache import CACHE_BYTES
-from yt8m.largescale.tasks.shared_folder import absolute, check_plan, not_shared
+from yt8m.largescale.tasks.shared_folder import not_shared
 from yt8m.layers.heads.grouped_mixture_of_experts import GroupedMixtureOfExperts
 from yt8m.runs.stop_signal import StopSignal
 
@@ -43,18 +42,19 @@ class PartitionJob:
     """Everything that all partitions share.
 
     Attributes:
-      features: the folder of the feature store.
+      features: the feature store.
       settings: how partitions are trained.
       priors: the label frequencies [K].
       stop: checked before each step; None if the tasks run in other processes than the trainer.
-      cache_bytes: how many bytes of copies a node keeps of a store of objects.
+      share: whether processes of a node share the windows that one of them has read. Alone, one
+        would only take a little longer to read.
     """
 
-    features: str
+    features: StoredFeatures
     settings: MoeSettings
     priors: np.ndarray
     stop: StopSignal | None = None
-    cache_bytes: int = CACHE_BYTES
+    share: bool = True
 
 
 def steps_done(path: str) -> int:
@@ -94,10 +94,11 @@ def train_partition_until(task: PartitionTask, shared: Shared) -> None:
       UserError: the features are not in the job's folder; see also `train_partition`.
     """
     job: PartitionJob = shared["job"].value
-    check_plan(job.features, PLAN)
+    job.features.check()
     if steps_done(task.path) >= task.until:
         return
-    store = warm(shared["job"].key, lambda: _features_of(job))
+    key = shared["job"].key  # all processes with this job read the same windows
+    store = warm(key, lambda: job.features.open(shared_by=key if job.share else ""))
     train_partition(
         store,
         task.classes,
@@ -110,10 +111,6 @@ def train_partition_until(task: PartitionTask, shared: Shared) -> None:
     )
 
 
-def _features_of(job: PartitionJob) -> FeatureStore:
-    return FeatureStore(job.features, cache_bytes=job.cache_bytes)
-
-
 class PartitionMap:
     """All partitions of a large mixture, trained wherever the executor runs them.
 
@@ -122,11 +119,10 @@ class PartitionMap:
       partitions: the classes of each partition; empty ones are left out.
       experts: the number of experts of each class, [K].
       folder: where the partitions keep their weights; every worker must see it.
-      features: the folder of the feature store; every worker must see it.
+      store: the features; every worker must see their folder.
       settings: how partitions are trained.
       priors: the label frequencies [K].
       stop: checked between tasks, and before each step of a local task.
-      cache_bytes: how many bytes of copies of the features a node keeps.
     """
 
     def __init__(
@@ -135,13 +131,12 @@ class PartitionMap:
         partitions: Sequence[Sequence[int]],
         experts: np.ndarray,
         folder: str,
-        features: str,
+        store: FeatureStore,
         settings: MoeSettings,
         priors: np.ndarray,
         stop: StopSignal,
-        cache_bytes: int = CACHE_BYTES,
     ):
-        self._executor, self._stop = executor, stop
+        self._executor, self._store, self._stop = executor, store, stop
         self._tasks = [
             PartitionTask(
                 tuple(classes),
@@ -153,7 +148,8 @@ class PartitionMap:
             if classes
         ]
         local_stop = stop if executor.local else None
-        job = PartitionJob(absolute(features), settings, priors, local_stop, cache_bytes)
+        share = executor.workers() != 1
+        job = PartitionJob(StoredFeatures.of(store), settings, priors, local_stop, share)
         self._job = executor.broadcast(job)
 
     def __len__(self) -> int:
@@ -167,6 +163,8 @@ class PartitionMap:
           UserError: a task failed, or this process does not see what a worker trained.
         """
         tasks = [dataclasses.replace(task, until=until) for task in self._tasks]
+        if self._executor.local:
+            warm(self._job.key, lambda: self._store)
         for _ in self._executor.map(train_partition_until, tasks, {"job": self._job}):
             self._stop.raise_if_set()
         check_trained(tasks)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from yt8m.evaluation.evaluate import Pairs, evaluate
 from yt8m.largescale.executors import Shared, warm
-from yt8m.largescale.features.plan import PLAN
+from yt8m.largescale.features.open_store import StoredFeatures
 from yt8m.largescale.features.store import FeatureStore
 from yt8m.largescale.gradient.frozen_head import FrozenHead
 from yt8m.largescale.gradient.shard_gradient import received_worker
@@ -23,7 +23,6 @@ from yt8m.largescale.tasks.prefetch import prefetched
 from yt8m.largescale.tasks.record_source import RecordSource
 from yt8m.largescale.tasks.shard_parts import ShardTask
 from yt8m.largescale.tasks.shared_arrays import as_tensor
-from yt8m.largescale.tasks.shared_folder import check_plan
 from yt8m.losses import registry as losses
 from yt8m.metrics.evaluation_metrics import EvaluationMetrics
 
@@ -74,20 +73,18 @@ class FeatureJob:
     """A head on stored features.
 
     Attributes:
-      features: the folder of the feature store.
+      features: the feature store.
       head: what the head consists of.
       batch_size: videos that are predicted together.
-      cache_bytes: how many bytes of copies a node keeps of a store of objects.
     """
 
-    features: str
+    features: StoredFeatures
     head: FrozenHead
     batch_size: int
-    cache_bytes: int
 
     def worker(self) -> HeadWorker:
         """Return what a process keeps for the tasks."""
-        return HeadWorker(self, FeatureStore(self.features, cache_bytes=self.cache_bytes))
+        return HeadWorker(self, self.features.open())
 
 
 class HeadWorker:
@@ -141,6 +138,6 @@ def feature_metrics(shards: Sequence[int], shared: Shared) -> EvaluationMetrics:
     """
     settings: MetricsSettings = shared["metrics"].value
     job: FeatureJob = shared["job"].value
-    check_plan(job.features, PLAN)
+    job.features.check()
     worker = warm(shared["job"].key, job.worker)
     return settings.of(worker.pairs(shards, shared["head"].value))

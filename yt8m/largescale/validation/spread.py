@@ -17,6 +17,7 @@ import tensorflow as tf
 from yt8m.compat import tf_variable
 from yt8m.largescale.executors import Executor, forget, warm
 from yt8m.largescale.executors.base import TaskFunction
+from yt8m.largescale.features.open_store import StoredFeatures
 from yt8m.largescale.features.store import FeatureStore
 from yt8m.largescale.gradient.frozen_head import FrozenHead, head_variables
 from yt8m.largescale.gradient.shard_gradient import GradientSettings
@@ -112,7 +113,7 @@ class FeatureValidation:
         self._validation, self._head, self._executor = validation, head, validation.executor
         described = FrozenHead.of(head, validation.loss)
         assert described is not None, "step 2 trains mixtures by a loss that is a sum over classes"
-        job = FeatureJob(store.folder, described, validation.records.batch_size, store.cache_bytes)
+        job = FeatureJob(StoredFeatures.of(store), described, validation.records.batch_size)
         ends = list(itertools.accumulate(len(task.shards) for task in validation.tasks))
         self._tasks = [tuple(range(*both)) for both in zip([0, *ends], ends)]
         self._job, self._worker = self._executor.broadcast(job), HeadWorker(job, store)
