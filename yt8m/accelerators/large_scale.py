@@ -23,6 +23,7 @@ from yt8m.runs.build import dtype_policy, make_model
 
 # The model whose steps 2 and 3 are shown.
 ALTERNATED = "DbofBasic"
+PARTITIONS = 8  # of step 2, of which one is shown
 
 
 def one_group(model: str, sizes: Sizes) -> Sizes:
@@ -57,9 +58,7 @@ def step2(model: str, sizes: Sizes) -> Program:
     small = make_model(config)
     width = int(small.aggregate(small.example_inputs(1), training=False).shape[-1])
     experts, num_classes = alternation.max_experts, config.schema.num_classes
-    classes = partition(
-        alternation.partition_by, [experts] * num_classes, alternation.num_partitions
-    )[0]
+    classes = partition(alternation.partition_by, [experts] * num_classes, PARTITIONS)[0]
     settings = moe_settings(config, 1, alternation.step2_batch_size)
     about = f"step 2 for {len(classes)} classes with {experts} experts each"
     return _mixture_step("step2", model, classes, experts, width, settings, about)

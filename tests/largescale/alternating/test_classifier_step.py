@@ -26,6 +26,7 @@ from yt8m.runs.config import CONFIG_FILE
 from yt8m.runs.folder import RunFolder
 from yt8m.runs.settings.alternation import AlternationConfig
 from yt8m.runs.stop_signal import StopSignal
+from yt8m.stored import read_object
 from yt8m.training.validation import Validation
 
 STEP = Step(2, 1)
@@ -39,7 +40,7 @@ class Elsewhere:
     def __init__(self, folder):
         self._folder, self._inner = folder, InProcessExecutor()
         self.broadcast, self.check = self._inner.broadcast, self._inner.check
-        self.workers = lambda: 3
+        self.workers, self.worker_memory = lambda: 3, lambda: 2 << 30
 
     def map(self, fn, tasks, shared):
         here = os.getcwd()
@@ -181,3 +182,26 @@ def test_what_step_2_cannot_do_is_refused_before_step_1(small_data):
         coupled, alternation=dataclasses.replace(coupled.alternation, alternation="rprop")
     )
     classifier_step.check(without)  # it has no step 2
+
+
+class ThreeWorkers(InProcessExecutor):
+    """A fake cluster."""
+
+    local = False
+
+    def workers(self):
+        return 3
+
+
+def test_the_number_of_partitions_follows_the_workers_and_stays(small_data, tmp_path, capsys):
+    """It is chosen in the first step 2, with three workers, and kept by one process in another."""
+    config = config_of(small_data, {"num_partitions": 0})
+    for executor, step in ((ThreeWorkers(), STEP), (InProcessExecutor(), Step(2, 2))):
+        context = context_of(config, tmp_path / "run", executor)
+        classifier_step.run(context, step, "source")
+        said = capsys.readouterr().out
+        assert "step 2 has 3 partitions of the classes for" in said
+        assert "classes in 3 partitions" in said
+        assert executor.task_memory == 0  # the tasks of step 3 ask for another
+    kept = read_object(context.run.file("alternation/step2_partitions.json"), "")
+    assert kept["num_partitions"] == 3

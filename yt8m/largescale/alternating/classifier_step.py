@@ -17,6 +17,7 @@ import tensorflow as tf
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError
 from yt8m.largescale.alternating import shared
+from yt8m.largescale.alternating.chosen_once import choose_once
 from yt8m.largescale.alternating.context import Context, alternation_of
 from yt8m.largescale.alternating.plan import Step, best_index, is_over
 from yt8m.largescale.alternating.step_model import (
@@ -33,6 +34,7 @@ from yt8m.largescale.mixtures.adaptive_experts import experts_per_class, groups_
 from yt8m.largescale.mixtures.class_partition import partition
 from yt8m.largescale.mixtures.moe_settings import MoeSettings
 from yt8m.largescale.mixtures.partition_map import PartitionMap
+from yt8m.largescale.mixtures.partition_memory import predict
 from yt8m.largescale.storage import objects
 from yt8m.largescale.tasks.shipped_model import weights_before_head
 from yt8m.largescale.validation.spread import FeatureValidation
@@ -40,6 +42,7 @@ from yt8m.models.core.base import Yt8mModel
 from yt8m.models.core.recipe import Recipe
 from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
+from yt8m.runs.settings.alternation import MOST_PARTITIONS
 
 DECAY_EXAMPLES = 2_560_000  # 5,000 batches of 512 (KDD §5.1.3)
 L2 = 1e-8  # the weight for the head's kernels, as in the models that train theirs jointly
@@ -140,6 +143,7 @@ def _train(context: Context, step: Step, source: str, state: StepState) -> None:
         began += time.monotonic() - validated
     validate.close()
     partitions.close()
+    context.executor.task_memory = 0
     for used in (store, validation_store):
         used.forget_copies()
 
@@ -187,15 +191,13 @@ def _head_arguments(context: Context, store: FeatureStore) -> tuple[dict[str, An
 def _partition_map(
     context: Context, step: Step, store: FeatureStore, experts: np.ndarray, moe: MoeSettings
 ) -> PartitionMap:
-    settings = context.settings
-    classes = partition(settings.partition_by, experts.tolist(), settings.num_partitions)
     folder = shared.folder(context, step, "partitions")
     objects.make_folder(folder)
     counts = store.label_counts()
     priors = np.minimum((counts + 0.5) / (store.num_examples + 1.0), 0.999)
     return PartitionMap(
         context.executor,
-        classes,
+        choose_partitions(context, store, experts),
         experts,
         folder,
         store,
@@ -203,6 +205,45 @@ def _partition_map(
         priors,
         context.stop,
     )
+
+
+def choose_partitions(
+    context: Context, store: FeatureStore, experts: np.ndarray
+) -> list[list[int]]:
+    """Return the classes of each partition; its tasks ask for the predicted memory.
+
+    A number that --num_partitions does not give is the smallest multiple of the number of workers
+    for which a worker's memory holds a partition: each worker then trains equally many, and the
+    fewer there are, the less often a node reads the features.
+    """
+    executor, settings, counts = context.executor, context.settings, experts.tolist()
+    workers = max(1, executor.workers())
+    most = max(workers, min(len(counts), MOST_PARTITIONS))
+
+    def cut(number: int) -> list[list[int]]:
+        return partition(settings.partition_by, counts, number)
+
+    number, memory = choose_once(
+        context,
+        "step2_partitions.json",
+        "num_partitions",
+        settings.num_partitions,
+        range(workers, most + 1, workers),
+        lambda number: predict(cut(number), experts, store.width, store.largest_window),
+        "delete it: the number of partitions is then chosen again, and those of a step 2 that was"
+        " begun are trained from its beginning.",
+    )
+    need, limit = executor.task_memory, executor.worker_memory()
+    line = (
+        f"step 2 has {number} partitions of the classes for {workers} workers: a worker needs about"
+        f" {need / 1e9:.2f} GB ({memory.weights / 1e9:.2f} GB for weights and their moments)"
+    )
+    if limit:
+        line += f", and has {limit / 1e9:.2f} GB"
+    if limit and need > limit:
+        line += "; a node runs fewer workers, or raise --num_partitions in a new --train_dir"
+    context.log.say(line)
+    return cut(number)
 
 
 def _with_new_head(context: Context, source: str, own: dict[str, Any]) -> Yt8mModel:

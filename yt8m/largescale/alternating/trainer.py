@@ -3,6 +3,7 @@
     config.json, metrics.jsonl, best/, last/, done    as in any run, for eval.py and inference.py
     step1/                                            the joint training, a run of its own
     alternation/state.json                            the finished steps
+    alternation/step2_partitions.json                 how many partitions step 2 has
     alternation/step3_batch.json                      how many videos step 3 computes together
     alternation/cycle1_step2/, cycle1_step3/, …       each step's state and its best model
 

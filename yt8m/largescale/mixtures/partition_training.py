@@ -7,7 +7,7 @@ videos in the same order, and nothing couples classes (there is no norm over all
 common step size). So the number of partitions changes results only by rounding.
 
 It takes 12 bytes of memory for each weight (the weight and Adam's two moments), a window of
-features, and 0.4 GB beside TensorFlow's own 0.4.
+features, and 0.4 GB beside TensorFlow's own 0.4; see `yt8m.largescale.mixtures.partition_memory`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ Step2Schedule = Literal["exponential", "cosine", "constant"]
 Step3Optimizer = Literal["irprop", "gd", "adam"]
 FeatureDtype = Literal["float32", "float16"]
 
+MOST_PARTITIONS = 10_000
 GROUP = "Alternating training (only with --trainer=alternating)"
 
 
@@ -54,10 +55,12 @@ class AlternationConfig:
         choices=Rounding,
     )
     num_partitions: int = _setting(
-        8,
-        "number of parts into which step 2 splits the classes; the result does not depend on it",
-        at_least=1,
-        at_most=10_000,
+        0,
+        "number of parts into which step 2 splits the classes, each the work of one task; it"
+        " changes results by rounding. 0: the smallest multiple of the number of workers whose"
+        " parts fit into a worker's memory",
+        at_least=0,
+        at_most=MOST_PARTITIONS,
     )
     partition_by: Partitioning = _setting(
         "alike",
