@@ -11,8 +11,10 @@ import math
 # An argument that is a word -> what it may be; the first is the default.
 CHOICES = {
     "level": ("frame", "video"),
-    "validation": ("driver", "tasks"),
-    "features_read": ("partition", "node"),
+    "validation": ("tasks", "driver"),
+    "features_read": ("node", "partition"),
+    "features_checked": ("tasks", "driver"),
+    "head_copies": ("node", "process"),
 }
 MAY_BE_ZERO = (
     "task_seconds",
@@ -49,9 +51,12 @@ class Costs:
       moe_epochs: epochs of step 2.
       partitions: number of parts of the classes in step 2 (`--num_partitions`); 0 is one for each
         worker.
-      features_read: who reads all features once an epoch, each "partition" or each "node".
+      features_read: who reads all features once an epoch, each "node" or each "partition".
+      features_checked: where stored features are compared with their checksums, in "tasks", if
+        the store has no index, or by the "driver", whenever a run resumes.
+      head_copies: who has a copy of the frozen head in step 3, each "node" or each "process".
       iterations: iterations of step 3.
-      validation: where it is computed, by the "driver" or by "tasks" on all workers.
+      validation: where it is computed, by "tasks" on all workers or by the "driver".
       gflops: GFLOP/s that a worker sustains in matrix products, at the trainer's efficiency.
       score_seconds: processor seconds of the metrics for a score (a video and a class).
       read_mb: MB/s at which a worker reads and parses records.
@@ -92,9 +97,11 @@ class Costs:
     joint_batch: int = 512
     moe_epochs: int = 5
     partitions: int = 0
-    features_read: str = "partition"
+    features_read: str = "node"
+    features_checked: str = "tasks"
+    head_copies: str = "node"
     iterations: int = 45
-    validation: str = "driver"
+    validation: str = "tasks"
     gflops: float = 62.0
     score_seconds: float = 3.8e-8
     read_mb: float = 200.0
@@ -112,8 +119,8 @@ class Costs:
     task_mb: float = 8.4
     task_seconds: float = 0.08
     pipeline_seconds: float = 0.2
-    driver_task_seconds: float = 1.1e-3
-    driver_square_seconds: float = 1.94e-7
+    driver_task_seconds: float = 6.4e-4
+    driver_square_seconds: float = 0.0
     spread: float = 0.2
     deaths: float = 0.005
     seed: int = 0

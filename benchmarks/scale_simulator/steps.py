@@ -85,7 +85,10 @@ def validate(costs: Costs, workers: int, experts: float, on_records: bool) -> fl
 
 
 def _features(costs: Costs, workers: int, rng: np.random.Generator) -> Found:
-    """Return the costs of step 2's features: a forward pass over all frames, whose v is written."""
+    """Return the costs of step 2's features: a forward pass over all frames, whose v is written.
+
+    They are compared with their checksums where a store has no index.
+    """
     tasks = max(1, math.ceil(costs.videos * costs.record_bytes / (costs.shard_mb * 1e6)))
     busy = min(workers, tasks)
     size = costs.videos / tasks * costs.record_bytes
@@ -95,14 +98,15 @@ def _features(costs: Costs, workers: int, rng: np.random.Generator) -> Found:
     seconds, repeated = makespan(tasks, task.seconds + overhead, workers, costs, rng)
     driver = driver_seconds(costs, tasks)
     stored = costs.videos * costs.width * costs.feature_bytes
+    checkers = busy if costs.features_checked == "tasks" else 1
+    checked = reading(costs, stored / checkers, costs.disk_mb, checkers, checkers)
     return {
         "features_tasks": tasks,
         "features_hours": max(seconds, driver) / 3600.0,
         "features_bound": "the driver" if driver > seconds else task.bound,
         "features_again": repeated,
         "features_tb": stored / 1e12,
-        # Tasks compare every stored feature with its checksum where a store has no index.
-        "verify_hours": reading(costs, stored / busy, costs.disk_mb, busy, workers).seconds / 3600,
+        "verify_hours": checked.seconds / 3600.0,
     }
 
 
@@ -171,6 +175,7 @@ def _step_3(costs: Costs, workers: int, rng: np.random.Generator) -> Found:
     ]
     iteration = sum(t.seconds for t in times)
     head_bytes = 4.0 * costs.head_weights(costs.mean_experts)
+    sharing = min(workers, costs.workers_a_node) if costs.head_copies == "node" else 1
     frames = costs.frames if costs.level == "frame" else 1
     activations = costs.step3_copies * 4.0 * costs.step3_batch * frames * costs.width
     return {
@@ -183,7 +188,7 @@ def _step_3(costs: Costs, workers: int, rng: np.random.Generator) -> Found:
         "iteration_bound": max(times).bound,
         "iteration_again": repeated,
         "head_share": head / flop,
-        "step3_gb": (head_bytes + activations) / 1e9 + costs.process_gb,
+        "step3_gb": (head_bytes / sharing + activations) / 1e9 + costs.process_gb,
         "traffic_tb": (tasks + nodes) * gradient / 1e12,
         "step3_hours": (costs.iterations * iteration + head_bytes / network * hops) / 3600.0,
     }

@@ -13,7 +13,7 @@ _ROWS = (
     ("features_hours", "step 2, features: hours", 2),
     ("features_bound", "… bound by", 0),
     ("features_tb", "… on disk: TB", 2),
-    ("verify_hours", "… the tasks' check of them without an index: hours", 4),
+    ("verify_hours", "… their check against checksums: hours", 4),
     ("moe_parts", "step 2, partitions", 0),
     ("moe_hours", "… hours", 1),
     ("moe_validation_hours", "… of which validation", 1),
