@@ -9,7 +9,7 @@ from yt8m.papers import __main__ as command_line
 from yt8m.papers import results, row_files, runner
 from yt8m.papers.__main__ import main
 from yt8m.papers.is_current import commands_now, sort_out
-from yt8m.papers.make_data import lacks_sample
+from yt8m.papers.make_data import AUDIOSET, SAMPLE, lacking_source
 from yt8m.papers.small_data import describe
 from yt8m.runs.stop_signal import Stopped
 
@@ -21,7 +21,7 @@ def small_runner(monkeypatch):
     monkeypatch.setattr(
         runner.Runner,
         "__init__",
-        lambda self, *a: start(self, *a[:3], SIZES, lambda text: None),
+        lambda self, *a, **sources: start(self, *a[:3], SIZES, lambda text: None, **sources),
     )
 
 
@@ -163,9 +163,22 @@ def test_a_table_without_the_sample_shows_the_committed_results_and_runs_nothing
     shown = capsys.readouterr()
     kept = next(r for r in results.committed() if r["recipe"] == "video-moe-4")
     assert f"{kept['metrics']['gap']:.4f}" in shown.out
-    assert "need the real sample: --sample_dir=DIR" in shown.out.splitlines()[-1]
+    assert "runs need the real sample: --sample_dir=DIR" in shown.out.splitlines()[-1]
     assert shown.err == ""
     assert not os.listdir(tmp_path)
-    assert lacks_sample("sample-video", str(tmp_path))
-    assert not lacks_sample("sample-video", str(tmp_path), "somewhere")
-    assert not lacks_sample("synthetic-temporal", str(tmp_path))
+
+
+def test_what_a_data_set_is_made_from_is_named_where_it_is_not_known(tmp_path, monkeypatch, capsys):
+    for variable in ("YT8M_SAMPLE_DIR", "YT8M_AUDIOSET_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    folder = str(tmp_path)
+    for name in ("sample-video", "sample-frames-all", "sample-means-all"):
+        assert lacking_source(name, folder) == lacking_source(name, folder, "", "a") == SAMPLE
+        assert not lacking_source(name, folder, "a")
+    assert lacking_source("audioset", folder) == lacking_source("audioset", folder, "a") == AUDIOSET
+    assert not lacking_source("audioset", folder, "", "a")
+    assert not lacking_source("synthetic-temporal", folder)
+    assert main(["table", "4", f"--out_dir={tmp_path}"]) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert "--sample_dir=DIR" in said
+    assert "--audioset_dir=DIR" in said

@@ -24,7 +24,7 @@ def place(tmp_path_factory):
 
 def test_a_missing_or_small_sample_is_reported(sample, tmp_path, monkeypatch):
     monkeypatch.delenv("YT8M_SAMPLE_DIR", raising=False)
-    with pytest.raises(UserError, match=r"--sample_dir or \$YT8M_SAMPLE_DIR"):
+    with pytest.raises(UserError, match=r"--sample_dir=DIR or \$YT8M_SAMPLE_DIR"):
         make_runner(tmp_path).run("two")
     with pytest.raises(UserError, match="has no train/"):
         make_runner(tmp_path, str(tmp_path)).run("two")
@@ -54,6 +54,33 @@ def test_frames_are_made_around_the_same_videos(sample, place):
     assert make("sample-frames", place, "", SIZES) == made, "made before: it needs no sample"
     with pytest.raises(UserError, match="in other sizes"):
         make("sample-frames", place, sample, Sizes())
+
+
+def test_exact_means_are_of_the_videos_that_frames_are_made_around(sample, place):
+    means = make("sample-means-all", place, sample, SIZES)
+    frames = make("sample-frames-all", place, "", SIZES)
+    videos = make("sample-video-all", place, "", SIZES)
+    assert means.level == "video"
+    assert means.train == videos.train
+    assert means.validation() == frames.validation("video")
+    assert make("sample-means-all", place, "", SIZES) == means
+
+
+def test_audioset_is_linked_to_and_found_again(tmp_path, monkeypatch):
+    monkeypatch.delenv("YT8M_AUDIOSET_DIR", raising=False)
+    for source in "ab":
+        for split in ("train", "validate"):
+            os.makedirs(tmp_path / source / split)
+            (tmp_path / source / split / f"{source}.tfrecord").touch()
+    place = str(tmp_path / "data")
+    with pytest.raises(UserError, match=r"--audioset_dir=DIR or \$YT8M_AUDIOSET_DIR"):
+        make("audioset", place)
+    for source in "ab":
+        made = make("audioset", place, audioset_dir=str(tmp_path / source))
+        assert [os.path.basename(f) for f in find_shards(made.train)] == [f"{source}.tfrecord"]
+    assert make("audioset", place) == made
+    assert made.train == f"{place}/audioset/train/*.tfrecord"
+    assert made.eval_flags == ("--top_k=527",)
 
 
 def test_a_part_has_the_first_shards_and_the_same_validation_videos(sample, place):

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from yt8m.errors import UserError
 from yt8m.flags import Parser, bounded
@@ -16,12 +17,15 @@ from yt8m.guard import run_main
 from yt8m.papers import commands, results, tables
 from yt8m.papers.is_current import commands_now, sort_out
 from yt8m.papers.league import command as league
-from yt8m.papers.make_data import SAMPLE_VARIABLE, lacks_sample
+from yt8m.papers.make_data import lacking_source
 from yt8m.papers.paper_row import PaperRow, VariantName
 from yt8m.papers.paper_tables import ABOUT, TABLES, find, rows_of, runs_of, tables_with_rows
 from yt8m.papers.row_files import load_all
 from yt8m.papers.small_data import DataSet, describe
 from yt8m.runs.stop_signal import Stopped
+
+if TYPE_CHECKING:
+    from yt8m.papers.runner import Runner
 
 Rows = dict[str, PaperRow]
 
@@ -40,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
         p.add_argument("--out_dir", default=commands.USUAL_PLACE, help=runs)
         sample = "the real sample, with train/ and validate/ (default: $YT8M_SAMPLE_DIR)"
         p.add_argument("--sample_dir", default="", help=sample)
+        real = "AudioSet's embeddings, with train/ and validate/ (default: $YT8M_AUDIOSET_DIR)"
+        p.add_argument("--audioset_dir", default="", help=real)
 
     add("list", "print every row by table")
     show = add("show", "print the paper's numbers and the commands of a row's variants")
@@ -178,19 +184,24 @@ def _print_commands(row: PaperRow, rows: Rows, variant: VariantName, data: DataS
         print("  " + command)
 
 
-def _run(a: argparse.Namespace, rows: Rows) -> int:
-    from yt8m.papers.runner import Runner
+def _runner(a: argparse.Namespace, rows: Rows) -> Runner:
+    from yt8m.papers.runner import Runner  # imports TensorFlow
 
+    return Runner(rows, a.out_dir, a.sample_dir, audioset_dir=a.audioset_dir)
+
+
+def _run(a: argparse.Namespace, rows: Rows) -> int:
     row = find(a.name, rows)
     seed = row.variant(a.variant).seeds[0] if a.seed is None else a.seed
-    Runner(rows, a.out_dir, a.sample_dir).run(a.name, a.variant, a.data, seed, a.again)
+    _runner(a, rows).run(a.name, a.variant, a.data, seed, a.again)
     return 0
 
 
 def _table(a: argparse.Namespace, rows: Rows) -> int:
     shown = rows_of(a.table, rows)
     runs, folder = runs_of(shown), os.path.join(a.out_dir, "data")
-    lacking = [] if a.norun else [r for r in runs if lacks_sample(r[1], folder, a.sample_dir)]
+    sources = [lacking_source(r[1], folder, a.sample_dir, a.audioset_dir) for r in runs]
+    lacking = [] if a.norun else [source for source in sources if source]
     norun = a.norun or bool(lacking)
     code = 0 if norun else _run_each(a, rows, runs)
     names = {r.name for r in shown}
@@ -207,9 +218,8 @@ def _table(a: argparse.Namespace, rows: Rows) -> int:
     print("\n" + tables.as_text(shown[0].table, shown, found))
     if lacking:
         print(
-            f"\nThese are the committed results. {len(lacking)} of the {len(runs)} runs need the"
-            f" real sample: --sample_dir=DIR or ${SAMPLE_VARIABLE} names a folder with train/ and"
-            " validate/ shards of the May 2018 release, and the same command then runs them"
+            f"\nThese are the committed results. {len(lacking)} of the {len(runs)} runs need"
+            f" {', and '.join(dict.fromkeys(lacking))}. The same command then runs them"
             " (docs/data.md says where to get the shards)."
         )
     return code
@@ -238,9 +248,8 @@ def _run_all(a: argparse.Namespace, rows: Rows) -> int:
 
 def _run_each(a: argparse.Namespace, rows: Rows, runs: Sequence[tuple[PaperRow, str, int]]) -> int:
     from yt8m.papers.one_run import Failed
-    from yt8m.papers.runner import Runner
 
-    runner = Runner(rows, a.out_dir, a.sample_dir)
+    runner = _runner(a, rows)
     failures: list[str] = []
     for i, (row, data, seed) in enumerate(runs):
         print(f"[{i + 1}/{len(runs)}] ", end="", flush=True)

@@ -41,7 +41,7 @@ class Claim:
     main: bool = False
 
 
-_NO_ORDER = {"sample-frames": "the order of its frames carries no information, by construction"}
+_NO_ORDER = {"sample-frames-all": "the order of its frames carries no information, by construction"}
 _ONLY_NOISE = {"sample-frames": "the frames of a video differ only by noise"}
 _MIXTURES = (
     "video-moe-2", "video-moe-4", "video-moe-8", "video-moe-50", "video-moe-100", "pmoe-200",
@@ -134,7 +134,7 @@ def _fusion_claims(stem: str, name: str) -> Iterator[Claim]:
         f"{name} is better than its best model",
         "more",
         (f"{stem}-l3", f"{stem}-l3:best_single"),
-        main=True,
+        main=stem == "fusion-alike",
     )
     yield Claim(
         f"{name}: l3 is at least l2, l2 at least l1, l1 at least the average (APs of the same"

@@ -121,6 +121,7 @@ def training_steps(
         f"--train_dir={trained_folder(row, variant, folder)}",
         f"--eval_data_pattern={data.test or data.validation()}",
         f"--output_dir={output}",
+        *data.eval_flags,
         *row.variant(variant).eval_flags,
     )
     return [*steps, Step("eval", "eval", evaluation, output)]

@@ -14,6 +14,15 @@ from yt8m.papers.small_data import DEFAULT_SIZES, PARTS, DataSet, Sizes, describ
 from yt8m.runs.provenance import Provenance
 
 SAMPLE_VARIABLE = "YT8M_SAMPLE_DIR"
+AUDIOSET_VARIABLE = "YT8M_AUDIOSET_DIR"
+SAMPLE = (
+    f"the real sample: --sample_dir=DIR or ${SAMPLE_VARIABLE} names a folder with train/ and"
+    " validate/ shards (*.tfrecord) of the May 2018 release"
+)
+AUDIOSET = (
+    f"AudioSet's embeddings: --audioset_dir=DIR or ${AUDIOSET_VARIABLE} names a folder with train/"
+    " and validate/ shards (*.tfrecord)"
+)
 _MADE = "made.json"
 
 # Data set -> the sizes that it depends on.
@@ -33,6 +42,10 @@ _DEPENDS_ON = {
     "synthetic-modes": ("modes", "modes_world"),
 }
 _DEPENDS_ON |= {part: (*_DEPENDS_ON[base], size) for part, (base, size) in PARTS.items()}
+
+
+# Data set -> those whose records it consists of.
+MADE_OF = {"sample-means-all": ("sample-video-all", "sample-frames-all")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +68,7 @@ def make(
     sizes: Sizes = DEFAULT_SIZES,
     say: Callable[[str], None] = print,
     level: str = "",
+    audioset_dir: str = "",
 ) -> DataSet:
     """Return a data set, made under `folder` unless it exists; an interrupted call can be repeated.
 
@@ -65,11 +79,16 @@ def make(
       sizes: sizes of the data sets.
       say: prints a line.
       level: level that the row reads, for a folder with both.
+      audioset_dir: AudioSet, with `train/` and `validate/`; default $YT8M_AUDIOSET_DIR.
 
     Raises:
       UserError: the sample is missing or too small, or the data set there has other sizes.
     """
     found = describe(name, folder, sizes, level)
+    if name == "audioset":
+        _link_audioset(os.path.join(folder, name), audioset_dir)
+    for base in MADE_OF.get(name, ()):
+        make(base, folder, sample_dir, sizes, say)
     if name not in _DEPENDS_ON:
         return found
     at = os.path.join(folder, name)
@@ -93,17 +112,44 @@ def make(
     return found
 
 
-def lacks_sample(name: str, folder: str, sample_dir: str = "") -> bool:
-    """Return whether a data set is not made yet, and cannot be, because the sample is unknown.
+def lacking_source(name: str, folder: str, sample_dir: str = "", audioset_dir: str = "") -> str:
+    """Return what a data set is made from that is not known, and "" if it can be made, or is.
 
     Args:
       name: see `describe`.
       folder: folder that the data sets are made in.
       sample_dir: see `make`.
+      audioset_dir: see `make`.
     """
+    if name == "audioset":
+        known = audioset_dir or os.environ.get(AUDIOSET_VARIABLE)
+        return "" if known or os.path.isdir(os.path.join(folder, name, "train")) else AUDIOSET
     if sample_dir or os.environ.get(SAMPLE_VARIABLE) or not name.startswith("sample-"):
-        return False
-    return not os.path.exists(os.path.join(folder, name, _MADE))
+        return ""
+    made = (os.path.join(folder, base, _MADE) for base in MADE_OF.get(name, (name,)))
+    return "" if all(map(os.path.exists, made)) else SAMPLE
+
+
+def _link_audioset(at: str, audioset_dir: str) -> None:
+    """Link to AudioSet's folders, so that recorded commands name no folder of this machine."""
+    source = audioset_dir or os.environ.get(AUDIOSET_VARIABLE, "")
+    if not source and os.path.isdir(os.path.join(at, "train")):
+        return
+    if not source:
+        raise UserError(f"these real frames need {AUDIOSET}, or leave them out by --data.")
+    for split in ("train", "validate"):
+        target, link = os.path.abspath(os.path.join(source, split)), os.path.join(at, split)
+        if not os.path.isdir(target):
+            raise UserError(
+                f"{target} is not a folder; --audioset_dir needs train/ and validate/ with"
+                " *.tfrecord."
+            )
+        if os.path.islink(link):
+            if os.readlink(link) == target:
+                continue
+            os.remove(link)
+        os.makedirs(at, exist_ok=True)
+        os.symlink(target, link)
 
 
 def _make_sample_video(maker: _Maker, at: str) -> None:
@@ -125,11 +171,7 @@ def _sample_shards(sample_dir: str, split: str) -> list[str]:
     import tensorflow as tf
 
     if not sample_dir:
-        raise UserError(
-            f"this row needs the real sample: set its folder by --sample_dir or ${SAMPLE_VARIABLE}."
-            " It contains train/ and validate/ with video-level shards (*.tfrecord) of the May"
-            " 2018 release; the README says where to get them."
-        )
+        raise UserError(f"this row needs {SAMPLE}; docs/data.md says where to get the shards.")
     found = sorted(tf.io.gfile.glob(os.path.join(sample_dir, split, "*.tfrecord")))
     if not found:
         raise UserError(

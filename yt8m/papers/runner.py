@@ -31,6 +31,7 @@ class Runner:
       sample_dir: see `yt8m.papers.make_data.make`.
       sizes: sizes of the data sets.
       say: prints a line.
+      audioset_dir: see `yt8m.papers.make_data.make`.
     """
 
     def __init__(
@@ -40,8 +41,10 @@ class Runner:
         sample_dir: str = "",
         sizes: Sizes = DEFAULT_SIZES,
         say: Callable[[str], None] = _print,
+        audioset_dir: str = "",
     ):
-        self.rows, self.sample_dir, self.sizes, self.say = rows, sample_dir, sizes, say
+        self.rows, self.sizes, self.say = rows, sizes, say
+        self._sources = {"sample_dir": sample_dir, "audioset_dir": audioset_dir}
         absolute, here = os.path.abspath(out_dir), os.getcwd()
         inside = absolute.startswith(here + os.sep)
         self.out = OutDir(os.path.relpath(absolute, here) if inside else absolute, say)
@@ -110,7 +113,7 @@ class Runner:
         if os.path.isdir(data_name):
             data_name = os.path.abspath(data_name)
         folder = os.path.join(self.out.path, "data")
-        data = make(data_name, folder, self.sample_dir, self.sizes, self.say, level)
+        data = make(data_name, folder, sizes=self.sizes, say=self.say, level=level, **self._sources)
         return OneRun(self.out, row, variant, data, seed)
 
     def _input(self, text: str, variant: VariantName, data_name: str, seed: int) -> fused.Input:

@@ -73,6 +73,7 @@ class DataSet:
       flags: flags of train.py that these data need.
       test: pattern of the records that results are of, where no step may select by them; "" if
         results are of the validation records.
+      eval_flags: flags of eval.py that these data need.
     """
 
     name: str
@@ -82,6 +83,7 @@ class DataSet:
     level: str
     flags: tuple[str, ...] = ()
     test: str = ""
+    eval_flags: tuple[str, ...] = ()
 
     def validation(self, level: str = "") -> str:
         """Return the validation pattern at a level, by default the level of training.
@@ -114,6 +116,8 @@ NAMES = (
     "sample-common",
     "sample-frames",
     "sample-frames-all",
+    "sample-means-all",
+    "audioset",
     *PARTS,
     "synthetic-temporal",
     "synthetic-modes",
@@ -142,6 +146,10 @@ def describe(name: str, folder: str, sizes: Sizes = DEFAULT_SIZES, level: str = 
         return _common(name, at, sizes)
     if name in ("sample-frames", "sample-frames-all"):
         return _frames_around_means(name, at, sizes)
+    if name == "sample-means-all":
+        return _means_of_frames(name, folder, sizes)
+    if name == "audioset":
+        return _audioset(name, at)
     if name == "synthetic-temporal":
         return _synthetic(name, at, sizes)
     if name == "synthetic-modes":
@@ -223,6 +231,26 @@ def _frames_around_means(name: str, at: str, sizes: Sizes) -> DataSet:
     }
     train = os.path.join(at, "train", _RECORDS)
     return DataSet(name, about, train, validate, "frame", (f"--max_frames={high}",))
+
+
+def _means_of_frames(name: str, folder: str, sizes: Sizes) -> DataSet:
+    frames = describe("sample-frames-all", folder, sizes)
+    return DataSet(
+        name,
+        "the exact means of sample-frames-all's videos, without the noise of its frames",
+        describe("sample-video-all", folder, sizes).train,
+        {"video": frames.validation("video")},
+        "video",
+    )
+
+
+def _audioset(name: str, at: str) -> DataSet:
+    about = (
+        "real frames: AudioSet's embeddings, version 1, the balanced training split to train on;"
+        " MAP ranks every clip under every class"
+    )
+    train, validate = (os.path.join(at, split, _RECORDS) for split in ("train", "validate"))
+    return DataSet(name, about, train, {"frame": validate}, "frame", eval_flags=("--top_k=527",))
 
 
 def _synthetic(name: str, at: str, sizes: Sizes) -> DataSet:

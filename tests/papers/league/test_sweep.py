@@ -251,7 +251,7 @@ def test_a_fusion_trains_again_what_is_no_longer_there(league, commands, tmp_pat
 
 def test_the_real_frames_are_audioset(league, commands, audioset, tmp_path, monkeypatch):
     monkeypatch.delenv("YT8M_AUDIOSET_DIR", raising=False)
-    with pytest.raises(UserError, match=r"--audioset_dir or \$YT8M_AUDIOSET_DIR"):
+    with pytest.raises(UserError, match=r"--audioset_dir=DIR or \$YT8M_AUDIOSET_DIR"):
         league(data=["audioset"], only=["AttnVLAD"]).run()
     with pytest.raises(UserError, match="needs train/ and validate/"):
         league(data=["audioset"], only=["AttnVLAD"], audioset_dir=str(tmp_path)).run()

@@ -9,10 +9,11 @@ from yt8m.errors import UserError
 from yt8m.flags import Parser, bounded
 from yt8m.papers import commands, results
 from yt8m.papers.league import picture
-from yt8m.papers.league.contests import AUDIOSET_VARIABLE, CONTESTS, chosen, entrants
+from yt8m.papers.league.contests import CONTESTS, chosen, entrants
 from yt8m.papers.league.page import counted, page
 from yt8m.papers.league.store import Places, Store
 from yt8m.papers.league.sweep import Plan, Sweep
+from yt8m.papers.make_data import AUDIOSET_VARIABLE
 from yt8m.papers.one_run import OutDir
 from yt8m.settings import MINUTES
 

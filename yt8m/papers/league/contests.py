@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
 from typing import Literal
 
 from yt8m.errors import UserError, near_misses
 from yt8m.papers.make_data import make
-from yt8m.papers.small_data import DataSet, Sizes, describe
-
-AUDIOSET_VARIABLE = "YT8M_AUDIOSET_DIR"
+from yt8m.papers.small_data import DataSet, Sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +20,7 @@ class Contest:
       title: heading of its table.
       level: level of its records, and so of the models that enter.
       metric: what ranks the models.
-      data: name of the data set in `yt8m.papers.small_data`; "" for AudioSet.
+      data: name of the data set in `yt8m.papers.small_data`.
       top_k: best classes of a video that enter the metrics.
     """
 
@@ -31,7 +28,7 @@ class Contest:
     title: str
     level: str
     metric: Literal["gap", "map"]
-    data: str = ""
+    data: str
     top_k: int = 20
 
 
@@ -39,7 +36,7 @@ CONTESTS = {
     contest.name: contest
     for contest in (
         # AudioSet's published MAPs rank every clip under every class, as no YouTube-8M metric does.
-        Contest("audioset", "AudioSet: real frames", "frame", "map", top_k=527),
+        Contest("audioset", "AudioSet: real frames", "frame", "map", "audioset", top_k=527),
         Contest("video", "YouTube-8M: real means", "video", "gap", "sample-video-all"),
         Contest(
             "frames",
@@ -111,34 +108,4 @@ def data_of(
     Raises:
       UserError: the source of the data set is missing, or too small.
     """
-    if contest.data:
-        return make(contest.data, folder, sample_dir, sizes, say)
-    source = audioset_dir or os.environ.get(AUDIOSET_VARIABLE, "")
-    if not source:
-        raise UserError(
-            "the league's real frames are AudioSet's embeddings: set their folder, with train/ and"
-            f" validate/, by --audioset_dir or ${AUDIOSET_VARIABLE}, or leave them out by"
-            " --data=video,frames."
-        )
-    at = os.path.join(folder, contest.name)
-    for split in ("train", "validate"):
-        _link(os.path.abspath(os.path.join(source, split)), os.path.join(at, split))
-    return dataclasses.replace(
-        describe(at, folder),
-        name=contest.name,
-        about="AudioSet's embeddings, version 1: the balanced training split to train on",
-    )
-
-
-def _link(target: str, link: str) -> None:
-    """Link to a folder, so that recorded commands name no folder of this machine."""
-    if not os.path.isdir(target):
-        raise UserError(
-            f"{target} is not a folder; --audioset_dir needs train/ and validate/ with *.tfrecord."
-        )
-    if os.path.islink(link):
-        if os.readlink(link) == target:
-            return
-        os.remove(link)
-    os.makedirs(os.path.dirname(link), exist_ok=True)
-    os.symlink(target, link)
+    return make(contest.data, folder, sample_dir, sizes, say, audioset_dir=audioset_dir)
