@@ -4,7 +4,7 @@
 
 A case fails by any exception but a refusal, by a traceback, by another exit code than 0 and 2 (or
 1 where a command says so), by more than 10 seconds of computing, or by growing by more than 600 MB.
-Failures are made small and written to `OUT/*.json`; `--repeat=FILE` runs one again.
+Failures are made small and written to `OUT/*.json`; `--repeat FILES` runs them again.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", type=int, default=0)
     add("--only", default="", help="targets whose name contains this")
     add("--out", default="runs/fuzz", help="folder for the failures")
-    add("--repeat", default="", help="run the case in this file again, and show how it fails")
+    add("--repeat", nargs="+", help="run the cases in these files again, and show how they fail")
     a = parser.parse_args(argv)
     a.out = os.path.abspath(a.out)
     a.end = time.monotonic() + 60 * a.minutes
@@ -183,13 +183,16 @@ def _written(found: Found, out: str, seed: int) -> str:
     return path
 
 
-def _repeat(path: str, place: str, in_process: bool) -> int:
-    with open(path, encoding="utf-8") as text:
-        case = Case.from_json(text.read())
+def _repeat(paths: Sequence[str], place: str, in_process: bool) -> int:
     targets = _by_name(all_targets(place, with_models=in_process))
-    failure = Judge(targets, place, in_process).failure(case)
-    print(failure.text if failure else "the case passes")
-    return int(failure is not None)
+    judge = Judge(targets, place, in_process)
+    failing = 0
+    for path in paths:
+        with open(path, encoding="utf-8") as text:
+            failure = judge.failure(Case.from_json(text.read()))
+        failing += failure is not None
+        print(f"{path}: {failure.text if failure else 'passes'}", flush=True)
+    return int(failing > 0)
 
 
 def _in_child(do: Callable[[], object]) -> None:
