@@ -22,7 +22,7 @@ def who(task, shared):
 
 
 def who_takes_time(task, shared):
-    time.sleep(0.5)
+    time.sleep(1.0)
     return who(task, shared)
 
 

