@@ -7,9 +7,9 @@ import pytest
 from yt8m import child_process, cli
 from yt8m.papers.__main__ import main
 from yt8m.papers.league import fusing
-from yt8m.papers.league.contests import CONTESTS, data_of
+from yt8m.papers.league.contests import CONTESTS
 from yt8m.papers.league.store import Store
-from yt8m.papers.small_data import DEFAULT_SIZES
+from yt8m.papers.make_data import make
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_the_real_audioset_needs_no_flag(tmp_path):
     from yt8m.data.files.shards import find_shards
     from yt8m.data.find_schema import find_schema
 
-    data = data_of(CONTESTS["audioset"], str(tmp_path), "", "", DEFAULT_SIZES, print)
+    data = make(CONTESTS["audioset"].data, str(tmp_path))
     assert data.flags == ()
     for pattern in (data.train, data.validation()):
         schema, line = find_schema(find_shards(pattern))

@@ -4,7 +4,7 @@
 
 It is written when every shard is complete, and removed before one of them is computed again. So a
 store with an index is complete, and opening it looks at no shard. The line begins with a checksum
-of all that follows. The numbers have the byte order of x86.
+of all that follows. The numbers are little-endian.
 """
 
 from __future__ import annotations

@@ -166,10 +166,8 @@ def pool_records(
     made = Provenance(os.path.join(folder, ABOUT), about)
     _check_same(made, folder)
     made.record()
-    names, there = (
-        [f"{i:05d}.tfrecord" for i in range(len(files))],
-        set(tf.io.gfile.listdir(folder)),
-    )
+    names = [f"{i:05d}.tfrecord" for i in range(len(files))]
+    there = set(tf.io.gfile.listdir(folder))
     targets = [os.path.join(folder, name) for name in names]
     missing = [(f, t) for f, t, name in zip(files, targets, names) if name not in there]
     if missing:

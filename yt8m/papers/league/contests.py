@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from yt8m.errors import UserError, near_misses
-from yt8m.papers.make_data import make
-from yt8m.papers.small_data import DataSet, Sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,27 +83,3 @@ def entrants(contest: Contest, only: Sequence[str] = ()) -> list[str]:
     level = contest.level
     models = [name for name in every if registry.model_class(name).level == level]
     return [name for name in models if not wanted or name in wanted]
-
-
-def data_of(
-    contest: Contest,
-    folder: str,
-    sample_dir: str,
-    audioset_dir: str,
-    sizes: Sizes,
-    say: Callable[[str], None],
-) -> DataSet:
-    """Return a contest's data set, made under `folder` unless it exists.
-
-    Args:
-      contest: the contest.
-      folder: folder that the data sets are made in.
-      sample_dir: the real sample; default $YT8M_SAMPLE_DIR.
-      audioset_dir: AudioSet, with `train/` and `validate/`; default $YT8M_AUDIOSET_DIR.
-      sizes: sizes of the data sets that are made.
-      say: prints a line.
-
-    Raises:
-      UserError: the source of the data set is missing, or too small.
-    """
-    return make(contest.data, folder, sample_dir, sizes, say, audioset_dir=audioset_dir)

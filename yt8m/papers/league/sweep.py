@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 from yt8m import locks
 from yt8m.papers.league import fusing
-from yt8m.papers.league.contests import Contest, data_of, entrants
+from yt8m.papers.league.contests import Contest, entrants
 from yt8m.papers.league.entry import Entry, defaults_of, fingerprints
 from yt8m.papers.league.standings import ranked
 from yt8m.papers.league.steps import Ledger
 from yt8m.papers.league.store import Store
+from yt8m.papers.make_data import make
 from yt8m.papers.one_run import OutDir
 from yt8m.papers.results import Result
 from yt8m.papers.small_data import DEFAULT_SIZES, DataSet, Sizes
@@ -52,7 +53,7 @@ class Sweep:
       plan: what is run.
       out: folder that runs are in.
       store: where results are kept.
-      sample_dir: see `yt8m.papers.league.contests.data_of`.
+      sample_dir: see `yt8m.papers.make_data.make`.
       audioset_dir: the same.
       sizes: sizes of the data sets that are made.
       stored: called after each result.
@@ -69,7 +70,8 @@ class Sweep:
         stored: Callable[[], None] = lambda: None,
     ):
         self.plan, self.out, self.store, self._stored = plan, out, store, stored
-        self._sources = (sample_dir, audioset_dir, sizes)
+        self._sources = {"sample_dir": sample_dir, "audioset_dir": audioset_dir}
+        self._sizes = sizes
         self._ledger = Ledger(os.path.join(out.path, "league", "spent.json"))
         self._data: dict[str, DataSet] = {}
         self._tried: set[str] = set()
@@ -110,7 +112,7 @@ class Sweep:
 
     def _open(self, contest: Contest) -> None:
         folder = os.path.join(self.out.path, "data")
-        data = data_of(contest, folder, *self._sources, self.out.say)
+        data = make(contest.data, folder, sizes=self._sizes, say=self.out.say, **self._sources)
         self.store.check_records(contest.name, fingerprints(data))
         self._data[contest.name] = data
 
