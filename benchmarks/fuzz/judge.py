@@ -19,7 +19,9 @@ from typing import NamedTuple
 from benchmarks.fuzz.case import HERE, Case, Target, lay_out
 from yt8m import cli, guard
 
-SECONDS = 10  # of computing, which other processes on the machine do not lengthen; 0 is no limit
+# Of computing in user mode, which other processes on the machine do not lengthen; 0 is no limit.
+# The timer is not SIGPROF's: JAX's runtime starts timers of its own that send that signal.
+SECONDS = 10
 HUNG = 90  # seconds on the clock after which the whole process ends with its stack shown
 MEMORY = 600 << 20  # bytes by which the process may grow during a case
 # Bytes by which the address space may grow: TensorFlow's threads and arenas take most of it, and
@@ -112,16 +114,16 @@ def _timed() -> Iterator[None]:
         if running:  # Python may call it later than the system sent the signal.
             raise TooLong
 
-    before = signal.signal(signal.SIGPROF, too_long)
+    before = signal.signal(signal.SIGVTALRM, too_long)
     faulthandler.dump_traceback_later(HUNG, exit=True, file=sys.__stderr__)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:
         yield
     finally:
         running = False
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         faulthandler.cancel_dump_traceback_later()
-        signal.signal(signal.SIGPROF, before)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _judged(target: Target, case: Case, folder: str) -> Failure | None:
@@ -181,7 +183,7 @@ def _in_a_process(target: Target, case: Case, folder: str) -> Failure | None:
     with open(log, encoding="utf-8", errors="replace") as text:
         err = text.read()
     code = os.waitstatus_to_exitcode(status)
-    if code == -signal.SIGPROF:
+    if code == -signal.SIGVTALRM:
         return Failure("TooLong", err)
     return verdict(target, code, err)
 
@@ -195,7 +197,7 @@ def _be(target: Target, case: Case, folder: str, log: str) -> None:
         os.dup2(err, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
         limit_addresses()
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)  # whose signal ends the process
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)  # whose signal ends the process
         faulthandler.dump_traceback_later(HUNG, exit=True, file=sys.__stderr__)
         if target.function is not None:
             code = _run(target, case, folder)

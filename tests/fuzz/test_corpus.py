@@ -1,6 +1,8 @@
 """What the fuzz has found ends well or in one line, and the judge sees what does not."""
 
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -127,6 +129,17 @@ def test_a_refusal_is_right_and_an_exception_a_failure(tmp_path, monkeypatch):
     assert judged(tmp_path, takes_memory).signature == "memory"
     monkeypatch.setattr("benchmarks.fuzz.judge.SECONDS", 0.2)
     assert judged(tmp_path, takes_time).signature.startswith("TooLong at ")
+
+
+def test_signals_of_profilers_end_no_case(tmp_path):
+    # JAX's runtime has timers that send SIGPROF for as long as the process computes. The signal
+    # stays ignored afterwards, or such a timer would end the tests.
+    def is_profiled(folder):
+        os.kill(os.getpid(), signal.SIGPROF)
+
+    signal.signal(signal.SIGPROF, signal.SIG_IGN)
+    assert judged(tmp_path, is_profiled) is None
+    assert signal.getsignal(signal.SIGPROF) == signal.SIG_IGN
 
 
 def test_exit_codes_and_messages():
