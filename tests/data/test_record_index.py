@@ -1,5 +1,8 @@
 """The index has the place, id and labels of each whole record, and can be saved."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -67,6 +70,35 @@ def test_whole_records_that_do_not_parse_are_left_out_and_counted(make, level, g
         UserError, match=r"x.tfrecord has a broken record at byte .*: cannot be parsed"
     ):
         build_index(files, level, 10)
+
+
+# The exceptions of TensorFlow's operations take a while to make, in which other threads go on.
+SLOW = """
+import sys
+import time
+
+import yt8m.quiet
+from tensorflow.python.eager import core
+from yt8m.data.files.bad_records import BadRecords
+from yt8m.data.record_index import build_index
+
+
+def init(error, *arguments):
+    time.sleep(0.02)
+    make(error, *arguments)
+
+
+make, core._NotOkStatusException.__init__ = core._NotOkStatusException.__init__, init
+print(build_index(sys.argv[1:], "video", 10, BadRecords(99)).num_records)
+"""
+
+
+def test_shards_that_end_or_fail_at_once_do_not_wait_for_one_another_for_ever(make):
+    some = [b"garbage", *(make.video_payload(i) for i in range(9)), b"garbage"]
+    files = [make.shard(f"{i}.tfrecord", some) for i in range(16)]
+    command = [sys.executable, "-c", SLOW, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.split()) == (0, ["144"]), done.stderr
 
 
 def test_a_label_beyond_the_classes_is_the_users_mistake(make):

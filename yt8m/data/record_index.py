@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import io
+import threading
 from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple
 
@@ -31,6 +32,10 @@ from yt8m.stored import Damaged, exists, intact, read_arrays
 _TOGETHER = {"video": 1024, "frame": 64}  # records parsed together
 _SHARDS_AT_ONCE = 8
 _REPORTED_EVERY = 200_000  # records
+# TensorFlow 2.21 holds a lock while Python makes an operation's exception, and another thread that
+# waits for that lock does not let go of the interpreter: if two threads fail at once, both may wait
+# for ever. So in those below, the end of a shard is no exception, and only one parses at a time.
+_may_fail = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +146,8 @@ def _parts(
     """Yield the records of a shard, one part per batch."""
 
     def part(payloads: tf.Tensor, offsets: np.ndarray) -> Iterator[_Part]:
-        parsed, problems = parse_or_isolate(_parse, payloads)
+        with _may_fail:
+            parsed, problems = parse_or_isolate(_parse, payloads)
         for offset, problem in zip(offsets, problems):
             if problem:
                 bad.add(BadRecord(path, int(offset), problem))
@@ -157,7 +163,7 @@ def _parts(
             )
 
     seen = 0
-    for payloads in sound_records(path).batch(_TOGETHER[level]):
+    for payloads in _elements(sound_records(path).batch(_TOGETHER[level])):
         sizes = _sizes(payloads) + OVERHEAD
         yield from part(payloads, seen + np.cumsum(sizes) - sizes)
         seen += int(sizes.sum())
@@ -168,6 +174,13 @@ def _parts(
             bad.add(BadRecord(path, record.offset, str(record.problem)))
         else:
             yield from part(tf.constant([record.payload]), np.array([record.offset], np.int64))
+
+
+def _elements(dataset: tf.data.Dataset) -> Iterator[tf.Tensor]:
+    """Yield what a dataset holds; unlike a loop's, its end raises no exception of TensorFlow."""
+    elements = iter(dataset)
+    while (element := elements.get_next_as_optional()).has_value():
+        yield element.get_value()
 
 
 def _sizes(payloads: tf.Tensor) -> np.ndarray:
