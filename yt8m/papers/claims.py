@@ -127,6 +127,45 @@ def _modes_claims() -> Iterator[Claim]:
     yield Claim(text.format("MAP"), "more", (large, *controls), "map")
 
 
+def _cycles_claims() -> Iterator[Claim]:
+    """Yield the claims about cycles of steps 2 and 3, where experts gain much."""
+    small, full = "kdd-modes-small", "kdd-modes-full"
+    where = "Where classes have many modes"
+    yield Claim(
+        f"{where}, 50 experts and RProp together give the best GAP",
+        "more",
+        (f"{full}-1", "kdd-modes-large-moe", "kdd-modes-rprop"),
+    )
+    yield Claim(f"{where}, three cycles do better than one", "more", (f"{full}-3", f"{full}-1"))
+    yield Claim(
+        "Three cycles of RProp and a small mixture do no better than the better of both alone",
+        "no more",
+        (f"{small}-3", "kdd-modes-retrained|kdd-modes-rprop"),
+    )
+    yield Claim(
+        "Three cycles of RProp and a small mixture do no better than one",
+        "no more",
+        (f"{small}-3", f"{small}-1"),
+    )
+
+
+def _batch_claims(stem: str, where: str, fractions: tuple[str, ...]) -> Iterator[Claim]:
+    """Yield the claims of the KDD paper's Fig. 5.
+
+    Args:
+      stem: name of the row with the whole training set.
+      where: what step 3 starts from.
+      fractions: the other rows' parts of the training set in percent, rising.
+    """
+    names = tuple(f"{stem}-{fraction}" for fraction in fractions)
+    yield Claim(
+        f"A larger batch of RProp is better, from {fractions[0]} % of the data to all{where}",
+        "rises",
+        (*names, stem),
+    )
+    yield Claim(f"Half of the data is enough for RProp{where}", "equal", (names[-1], stem))
+
+
 def _fusion_claims(stem: str, name: str) -> Iterator[Claim]:
     """Yield the claims of the UTS paper's Table 5."""
     fusions = tuple(f"{stem}-{method}" for method in ("average", "l1", "l2", "l3"))
@@ -216,6 +255,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("ResNet is better than Cgate", "more", ("kdd-resnet-baseline", "kdd-cgate-baseline")),
     *_slow_claims(),
     *_modes_claims(),
+    *_cycles_claims(),
     *_kdd_claims("basic", "Basic"),
     *_kdd_claims("cgate", "Cgate"),
     *_kdd_claims("resnet", "ResNet"),
@@ -257,9 +297,6 @@ CLAIMS: tuple[Claim, ...] = (
         ("kdd-basic-moe-10", "kdd-basic-uniform-10"),
         "map",
     ),
-    Claim(
-        "A larger batch of RProp is better, from 1 % of the data to all",
-        "rises",
-        ("kdd-early-rprop-1", "kdd-early-rprop-10", "kdd-early-rprop-50", "kdd-early-rprop"),
-    ),
+    *_batch_claims("kdd-early-rprop", "", ("1", "10", "50")),
+    *_batch_claims("kdd-slow-rprop", ", after a training as the paper's", ("0.1", "1", "10", "50")),
 )
