@@ -34,7 +34,7 @@ _SHARDS_AT_ONCE = 8
 _REPORTED_EVERY = 200_000  # records
 # TensorFlow 2.21 holds a lock while Python makes an operation's exception, and another thread that
 # waits for that lock does not let go of the interpreter: if two threads fail at once, both may wait
-# for ever. So in those below, the end of a shard is no exception, and only one parses at a time.
+# for ever. So in the threads below, the end of a shard is no exception, and one parses at a time.
 _may_fail = threading.Lock()
 
 
