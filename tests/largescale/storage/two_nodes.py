@@ -27,6 +27,9 @@ from tests.largescale.storage.google_store import NAMES, make_certificate
 from tests.support.object_store import plugin
 
 _STORE, _PORT = "10.77.0.1", 8000
+# A bridge without an address of its own takes the lowest of its ports', and another one when that
+# port's node dies: what the other node knows is then wrong, and its requests wait for minutes.
+_MAC = "02:00:0a:4d:00:01"
 _ROOT = pathlib.Path(__file__).parents[3]
 _COMMANDS = ("unshare", "nsenter", "ip", "mount", "tar", "openssl")
 
@@ -153,7 +156,7 @@ class TwoNodes:
         inside = ("nsenter", "-t", str(between), "-m", "-n", "-p")
         for words in (
             "link set lo up",
-            "link add br0 type bridge",
+            f"link add br0 address {_MAC} type bridge",
             f"addr add {_STORE}/24 dev br0",
             "link set br0 up",
         ):
