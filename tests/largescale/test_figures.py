@@ -13,7 +13,7 @@ from yt8m.runs.folder import RunFolder
 from yt8m.runs.settings.alternation import AlternationConfig
 
 
-def make_run(folder, fraction=1.0, records=100, alternation=True):
+def make_run(folder, fraction=1.0, records=100, alternation=True, iterations=1):
     schema = RecordSchema("video", ("mean_rgb",), (4,), 3)
     settings = AlternationConfig(batch_fraction=fraction) if alternation else None
     config = new_run("x", "VideoDbofBasic", schema=schema, alternation=settings)
@@ -27,7 +27,7 @@ def make_run(folder, fraction=1.0, records=100, alternation=True):
     ]
     lines += [("step1", 1, 0, 2, 21, 0.61)]  # the driver died before it recorded step 1
     lines += [("cycle1_step2", 2, 1, 1, 6, 0.56), ("cycle1_step2", 2, 1, 2, 12, 0.65)]
-    lines += [("cycle1_step3", 3, 1, 0, 0, 0.65), ("cycle1_step3", 3, 1, 1, 30, 0.66)]
+    lines += [("cycle1_step3", 3, 1, i, 30 * i, 0.65 + 0.01 * i) for i in range(iterations + 1)]
     for name, number, cycle, iteration, elapsed, gap in lines:
         run.log(
             "iteration",
@@ -95,3 +95,13 @@ def test_what_cannot_be_drawn_is_refused(tmp_path, capsys):
     assert figures.main([f"--train_dir={one},{one}"]) == 2
     assert "Fig. 4 shows one run" in capsys.readouterr().err
     assert figures.main([f"--train_dir={one}", "--output=x.gif"]) == 2
+
+
+def test_labels_of_narrow_steps_do_not_overlap(tmp_path):
+    pytest.importorskip("matplotlib")
+    figure = figures.figure_4(read_curve(make_run(tmp_path, iterations=30)))
+    figure.savefig(tmp_path / "figure.png")  # places everything
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+        assert box.y1 <= figure.bbox.y1

@@ -47,8 +47,9 @@ def figure_4(curve: Curve) -> Any:
             axes.axvline(i + 0.5, color=_INK, linewidth=0.6, linestyle=":")
     transform = above.get_xaxis_transform()
     for i, _ in curve.boundaries():
-        label = _STEPS[curve.points[i].number]
-        above.text(i + 0.7, 1.02, label, transform=transform, fontsize=8)
+        number = curve.points[i].number
+        height = 1.02 + 0.07 * (number - 1)  # A step may be narrower than its label.
+        above.text(i + 0.7, height, _STEPS[number], transform=transform, fontsize=8)
     below.set_xlabel("epochs of steps 1 and 2, iterations of step 3")
     return figure
 
