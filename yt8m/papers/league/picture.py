@@ -54,10 +54,12 @@ def _svg(panels: Sequence[tuple[Contest, Sequence[Standing]]]) -> str:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(5.6 * len(panels), 4.2), layout="constrained")
+    columns = min(2, len(panels))  # More would be too small to read on a page.
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(5.6 * columns, 4.2 * rows), layout="constrained")
     figure.patch.set_alpha(0.0)
     for i, (contest, shown) in enumerate(panels):
-        axes = figure.add_subplot(1, len(panels), i + 1)
+        axes = figure.add_subplot(rows, columns, i + 1)
         _panel(axes, contest, shown)
     ends = {"ended by its recipe": _DONE, "stopped by the time limit": _STOPPED}
     marks = [Line2D([], [], color=c, marker="o", ls="", label=text) for text, c in ends.items()]
