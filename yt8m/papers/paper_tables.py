@@ -47,7 +47,7 @@ _KDD = (
     " the validation videos and passes on its best model. For step 3 that may be the model it"
     " started with; for step 2 it is not, since its mixture is trained from scratch. The tables of"
     " UTS have no such selection. The model that the last step passes on is evaluated"
-    " (--checkpoint=last). Each row is run with one seed, except the baseline of Basic in Table 1."
+    " (--checkpoint=last). Each row is run with one seed, except where others are shown."
     " Step 1 is trained once and shared by the other rows (--step1_from); their times do not"
     " include it."
 )
@@ -67,10 +67,10 @@ ABOUT = {table: _FRAMES for table in "234"}
 ABOUT |= {table: _KDD.format(_VIDEOS) for table in ("kdd-1", "kdd-2", "kdd-adaptive", "kdd-fig-5")}
 ABOUT["kdd-3"] = _KDD.format(_SINGLE)
 ABOUT["kdd-3"] += (
-    " Retraining the mixture loses GAP after five epochs of step 1 and gains much after two. After"
-    " five the network has memorised its training videos: on its features the new mixture's loss"
-    " falls on those and ends higher on the others (3.31 and not 3.00), and a third of the rate"
-    " leaves the loss as it was (3.02) but ends at GAP 0.483."
+    " Retraining the mixture loses GAP, no more than noise, after five epochs of step 1, and gains"
+    " much after two. After five the network has memorised its training videos: on its features"
+    " the new mixture's loss falls on those and ends higher on the others (3.31, where step 1 had"
+    " 3.00). A third of the rate leaves the loss at 3.02 but ends at GAP 0.483."
 )
 _TEST = "Results are of videos that no step selects by. "
 ABOUT["kdd-slow"] = (
