@@ -52,6 +52,7 @@ def run_driver():
         "OMP_NUM_THREADS": "1",
     }
     env.pop("RAY_ADDRESS", None)
+    env.pop("CUDA_VISIBLE_DEVICES", None)  # Ray numbers the GPUs that are visible
 
     def run(part, timeout, kill_when_ready=False):
         command = [sys.executable, str(HERE / "ray_driver.py"), part, work]
