@@ -167,12 +167,12 @@ def _batch_claims(stem: str, where: str, fractions: tuple[str, ...]) -> Iterator
 
 
 def _made_batch_claims() -> Iterator[Claim]:
-    """Yield the claims about all of 200,000 made videos in a batch, and about 20 of them."""
+    """Yield the claims about batches of all 200,000 made videos and of 20 of them."""
     rprop = "kdd-modes-slow-rprop"
     where = "On 200,000 made videos, after a training as the paper's"
     yield Claim(f"{where}, RProp raises GAP", "more", (rprop, "kdd-modes-slow-baseline"))
     yield Claim(
-        f"{where}, all in a batch of RProp are better than 0.01 %",
+        f"{where}, a batch of all is better for RProp than one of 0.01 %",
         "more",
         (rprop, f"{rprop}-0.01"),
     )

@@ -27,8 +27,8 @@ from tests.largescale.storage.google_store import NAMES, make_certificate
 from tests.support.object_store import plugin
 
 _STORE, _PORT = "10.77.0.1", 8000
-# A bridge without an address of its own takes the lowest of its ports', and another one when that
-# port's node dies: what the other node knows is then wrong, and its requests wait for minutes.
+# Without an address of its own, a bridge takes the lowest one of its ports, and another one when
+# the node of that port dies. The other node would then send to an old address for up to 2 minutes.
 _MAC = "02:00:0a:4d:00:01"
 _ROOT = pathlib.Path(__file__).parents[3]
 _COMMANDS = ("unshare", "nsenter", "ip", "mount", "tar", "openssl")
