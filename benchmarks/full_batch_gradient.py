@@ -10,7 +10,7 @@ and a running sum in one process.
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import os
 import re

@@ -12,7 +12,7 @@ store has no index.
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import argparse
 import os

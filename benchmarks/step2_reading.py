@@ -11,7 +11,7 @@ itself, as it did once.
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import contextlib
 import dataclasses

@@ -12,7 +12,7 @@ worker of Ray, which reads the arrays in Ray's own store. Its peak is the kernel
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import dataclasses
 import json

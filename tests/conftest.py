@@ -1,6 +1,6 @@
 """Fixtures of all tests, and two logical CPU devices, which test mirrored training without GPUs."""
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import os
 

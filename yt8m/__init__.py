@@ -35,7 +35,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'yt8m' has no attribute {name!r}")
     import importlib
 
-    from yt8m.guard import import_problem
+    from yt8m.process.guard import import_problem
 
     try:
         api = importlib.import_module("yt8m.api")

@@ -22,10 +22,11 @@ from typing import NoReturn
 from absl import flags as absl_flags
 from absl import logging as absl_logging
 
-from yt8m import IMPORTED_AT, flags, guard
-from yt8m.answered_signals import Ended
+from yt8m import IMPORTED_AT, flags
 from yt8m.commands.command import Command
 from yt8m.errors import UserError, near_misses
+from yt8m.process import guard
+from yt8m.process.answered_signals import Ended
 from yt8m.runs.settings.session import begun_at
 from yt8m.runs.stop_signal import Stopped
 
@@ -95,7 +96,7 @@ def call(name: str, arguments: Sequence[str], program: str = "") -> int:
 
     def run_it() -> object:
         if not without_tensorflow:
-            importlib.import_module("yt8m.quiet")
+            importlib.import_module("yt8m.process.quiet")
         command = getattr(importlib.import_module(module), "COMMAND", None)
         if not isinstance(command, Command):
             return importlib.import_module(module).main(list(arguments))

@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import IO, Any, TypeVar
 
 from yt8m import locks
-from yt8m.answered_signals import held
 from yt8m.errors import UserError
 from yt8m.output_paths import check_replaceable
+from yt8m.process.answered_signals import held
 from yt8m.text_lines import check_readable, decoded, parsed_json
 
 _Writer = TypeVar("_Writer", bound="AtomicWriter")

@@ -7,7 +7,7 @@ neither decodes the frames nor makes multi-hot labels, which "ours" does. "raw" 
 
 from __future__ import annotations
 
-import yt8m.quiet
+import yt8m.process.quiet
 
 import argparse
 import json

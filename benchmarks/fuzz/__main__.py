@@ -9,7 +9,7 @@ Failures are made small and written to `OUT/*.json`; `--repeat FILES` runs them 
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import argparse
 import faulthandler
@@ -28,7 +28,7 @@ from benchmarks.fuzz import archives, documents, flags, inputs, records, scores,
 from benchmarks.fuzz.case import Case, Target
 from benchmarks.fuzz.hunt import Found, Hunt
 from benchmarks.fuzz.judge import Judge, limit_addresses
-from yt8m import guard
+from yt8m.process import guard
 
 MODULES = (records, texts, scores, documents, weights, archives, flags)
 _TURN = 50  # cases of a target with share 1 before the next target has its turn

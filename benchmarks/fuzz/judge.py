@@ -17,7 +17,8 @@ from types import FrameType
 from typing import NamedTuple
 
 from benchmarks.fuzz.case import HERE, Case, Target, lay_out
-from yt8m import cli, guard
+from yt8m import cli
+from yt8m.process import guard
 
 # Of computing in user mode, which other processes on the machine do not lengthen; 0 is no limit.
 # The timer is not SIGPROF's: JAX's runtime starts timers of its own that send that signal.

@@ -8,7 +8,7 @@ processor time means anything, and not the time that a run took.
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import argparse
 import contextlib

@@ -6,7 +6,7 @@ tiny jobs here, is done once.
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import faulthandler
 import importlib

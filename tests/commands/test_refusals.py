@@ -20,10 +20,10 @@ from tests.support.mirror import FOLDER, Mirror
 from tests.support.records import CLASSES, Maker, damage, rgb_audio_frames, rgb_audio_means
 from tests.support.runs import new_run
 from tests.support.untrained import save_untrained
-from yt8m.child_process import Finished
 from yt8m.commands import start_run
 from yt8m.papers import __main__ as papers
 from yt8m.papers import one_run
+from yt8m.process.child_process import Finished
 
 VIDEOS = 12  # of each shard
 

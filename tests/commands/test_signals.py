@@ -96,8 +96,8 @@ def test_a_closed_terminal_ends_a_process_and_nohup_keeps_it(tmp_path):
     """The process prints to a terminal that is gone by then."""
     program = (
         "import os, signal, sys, time\n"
-        "from yt8m import guard\n"
-        "from yt8m.answered_signals import SIGNALS\n"
+        "from yt8m.process import guard\n"
+        "from yt8m.process.answered_signals import SIGNALS\n"
         "def main():\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(float(sys.argv[1]))\n"

@@ -77,7 +77,7 @@ SLOW = """
 import sys
 import time
 
-import yt8m.quiet
+import yt8m.process.quiet
 from tensorflow.python.eager import core
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.record_index import build_index

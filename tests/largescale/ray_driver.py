@@ -4,7 +4,7 @@ It is a process of its own because a driver's TensorFlow must have as many threa
 and because WORK_DIR then identifies every process that Ray starts, so that the tests can end them.
 """
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import contextlib
 import dataclasses

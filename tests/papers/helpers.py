@@ -4,10 +4,10 @@ import json
 import os
 import sys
 
-from yt8m import child_process
 from yt8m.papers import row_files
 from yt8m.papers.runner import Runner
 from yt8m.papers.small_data import Sizes
+from yt8m.process import child_process
 
 SIZES = Sizes(
     train_shards=1,

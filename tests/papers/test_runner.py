@@ -6,11 +6,11 @@ import os
 import pytest
 
 from tests.papers.helpers import FROM_TWO, ROWS, Fake, make_row, make_runner
-from yt8m.child_process import Finished
 from yt8m.errors import UserError
 from yt8m.papers import commands
 from yt8m.papers.one_run import Failed
 from yt8m.papers.results import ROOT, in_folder
+from yt8m.process.child_process import Finished
 from yt8m.runs.stop_signal import Stopped
 
 

@@ -16,7 +16,7 @@ from yt8m.publish.publication import publish
 # The commands, one after the other in one process, which starts TensorFlow once.
 PROGRAM = """
 import sys
-import yt8m.quiet
+import yt8m.process.quiet
 import numpy as np
 import yt8m
 from yt8m import cli

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from yt8m.guard import explanation
+from yt8m.process.guard import explanation
 
 Read = Callable[[], object]
 Damage = Callable[[pathlib.Path], object]

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from yt8m import child_process
 from yt8m.accelerators import programs
 from yt8m.accelerators.export import export, name_of, write_runner
 from yt8m.accelerators.lower import import_jax
@@ -23,6 +22,7 @@ from yt8m.accelerators.sizes import Sizes
 from yt8m.errors import UserError
 from yt8m.files import read_json
 from yt8m.models.core import registry
+from yt8m.process import child_process
 from yt8m.runs.settings.training import Dtype
 
 

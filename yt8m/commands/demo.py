@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from absl.flags import FlagValues
 
-from yt8m import child_process, flags
+from yt8m import flags
 from yt8m.commands.command import Command, shown
 from yt8m.flags import Section
+from yt8m.process import child_process
 from yt8m.settings import setting
 
 # The second model sees the order of the frames, which the first does not: that is why fusing them

@@ -8,7 +8,7 @@ those with values that are not finite.
 from __future__ import annotations
 
 if __name__ == "__main__":
-    import yt8m.quiet  # noqa: F401
+    import yt8m.process.quiet  # noqa: F401
 
 import dataclasses
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from yt8m.data.records.check import RecordCheck, checked_scan
 from yt8m.data.schema import RecordSchema
 from yt8m.errors import UserError
 from yt8m.flags import Parser
-from yt8m.guard import ends_in_one_line, run_main
+from yt8m.process.guard import ends_in_one_line, run_main
 from yt8m.settings import MOST_CLASSES
 
 _FLAG = "PATTERN"

@@ -8,7 +8,7 @@ This is the starter code's `segment_eval_inference.py`, with its flags:
 from __future__ import annotations
 
 if __name__ == "__main__":
-    import yt8m.quiet  # noqa: F401
+    import yt8m.process.quiet  # noqa: F401
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Callable
@@ -22,7 +22,7 @@ from yt8m.evaluation.report import segment_lines
 from yt8m.evaluation.segment_scores import Ratings, both_means
 from yt8m.files import WholeFile
 from yt8m.flags import Parser, bounded
-from yt8m.guard import ends_in_one_line, run_main
+from yt8m.process.guard import ends_in_one_line, run_main
 from yt8m.submission.ids import as_text
 from yt8m.submission.kaggle_segments import read_segment_csv
 from yt8m.text_lines import numbered_lines

@@ -7,7 +7,7 @@ each video. With --inception and --pca, features are made as those of the releas
 from __future__ import annotations
 
 if __name__ == "__main__":
-    import yt8m.quiet  # noqa: F401
+    import yt8m.process.quiet  # noqa: F401
 
 import argparse
 import hashlib
@@ -19,7 +19,7 @@ from yt8m.extract.networks import load_encoder, load_inception
 from yt8m.extract.pca import load_pca
 from yt8m.extract.run import Extraction, extract
 from yt8m.flags import Parser, bounded
-from yt8m.guard import ends_in_one_line, run_main
+from yt8m.process.guard import ends_in_one_line, run_main
 from yt8m.settings import MOST_FRAMES
 from yt8m.submission.ground_truth import read_ground_truth
 

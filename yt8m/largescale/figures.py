@@ -13,7 +13,7 @@ matplotlib draws them (`pip install 'yt8m[figures]'`).
 from __future__ import annotations
 
 if __name__ == "__main__":
-    import yt8m.quiet  # noqa: F401
+    import yt8m.process.quiet  # noqa: F401
 
 import io
 import os
@@ -25,9 +25,9 @@ import tensorflow as tf
 from yt8m.errors import UserError
 from yt8m.files import write_bytes
 from yt8m.flags import Parser
-from yt8m.guard import ends_in_one_line, run_main
 from yt8m.largescale.alternating.context import alternation_of
 from yt8m.largescale.curves import Curve, read_curve
+from yt8m.process.guard import ends_in_one_line, run_main
 
 _GAP, _MAP, _INK = "#1f5a99", "#d1752a", "#222222"
 _STEPS = {1: "1: joint", 2: "2: large MoE", 3: "3: aggregator"}

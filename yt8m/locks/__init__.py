@@ -21,9 +21,9 @@ import threading
 import time
 from collections.abc import Iterator
 
-from yt8m import answered_signals
 from yt8m.locks import lock_file
 from yt8m.locks.lock_file import Locked
+from yt8m.process import answered_signals
 
 __all__ = ["IN_FOLDER", "Locked", "beside", "held", "inside", "release", "take"]
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from yt8m.errors import UserError
 from yt8m.flags import Parser, bounded
-from yt8m.guard import run_main
 from yt8m.papers import commands, results, tables
 from yt8m.papers.is_current import commands_now, sort_out
 from yt8m.papers.league import command as league
@@ -22,6 +21,7 @@ from yt8m.papers.paper_row import PaperRow, VariantName
 from yt8m.papers.paper_tables import ABOUT, TABLES, find, rows_of, runs_of, tables_with_rows
 from yt8m.papers.row_files import load_all
 from yt8m.papers.small_data import DataSet, describe
+from yt8m.process.guard import run_main
 from yt8m.runs.stop_signal import Stopped
 
 if TYPE_CHECKING:

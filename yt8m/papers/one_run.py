@@ -20,13 +20,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from yt8m import child_process
 from yt8m.errors import UserError
 from yt8m.papers import commands
 from yt8m.papers.commands import Step
 from yt8m.papers.paper_row import METRICS, PaperRow, VariantName
 from yt8m.papers.results import RESULT, Result, commit, read_json, write_json
 from yt8m.papers.small_data import DataSet
+from yt8m.process import child_process
 from yt8m.runs.provenance import Provenance
 from yt8m.runs.stop_signal import Stopped
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import os
 from collections.abc import Callable

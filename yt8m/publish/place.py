@@ -14,8 +14,8 @@ from typing import Any
 import tensorflow as tf
 
 from yt8m import locks
-from yt8m.answered_signals import held
 from yt8m.errors import UserError
+from yt8m.process.answered_signals import held
 from yt8m.runs.folder import PUBLICATION, RunFolder, reason
 
 

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from typing import Any, Callable
 
-from yt8m import answered_signals
-from yt8m.answered_signals import SIGNALS, answered
+from yt8m.process import answered_signals
+from yt8m.process.answered_signals import SIGNALS, answered
 from yt8m.runs.settings.session import Session
 
 # Shells start background jobs with SIGINT ignored, and runs have always answered it all the same.

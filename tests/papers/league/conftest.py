@@ -9,13 +9,13 @@ import pytest
 
 from tests.papers.helpers import SIZES
 from tests.support.clips import clip
-from yt8m import child_process
 from yt8m.data.records.writers import write_shard
 from yt8m.papers.league import entry
 from yt8m.papers.league.contests import CONTESTS
 from yt8m.papers.league.store import Store
 from yt8m.papers.league.sweep import Plan, Sweep
 from yt8m.papers.one_run import OutDir
+from yt8m.process import child_process
 
 
 @pytest.fixture(scope="session")

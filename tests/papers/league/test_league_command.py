@@ -4,12 +4,13 @@ import os
 
 import pytest
 
-from yt8m import child_process, cli
+from yt8m import cli
 from yt8m.papers.__main__ import main
 from yt8m.papers.league import fusing
 from yt8m.papers.league.contests import CONTESTS
 from yt8m.papers.league.store import Store
 from yt8m.papers.make_data import make
+from yt8m.process import child_process
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from yt8m import child_process
 from yt8m.accelerators.compilation.request import Request, Row
 from yt8m.accelerators.compilation.results import Results, is_current
 from yt8m.accelerators.compilation.sources import source_hash
-from yt8m.answered_signals import Ended
 from yt8m.files import read_json
+from yt8m.process import child_process
+from yt8m.process.answered_signals import Ended
 
 _PACKAGES = ("tensorflow", "jax", "libtpu")
 _COMPILER = "libtpu"  # what the others did is in the program

@@ -14,7 +14,6 @@ import sys
 import time
 from typing import Any
 
-from yt8m import quiet  # noqa: F401
 from yt8m.accelerators import programs
 from yt8m.accelerators.compilation.chips import chip_of
 from yt8m.accelerators.compilation.request import Request
@@ -22,6 +21,7 @@ from yt8m.accelerators.flops import work_of
 from yt8m.accelerators.lower import import_jax, lower
 from yt8m.accelerators.program import Program
 from yt8m.files import write_json
+from yt8m.process import quiet  # noqa: F401
 
 TOO_LARGE = "RESOURCE_EXHAUSTED"  # how XLA says that the memory does not suffice
 

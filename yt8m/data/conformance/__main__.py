@@ -8,7 +8,7 @@ predict from one's own features only if they are made in the same way.
 from __future__ import annotations
 
 if __name__ == "__main__":
-    import yt8m.quiet  # noqa: F401
+    import yt8m.process.quiet  # noqa: F401
 
 import os
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ from yt8m.data.files.shards import find_shards
 from yt8m.errors import UserError, near_misses
 from yt8m.files import read_json, write_json
 from yt8m.flags import Parser, bounded
-from yt8m.guard import ends_in_one_line, run_main
 from yt8m.output_paths import check_apart, check_replaceable, named_files
+from yt8m.process.guard import ends_in_one_line, run_main
 
 _FLAG = "PATTERN"
 _STORED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "releases.json")

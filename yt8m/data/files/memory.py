@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 
-from yt8m import control_groups
+from yt8m.process import control_groups
 
 # The files of a group in version 2 and in version 1 of control groups: its limits, what it uses,
 # and which of that the kernel would give up, because it only keeps what is on disk.

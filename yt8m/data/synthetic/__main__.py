@@ -7,7 +7,7 @@ records around real video-level means instead.
 
 from __future__ import annotations
 
-import yt8m.quiet  # noqa: F401
+import yt8m.process.quiet  # noqa: F401
 
 import argparse
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from yt8m.data.synthetic.dataset import make_synthetic
 from yt8m.data.synthetic.world import SyntheticSpec
 from yt8m.errors import UserError
 from yt8m.flags import Parser, bounded
-from yt8m.guard import ends_in_one_line, run_main
+from yt8m.process.guard import ends_in_one_line, run_main
 from yt8m.settings import MOST_CLASSES, MOST_FRAMES
 
 

@@ -7,10 +7,10 @@ import os
 import signal
 import time
 
-from yt8m import child_process
 from yt8m.papers.commands import Step
 from yt8m.papers.one_run import OutDir, State, process_of
 from yt8m.papers.results import read_json, write_json
+from yt8m.process import child_process
 from yt8m.runs.stop_signal import OUT_OF_TIME, Stopped
 
 _STOPPED_BY = {128 + number: number for number in (signal.SIGINT, signal.SIGTERM)}

@@ -7,7 +7,7 @@ import math
 import os
 import pathlib
 
-from yt8m import control_groups
+from yt8m.process import control_groups
 
 _QUOTA_V1 = "cpu.cfs_quota_us"  # -1 where there is no quota
 _PERIOD_V1 = "cpu.cfs_period_us"

@@ -17,12 +17,12 @@ from typing import Any, Callable
 import tensorflow as tf
 
 from yt8m import locks
-from yt8m.answered_signals import held
 from yt8m.data.files.bad_records import BadRecords
 from yt8m.data.files.counts import ShardCounts
 from yt8m.data.pipeline import Done
 from yt8m.errors import UserError
 from yt8m.files import CannotGoOn, read_json, write_json
+from yt8m.process.answered_signals import held
 from yt8m.submission.ids import IdWatch
 from yt8m.submission.writer import Position, PredictionWriter
 

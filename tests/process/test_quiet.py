@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from yt8m import quiet
+from yt8m.process import quiet
 
 
 def test_what_is_hidden_can_be_imported_afterwards(tmp_path, monkeypatch):
@@ -44,7 +44,7 @@ def test_what_is_imported_already_stays(monkeypatch):
 @pytest.mark.parametrize("value", ["-3", "abc", "1e3", "99999"])
 def test_a_number_of_threads_that_would_abort_the_process_is_named(value):
     environment = {**os.environ, "TF_NUM_INTRAOP_THREADS": value}
-    command = [sys.executable, "-c", "import yt8m.quiet"]
+    command = [sys.executable, "-c", "import yt8m.process.quiet"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 2
     assert f"TF_NUM_INTRAOP_THREADS={value!r}: expected a whole number" in done.stderr

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from tests.support.commands import run_command
-from yt8m import guard
 from yt8m.errors import UserError
+from yt8m.process import guard
 from yt8m.runs.devices.workers import cluster_workers
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def test_an_import_that_fails_for_no_such_reason_is_a_bug(monkeypatch, tmp_path)
 
 SCRIPT = """
 import os, sys
-from yt8m import guard
+from yt8m.process import guard
 def main(given):
     print("caf\\u00e9", *given)
     if given[:1] == ["bug"]:

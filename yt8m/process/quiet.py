@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
-from yt8m.guard import import_problem
+from yt8m.process.guard import import_problem
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _MOST_THREADS = 4096

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from yt8m import answered_signals
+from yt8m.process import answered_signals
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from yt8m import child_process
+from yt8m.process import child_process
 
 
 def test_a_process_is_measured_and_its_output_kept(tmp_path):
@@ -31,7 +31,7 @@ def test_a_signal_is_passed_on_and_reported(tmp_path):
     """A child that is still importing, or evaluating, saves nothing and is ended by SIGTERM."""
     child = "import time; print('up', flush=True); time.sleep(60)"
     code = (
-        "import os, signal, sys; from yt8m import child_process\n"
+        "import os, signal, sys; from yt8m.process import child_process\n"
         "stop = lambda _: os.kill(os.getpid(), signal.SIGTERM)\n"
         f"ended = child_process.run([sys.executable, '-c', {child!r}], {str(tmp_path / 'log')!r},"
         " stop)\n"

@@ -20,8 +20,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn
 
-from yt8m.answered_signals import ending
 from yt8m.errors import UserError
+from yt8m.process.answered_signals import ending
 
 # Set to anything, it shows the traceback of what otherwise becomes one line.
 TRACEBACK = "YT8M_TRACEBACK"

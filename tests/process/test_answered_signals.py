@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from yt8m import answered_signals
+from yt8m.process import answered_signals
 from yt8m.runs.stop_signal import StopSignal
 
 # The first argument is what the main thread does: "wait", or "compute" in one long call, during
@@ -16,7 +16,7 @@ from yt8m.runs.stop_signal import StopSignal
 # long a signal counts as the same press.
 PROGRAM = """
 import hashlib, sys, time
-from yt8m import answered_signals
+from yt8m.process import answered_signals
 from yt8m.runs.stop_signal import StopSignal
 answered_signals._PATIENCE, answered_signals.SAME_PRESS = 0.3, float(sys.argv[2])
 answered_signals._LONGEST_CALL = 0.5
