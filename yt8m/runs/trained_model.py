@@ -15,6 +15,8 @@ from yt8m.models.core import registry
 from yt8m.models.core.base import Yt8mModel
 from yt8m.runs.classes.names import ClassNames, class_names
 from yt8m.runs.config import RunConfig
+from yt8m.runs.devices.dtype import dtype_to_predict
+from yt8m.runs.devices.machine import this_machine
 from yt8m.runs.devices.strategy import make_strategy
 from yt8m.runs.devices.used import UsedDevices
 from yt8m.runs.evaluation_records import EvaluationRecords
@@ -72,6 +74,7 @@ class TrainedModel:
       run: the run's folder.
       path: the weight file.
       strategy: where the model computes.
+      dtype: what it computes in.
 
     Raises:
       UserError: there is no run or no model, or it predicts no labels.
@@ -87,12 +90,15 @@ class TrainedModel:
         segment_labels: bool = False,
     ):
         self.run = run = RunFolder(train_dir)
-        check_task(run.load_config(), train_dir)
+        trained = run.load_config()
+        check_task(trained, train_dir)
         self.path = weights_file(run, which)
         self._jit_compile = jit_compile
         self.strategy = make_strategy(strategy, num_gpu, workers=False)
+        kind = UsedDevices.of(self.strategy).kind
+        self.dtype = dtype_to_predict(trained.training.dtype, kind, this_machine())
         with self.strategy.scope():
-            loaded: tuple[RunConfig, Yt8mModel] = load_saved(run, self.path)
+            loaded: tuple[RunConfig, Yt8mModel] = load_saved(run, self.path, self.dtype.dtype)
         self.config, self.model = loaded
         if segment_labels:
             self.config = on_segments(self.config, train_dir)
@@ -158,6 +164,6 @@ class TrainedModel:
         """
         records = EvaluationRecords(self.config, pattern, flag, batch_size, eval_frames, rated)
         about = f"{records.description}; {len(records.files)} files"
-        say(UsedDevices.of(self.strategy).line(self.config.training.dtype))
+        say(UsedDevices.of(self.strategy).line(self.dtype))
         say(f"{self.config.model.name} from {described(self.path)}\n{about}")
         return records

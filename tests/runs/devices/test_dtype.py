@@ -4,7 +4,7 @@ import pytest
 
 from yt8m.errors import UserError
 from yt8m.runs.devices import dtype as module
-from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all
+from yt8m.runs.devices.dtype import ChosenDtype, choose_dtype, dtype_of_all, dtype_to_predict
 from yt8m.runs.devices.machine import Machine, this_machine
 from yt8m.runs.devices.strategy import make_strategy
 
@@ -62,6 +62,21 @@ def test_the_variable_is_stronger_than_the_device():
     assert choice(environment={module.VARIABLE: "auto"}, cpu_flags=AMX).dtype == "bfloat16"
     with pytest.raises(UserError, match="YT8M_DTYPE is 'half'; set it to auto, float32"):
         choice(environment={module.VARIABLE: "half"})
+
+
+@pytest.mark.parametrize(
+    ("trained", "kind", "flags", "dtype"),
+    [
+        ("bfloat16", "CPU", frozenset({"avx512f"}), "float32"),
+        ("bfloat16", "CPU", AVX, "bfloat16"),
+        ("bfloat16", "GPU", frozenset(), "bfloat16"),
+        ("float32", "CPU", AMX, "float32"),
+    ],
+)
+def test_a_run_of_a_gpu_predicts_in_float32_on_a_cpu_that_is_slow_otherwise(
+    trained, kind, flags, dtype
+):
+    assert dtype_to_predict(trained, kind, Machine(cpu_flags=flags)).dtype == dtype
 
 
 def test_workers_compute_in_one_type(monkeypatch):

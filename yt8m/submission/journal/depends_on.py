@@ -28,7 +28,7 @@ def depends_on(trained: TrainedModel, files: Sequence[str], version: str) -> dic
         "the records": _shards(files),
         "the version of yt8m": version,
         "the version of TensorFlow": tf.__version__,
-        "the device": UsedDevices.of(trained.strategy).line(trained.config.training.dtype),
+        "the device": UsedDevices.of(trained.strategy).line(trained.dtype),
     }
 
 
