@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from yt8m.errors import UserError
+from yt8m.process.guard import reason
 
 _BLOCK = 1 << 20  # bytes that are read together
 _LONGEST_LINE = 32 << 20  # bytes
@@ -105,7 +106,7 @@ def numbered_lines(path: str, what: str) -> Iterator[tuple[int, str]]:
                 if line := line.strip():
                     yield number, line
     except (tf.errors.OpError, NotText) as error:
-        raise UserError(f"cannot read {what} {path!r}: {error.message}.") from None
+        raise UserError(f"cannot read {what} {path!r}: {reason(error)}.") from None
     except _TooLong:
         raise UserError(
             f"cannot read {what} {path!r}: a line has more than {_LONGEST_LINE:,} bytes, so that it"

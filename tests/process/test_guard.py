@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import tensorflow as tf
+from tensorflow.python.lib.io import file_io
 
 from tests.support.commands import run_command
 from yt8m.errors import UserError
@@ -48,6 +49,31 @@ def test_what_the_machine_refuses_is_one_line(error, parts, capsys):
     assert said.startswith("error: ")
     assert said.count("\n") == 1
     assert all(part in said for part in parts), said
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: tf.io.gfile.exists(path),
+        lambda path: tf.io.gfile.stat(path),
+        lambda path: tf.io.gfile.copy(path, "/tmp/b"),
+        lambda path: tf.io.gfile.GFile(path).read(),
+    ],
+    ids=["exists", "stat", "copy", "GFile"],
+)
+def test_a_bucket_that_cannot_be_reached_is_named(use, capsys, monkeypatch):
+    def away(*_):
+        raise tensorflow_error("FailedPreconditionError", "Error executing an HTTP request\n\tat x")
+
+    for name in ("FileExists", "Stat", "CopyFile", "BufferedInputStream"):
+        monkeypatch.setattr(file_io._pywrap_file_io, name, away)
+    assert guard.guarded(lambda: use("gs://there/a")) == 2
+    assert capsys.readouterr().err == "error: gs://there/a: Error executing an HTTP request.\n"
+
+
+def test_a_reason_is_one_line():
+    error = tensorflow_error("UnavailableError", "Error executing\n\t when reading gs://a/.")
+    assert guard.reason(error) == "Error executing when reading gs://a/"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from yt8m.errors import UserError
 from yt8m.files import read_json, write_text
+from yt8m.process.guard import reason
 
 
 class PerClassAp(NamedTuple):
@@ -63,7 +64,7 @@ def read_per_class_ap(path: str) -> PerClassAp:
         names = None if content.get("names") is None else list(map(str, content["names"]))
     except tf.errors.OpError as error:
         raise UserError(
-            f"cannot read the per-class AP file {path!r}: {error.message}. eval.py writes one."
+            f"cannot read the per-class AP file {path!r}: {reason(error)}. eval.py writes one."
         ) from None
     except Exception as error:  # Damaged content can raise almost any class.
         raise UserError(

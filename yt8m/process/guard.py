@@ -60,6 +60,8 @@ _OF_THE_MACHINE = {
     "UnavailableError",
 }
 _ALSO_WITHIN_A_GRAPH = {"ResourceExhaustedError", "PermissionDeniedError", "DataLossError"}
+# The parameters of TensorFlow's file functions that are paths.
+_PATHS = ("path", "src", "pattern", "filename")
 _SYSTEM_TEXTS = tuple(os.strerror(number) for number in sorted(errno.errorcode))
 
 
@@ -115,7 +117,27 @@ def _of_tensorflow(error: Any) -> str | None:
     if kind == "ResourceExhaustedError" and "OOM" in text:
         return f"not enough memory: {first}. {_LESS_MEMORY}"
     number = next((n for n in _WHAT_TO_DO if first.endswith(os.strerror(n))), 0)
-    return f"{first}{'; ' + _WHAT_TO_DO[number] if number else ''}."
+    place = _place(error)
+    named = "" if not place or place in first else f"{place}: "
+    return f"{named}{first}{'; ' + _WHAT_TO_DO[number] if number else ''}."
+
+
+def _place(error: BaseException) -> str:
+    """Return the path that TensorFlow's file functions were called with, or "" if none was.
+
+    A bucket that cannot be reached is not named by the error, so it is taken from the call.
+    """
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__") == "tensorflow.python.lib.io.file_io":
+            known = [frame.f_locals.get(name) for name in _PATHS]
+            known.append(getattr(frame.f_locals.get("self"), "name", None))
+            return next((os.fspath(path) for path in known if path), "")
+    return ""
+
+
+def reason(error: Any) -> str:
+    """Return what TensorFlow says of its error, as one line without a full stop."""
+    return " ".join(str(error.message).split()).rstrip(".")
 
 
 def _first_line(message: str) -> str:

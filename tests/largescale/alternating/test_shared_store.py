@@ -13,6 +13,7 @@ from tests.support.object_store import serving
 from yt8m.errors import UserError
 from yt8m.largescale.alternating import trainer
 from yt8m.largescale.executors.in_process import InProcessExecutor
+from yt8m.largescale.storage import objects
 
 
 class Nodes:
@@ -82,3 +83,14 @@ def test_pooled_records_are_not_kept_in_the_store(small_data):
     settings = dataclasses.replace(config.alternation, shared_store="s3://x", frame_network="y")
     with pytest.raises(UserError, match=r"--shared_store.*--frame_network"):
         settings.check()
+
+
+def test_a_store_that_cannot_be_reached_is_refused_before_step_1(small_data, tmp_path, monkeypatch):
+    def away(address):
+        raise OSError(2, "Name or service not known")
+
+    monkeypatch.setattr(objects.stored, "exists", away)
+    config = config_of(small_data, shared_store="gs://away/store")
+    with pytest.raises(UserError, match=r"gs://away/store.* cannot be reached.*Name or service"):
+        trainer.train(config, str(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()

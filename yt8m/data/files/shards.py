@@ -15,6 +15,7 @@ from absl import logging
 from yt8m import listing
 from yt8m.errors import UserError
 from yt8m.files import read_text
+from yt8m.process.guard import reason
 
 _ENDINGS = (".tfrecord", ".tfrecords", ".pb", ".npy", ".npz", ".csv", ".parquet", ".json")
 
@@ -88,10 +89,10 @@ def _matched(glob: _Glob) -> dict[str, int]:
     except tf.errors.NotFoundError as error:
         raise UserError(
             f"{glob.named} matches a file that is not there, such as a link to a file that"
-            f" was deleted ({error.message}). Remove it, or name the other files."
+            f" was deleted ({reason(error)}). Remove it, or name the other files."
         ) from None
     except tf.errors.OpError as error:
-        raise UserError(f"{glob.named} cannot be listed ({error.message}).") from None
+        raise UserError(f"{glob.named} cannot be listed ({reason(error)}).") from None
     found = {path: s.size for path, s in zip(paths, statuses) if not s.is_folder}
     if not found:
         raise UserError(f"{glob.named} {_why_nothing(glob.text, paths)}")
@@ -150,7 +151,7 @@ def _listed(named: dict[str, str]) -> dict[str, int]:
             )
         if isinstance(found, tf.errors.OpError):
             raise UserError(
-                f"{named[path]} cannot be read ({found.message}). Correct the line, or remove it."
+                f"{named[path]} cannot be read ({reason(found)}). Correct the line, or remove it."
             )
         if found.is_folder:
             raise UserError(

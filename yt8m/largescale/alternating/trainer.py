@@ -32,6 +32,7 @@ from yt8m.largescale.alternating.plan import Step, take_steps
 from yt8m.largescale.alternating.step_model import copy_model, metrics_of
 from yt8m.largescale.alternating.step_state import STATE
 from yt8m.largescale.executors import make_executor
+from yt8m.largescale.storage import objects
 from yt8m.largescale.tasks.shared_folder import absolute
 from yt8m.models.core import registry
 from yt8m.models.core.aggregator_and_head import AggregatorAndHead
@@ -116,6 +117,8 @@ def train(
     """
     check(config, train_dir)
     _refuse_workers(strategy)  # before an earlier run is deleted
+    if store := alternation_of(config).shared_store:
+        objects.check(absolute(store))
     train_dir = absolute(train_dir)  # a cluster's worker has another working directory
     _remove_refused_attempt(RunFolder(train_dir))
     config, run, finished = open_run(config, train_dir, start_new_model)

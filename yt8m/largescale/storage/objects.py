@@ -49,26 +49,41 @@ def _fsspec(address: str) -> tuple[Any, str] | None:
     """Return fsspec's file system for an address and the path in it; None if TensorFlow has one.
 
     Raises:
-      UserError: fsspec, or its file system for this scheme, is not installed.
+      UserError: fsspec, or its file system for this scheme, is not installed, or the store cannot
+        be reached.
     """
     scheme = address.partition("://")[0]
     if "://" not in address or scheme in tf.io.gfile.get_registered_schemes():
         return None
-    try:
-        from fsspec.core import url_to_fs
+    with _explained(address):  # ftp:// connects at once
+        try:
+            from fsspec.core import url_to_fs
 
-        # Another node may have put an object since an earlier listing.
-        system, path = url_to_fs(address, use_listings_cache=False)
-    except (ImportError, ValueError) as error:
-        raise UserError(
-            f"{address}: neither TensorFlow nor fsspec reads {scheme}:// here ({error}). `pip"
-            " install '.[cloud]'` installs s3:// and gs://."
-        ) from error
+            # Another node may have put an object since an earlier listing.
+            system, path = url_to_fs(address, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise UserError(
+                f"{address}: neither TensorFlow nor fsspec reads {scheme}:// here ({error}). `pip"
+                " install '.[cloud]'` installs s3:// and gs://."
+            ) from error
     return system, path
 
 
+def check(address: str) -> None:
+    """Ask the store of an address a question, so that a wrong one is refused before any work.
+
+    Raises:
+      UserError: the store cannot be reached.
+    """
+    exists(os.path.join(address, "check"))
+
+
 def exists(address: str) -> bool:
-    """Return whether there is an object at an address."""
+    """Return whether there is an object at an address.
+
+    Raises:
+      UserError: the store cannot be reached.
+    """
     found = _fsspec(address)
     if found is None:
         with _explained(address):
