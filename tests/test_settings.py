@@ -1,6 +1,7 @@
 """One declaration makes the flag, the check, the help and what may change on resume."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -83,6 +84,13 @@ def test_every_setting_is_declared_and_its_default_is_allowed(cls):
     assert set(declared) == {f.name for f in dataclasses.fields(cls)}
     assert all(s.help and s.help[0] != " " for s in declared.values())
     assert all(s.switch or s.allows(s.flag_default) for s in declared.values())
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_zero_is_allowed_where_the_help_says_what_it_means(cls):
+    says = re.compile(r"(?<![\w.-])0(:| means| is | turns)")
+    meant = {name: s for name, s in settings_of(cls).items() if says.search(s.help)}
+    assert [name for name, s in meant.items() if not s.allows(0)] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,6 +1,7 @@
 """Labels for a fusion that come from labelled records."""
 
 import os
+import tracemalloc
 
 import pytest
 import tensorflow as tf
@@ -34,6 +35,17 @@ def test_places_without_labels(tmp_path):
         load_labels(str(tmp_path / "v*.tfrecord"), 5)
     with pytest.raises(UserError, match="matches no"):
         load_labels(str(tmp_path / "w*.tfrecord"), 5)
+
+
+def test_a_test_split_costs_no_memory_where_the_classes_are_unknown(tmp_path):
+    write_records(str(tmp_path / "v0.tfrecord"), [("a", [])])
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="test split"):
+            load_labels(str(tmp_path / "v*.tfrecord"))
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.skipif(

@@ -6,10 +6,9 @@ from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.record_index import build_index
 from yt8m.errors import UserError
+from yt8m.settings import MOST_CLASSES
 from yt8m.submission.ground_truth import GroundTruth, read_ground_truth
 from yt8m.submission.ids import as_text
-
-_ANY = 2**31 - 1  # more classes than any data set has
 
 
 def load_labels(place: str, num_classes: int | None = None) -> GroundTruth:
@@ -25,7 +24,9 @@ def load_labels(place: str, num_classes: int | None = None) -> GroundTruth:
     if place.endswith(".csv"):
         return read_ground_truth(place)
     files = find_shards(place, "--labels")
-    schema, _ = find_schema(files, num_classes=num_classes or _ANY, flag="--labels", labelled=True)
+    schema, _ = find_schema(
+        files, num_classes=num_classes or MOST_CLASSES, flag="--labels", labelled=True
+    )
     index = build_index(files, schema.level, schema.num_classes)
     if not len(index.labels.values):
         raise UserError(

@@ -58,6 +58,8 @@ def test_other_records_of_the_release_pass_at_each_level(like, tmp_path, capsys,
     code, last, text = said(capsys, path, like)
     assert code == 0, text
     assert last.startswith("nothing distinguishes")
+    assert main([path, f"--like={like}", "--max_records=0"]) == 0
+    assert capsys.readouterr().out == text
     assert "400 videos; spreads correlate at 0.9" in text
 
 

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--max_records",
-        type=bounded(int, 1, 2**31 - 1),
+        type=bounded(int, 0, 2**31 - 1),
         default=2000,
         help="number of records to read, evenly from all files; 0: all (default: %(default)s)",
     )
