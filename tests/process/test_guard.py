@@ -199,7 +199,7 @@ def test_streams_arguments_and_locales_of_a_process():
         ("synthetic", ["--frames=9,3"], "--frames: 9,3: expected"),
         ("synthetic", ["--noise=nan"], "--noise: nan: expected a number of at least 0"),
         ("synthetic", ["--seed=-1"], "--seed: -1: expected a whole number"),
-        ("conformance", ["x", "--max_records=0"], "--max_records: 0: expected"),
+        ("conformance", ["x", "--max_records=-1"], "--max_records: -1: expected"),
         ("papers", ["run", "x", "--seed=1e9"], "--seed: 1e9: expected a whole number"),
         ("papers", ["table", "league", "--seeds=0"], "--seeds: 0: expected"),
         ("papers", ["table", "league", "--budget_minutes=0"], "--budget_minutes: 0: expected"),

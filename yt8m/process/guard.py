@@ -26,7 +26,10 @@ from yt8m.process.answered_signals import ending
 # Set to anything, it shows the traceback of what otherwise becomes one line.
 TRACEBACK = "YT8M_TRACEBACK"
 _BUG = "This is a bug of yt8m: please report it with the lines above and the command."
-_LESS_MEMORY = "Lower --batch_size, --max_frames or the model's sizes."
+_LESS_MEMORY = (
+    "Free some, or give the command less at once: smaller inputs or models, or a lower --batch_size"
+    " or --max_frames where it has them."
+)
 _NO_OUTPUT = "the standard output cannot be written to"
 # What stands when a signal ends a command, if the command says nothing else.
 STANDS = "files that have their names are whole; the same command begins again"
