@@ -7,6 +7,7 @@ from yt8m.data.files.shards import find_shards
 from yt8m.data.vocabulary import read_vocabulary
 from yt8m.errors import UserError
 from yt8m.submission.ground_truth import read_ground_truth
+from yt8m.submission.kaggle_videos import read_csv
 from yt8m.text_lines import numbered_lines
 
 ROWS = "id,labels\na,3;1\nb,3|1\nc,3 1\nd,\ne,3\n"
@@ -44,3 +45,16 @@ def test_a_separator_that_is_no_comma_is_named(tmp_path):
 def test_a_mark_hides_no_name(tmp_path):
     (tmp_path / "v.csv").write_bytes(b"\xef\xbb\xbf0,Game\r\n1,Car\r\n")
     assert read_vocabulary(str(tmp_path / "v.csv")).names == ("Game", "Car")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_last_line_without_an_end_is_shown(tmp_path, caplog, encoding):
+    whole, cut = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    whole.write_text("v1,9 0.44 7 0.3\n", encoding=encoding)
+    cut.write_text("v1,9 0.44 7 0.3\nv2,9 0.44 14 9.7", encoding=encoding)
+    for path in (whole, cut, cut):
+        rows = list(read_csv(str(path)))
+    assert rows[1].scores.tolist() == pytest.approx([0.44, 9.7])
+    [said] = caplog.messages
+    assert said.startswith(f"{cut} does not end with a line break")
+    assert said.endswith("'v2,9 0.44 14 9.7'")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import functools
 import json
 import math
 import os
@@ -16,11 +17,14 @@ import stat
 from collections.abc import Iterator
 from typing import IO, Any
 
+from absl import logging
+
 from yt8m.errors import UserError
 from yt8m.process.guard import reason
 
 _BLOCK = 1 << 20  # bytes that are read together
 _LONGEST_LINE = 32 << 20  # bytes
+_SHOWN = 40  # letters of a last line that has no end
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -85,14 +89,16 @@ def check_readable(path: str, most_bytes: float = math.inf) -> None:
         raise UserError(f"{path} has {about.st_size:,} bytes; expected a text file.")
 
 
-def numbered_lines(path: str, what: str) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: str, what: str, says_cut: bool = True) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line) for every line that is not blank.
 
-    Surrounding white space, line ends of any system and a byte-order mark are removed.
+    Surrounding white space, line ends of any system and a byte-order mark are removed. A warning
+    says that the last line has no end, since a number in it may have been cut off.
 
     Args:
       path: local or remote (gs://).
       what: description of the file, for error messages.
+      says_cut: False if a line that was cut off is no line of its kind.
 
     Raises:
       UserError: the file is missing or unreadable, or is not text.
@@ -105,6 +111,8 @@ def numbered_lines(path: str, what: str) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(_lines(source), 1):
                 if line := line.strip():
                     yield number, line
+            if line and says_cut:
+                _say_cut(path, line)
     except (tf.errors.OpError, NotText) as error:
         raise UserError(f"cannot read {what} {path!r}: {reason(error)}.") from None
     except _TooLong:
@@ -112,6 +120,16 @@ def numbered_lines(path: str, what: str) -> Iterator[tuple[int, str]]:
             f"cannot read {what} {path!r}: a line has more than {_LONGEST_LINE:,} bytes, so that it"
             " is not text."
         ) from None
+
+
+@functools.lru_cache(maxsize=1000)  # a file is read more than once
+def _say_cut(path: str, line: str) -> None:
+    logging.warning(
+        "%s does not end with a line break. If it was cut off, so may be a number in its last"
+        " line: %s",
+        path,
+        repr(line if len(line) <= _SHOWN else "..." + line[-_SHOWN:]),
+    )
 
 
 def _lines(source: IO[bytes]) -> Iterator[str]:

@@ -152,6 +152,13 @@ REFUSALS = {
     "fractions": (["X/*.npy", "--out_dir=Y", "--test_fraction=0.95"], "more than 1"),
     "no validation": (["X/*.npy", "--out_dir=Y", "--validate_fraction=0.01"], "is none"),
     "a renaming": (["X/*.npy", "--out_dir=Y", "--rename=a"], "expected OLD:NEW"),
+    "a renaming of nothing": (
+        ["X/*.npy", "--out_dir=Y", "--rename=nothere:x"],
+        "the input has no feature nothere; it has feature",
+    ),
+    "a renaming to another": (["X/two.csv", "--out_dir=Y", "--rename=a:b"], "would be called b"),
+    "a key of records": (["X/*.npy", "--out_dir=Y", "--feature_name=labels"], "called labels"),
+    "the key of ids": (["X/*.npy", "--out_dir=Y", "--rename=feature:video_id"], "called video_id"),
     "a table without features": (["X/labels.csv", "--out_dir=Y"], "no columns of features"),
     "a label that is no class": (
         ["X/*.npy", "--out_dir=Y", "--labels=X/labels.csv", "--vocabulary_file=X/names.csv"],
@@ -174,6 +181,7 @@ def test_refusals(name, source):
     (source / "labels.csvx").write_text("")
     (source / "names.csv").write_text("0,jazz\n1,rock\n")
     (source / "table.csv").write_text("video_id,x0\na,1\n")
+    (source / "two.csv").write_text("video_id,a0,b0\na,1,2\n")
     (source / "twice.csv").write_text("video_id,x0\na,1\nb,1\na,2\n")
     (source / "semicolons.csv").write_text("video_id;x0\na;1,5\n")
     (source / "short.csv").write_text("video_id,x0,x1\na,1,2\nb,1\n")

@@ -43,6 +43,10 @@ def test_success(folder, tmp_path):
             "expected numbers",
         ),
         ("--inputs={0}/a,{0}/b --output_scores={1}/file/s", "cannot write"),
+        (
+            "--inputs={0}/a,{0}/b --output_file={1}/s.csv --output_metrics={1}/m.json",
+            "--output_metrics needs --labels",
+        ),
     ],
 )
 def test_a_mistake_leaves_no_file_behind(folder, tmp_path, flags, message):

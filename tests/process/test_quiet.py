@@ -49,3 +49,22 @@ def test_a_number_of_threads_that_would_abort_the_process_is_named(value):
     assert done.returncode == 2
     assert f"TF_NUM_INTRAOP_THREADS={value!r}: expected a whole number" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_python_without_docstrings_is_named():
+    command = [sys.executable, "-OO", "-c", "import yt8m.process.quiet"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "unset PYTHONOPTIMIZE" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_the_locale_does_not_have_is_one_line():
+    code = "import os; from yt8m.process import guard; guard.run_main(os.path.realpath)"
+    code = code.replace("os.path.realpath", "lambda a: os.path.realpath(a[0])")
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-c", code, "/é.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert "set PYTHONUTF8=1" in done.stderr
+    assert "Traceback" not in done.stderr

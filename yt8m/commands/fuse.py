@@ -28,8 +28,8 @@ def main(values: FlagValues) -> None:
     inputs = [path.strip() for path in settings.inputs if path.strip()]
     run_fusion(dataclasses.replace(settings, inputs=inputs, weights=weights))
     readable = settings.with_names and named_path(settings.output_file, settings.names_format)
-    scores, details = settings.output_scores, settings.output_details
-    outputs = [path for path in (settings.output_file, readable, scores, details) if path]
+    more = (settings.output_scores, settings.output_details, settings.output_metrics)
+    outputs = [path for path in (settings.output_file, readable, *more) if path]
     print(f"wrote {' and '.join(outputs) or 'nothing'}")
 
 

@@ -21,7 +21,7 @@ from yt8m.convert.videos import Video, list_videos
 from yt8m.data import vocabulary
 from yt8m.data.files.shards import fingerprint
 from yt8m.data.records.writers import write_shard
-from yt8m.data.schema import Level
+from yt8m.data.schema import KEYS_OF_RECORDS, Level
 from yt8m.errors import UserError
 from yt8m.runs.provenance import Provenance
 
@@ -113,7 +113,11 @@ class _Conversion:
         problem = "the input has no video"
         for video in self.videos[:_EXAMINED]:
             try:
-                features = self._usable(next(iter(self.source.read([video.place]))))
+                found = next(iter(self.source.read([video.place])))
+                if isinstance(found, Unusable):
+                    raise found
+                self._check_names(found)
+                features = renamed(found, self._renames)
                 asked = self.settings.level
                 level = level_of(features) if asked == "auto" else asked
                 size = len(RecordMaker(level).make(video.id, features, video.labels))
@@ -124,6 +128,31 @@ class _Conversion:
             f"--input: none of the first {min(_EXAMINED, len(self.videos))} videos can be used"
             f" ({problem})."
         )
+
+    def _check_names(self, features: Features) -> None:
+        """Refuse names that features of a record cannot have, and --rename where it does nothing.
+
+        Raises:
+          UserError: there is one.
+        """
+        unknown = set(self._renames) - set(features)
+        if unknown:
+            raise UserError(
+                f"--rename={self.settings.rename}: the input has no feature {min(unknown)}; it has"
+                f" {', '.join(sorted(features))}."
+            )
+        names = sorted(self._renames.get(name, name) for name in features)
+        for name, following in zip(names, [*names[1:], ""]):
+            if name == following:
+                raise UserError(
+                    f"--rename={self.settings.rename}: two features would be called {name}."
+                )
+            if name in KEYS_OF_RECORDS:
+                raise UserError(
+                    f"a feature would be called {name}, under which records keep something else;"
+                    " give it another name with --rename=OLD:NEW, or with --feature_name where the"
+                    " input has none."
+                )
 
     def _usable(self, features: Features | Unusable) -> Features:
         if isinstance(features, Unusable):

@@ -15,6 +15,15 @@ SEGMENT_FRAMES = 5  # a rated segment of the 2019 release lasts five seconds
 # Keys under which a record may keep its id: `video_id` became `id` in May 2018 (v3); MediaPipe has
 # names of its own.
 ID_KEYS = ("id", "video_id", "clip/data_path", "clip/media_id")
+# Keys of records that no feature can have.
+KEYS_OF_RECORDS = (
+    *ID_KEYS,
+    "labels",
+    "segment_start_times",
+    "segment_end_times",
+    "segment_labels",
+    "segment_scores",
+)
 # MediaPipe's names of the two features, as float lists.
 KEY_ALIASES = {"rgb": "RGB/feature/floats", "audio": "AUDIO/feature/floats"}
 

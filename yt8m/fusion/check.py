@@ -51,6 +51,8 @@ def _check_files(settings: FusionSettings) -> None:
             "nothing to do: give --output_file (CSV), --output_scores (a folder), --labels"
             " (metrics) or --output_details (JSON)."
         )
+    if settings.output_metrics and not settings.labels:
+        raise UserError("--output_metrics needs --labels, without which there are no metrics.")
     if not settings.output_file:
         refuse_without_csv(settings.segment_max_pred, settings.segment_label_ids_file)
     if not settings.output_scores:

@@ -78,6 +78,12 @@ def explanation(error: BaseException) -> str | None:
         return _of_the_system(error)
     if isinstance(error, ValueError) and str(error).startswith("embedded null"):
         return "a file's name has a null byte; correct the list or the argument that has it."
+    if isinstance(error, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
+        letter = error.object[error.start]
+        return (
+            f"this locale has no files with {letter!r} in their names (its encoding is"
+            f" {sys.getfilesystemencoding()}); set PYTHONUTF8=1, or another LC_ALL."
+        )
     tf = sys.modules.get("tensorflow")
     if tf is not None and isinstance(error, tf.errors.OpError):
         return _of_tensorflow(error)
@@ -162,6 +168,11 @@ def import_problem(error: Exception) -> str | None:
         return (
             f"TensorFlow is not installed for {sys.executable}: use the Python of the environment"
             " that yt8m was installed in, or run `pip install .` for this one."
+        )
+    if sys.flags.optimize > 1:
+        return (
+            "TensorFlow cannot be imported without docstrings: unset PYTHONOPTIMIZE, and start"
+            " Python without -OO."
         )
     line = explanation(error)
     if line is not None:

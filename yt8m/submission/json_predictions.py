@@ -75,7 +75,7 @@ def read_json_predictions(path: str) -> Iterator[CsvRow]:
 
 def _values(path: str) -> Iterator[tuple[int, Any]]:
     """Yield (number of the first line, value) for each JSON value."""
-    lines = numbered_lines(path, "the predictions")
+    lines = numbered_lines(path, "the predictions", says_cut=False)
     for number, line in lines:
         try:
             value = parsed_json(line)

@@ -46,6 +46,18 @@ def test_it_is_one_broken_record(length, with_length, make, capsys):
     assert "1 broken" in capsys.readouterr().out
 
 
+def test_it_may_begin_in_the_last_bytes(make, capsys):
+    path = make.shard("a.tfrecord", [b"x" * 40])
+    with open(path, "ab") as f:
+        f.write(header(1 << 62))
+    assert not may_be_read(path)
+    [sound] = make.shards("video", 10, 1)
+    with open(sound, "ab") as f:
+        f.write(header(1 << 62) + b"abc")
+    assert inspect(["--full", sound]) == 1
+    assert "1 broken" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("length", "may"), [(1 << 41, False), ((1 << 64) - 1, False), (1 << 20, True), (3, True)]
 )

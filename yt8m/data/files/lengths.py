@@ -16,6 +16,7 @@ from yt8m.data.files.checksum import masked_crc32c
 from yt8m.data.files.scan import OVERHEAD, headers
 
 _BUFFER = 1 << 20  # bytes
+_HEADER = 12  # bytes
 _HARMLESS = 1 << 28  # bytes that the reader may ask for: a file that was cut off is usual
 
 
@@ -56,10 +57,7 @@ def _holds_its_records(path: str, size: int, modified: int) -> bool:
     """
     offset = 0
     with headers(path) as (_, read):
-        while offset + OVERHEAD <= size:
-            header = read(offset)
-            if len(header) < 12:  # The file was cut off meanwhile.
-                break
+        while len(header := read(offset)) == _HEADER:
             length, crc = struct.unpack("<QI", header)
             offset += length + OVERHEAD
             if offset > size:
