@@ -79,6 +79,18 @@ def test_another_conversion_in_the_folder_is_refused(source):
     assert shards(out) == before
 
 
+@pytest.mark.parametrize("name", ["train00000.tfrecord", "vocabulary.csv"])
+def test_a_file_of_no_conversion_is_kept(name, source):
+    as_npy(source)
+    out = source.parent / "out"
+    out.mkdir()
+    (out / name).write_text("somebody's")
+    flags = (f"{source}/*.npy", f"--labels={source}/labels.csv", f"--out_dir={out}")
+    assert f"has {name}, but no" in refused("convert", *flags)
+    assert [path.name for path in out.iterdir() if path.suffix != ".lock"] == [name]
+    assert (out / name).read_text() == "somebody's"
+
+
 def test_videos_and_labels_that_do_not_match(source):
     flags = as_npy(source)
     (source / "labels.csv").write_text("v1,jazz\nv1,live\nv2,rock\nzz,rock\n")

@@ -76,6 +76,7 @@ def test_sizes_are_those_of_the_release():
         ({"level": "segment", "release": "2018"}, "it has --level=video, --level=frame"),
         ({"level": "video", "release": "2019", "split": "test"}, "--release=2019 has no"),
         ({"release": "2017"}, "withdrawn .* --base_url"),
+        ({"base_url": "mirror.example.org/yt8m"}, "begins with http://"),
     ],
 )
 def test_what_was_never_published_is_refused(settings, message):

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tests.support.runs import begun, losses_of, run_config
 from yt8m.runs.build import dtype_policy
-from yt8m.runs.trained_model import TrainedModel
+from yt8m.runs.load import load_run
 from yt8m.training.trainer import Trainer, train
 
 DTYPES = ("float32", "bfloat16")
@@ -42,13 +42,13 @@ def test_a_run_does_not_depend_on_the_one_before_it(dtype, runs):
 
 
 def test_two_models_predict_side_by_side(runs, small_data):
-    loaded = {dtype: TrainedModel(str(runs / "float32" / dtype)) for dtype in DTYPES}
+    loaded = {d: load_run(str(runs / "float32" / d), "--train_dir")[1] for d in DTYPES}
     assert policy() == "float32"
     x = {"video": tf.constant(np.random.default_rng(0).normal(size=(64, 40)), tf.float32)}
-    found = {dtype: np.asarray(loaded[dtype].model(x)) for dtype in DTYPES}
-    again = {dtype: np.asarray(loaded[dtype].model(x)) for dtype in reversed(DTYPES)}
+    found = {dtype: np.asarray(loaded[dtype](x)) for dtype in DTYPES}
+    again = {dtype: np.asarray(loaded[dtype](x)) for dtype in reversed(DTYPES)}
     for dtype in DTYPES:
-        assert loaded[dtype].model.compute_dtype == dtype
+        assert loaded[dtype].compute_dtype == dtype
         np.testing.assert_array_equal(found[dtype], again[dtype])
     assert 0 < np.abs(found["float32"] - found["bfloat16"]).max() < 0.05
 

@@ -99,8 +99,13 @@ def test_delete_spares_what_no_run_made(tmp_path):
     with pytest.raises(UserError, match=r"thesis.tex"):
         RunFolder(str(tmp_path)).delete()
     run = RunFolder(str(tmp_path))
-    run.write_text("config.json", "{}")
     run.log("train", step=1)
+    for foreign in ('{"architectures": ["BertModel"]}', "[]"):
+        run.write_text("config.json", foreign)
+        with pytest.raises(UserError, match=r"of another program and is not deleted"):
+            run.delete()
+        assert (tmp_path / "config.json").read_text() == foreign
+    run.write_text("config.json", '{"schema": {}, "training"')  # cut
     run.delete()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["thesis.tex"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from yt8m import files, locks
+from yt8m import files, locks, stored
 from yt8m.convert.open_source import input_files, open_source
 from yt8m.convert.plan import shards, split, waves
 from yt8m.convert.record import RecordMaker, level_of, renamed
@@ -76,7 +76,7 @@ class _Conversion:
     def _write(self, level: Level, features: Features, size: int) -> None:
         splits = split(len(self.videos), self.settings)
         parts = shards(splits, size, self.settings.shards)
-        self._record_provenance()
+        self._record_provenance([*parts, *([vocabulary.FILE] if self.class_names else [])])
         files.remove_unfinished_in(self.settings.out_dir)
         if self.class_names:
             self._write_vocabulary(splits.get("train", ()))
@@ -182,11 +182,15 @@ class _Conversion:
                 f" leave out up to N such videos with --max_bad_videos=N (now {most})."
             ) from None
 
-    def _record_provenance(self) -> None:
+    def _record_provenance(self, outputs: Sequence[str]) -> None:
         """Record what is converted.
 
+        Args:
+          outputs: names of the files that will be written.
+
         Raises:
-          UserError: the folder has a conversion of something else.
+          UserError: the folder has a conversion of something else, or files of these names that are
+            of none.
         """
         s = self.settings
         named = [path for path in (s.labels, s.vocabulary_file) if path]
@@ -200,6 +204,12 @@ class _Conversion:
             raise UserError(
                 f"--out_dir={s.out_dir} has a conversion with other {', '.join(made.changed())};"
                 " name another folder, or delete that one."
+            )
+        of_others = [name for name in outputs if stored.exists(os.path.join(s.out_dir, name))]
+        if made.before is None and of_others:
+            raise UserError(
+                f"--out_dir={s.out_dir} has {of_others[0]}, but no {ABOUT} of a conversion; name"
+                " another folder, or delete the file."
             )
         made.record()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import string
 
 from yt8m.download.settings import DownloadSettings
@@ -122,4 +123,9 @@ def partition_of(settings: DownloadSettings) -> Partition:
             " has it with --base_url."
         )
     base = settings.base_url.rstrip("/")
+    if base and not re.match(r"https?://[^/]", base):
+        raise UserError(
+            f"--base_url={settings.base_url}: expected an address that begins with http:// or"
+            " https://."
+        )
     return Partition(release, settings.level, settings.split, settings.mirror, base)

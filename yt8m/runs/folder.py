@@ -137,10 +137,23 @@ class RunFolder:
                 f" {CONFIG_FILE}, so it is not a run's folder and is not deleted; name another"
                 " --train_dir."
             )
+        if not self._may_be_a_run():
+            raise UserError(
+                f"--start_new_model: the {CONFIG_FILE} in {self.path} has no settings of a run, so"
+                " that it is of another program and is not deleted; name another --train_dir."
+            )
         for name in names & _OURS:
             path = self.file(name)
             remove = tf.io.gfile.rmtree if tf.io.gfile.isdir(path) else tf.io.gfile.remove
             remove(path)
+
+    def _may_be_a_run(self) -> bool:
+        """Return whether the settings are of a run, or are too damaged to tell."""
+        try:
+            found = json.loads(decoded(stored.read_bytes(self.file(CONFIG_FILE), 64 << 20)))
+        except (UserError, ValueError, RecursionError):
+            return True
+        return isinstance(found, dict) and {"schema", "training"} <= set(found)
 
     def write_text(self, name: str, text: str) -> None:
         """Write a file of the run; the file never contains only part of the text."""
