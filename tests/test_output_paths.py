@@ -112,6 +112,11 @@ def test_other_commands(shard, run):
     assert "has a model" in refused(
         "eval", f"--train_dir={run}", f"--eval_data_pattern={shard}", f"--output_dir={run}/best"
     )
+    report = shard.parent / "report.md"
+    report.write_text("# My thesis")
+    flags = (f"--data_pattern={shard}", f"--out_dir={shard.parent}", "--nofigures")
+    assert "is not a report of analyse" in refused("analyse", *flags)
+    assert report.read_text() == "# My thesis"
     assert "is not a list of paths" in refused(
         "download", "--split=train", "--share=1", f"--list_gs={shard}"
     )

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from yt8m.analysis import figures
 from yt8m.analysis.label_lists import LabelLists, read_label_lists
-from yt8m.analysis.page import markdown
+from yt8m.analysis.page import TITLE, markdown
 from yt8m.analysis.settings import AnalysisSettings
 from yt8m.analysis.statistics import cooccurrences, describe
 from yt8m.data.files.bad_records import BadRecords
@@ -48,7 +48,8 @@ def analyse(settings: AnalysisSettings, say: Say = print) -> dict[str, Any]:
         patterns["--compare_pattern"] = settings.compare_pattern
     files = {flag: find_shards(pattern, flag) for flag, pattern in patterns.items()}
     # The report is opened first, so that an unwritable folder is reported before any work.
-    with WholeFile(os.path.join(settings.out_dir, "report.md"), "--out_dir") as report:
+    path, heads = os.path.join(settings.out_dir, "report.md"), [TITLE.lower()]
+    with WholeFile(path, "--out_dir", what="a report of analyse", heads=heads) as report:
         lists, vocabulary = _read(settings, files, say)
         names = read_vocabulary(vocabulary).names if vocabulary else None
         titles = _titles(list(patterns.values()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Callable
 
+TITLE = "# Labels of the data set"
+
 # The shares of labels that UTS gives for Fig. 1, over the 4716 classes of the 2017 training set.
 _PAPER = ("about 80 %", "about 97 %", "under 1 %")
 
@@ -42,7 +44,7 @@ def markdown(
     """
     shares, matrix = (list(figures) or ["", ""])[:2]
     lines = [
-        "# Labels of the data set",
+        TITLE,
         "",
         *(f"- {s['title']}: `{s['pattern']}`" for s in sets),
         "",

@@ -12,6 +12,7 @@ from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.quantization import dequantize
+from yt8m.data.synthetic import dataset
 from yt8m.data.synthetic.dataset import make_synthetic
 from yt8m.data.synthetic.world import SyntheticSpec
 from yt8m.errors import UserError
@@ -102,3 +103,29 @@ def test_an_existing_set_is_kept_or_refused(made):
     assert contents(made.folder) == before
     with pytest.raises(UserError, match=r"--out_dir=.*made with other settings"):
         make_synthetic(made.folder, SyntheticSpec(noise=0.1))
+
+
+@pytest.mark.parametrize("name", ["frame/train0000.tfrecord", "video/vocabulary.csv"])
+def test_somebodys_records_are_not_replaced(name, tmp_path):
+    theirs = tmp_path / name
+    theirs.parent.mkdir()
+    theirs.write_text("theirs")
+    with pytest.raises(UserError, match=f"has {name}, but no synthetic.json"):
+        make_synthetic(str(tmp_path), SPEC)
+    assert contents(tmp_path) == {name: b"theirs"}
+
+
+def test_what_a_killed_process_left_is_made_whole(made, tmp_path, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dataset, "write_vocabulary", kill)
+        with pytest.raises(Killed):
+            make_synthetic(str(tmp_path), SPEC)
+    assert (tmp_path / "frame" / "train0000.tfrecord").exists()
+    make_synthetic(str(tmp_path), SPEC)
+    assert contents(tmp_path) == contents(made.folder)

@@ -23,6 +23,7 @@ from yt8m.errors import UserError
 from yt8m.files import read_json, write_text
 
 _DONE = "synthetic.json"
+_BEGUN = "synthetic.begun"  # until it is done: a killed process may have left some of the shards
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +59,19 @@ def make_synthetic(
       The paths of the shards.
 
     Raises:
-      UserError: the folder contains another synthetic data set, or cannot be written.
+      UserError: the folder contains another data set, or cannot be written.
     """
     spec = spec or SyntheticSpec()
-    done = os.path.join(out_dir, _DONE)
+    done, begun = (os.path.join(out_dir, name) for name in (_DONE, _BEGUN))
     if not tf.io.gfile.exists(done):
+        if not tf.io.gfile.exists(begun):
+            _refuse_others(out_dir, flag)
         try:
+            tf.io.gfile.makedirs(out_dir)
+            write_text(begun, spec.about() + "\n")
             _write(out_dir, World(spec))
             write_text(done, spec.about() + "\n")
+            tf.io.gfile.remove(begun)
         except (tf.errors.OpError, OSError) as error:
             reason = getattr(error, "message", error)
             raise UserError(f"{flag}{out_dir} cannot be written ({reason}).") from None
@@ -75,6 +81,23 @@ def make_synthetic(
             " another folder."
         )
     return SyntheticPaths(out_dir)
+
+
+def _refuse_others(out_dir: str, flag: str) -> None:
+    """Refuse a folder whose records would be replaced.
+
+    Raises:
+      UserError: there are some.
+    """
+    for level in ("video", "frame"):
+        folder = os.path.join(out_dir, level)
+        names = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
+        others = sorted(n for n in names if n == FILE or n.endswith(".tfrecord"))
+        if others:
+            raise UserError(
+                f"{flag}{out_dir} has {level}/{others[0]}, but no {_DONE} of a synthetic data set;"
+                " name another folder."
+            )
 
 
 def _write(out_dir: str, world: World) -> None:
