@@ -188,6 +188,20 @@ def test_unequal_lengths_are_warned_of_and_counted(make, capsys, caplog):
     assert "unequal: 1 of 2 records examined have more frames" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("labelled", [2, 12])
+def test_shards_without_labels_among_others_are_warned_of(labelled, make, caplog):
+    files = make.shards("video", 12 * labelled, labelled)
+    unlabelled = [rgb_audio_means(i, make.video_values(i), []) for i in range(12)]
+    test = make.shard("test0.tfrecord", unlabelled)
+    some = make.shard("some.tfrecord", [unlabelled[0], make.video_payload(1)])
+    find_schema([*files, some, test], num_classes=10)
+    assert not caplog.messages  # nobody wants labels
+    find_schema([*files, some, test], num_classes=10, labelled=True)
+    [message] = caplog.messages
+    assert f"none of the first records of {test} has a label" in message
+    assert f"1 of {labelled + 2} files" in message
+
+
 def test_a_strange_record_among_the_first_is_left_to_training(make):
     narrow = rgb_audio_means(0, np.zeros(7), [1], rgb=5)
     path = make.shard("x.tfrecord", [make.video_payload(0), b"garbage payload", narrow])

@@ -43,6 +43,7 @@ def test_success(folder, tmp_path):
             "expected numbers",
         ),
         ("--inputs={0}/a,{0}/b --output_scores={1}/file/s", "cannot write"),
+        ("--inputs={0}/a,{0}/./a --output_file={1}/s.csv", "names one input twice"),
         (
             "--inputs={0}/a,{0}/b --output_file={1}/s.csv --output_metrics={1}/m.json",
             "--output_metrics needs --labels",
@@ -53,3 +54,14 @@ def test_a_mistake_leaves_no_file_behind(folder, tmp_path, flags, message):
     (tmp_path / "file").write_text("")
     assert message in refused("fuse", *flags.format(folder, tmp_path).split())
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_scores_that_are_no_probabilities_are_warned_of(tmp_path):
+    for name, scores in {"a": (0.4, 0.3), "b": (-3, 44)}.items():
+        lines = "".join(f"v{i},9 {scores[0]} 7 {scores[1]}\n" for i in range(2))
+        (tmp_path / f"{name}.csv").write_text("VideoId,LabelConfidencePairs\n" + lines)
+    inputs = f"--inputs={tmp_path}/a.csv,{tmp_path}/b.csv"
+    done = run_command("fuse", inputs, f"--output_file={tmp_path}/f.csv")
+    assert done.code == 0
+    assert f"{tmp_path}/b.csv has scores from -3 to 44" in done.err
+    assert "a.csv has scores" not in done.err

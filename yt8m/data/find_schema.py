@@ -115,8 +115,11 @@ def find_schema(
     line = f"{found.level}-level records with {found.listed()}{_unread(found, asked)}"
     line = f"{line}; {num_classes} classes ({num_classes_from})"
     schema = _schema(found, asked, int(num_classes))
-    if labelled and not (found.labels or segment_labels):
-        _refuse_unlabelled(files, schema, flag)
+    if labelled and not segment_labels:
+        if found.labels:
+            _warn_of_unlabelled(found, flag)
+        else:
+            _refuse_unlabelled(files, schema, flag)
     if not schema.float_frames:
         return schema, line
     if frames_as is None:
@@ -165,6 +168,20 @@ def _refuse_unlabelled(files: Sequence[str], schema: RecordSchema, flag: str) ->
             f"{flag} has no labels: none of the {int(looked):,} records examined has one, as in a"
             " test split. Name a labelled split, such as train or validate."
         )
+
+
+def _warn_of_unlabelled(found: Findings, flag: str) -> None:
+    """Warn of files that have no labels where others have some."""
+    without = sorted(path for path, has in found.has_labels.items() if not has)
+    text = (
+        f"{flag}: none of the first records of {without[0]} has a label, as in a test split; they"
+        f" count as videos of no class. So it is with {len(without)} of {len(found.has_labels)}"
+        " files examined."
+        if without
+        else ""
+    )
+    if text and listing.is_news(text):
+        logging.warning("%s", text)
 
 
 def _unread(found: Findings, asked: _Asked) -> str:

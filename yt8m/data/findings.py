@@ -15,7 +15,7 @@ from yt8m.data.schema import ID_KEYS, KEY_ALIASES, Level
 from yt8m.errors import UserError
 
 _MORE_SHARDS = 16  # that are looked at if the first ones have no record
-_SHARDS_FOR_KEYS = 32  # local ones, whose first record shows the key of its id
+_MORE_LOCAL_SHARDS = 32  # whose first records show the key of their ids, and labels
 _FRAMES = 4  # frames of a record that are looked at closely
 _NAMES = {alias: name for name, alias in KEY_ALIASES.items()}
 _NOT_FEATURES = frozenset(
@@ -53,6 +53,7 @@ class Findings:
       id_keys: each key of an id, and the first file that has it.
       context: keys that every record has beside its frames.
       labels: list of labels of each record that has any.
+      has_labels: whether any record of each file examined has a label.
       frames: number of frames of each record.
       has_segments: whether there are rated segments.
       unequal: number of records whose features have different numbers of frames.
@@ -73,6 +74,7 @@ class Findings:
     id_keys: dict[str, str] = dataclasses.field(default_factory=dict)
     context: frozenset[str] = frozenset()
     labels: list[list[int]] = dataclasses.field(default_factory=list)
+    has_labels: dict[str, bool] = dataclasses.field(default_factory=dict)
     frames: list[int] = dataclasses.field(default_factory=list)
     has_segments: bool = False
     unequal: int = 0
@@ -94,6 +96,8 @@ class Findings:
             self.ranges[feature] = min(least, known[0]), max(most, known[1])
         self.strange_labels = self.strange_labels or other.strange_labels
         self.labels += other.labels
+        for path, has in other.has_labels.items():
+            self.has_labels[path] = has or self.has_labels.get(path, False)
         self.frames += other.frames
         self.unequal += other.unequal
         self.id_key = self.id_key or other.id_key
@@ -169,6 +173,7 @@ def look(payload: bytes, closely: bool = False, path: str = "") -> Findings | No
             found.labels = [own] if (own := list(context["labels"].int64_list.value)) else []
         elif kind is not None:
             found.strange_labels = _in_words(context["labels"])
+    found.has_labels = {path: bool(found.labels)} if path else {}
     return found
 
 
@@ -247,7 +252,7 @@ def examine(
             else:
                 whole.add(one)
     if whole is not None:
-        _look_for_keys(rest, flag, whole)
+        _look_into_more(rest, flag, whole, records)
         return whole
     if strange:
         raise UserError(
@@ -263,14 +268,22 @@ def examine(
     raise UserError(f"{flag}: {few} contain no complete record: every file examined is empty.")
 
 
-def _look_for_keys(files: Sequence[str], flag: str, whole: Findings) -> None:
-    """Add the keys of the ids in the first records of more shards, if these are local."""
+def _look_into_more(files: Sequence[str], flag: str, whole: Findings, records: int) -> None:
+    """Look into more shards for the keys of their ids and for labels, if these are local.
+
+    One record of each is enough, unless it has no label.
+    """
     local = [path for path in files if "://" not in path]
-    for path in evenly_spaced(local, _SHARDS_FOR_KEYS if local else 0):
-        for _, payload, _ in itertools.islice(_records(path, flag), 1):
-            one = None if payload is None else look(payload)
-            if one is not None and one.id_key:
+    for path in evenly_spaced(local, _MORE_LOCAL_SHARDS if local else 0):
+        for _, payload, _ in itertools.islice(_records(path, flag), records):
+            one = None if payload is None else look(payload, path=path)
+            if one is None:
+                break
+            if one.id_key:
                 whole.id_keys.setdefault(one.id_key, path)
+            whole.has_labels[path] = bool(one.labels)
+            if one.labels:
+                break
 
 
 def _first_broken(path: str, offset: int, problem: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from yt8m.errors import UserError
@@ -42,7 +43,9 @@ def _check_files(settings: FusionSettings) -> None:
             f"--inputs names {len(inputs)}{_no_list(inputs)}; a fusion needs at least 2 inputs,"
             " separated by commas."
         )
-    if len(set(inputs)) < len(inputs):
+    if len({os.path.realpath(path) if "://" not in path else path for path in inputs}) < len(
+        inputs
+    ):
         raise UserError(f"--inputs names one input twice: {', '.join(inputs)}.")
     if not any(
         (settings.output_file, settings.output_scores, settings.labels, settings.output_details)

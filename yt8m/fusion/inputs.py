@@ -6,6 +6,7 @@ import abc
 from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
 from yt8m.errors import UserError
 from yt8m.submission.kaggle_videos import read_csv
@@ -75,6 +76,14 @@ class CsvInput(FusionInput):
         if not self.ids:
             raise UserError(f"--inputs: {path!r} has no line for any video.")
         self._classes, self._scores = np.concatenate(classes), np.concatenate(scores)
+        low, high = self._scores.min(initial=0.0), self._scores.max(initial=1.0)
+        if low < 0.0 or high > 1.0:
+            logging.warning(
+                "--inputs: %s has scores from %g to %g, and a fusion takes probabilities.",
+                path,
+                self._scores.min(),
+                self._scores.max(),
+            )
         self._starts = np.concatenate([[0], np.cumsum(counts)])
 
     @property
