@@ -105,6 +105,22 @@ def test_fuse(flags, problem, tmp_path, monkeypatch):
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
+def test_the_file_with_names(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("VideoId,LabelConfidencePairs\nv,1 0.5\n")
+    (tmp_path / "v.csv").write_text("0,cat\n1,dog\n")
+    more = (f"--inputs={tmp_path}/a.csv,{tmp_path}/b.csv", f"--vocabulary_file={tmp_path}/v.csv")
+    for kind in ("csv", "jsonl"):
+        (tmp_path / f"f.named.{kind}").write_text("notes")
+        flags = (f"--output_file={tmp_path}/f.csv", "--with_names", f"--names_format={kind}")
+        more = (
+            f"--inputs={tmp_path}/a.csv,{tmp_path}/b.csv",
+            f"--vocabulary_file={tmp_path}/v.csv",
+        )
+        assert "is not a file of predictions with names" in refused("fuse", *flags, *more)
+        assert (tmp_path / f"f.named.{kind}").read_text() == "notes"
+
+
 def test_other_commands(shard, run):
     before = shard.read_bytes()
     assert "is also an input" in refused("conformance", str(shard), f"--save={shard}")

@@ -55,7 +55,13 @@ class NamedWriter(PredictionWriter):
     ):
         self._names, self._top_k = names, min(top_k, len(names))
         self._format: NamesFormat = names_format
-        self._file = WholeFile(path, "--with_names", None if at is None else at["bytes"])
+        self._file = WholeFile(
+            path,
+            "--with_names",
+            None if at is None else at["bytes"],
+            what="a file of predictions with names",
+            heads=[",".join(HEADER).lower() if names_format == "csv" else '{"'],
+        )
         if at is None and names_format == "csv":
             self._file.write(",".join(HEADER) + "\n")
 

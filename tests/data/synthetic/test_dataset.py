@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.records import read
+from yt8m import locks
 from yt8m.data.files.shards import find_shards
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
@@ -129,3 +130,10 @@ def test_what_a_killed_process_left_is_made_whole(made, tmp_path, monkeypatch):
     assert (tmp_path / "frame" / "train0000.tfrecord").exists()
     make_synthetic(str(tmp_path), SPEC)
     assert contents(tmp_path) == contents(made.folder)
+
+
+def test_two_processes_do_not_write_one_set(tmp_path):
+    held = locks.held(locks.inside(str(tmp_path)), "--out_dir=x")
+    with held, pytest.raises(UserError, match=f"--out_dir={tmp_path}"):
+        make_synthetic(str(tmp_path), SPEC)
+    assert contents(tmp_path) == {}

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from yt8m import locks
 from yt8m.data.records.quantization import dequantize
 from yt8m.data.records.writers import frame_record, video_record, write_shard
 from yt8m.data.synthetic.world import SyntheticSpec, Video, World
@@ -59,23 +60,24 @@ def make_synthetic(
       The paths of the shards.
 
     Raises:
-      UserError: the folder contains another data set, or cannot be written.
+      UserError: the folder contains another data set, cannot be written, or is being written.
     """
     spec = spec or SyntheticSpec()
     done, begun = (os.path.join(out_dir, name) for name in (_DONE, _BEGUN))
     if not tf.io.gfile.exists(done):
-        if not tf.io.gfile.exists(begun):
-            _refuse_others(out_dir, flag)
-        try:
-            tf.io.gfile.makedirs(out_dir)
-            write_text(begun, spec.about() + "\n")
-            _write(out_dir, World(spec))
-            write_text(done, spec.about() + "\n")
-            tf.io.gfile.remove(begun)
-        except (tf.errors.OpError, OSError) as error:
-            reason = getattr(error, "message", error)
-            raise UserError(f"{flag}{out_dir} cannot be written ({reason}).") from None
-    elif read_json(done) != json.loads(spec.about()):
+        with locks.held(locks.inside(out_dir), f"{flag}{out_dir}"):
+            if not tf.io.gfile.exists(begun):
+                _refuse_others(out_dir, flag)
+            try:
+                tf.io.gfile.makedirs(out_dir)
+                write_text(begun, spec.about() + "\n")
+                _write(out_dir, World(spec))
+                write_text(done, spec.about() + "\n")
+                tf.io.gfile.remove(begun)
+            except (tf.errors.OpError, OSError) as error:
+                reason = getattr(error, "message", error)
+                raise UserError(f"{flag}{out_dir} cannot be written ({reason}).") from None
+    if read_json(done) != json.loads(spec.about()):
         raise UserError(
             f"{flag}{out_dir} contains a synthetic data set made with other settings; name"
             " another folder."
