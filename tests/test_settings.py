@@ -129,6 +129,8 @@ def test_classes_by_number_and_by_release_must_agree():
         DataSettings(num_classes=5, release="v3").classes()
     with pytest.raises(UserError, match="--feature_sizes=a,b: expected whole numbers"):
         DataSettings(feature_sizes="a,b").sizes()
+    with pytest.raises(UserError, match="--feature_names=rgb,rgb: one feature is named twice"):
+        DataSettings(feature_names="rgb,rgb").names()
 
 
 def test_required_settings_have_an_empty_flag():

@@ -8,7 +8,7 @@ import pytest
 from tests.convert.conftest import KINDS, as_npy, as_npz
 from tests.support.commands import refused, run_command
 from yt8m.convert import plan, run
-from yt8m.convert.labels import read_labels
+from yt8m.convert.labels import made_from, read_labels
 from yt8m.convert.settings import ConvertSettings
 from yt8m.data.label_rows import split_labels
 from yt8m.errors import UserError
@@ -164,6 +164,7 @@ REFUSALS = {
     "fractions": (["X/*.npy", "--out_dir=Y", "--test_fraction=0.95"], "more than 1"),
     "no validation": (["X/*.npy", "--out_dir=Y", "--validate_fraction=0.01"], "is none"),
     "a renaming": (["X/*.npy", "--out_dir=Y", "--rename=a"], "expected OLD:NEW"),
+    "two names of one": (["X/*.npy", "--out_dir=Y", "--rename=feature:a,feature:b"], "two names"),
     "a renaming of nothing": (
         ["X/*.npy", "--out_dir=Y", "--rename=nothere:x"],
         "the input has no feature nothere; it has feature",
@@ -202,6 +203,13 @@ def test_refusals(name, source):
     said = refused("convert", *(f.replace("X", str(source)).replace("Y", str(out)) for f in flags))
     assert expected in said
     assert not list(source.parent.glob("out/*.tfrecord*"))
+
+
+@pytest.mark.parametrize("wrong", ["-3", "9000000000"])
+def test_numbers_of_no_class_are_no_names(wrong):
+    assert made_from([["5", "zebra"], [wrong]]).names == sorted(["5", "zebra", wrong])
+    with pytest.raises(UserError, match=f"the labels are numbers, but {wrong} is not"):
+        made_from([["5"], [wrong]])
 
 
 @pytest.mark.parametrize(

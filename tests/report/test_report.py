@@ -167,7 +167,8 @@ def test_mistakes_of_the_user(tmp_path):
     assert "contains no config.json" in refused("report", str(tmp_path / "empty"), out)
     assert "does not exist" in refused("report", str(tmp_path / "none"), out)
     run = write_run(tmp_path / "run")
-    assert "one run twice" in refused("report", run, run, out)
+    for again in (run, f"{run}/", f"{run}/../run"):
+        assert "one run twice" in refused("report", run, again, out)
     assert "--out" in refused("report", run, f"--out={tmp_path}")
     (tmp_path / "other.json").write_text("{}")
     assert "--output_details" in refused("report", str(tmp_path / "other.json"), out)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from yt8m.data.label_rows import is_class, label_rows
 from yt8m.errors import UserError, near_misses
 from yt8m.settings import MOST_CLASSES
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
 def read_labels(path: str) -> dict[str, tuple[str, ...]]:
@@ -61,9 +64,16 @@ def made_from(labels: Iterable[Sequence[str]], least: int = 0) -> Classes:
       least: the fewest classes, if the labels are numbers.
 
     Raises:
-      UserError: a number is larger than that of any class.
+      UserError: a number is negative, or larger than that of any class.
     """
     found = {label for each in labels for label in each}
+    if found and all(_WHOLE.fullmatch(label) for label in found):
+        for label in sorted(found):
+            if not is_class(label):
+                raise UserError(
+                    f"the labels are numbers, but {label} is not that of a class; correct it, or"
+                    " name a --vocabulary_file."
+                )
     if all(map(is_class, found)):
         count = max((int(label) for label in found), default=0) + 1
         count = max(count, least)

@@ -254,6 +254,8 @@ def _renames(text: str) -> dict[str, str]:
         if not (old and colon and new):
             raise UserError(f"--rename={text}: expected OLD:NEW, separated by commas.")
         _check_name(new, f"--rename={text}")
+        if old in found:
+            raise UserError(f"--rename={text}: {old} would get two names.")
         found[old] = new
     return found
 

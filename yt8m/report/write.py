@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -35,7 +36,7 @@ def write_report(
             "no run is named; give the folders that train.py wrote: yt8m report runs/moe"
             " --out=report.html."
         )
-    if len(set(places)) < len(places):
+    if len(set(map(os.path.realpath, places))) < len(places):
         raise UserError(f"--runs names one run twice: {', '.join(places)}.")
     with WholeFile(settings.out, "--out", what="a page", heads=("<!doctype html",)) as out:
         text = report(places, settings.vocabulary_file, evaluation_folder)

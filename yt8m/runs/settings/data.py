@@ -71,8 +71,15 @@ class DataSettings:
     )
 
     def names(self) -> list[str] | None:
-        """Return the names of the features, or None if none were given."""
-        return _split(self.feature_names)
+        """Return the names of the features, or None if none were given.
+
+        Raises:
+          UserError: a name is there twice.
+        """
+        names = _split(self.feature_names)
+        if names and len(set(names)) < len(names):
+            raise UserError(f"--feature_names={self.feature_names}: one feature is named twice.")
+        return names
 
     def sizes(self) -> list[int] | None:
         """Return the sizes of the features, or None if none were given.
