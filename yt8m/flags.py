@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,11 +18,13 @@ from absl import logging as absl_logging
 
 from yt8m.errors import UserError
 from yt8m.settings import Setting, bound_text, check, check_value, settings_of
+from yt8m.text_lines import check_readable
 
 T = TypeVar("T")
 
 _WIDTH = 100  # columns of the help text
 _INDENT = 30  # columns before the description of a flag
+_LARGEST_FLAGFILE = 1 << 20  # bytes
 _HELP_FLAGS = frozenset({"--help", "-help", "-h", "--helpfull", "--helpshort", "--h"})
 _DEFINE: dict[type, Callable[..., Any]] = {
     bool: flags.DEFINE_bool,
@@ -81,6 +84,10 @@ def parse(values: flags.FlagValues, arguments: Sequence[str], positional: str = 
     """
     if positional:
         values.set_gnu_getopt()  # Flags may follow the argument.
+    for argument, following in zip(arguments, [*arguments[1:], ""]):
+        flag, equals, path = argument.partition("=")
+        if flag in ("--flagfile", "-flagfile"):
+            check_readable(os.path.expanduser(path if equals else following), _LARGEST_FLAGFILE)
     try:
         rest = values(["", *arguments])[1:]
         if positional and rest and not values[positional].present:

@@ -24,6 +24,7 @@ from yt8m.process.guard import reason
 
 _BLOCK = 1 << 20  # bytes that are read together
 _LONGEST_LINE = 32 << 20  # bytes
+_ENDLESS = ("/dev/zero", "/dev/random", "/dev/urandom", "/dev/full")
 _SHOWN = 40  # letters of a last line that has no end
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -77,7 +78,7 @@ def check_readable(path: str, most_bytes: float = math.inf) -> None:
       most_bytes: the most that it may have.
 
     Raises:
-      UserError: it is a pipe that nothing may ever write to, or larger.
+      UserError: it is a device, a pipe that nothing may ever write to, or larger.
     """
     try:
         about = os.stat(path)
@@ -85,6 +86,8 @@ def check_readable(path: str, most_bytes: float = math.inf) -> None:
         return  # TensorFlow reports what is not there, and reads what is remote.
     if stat.S_ISFIFO(about.st_mode) and not path.startswith(("/dev/", "/proc/")):
         raise UserError(f"{path} is a pipe; expected a text file.")
+    if stat.S_ISCHR(about.st_mode) and os.path.realpath(path) in _ENDLESS:
+        raise UserError(f"{path} has no end; expected a text file.")
     if about.st_size > most_bytes:
         raise UserError(f"{path} has {about.st_size:,} bytes; expected a text file.")
 

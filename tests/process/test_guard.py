@@ -209,6 +209,8 @@ def test_streams_arguments_and_locales_of_a_process():
         ("train", ["--train_data_pattern=a\0b"], "without a null character"),
         ("train", ["--train_data_pattern=\udcff"], "expected text"),
         ("train", ["--flagfile=/nowhere/flags"], "flags"),
+        ("train", ["--flagfile=/dev/zero"], "/dev/zero has no end"),
+        ("train", ["--flagfile", "/dev/zero"], "/dev/zero has no end"),
         ("eval", ["--poll_seconds=1e300"], "--poll_seconds=1e+300: expected"),
         ("download", ["--timeout_seconds=1e30"], "--timeout_seconds=1e+30: expected"),
     ],

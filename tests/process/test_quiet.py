@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from yt8m.compat import KERAS_VERSION
 from yt8m.process import quiet
 
 
@@ -51,6 +52,7 @@ def test_a_number_of_threads_that_would_abort_the_process_is_named(value):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(KERAS_VERSION[0] != "2", reason="newer TensorFlow does without docstrings")
 def test_python_without_docstrings_is_named():
     command = [sys.executable, "-OO", "-c", "import yt8m.process.quiet"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -67,4 +69,23 @@ def test_a_name_that_the_locale_does_not_have_is_one_line():
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 2
     assert "set PYTHONUTF8=1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_variable_for_which_tensorflow_ends_the_process_is_named():
+    environment = {**os.environ, "TF_XLA_FLAGS": "--nonsense"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    command = [sys.executable, "-c", "import yt8m.process.quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode != 0
+    assert "TF_XLA_FLAGS: --nonsense" in done.stderr
+
+
+@pytest.mark.skipif(KERAS_VERSION[0] == "2", reason="Keras 2 has one backend")
+def test_another_backend_of_keras_is_named():
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-c", "import yt8m.process.quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 2
+    assert "KERAS_BACKEND=jax" in done.stderr
     assert "Traceback" not in done.stderr

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 
@@ -19,7 +20,13 @@ from yt8m.largescale.alternating.plan import Step
 from yt8m.largescale.alternating.step_state import StepState
 from yt8m.largescale.mixtures.blocks_file import read_arrays, write_arrays
 from yt8m.runs.folder import RunFolder
-from yt8m.runs.load import about_weights, described, differing_arguments, load_saved
+from yt8m.runs.load import (
+    about_weights,
+    described,
+    differing_arguments,
+    load_saved,
+    weights_file,
+)
 from yt8m.runs.open import open_run
 from yt8m.runs.provenance import Provenance
 from yt8m.submission.journal import journal
@@ -135,3 +142,33 @@ def test_a_finished_run_is_not_extended_under_the_other_keras(small_data, tmp_pa
     longer = dataclasses.replace(longer, facts={"keras": "3.0"})
     with pytest.raises(UserError, match=r"was begun under Keras 1\.0"):
         open_run(longer, str(tmp_path))
+
+
+def test_weights_whose_links_loop_or_whose_size_no_machine_has(made, tmp_path):
+    folder, _ = made
+    for name, damage in {
+        "loop": lambda vars: vars.__setitem__("0", h5py.SoftLink(f"{vars.name}/0")),
+        "size": lambda vars: vars.create_dataset("0", (1 << 44,), "f8", chunks=(1 << 16,)),
+    }.items():
+        copy = tmp_path / name
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("publication.json"))
+        run = RunFolder(str(copy))
+        with h5py.File(run.file(WEIGHTS), "a") as file:
+            del file["head/vars/0"]
+            damage(file["head/vars"])
+        with pytest.raises(UserError, match=r"model\.weights\.h5"):
+            load_saved(run, run.file(WEIGHTS))
+
+
+@pytest.mark.parametrize("what", ["a file", "a link to itself"])
+def test_what_is_no_folder_of_a_model_is_named(what, finished_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    shutil.rmtree(run / "best")
+    if what == "a file":
+        (run / "best").write_text("x")
+    else:
+        (run / "best").symlink_to("best")
+    for which in ("", "best"):
+        with pytest.raises(UserError, match=f"{run}/best is no folder"):
+            weights_file(RunFolder(str(run)), which)

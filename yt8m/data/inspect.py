@@ -126,7 +126,7 @@ def _print_contents(found: Findings, num_classes: int, full: bool) -> None:
     scope = f"of {found.records:,} records examined"
     labels = [label for labels in found.labels for label in labels]
     if labels:
-        mean, seen, highest = len(labels) / len(found.labels), len(set(labels)), max(labels)
+        mean, seen, highest = len(labels) / found.records, len(set(labels)), max(labels)
         print(
             f"labels: {mean:.2f} per video, {seen:,} classes seen, the highest is {highest}"
             f" ({scope})"

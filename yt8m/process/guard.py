@@ -144,9 +144,10 @@ def _place(error: BaseException) -> str:
     return ""
 
 
-def reason(error: Any) -> str:
-    """Return what TensorFlow says of its error, as one line without a full stop."""
-    return " ".join(str(error.message).split()).rstrip(".")
+def reason(error: Exception) -> str:
+    """Return an error's text, or its type if it has none, as one line without a full stop."""
+    text = str(getattr(error, "message", None) or error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
 def _first_line(message: str) -> str:
@@ -186,10 +187,10 @@ def import_problem(error: Exception) -> str | None:
         given = [file]
     if not given:
         return None
-    reason = " ".join(str(error).split())[:200]
+    why = reason(error)[:200]
     right = " (KERAS_BACKEND=tensorflow)" if "KERAS_BACKEND" in " ".join(given) else ""
     return (
-        f"Keras cannot be imported with {' and '.join(given)} ({reason}): this program needs"
+        f"Keras cannot be imported with {' and '.join(given)} ({why}): this program needs"
         f" TensorFlow's own Keras, on TensorFlow. Unset or correct it{right}."
     )
 

@@ -20,7 +20,8 @@ from yt8m.process.guard import import_problem
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 _MOST_THREADS = 4096
-_HIDES_LINES = os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0"
+# For a wrong flag in TF_XLA_FLAGS, TensorFlow ends the process, and such a line says so.
+_HIDES_LINES = os.environ["TF_CPP_MIN_LOG_LEVEL"] != "0" and not os.environ.get("TF_XLA_FLAGS")
 # Otherwise the first process takes all of it, and `eval.py --watch` beside a training on the same
 # GPU finds none.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

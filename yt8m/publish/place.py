@@ -16,7 +16,8 @@ import tensorflow as tf
 from yt8m import locks
 from yt8m.errors import UserError
 from yt8m.process.answered_signals import held
-from yt8m.runs.folder import PUBLICATION, RunFolder, reason
+from yt8m.process.guard import reason
+from yt8m.runs.folder import PUBLICATION, RunFolder
 
 
 def sums(folder: str, names: Iterable[str]) -> dict[str, str]:

@@ -14,9 +14,10 @@ import tensorflow as tf
 from yt8m import files, locks, stored
 from yt8m.errors import UserError
 from yt8m.output_paths import check_replaceable
+from yt8m.process.guard import reason
 from yt8m.runs.classes.names import vocabulary_of
 from yt8m.runs.config import CONFIG_FILE
-from yt8m.runs.folder import BEST, CLASSES, MODEL_FILE, WEIGHTS, RunFolder, reason
+from yt8m.runs.folder import BEST, CLASSES, MODEL_FILE, WEIGHTS, RunFolder
 from yt8m.runs.load import check_weights, config_of, weights_file
 from yt8m.runs.settings.training import Which
 from yt8m.runs.trained_model import check_task

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from yt8m import files, hub, locks, stored
 from yt8m.data.vocabulary import FILE as VOCABULARY
 from yt8m.errors import UserError
+from yt8m.process.guard import reason
 from yt8m.runs.config import CONFIG_FILE, RunConfig
 from yt8m.text_lines import decoded
 
@@ -297,9 +298,3 @@ class RunFolder:
                     f"{path} is no {kind}, and a run has one of that name; remove it, or name"
                     " another --train_dir."
                 )
-
-
-def reason(error: Exception) -> str:
-    """Return the first line of an error's message, or its type if it has none."""
-    message = getattr(error, "message", None) or str(error)
-    return message.splitlines()[0] if message else type(error).__name__

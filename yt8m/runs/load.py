@@ -15,9 +15,10 @@ from yt8m import stored
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError
 from yt8m.models.core.base import Yt8mModel
+from yt8m.process.guard import reason
 from yt8m.runs.build import make_model
 from yt8m.runs.config import ModelConfig, RunConfig
-from yt8m.runs.folder import BEST, LAST, METRICS, MODEL_FILE, STEP_1, WEIGHTS, RunFolder, reason
+from yt8m.runs.folder import BEST, LAST, METRICS, MODEL_FILE, STEP_1, WEIGHTS, RunFolder
 from yt8m.runs.settings.training import Dtype, Which
 
 _LARGEST = 1 << 44  # bytes of a weight file
@@ -51,6 +52,9 @@ def weights_file(run: RunFolder, which: Which = "", flag: str = "--train_dir") -
       UserError: there are none yet.
     """
     names = [which] if which else [BEST, LAST]
+    for folder in map(run.file, names):
+        if "://" not in folder and os.path.lexists(folder) and not os.path.isdir(folder):
+            raise UserError(f"{folder} is no folder, as of a run; remove it, or restore the run.")
     # An alternating run has no model of its own before its first step, a run like any, ends.
     for folder in filter(os.path.isdir, map(run.file, names)):
         if not os.access(folder, os.X_OK):

@@ -10,9 +10,10 @@ import tensorflow as tf
 from yt8m import files
 from yt8m.data.records.sampling import FrameSampling
 from yt8m.errors import UserError
+from yt8m.process.guard import reason
 from yt8m.runs.classes.names import class_names
 from yt8m.runs.config import RunConfig
-from yt8m.runs.folder import RunFolder, reason
+from yt8m.runs.folder import RunFolder
 from yt8m.runs.load import described, load_saved, weights_file
 from yt8m.runs.settings.training import Dtype, Which
 from yt8m.runs.trained_model import check_task, on_segments

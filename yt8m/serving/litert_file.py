@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from yt8m.data.schema import SEGMENT_FRAMES
 from yt8m.errors import UserError
-from yt8m.runs.folder import reason
+from yt8m.process.guard import reason
 from yt8m.serving.inputs import array_types
 from yt8m.serving.saved_model import save_functions
 from yt8m.serving.settings import Quantize

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from yt8m.errors import UserError
-from yt8m.runs.folder import reason
+from yt8m.process.guard import reason
 from yt8m.serving.inputs import array_types
 from yt8m.serving.signatures import Signatures
 

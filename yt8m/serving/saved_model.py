@@ -9,7 +9,7 @@ import tensorflow as tf
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError
 from yt8m.process.answered_signals import held
-from yt8m.runs.folder import reason
+from yt8m.process.guard import reason
 from yt8m.serving.settings import Signature
 from yt8m.serving.signatures import Signatures
 

@@ -14,9 +14,10 @@ import tensorflow as tf
 
 from yt8m.compat import tf_variable
 from yt8m.errors import UserError
+from yt8m.process.guard import reason
 from yt8m.runs.config import RunConfig
 from yt8m.runs.devices.workers import is_chief
-from yt8m.runs.folder import RunFolder, reason
+from yt8m.runs.folder import RunFolder
 from yt8m.training.step import TrainStep
 
 

@@ -11,6 +11,7 @@ from yt8m.data.files.shards import find_shards
 from yt8m.data.records.quantization import dequantize
 from yt8m.data.records.writers import write_shard
 from yt8m.data.synthetic.around_means import frames_around, from_video_level
+from yt8m.errors import UserError
 
 
 def test_frames_around_keep_the_mean():
@@ -39,9 +40,10 @@ def around_real(pattern, tmp_path, tolerance, num_classes=None):
     assert np.abs(means - video["video"]).mean() < tolerance
     assert frame["num_frames"].min() >= 120
     assert frame["num_frames"].max() <= 130
-    assert (
-        from_video_level(pattern, out, num_classes=num_classes) == 0
-    )  # what is there is not made again
+    # What is there is not made again, and nothing else is made beside it.
+    assert from_video_level(pattern, out, num_frames=(120, 130), num_classes=num_classes) == 0
+    with pytest.raises(UserError, match="with another frames, seed"):
+        from_video_level(pattern, out, num_frames=(1, 2), seed=1, num_classes=num_classes)
     return np.abs(means - video["video"]).max()
 
 

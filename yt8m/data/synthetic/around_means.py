@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from yt8m import locks
 from yt8m.data.files.bad_records import BadRecords
-from yt8m.data.files.shards import find_shards
+from yt8m.data.files.shards import find_shards, fingerprint
 from yt8m.data.find_schema import find_schema
 from yt8m.data.pipeline import build_dataset
 from yt8m.data.records.quantization import quantize
 from yt8m.data.records.writers import frame_record, write_shard
 from yt8m.data.schema import RecordSchema
+from yt8m.errors import UserError
+from yt8m.files import read_json, write_json
+
+_ABOUT = "around_means.json"
 
 
 def frames_around(
@@ -69,21 +75,41 @@ def from_video_level(
       The number of videos written.
 
     Raises:
-      UserError: the pattern names no video-level records.
+      UserError: the pattern names no video-level records, or the folder has other frames.
     """
     files = find_shards(pattern, "--from_video_level")
     schema, _ = find_schema(
         files, num_classes=num_classes, frame_features=False, flag="--from_video_level"
     )
     total, bad = 0, BadRecords()
-    for index, path in enumerate(files):
-        target = os.path.join(out_dir, os.path.basename(path))
-        if not tf.io.gfile.exists(target):
-            rng = np.random.default_rng([seed, index])
-            with bad.explained(schema.num_classes):
-                videos = _around_file(path, schema, num_frames, noise, rng, bad)
-                total += write_shard(target, videos)
+    about = {"from": fingerprint(files), "frames": list(num_frames), "noise": noise, "seed": seed}
+    with locks.held(locks.inside(out_dir), f"--out_dir={out_dir}"):
+        _refuse_other(out_dir, about)
+        for index, path in enumerate(files):
+            target = os.path.join(out_dir, os.path.basename(path))
+            if not tf.io.gfile.exists(target):
+                rng = np.random.default_rng([seed, index])
+                with bad.explained(schema.num_classes):
+                    videos = _around_file(path, schema, num_frames, noise, rng, bad)
+                    total += write_shard(target, videos)
     return total
+
+
+def _refuse_other(out_dir: str, about: dict[str, Any]) -> None:
+    """Record what the frames are made of; refuse a folder that has recorded something else.
+
+    Raises:
+      UserError: it has.
+    """
+    path = os.path.join(out_dir, _ABOUT)
+    if not tf.io.gfile.exists(path):
+        write_json(path, about)
+    elif (before := read_json(path)) != about:
+        different = ", ".join(name for name in about if before.get(name) != about[name])
+        raise UserError(
+            f"--out_dir={out_dir} has frames around means with another {different}; name another"
+            " folder."
+        )
 
 
 def _around_file(
