@@ -92,6 +92,8 @@ def test_predictions_as_json_are_not_replaced(tmp_path):
         (["--output_file=o.csv", "--output_metrics=labels.csv"], "is also an input, of --labels"),
         (["--output_file=a.csv"], "is also an input, of --inputs"),
         (["--output_file=labels2.csv"], "exists and is not a submission"),
+        (["--output_metrics=package.json"], "exists and is not a fusion's JSON file"),
+        (["--output_details=package.json"], "exists and is not a fusion's JSON file"),
     ],
 )
 def test_fuse(flags, problem, tmp_path, monkeypatch):
@@ -100,6 +102,7 @@ def test_fuse(flags, problem, tmp_path, monkeypatch):
         (tmp_path / name).write_text("VideoId,LabelConfidencePairs\nv,1 0.5\n")
     for name in ("labels.csv", "labels2.csv"):
         (tmp_path / name).write_text("v,1\n")
+    (tmp_path / "package.json").write_text('{\n  "name": "mine"\n}\n')
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert problem in refused("fuse", "--inputs=a.csv,b.csv", "--labels=labels.csv", *flags)
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}

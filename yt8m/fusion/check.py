@@ -70,7 +70,7 @@ def _check_files(settings: FusionSettings) -> None:
         read[f"--{name}"] = named_files(getattr(settings, name))
     check_apart(outputs, read)
     for flag in ("--output_metrics", "--output_details"):
-        check_replaceable(outputs[flag], flag, "a JSON file", ("{",))
+        check_replaceable(outputs[flag], flag, "a fusion's JSON file", ('{\n "',))
 
 
 def _check_method(settings: FusionSettings) -> None:
