@@ -205,12 +205,12 @@ class _Conversion:
                 f"--out_dir={s.out_dir} has a conversion with other {', '.join(made.changed())};"
                 " name another folder, or delete that one."
             )
-        of_others = [name for name in outputs if stored.exists(os.path.join(s.out_dir, name))]
-        if made.before is None and of_others:
-            raise UserError(
-                f"--out_dir={s.out_dir} has {of_others[0]}, but no {ABOUT} of a conversion; name"
-                " another folder, or delete the file."
-            )
+        for name in outputs if made.before is None else ():
+            if stored.exists(os.path.join(s.out_dir, name)):
+                raise UserError(
+                    f"--out_dir={s.out_dir} has {name}, but no {ABOUT} of a conversion; name"
+                    " another folder, or delete the file."
+                )
         made.record()
 
     def _write_vocabulary(self, training: Sequence[int]) -> None:

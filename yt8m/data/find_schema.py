@@ -173,14 +173,14 @@ def _refuse_unlabelled(files: Sequence[str], schema: RecordSchema, flag: str) ->
 def _warn_of_unlabelled(found: Findings, flag: str) -> None:
     """Warn of files that have no labels where others have some."""
     without = sorted(path for path, has in found.has_labels.items() if not has)
+    if not without:
+        return
     text = (
         f"{flag}: none of the first records of {without[0]} has a label, as in a test split; they"
         f" count as videos of no class. So it is with {len(without)} of {len(found.has_labels)}"
         " files examined."
-        if without
-        else ""
     )
-    if text and listing.is_news(text):
+    if listing.is_news(text):
         logging.warning("%s", text)
 
 

@@ -271,8 +271,9 @@ def examine(
 def _look_into_more(files: Sequence[str], flag: str, whole: Findings, records: int) -> None:
     """Look into more shards for the keys of their ids and for labels, if these are local.
 
-    One record of each is enough, unless it has no label.
+    One record of each is enough, unless it has no label and records before it had some.
     """
+    records = records if whole.labels else 1
     local = [path for path in files if "://" not in path]
     for path in evenly_spaced(local, _MORE_LOCAL_SHARDS if local else 0):
         for _, payload, _ in itertools.islice(_records(path, flag), records):
